@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kquorum: the interface between the module and user space.
+ *
+ * One generic netlink family, one node per network namespace. Whatever a
+ * process holds is a file descriptor: closing it, and so the death of the
+ * process, gives it back.
+ */
+#ifndef _UAPI_LINUX_KQUORUM_H
+#define _UAPI_LINUX_KQUORUM_H
+
+#include <linux/types.h>
+
+#define KQUORUM_GENL_NAME	"kquorum"
+#define KQUORUM_GENL_VERSION	1
+#define KQUORUM_MCGRP_EVENTS	"events"
+
+#define KQUORUM_PORT		7420
+#define KQUORUM_MAX_NODES	15	/* node ids are 1..15 */
+#define KQUORUM_MAX_SEGMENTS	1024
+#define KQUORUM_NODE_NAME_MAX	31	/* bytes, without the final NUL */
+#define KQUORUM_ADDRESS_MAX	79
+#define KQUORUM_RESOURCE_NAME_MAX 127
+#define KQUORUM_PAYLOAD_MAX	(48 * 1024)	/* bytes in one log entry */
+#define KQUORUM_BLOCK		4096	/* the unit of the log on disk */
+
+/**
+ * enum kquorum_cmd - commands of the family
+ * @KQUORUM_CMD_NODE_START: start this namespace's node: NAME, CLUSTER_ID,
+ *	NODE_ID, SETTINGS, one MEMBER per node (this one too), one SEGMENT_FD per
+ *	segment file in slot order. Returns at once; recovery goes on and its end
+ *	is an event. Admin.
+ * @KQUORUM_CMD_NODE_STOP: hand over leadership, end the session, close the
+ *	files. Returns at once; poll STATUS until it answers -ENODEV. FORCE: do
+ *	not hand over. Admin.
+ * @KQUORUM_CMD_DAEMON_TAKE: become the node's daemon; answers EPOCH, and
+ *	commands of an older epoch are refused with -ESTALE. Admin.
+ * @KQUORUM_CMD_STATUS: everything about the node; anyone.
+ * @KQUORUM_CMD_CANVASS: ask the voters whether a campaign could win
+ *	(pre-vote). EPOCH. The result is an event. Admin.
+ * @KQUORUM_CMD_CAMPAIGN: take a new term and ask for votes. EPOCH. Admin.
+ * @KQUORUM_CMD_TRANSFER: hand leadership to NODE_ID (0 or absent: the most
+ *	up-to-date). Admin.
+ * @KQUORUM_CMD_PEER_ATTACH: give a connected stream socket for NODE_ID: FD,
+ *	INCARNATION of the peer as its greeting told, EPOCH. An older connection to
+ *	that peer is closed. Admin.
+ * @KQUORUM_CMD_PEER_DETACH: drop the connection to NODE_ID. EPOCH. Admin.
+ * @KQUORUM_CMD_LOCK: ask for RESOURCE; LOCK_FLAGS. Answers FD, the handle,
+ *	which is close-on-exec only with KQUORUM_LOCK_CLOEXEC.
+ * @KQUORUM_CMD_APPEND_OPEN: answers FD of an append stream (struct
+ *	kquorum_append_result).
+ * @KQUORUM_CMD_RESOURCE_GET: dump: every resource that is held or awaited;
+ *	with RESOURCE: do: that one. Answers RESOURCE, TOKEN, CLAIM...
+ * @KQUORUM_CMD_LOG_GET: dump of entries: FIRST_INDEX, LAST_INDEX (optional).
+ * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
+ *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
+ */
+enum kquorum_cmd {
+	KQUORUM_CMD_UNSPEC,
+	KQUORUM_CMD_NODE_START,
+	KQUORUM_CMD_NODE_STOP,
+	KQUORUM_CMD_DAEMON_TAKE,
+	KQUORUM_CMD_STATUS,
+	KQUORUM_CMD_CANVASS,
+	KQUORUM_CMD_CAMPAIGN,
+	KQUORUM_CMD_TRANSFER,
+	KQUORUM_CMD_PEER_ATTACH,
+	KQUORUM_CMD_PEER_DETACH,
+	KQUORUM_CMD_LOCK,
+	KQUORUM_CMD_APPEND_OPEN,
+	KQUORUM_CMD_RESOURCE_GET,
+	KQUORUM_CMD_LOG_GET,
+	KQUORUM_CMD_EVENT,
+	__KQUORUM_CMD_MAX,
+};
+#define KQUORUM_CMD_MAX (__KQUORUM_CMD_MAX - 1)
+
+/* Attributes; u64 ones are NLA_U64 with KQUORUM_A_PAD for alignment. Times are nanoseconds. */
+enum kquorum_attr {
+	KQUORUM_A_UNSPEC,
+	KQUORUM_A_PAD,
+	KQUORUM_A_GROUP,	/* u32: Raft group, 0 */
+	KQUORUM_A_NAME,		/* string: the cluster's name */
+	KQUORUM_A_CLUSTER_ID,	/* u64 */
+	KQUORUM_A_NODE_ID,	/* u32 */
+	KQUORUM_A_SETTINGS,	/* nested enum kquorum_setting_attr */
+	KQUORUM_A_MEMBER,	/* nested enum kquorum_member_attr, many */
+	KQUORUM_A_SEGMENT_FD,	/* s32, many, in slot order */
+	KQUORUM_A_FORCE,	/* flag */
+	KQUORUM_A_EPOCH,	/* u64 */
+	KQUORUM_A_FD,		/* s32 */
+	KQUORUM_A_INCARNATION,	/* u64 */
+	KQUORUM_A_RESOURCE,	/* string */
+	KQUORUM_A_LOCK_FLAGS,	/* u32: KQUORUM_LOCK_* */
+	KQUORUM_A_TOKEN,	/* u64 */
+	KQUORUM_A_CLAIM,	/* nested enum kquorum_claim_attr, many: holder first, then the queue */
+	KQUORUM_A_FIRST_INDEX,	/* u64 */
+	KQUORUM_A_LAST_INDEX,	/* u64: last index in the log */
+	KQUORUM_A_ENTRY,	/* nested enum kquorum_entry_attr */
+	KQUORUM_A_EVENT,	/* u32: enum kquorum_event bits */
+	/* status */
+	KQUORUM_A_STATE,	/* u32: enum kquorum_node_state */
+	KQUORUM_A_ROLE,		/* u32: enum kquorum_role */
+	KQUORUM_A_TERM,		/* u64 */
+	KQUORUM_A_VOTE,		/* u32: node voted for in this term, 0: none */
+	KQUORUM_A_LEADER,	/* u32: 0: none known */
+	KQUORUM_A_QUORUM,	/* u8: 1: a leader is known and heard of in time */
+	KQUORUM_A_SILENCE,	/* u64: since the leader was last heard of */
+	KQUORUM_A_COMMIT_INDEX,	/* u64 */
+	KQUORUM_A_APPLIED_INDEX,/* u64 */
+	KQUORUM_A_DURABLE_INDEX,/* u64 */
+	KQUORUM_A_SESSION,	/* u64: this node's session, 0: none */
+	KQUORUM_A_SESSION_LEFT,	/* u64: time left on it */
+	KQUORUM_A_WAIT_LEFT,	/* u64: until a restarted node may vote */
+	KQUORUM_A_PEER,		/* nested enum kquorum_peer_attr, many */
+	KQUORUM_A_DISK,		/* nested enum kquorum_disk_attr */
+	KQUORUM_A_DAEMON,	/* u8: 1: a daemon has the node and its socket lives */
+	KQUORUM_A_REASON,	/* string: why the node does not serve, or last refused message */
+	KQUORUM_A_COUNTERS,	/* nested enum kquorum_counter_attr */
+	KQUORUM_A_CANVASS,	/* u32: enum kquorum_canvass: how the last canvass or campaign went */
+	KQUORUM_A_CLUSTER_HASH,	/* u64: cluster id and members, as every message carries it */
+	__KQUORUM_A_MAX,
+};
+#define KQUORUM_A_MAX (__KQUORUM_A_MAX - 1)
+
+enum kquorum_setting_attr {
+	KQUORUM_SETTING_UNSPEC,
+	KQUORUM_SETTING_HEARTBEAT_MS,	/* u32 */
+	KQUORUM_SETTING_ELECTION_MS,	/* u32: the shortest election timeout */
+	KQUORUM_SETTING_LEASE_MS,	/* u32: session lease */
+	KQUORUM_SETTING_DELTA_MS,	/* u32: Delta, largest clock error during a lease */
+	KQUORUM_SETTING_DRIFT_PPM,	/* u32: bound on each clock's rate error */
+	KQUORUM_SETTING_SEGMENT_BYTES,	/* u32: size of each segment file */
+	__KQUORUM_SETTING_MAX,
+};
+#define KQUORUM_SETTING_MAX (__KQUORUM_SETTING_MAX - 1)
+
+enum kquorum_member_attr {
+	KQUORUM_MEMBER_UNSPEC,
+	KQUORUM_MEMBER_ID,		/* u32 */
+	KQUORUM_MEMBER_NAME,		/* string */
+	KQUORUM_MEMBER_ADDRESS,		/* string, as the operator wrote it; for display */
+	__KQUORUM_MEMBER_MAX,
+};
+#define KQUORUM_MEMBER_MAX (__KQUORUM_MEMBER_MAX - 1)
+
+enum kquorum_peer_attr {
+	KQUORUM_PEER_UNSPEC,
+	KQUORUM_PEER_PAD,
+	KQUORUM_PEER_ID,		/* u32 */
+	KQUORUM_PEER_NAME,		/* string */
+	KQUORUM_PEER_ADDRESS,		/* string */
+	KQUORUM_PEER_CONNECTED,		/* u8 */
+	KQUORUM_PEER_INCARNATION,	/* u64 */
+	KQUORUM_PEER_PROGRESS,		/* u32: enum kquorum_progress; at the leader */
+	KQUORUM_PEER_MATCH,		/* u64: match index; at the leader */
+	KQUORUM_PEER_INFLIGHT_BYTES,	/* u32 */
+	KQUORUM_PEER_RTT,		/* u64 ns: last round trip of a heartbeat; at the leader */
+	KQUORUM_PEER_SEEN,		/* u64 ns since the last message of it */
+	KQUORUM_PEER_DISK,		/* u64 ns: its last log write, as it reports it */
+	KQUORUM_PEER_FLAGS,		/* u32: KQUORUM_PEERF_* as the peer reports them */
+	KQUORUM_PEER_REASON,		/* string: why the last connection ended */
+	KQUORUM_PEER_DROPS,		/* u64: connections closed for a bad message */
+	__KQUORUM_PEER_MAX,
+};
+#define KQUORUM_PEER_MAX (__KQUORUM_PEER_MAX - 1)
+
+#define KQUORUM_PEERF_LOG_FULL	1	/* cannot store entries: its log is full */
+#define KQUORUM_PEERF_FAULTY	2	/* cannot write, or its log is damaged */
+
+enum kquorum_disk_attr {
+	KQUORUM_DISK_UNSPEC,
+	KQUORUM_DISK_PAD,
+	KQUORUM_DISK_STATE,		/* u32: enum kquorum_disk_state */
+	KQUORUM_DISK_ERROR,		/* s32: negative errno that latched */
+	KQUORUM_DISK_CAPACITY,		/* u64 bytes */
+	KQUORUM_DISK_USED,		/* u64 bytes */
+	KQUORUM_DISK_WRITE_TIME,	/* u64 ns: last log write */
+	KQUORUM_DISK_WRITE_AGE,		/* u64 ns: age of the write under way, 0: none */
+	KQUORUM_DISK_SEGMENT,		/* u32: slot being written; damage: slot with the damage */
+	KQUORUM_DISK_OFFSET,		/* u64: bytes in that slot */
+	KQUORUM_DISK_TORN,		/* u64: bytes of a torn last batch that recovery cut off */
+	__KQUORUM_DISK_MAX,
+};
+#define KQUORUM_DISK_MAX (__KQUORUM_DISK_MAX - 1)
+
+enum kquorum_claim_attr {
+	KQUORUM_CLAIM_UNSPEC,
+	KQUORUM_CLAIM_PAD,
+	KQUORUM_CLAIM_NODE,		/* u32 */
+	KQUORUM_CLAIM_SESSION,		/* u64 */
+	KQUORUM_CLAIM_OWNER,		/* u64: the handle's number on its node */
+	KQUORUM_CLAIM_INDEX,		/* u64: log index of the request */
+	KQUORUM_CLAIM_TOKEN,		/* u64: 0 while it waits */
+	KQUORUM_CLAIM_PID,		/* u32: process that asked, in its node's initial namespace */
+	KQUORUM_CLAIM_COMM,		/* string: its command name */
+	KQUORUM_CLAIM_AGE,		/* u64 ns since it was granted (or queued), as seen here */
+	__KQUORUM_CLAIM_MAX,
+};
+#define KQUORUM_CLAIM_MAX (__KQUORUM_CLAIM_MAX - 1)
+
+enum kquorum_entry_attr {
+	KQUORUM_ENTRY_UNSPEC,
+	KQUORUM_ENTRY_PAD,
+	KQUORUM_ENTRY_INDEX,		/* u64 */
+	KQUORUM_ENTRY_TERM,		/* u64 */
+	KQUORUM_ENTRY_TYPE,		/* u32: enum kquorum_entry_type */
+	KQUORUM_ENTRY_SESSION,		/* u64: proposer's session, 0: the leader itself */
+	KQUORUM_ENTRY_SEQ,		/* u64: proposer's sequence number */
+	KQUORUM_ENTRY_COMMITTED,	/* u8 */
+	KQUORUM_ENTRY_PAYLOAD,		/* binary, as in the log; absent with more than 4 KiB */
+	KQUORUM_ENTRY_BYTES,		/* u32: length of the payload */
+	__KQUORUM_ENTRY_MAX,
+};
+#define KQUORUM_ENTRY_MAX (__KQUORUM_ENTRY_MAX - 1)
+
+enum kquorum_counter_attr {
+	KQUORUM_COUNTER_UNSPEC,
+	KQUORUM_COUNTER_PAD,
+	KQUORUM_COUNTER_ELECTIONS,	/* u64: campaigns of this node */
+	KQUORUM_COUNTER_BATCHES,	/* u64: log writes */
+	KQUORUM_COUNTER_ENTRIES,	/* u64: entries written */
+	KQUORUM_COUNTER_BAD_MESSAGES,	/* u64 */
+	KQUORUM_COUNTER_BUSY,		/* u64: proposals refused as busy */
+	KQUORUM_COUNTER_PENDING,	/* u64: proposals of this node without outcome */
+	__KQUORUM_COUNTER_MAX,
+};
+#define KQUORUM_COUNTER_MAX (__KQUORUM_COUNTER_MAX - 1)
+
+enum kquorum_node_state {
+	KQUORUM_NODE_RECOVERING,
+	KQUORUM_NODE_RUNNING,
+	KQUORUM_NODE_DAMAGED,	/* the log is damaged: votes at most, does not lead or serve */
+	KQUORUM_NODE_FAILED,	/* an invariant broke or the log cannot be written */
+	KQUORUM_NODE_STOPPING,
+};
+
+enum kquorum_role {
+	KQUORUM_FOLLOWER,
+	KQUORUM_CANVASSING,	/* pre-candidate */
+	KQUORUM_CANDIDATE,
+	KQUORUM_LEADER,
+};
+
+enum kquorum_canvass {
+	KQUORUM_CANVASS_NONE,
+	KQUORUM_CANVASS_RUNNING,
+	KQUORUM_CANVASS_WON,	/* a majority would vote for this node: campaign now */
+	KQUORUM_CANVASS_LOST,	/* a majority refused */
+	KQUORUM_CAMPAIGN_RUNNING,
+	KQUORUM_CAMPAIGN_WON,
+	KQUORUM_CAMPAIGN_LOST,
+};
+
+enum kquorum_progress {
+	KQUORUM_PROGRESS_PROBE,
+	KQUORUM_PROGRESS_REPLICATE,
+	KQUORUM_PROGRESS_PAUSED,	/* not connected, or the peer cannot store entries */
+};
+
+enum kquorum_disk_state {
+	KQUORUM_DISK_OK,
+	KQUORUM_DISK_SLOW,	/* the write under way is older than an election timeout */
+	KQUORUM_DISK_LOW,	/* less than a quarter of the log is left */
+	KQUORUM_DISK_FULL,	/* no room for entries; votes go on */
+	KQUORUM_DISK_FAILED,	/* a write failed: latched */
+	KQUORUM_DISK_DAMAGED,	/* recovery found damage */
+};
+
+/* Bits of KQUORUM_A_EVENT. */
+enum kquorum_event {
+	KQUORUM_EVENT_LEADER	= 1 << 0,	/* leader, term or role changed */
+	KQUORUM_EVENT_SILENCE	= 1 << 1,	/* the leader fell silent */
+	KQUORUM_EVENT_CANVASS	= 1 << 2,	/* a canvass or campaign ended */
+	KQUORUM_EVENT_PEER	= 1 << 3,	/* a connection came or broke */
+	KQUORUM_EVENT_DISK	= 1 << 4,	/* the disk's state changed */
+	KQUORUM_EVENT_SESSION	= 1 << 5,	/* this node's session opened or lapsed */
+	KQUORUM_EVENT_STATE	= 1 << 6,	/* node state changed: recovered, failed, stopped */
+	KQUORUM_EVENT_DAEMON	= 1 << 7,	/* another daemon took the node */
+};
+
+/* What an entry of the log is. */
+enum kquorum_entry_type {
+	KQUORUM_ENTRY_NOOP	= 1,	/* start of a term */
+	KQUORUM_ENTRY_OPEN	= 2,	/* a node's session begins */
+	KQUORUM_ENTRY_CLOSE	= 3,	/* it ends by its own wish */
+	KQUORUM_ENTRY_SUSPECT	= 4,	/* it has been silent */
+	KQUORUM_ENTRY_CLEAR	= 5,	/* it has been heard again */
+	KQUORUM_ENTRY_EXPIRE	= 6,	/* its promise is over: all it held is released */
+	KQUORUM_ENTRY_ACQUIRE	= 16,
+	KQUORUM_ENTRY_RELEASE	= 17,
+	KQUORUM_ENTRY_APPEND	= 32,	/* bytes of a client, for the log's own sake */
+};
+
+/* KQUORUM_A_LOCK_FLAGS */
+#define KQUORUM_LOCK_TRY	1	/* refuse instead of queueing */
+#define KQUORUM_LOCK_CLOEXEC	2	/* the handle does not survive exec */
+
+/* Where a lock handle stands; the order is the order of life. */
+enum kquorum_lock_state {
+	KQUORUM_LOCK_ASKING,	/* not in the log yet: no session, no leader, or on its way */
+	KQUORUM_LOCK_QUEUED,	/* in the log, others stand before */
+	KQUORUM_LOCK_GRANTED,
+	KQUORUM_LOCK_REFUSED,	/* by error: -EAGAIN held (try), -EBUSY too much under way, -ENOSPC */
+	KQUORUM_LOCK_LOST,	/* it was granted, and the lease ran out: nobody may rely on it */
+	KQUORUM_LOCK_UNKNOWN,	/* the session ended before the outcome was known */
+};
+
+/**
+ * struct kquorum_lock_info - what read() on a lock handle gives, always the present state
+ * @state: enum kquorum_lock_state
+ * @error: negative errno with KQUORUM_LOCK_REFUSED, else 0
+ * @token: fencing token, 0 before the grant
+ * @left_ns: time left on the session's lease; renewed while the node lives
+ * @owner: the handle's number; with @session it names the request
+ * @session: the node's session that holds it
+ * @leader: node id of the leader known, 0: none
+ * @holder: node id of the present holder, 0: none known
+ *
+ * poll(): EPOLLIN when the state changed since the last read; EPOLLHUP when the
+ * handle has ended (refused, lost, unknown); EPOLLPRI when less than a third of
+ * the lease is left.
+ */
+struct kquorum_lock_info {
+	__u32 state;
+	__s32 error;
+	__u64 token;
+	__u64 left_ns;
+	__u64 owner;
+	__u64 session;
+	__u32 leader;
+	__u32 holder;
+};
+
+/**
+ * struct kquorum_append_result - what read() on an append stream gives, one per write()
+ * @number: 1 for the first write() of this stream, 2 for the next, ...
+ * @index: log index of the entry, 0 without
+ * @term: its term
+ * @error: 0: committed and durable; -EBUSY: too much under way, not appended;
+ *	-ENOSPC: log full, not appended; -EHOSTDOWN: outcome unknown, look in the
+ *	log for @session and @seq
+ * @session: this node's session when it was proposed
+ * @seq: its sequence number there
+ *
+ * Each write() is one entry of 1..KQUORUM_PAYLOAD_MAX bytes. Results come in
+ * order of completion. At most 64 writes may be without a result that was read;
+ * one more gives -EAGAIN (poll EPOLLOUT). Closing forgets results, not entries.
+ */
+struct kquorum_append_result {
+	__u64 number;
+	__u64 index;
+	__u64 term;
+	__s32 error;
+	__u32 pad;
+	__u64 session;
+	__u64 seq;
+};
+
+/*
+ * The greeting: the first bytes on a new connection, in both directions, before
+ * the socket is given to PEER_ATTACH. Little-endian.
+ */
+#define KQUORUM_HELLO_MAGIC	0x316f6c48514bULL	/* "KQHlo1" */
+#define KQUORUM_HELLO_VERSION	1
+
+/**
+ * struct kquorum_hello - greeting of the control wire
+ * @magic: KQUORUM_HELLO_MAGIC
+ * @version: KQUORUM_HELLO_VERSION; another one is refused by name
+ * @length: sizeof(struct kquorum_hello)
+ * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id or
+ *	member list is refused
+ * @incarnation: sender's incarnation, from STATUS
+ * @crc: CRC32C of all before
+ */
+struct kquorum_hello {
+	__le64 magic;
+	__le16 version;
+	__le16 length;
+	__le32 from;
+	__le32 to;
+	__le32 zero;
+	__le64 cluster;
+	__le64 incarnation;
+	__le32 zero2;
+	__le32 crc;
+} __attribute__((packed));
+
+#endif /* _UAPI_LINUX_KQUORUM_H */
