@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One entry of the log, as it stands in memory, on the wire and on disk.
+ *
+ * Version 1 of the layout; the version is carried by what surrounds it (the
+ * wire header, the segment header). All numbers are little-endian.
+ */
+#ifndef KQ_ENTRY_H
+#define KQ_ENTRY_H
+
+#include "kq_platform.h"
+
+#define KQ_PAYLOAD_MAX	(48 * 1024)	/* as KQUORUM_PAYLOAD_MAX */
+#define KQ_RESOURCE_MAX	127		/* bytes of a resource's name */
+#define KQ_COMM_MAX	16
+
+/* Entry types: values of enum kquorum_entry_type in the uapi header. */
+enum kq_entry_type {
+	KQ_ENTRY_NOOP		= 1,
+	KQ_ENTRY_OPEN		= 2,
+	KQ_ENTRY_CLOSE		= 3,
+	KQ_ENTRY_SUSPECT	= 4,
+	KQ_ENTRY_CLEAR		= 5,
+	KQ_ENTRY_EXPIRE		= 6,
+	KQ_ENTRY_ACQUIRE	= 16,
+	KQ_ENTRY_RELEASE	= 17,
+	KQ_ENTRY_APPEND		= 32,
+};
+
+/**
+ * struct kq_record - what stands before the payload, on the wire and on disk
+ * @index: log index, from 1
+ * @term: term of the leader that appended it
+ * @session: the proposing node's session; 0: the leader itself
+ * @seq: the proposer's sequence number within its session, from 1
+ * @settled: every sequence number below this has an outcome at the proposer
+ * @len: bytes of payload
+ * @type: enum kq_entry_type
+ * @flags: 0 in version 1
+ * @node: the proposing node
+ * @crc: CRC32C made by the proposer over @session, @seq, @settled, @len, @type,
+ *	@flags, @node (bytes 16..47) and the payload. Index and term are given by the
+ *	leader and are covered by the sectors on disk and the message on the wire.
+ */
+struct kq_record {
+	__le64 index;
+	__le64 term;
+	__le64 session;
+	__le64 seq;
+	__le64 settled;
+	__le32 len;
+	__le16 type;
+	__le16 flags;
+	__le32 node;
+	__le32 crc;
+} __packed;
+static_assert(sizeof(struct kq_record) == 56);
+
+struct kq_claim;
+struct kq_resource;
+
+/**
+ * struct kq_entry - one entry in memory
+ * @rec: as on disk
+ * @claim: room for what applying an ACQUIRE needs, allocated with the entry so
+ *	that applying cannot fail
+ * @resource: likewise
+ * @data: the payload
+ */
+struct kq_entry {
+	struct kq_record rec;
+	struct kq_claim *claim;
+	struct kq_resource *resource;
+	u8 data[];
+};
+
+/* Payload of OPEN, CLOSE, SUSPECT, CLEAR, EXPIRE. */
+struct kq_session_cmd {
+	__le64 session;
+	__le64 left_ns;		/* SUSPECT: what is left of the promise */
+	__le32 node;
+	__le32 zero;
+} __packed;
+
+/* Payload of ACQUIRE, followed by the resource's name without NUL. */
+struct kq_acquire_cmd {
+	__le64 owner;		/* the handle's number on its node */
+	__le32 pid;
+	__le16 flags;		/* KQ_ACQUIRE_TRY */
+	__le16 name_len;
+	char comm[KQ_COMM_MAX];
+} __packed;
+#define KQ_ACQUIRE_TRY	1
+
+/* Payload of RELEASE, followed by the resource's name without NUL. */
+struct kq_release_cmd {
+	__le64 owner;
+	__le16 name_len;
+	__le16 zero;
+	__le32 zero2;
+} __packed;
+
+static inline u64 kq_entry_index(const struct kq_entry *e)
+{
+	return le64_to_cpu(e->rec.index);
+}
+
+static inline u64 kq_entry_term(const struct kq_entry *e)
+{
+	return le64_to_cpu(e->rec.term);
+}
+
+static inline u32 kq_entry_len(const struct kq_entry *e)
+{
+	return le32_to_cpu(e->rec.len);
+}
+
+/* Bytes of the entry on the wire and on disk, padded to 8. */
+static inline u32 kq_record_size(u32 len)
+{
+	return ALIGN((u32)sizeof(struct kq_record) + len, 8);
+}
+
+struct kq_entry *kq_entry_alloc(u16 type, const void *payload, u32 len);
+struct kq_entry *kq_entry_from_record(const struct kq_record *rec, const void *payload);
+void kq_entry_free(struct kq_entry *e);
+u32 kq_entry_crc(const struct kq_record *rec, const void *payload);
+int kq_entry_check(const struct kq_record *rec, const void *payload, u32 room);
+
+#endif /* KQ_ENTRY_H */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The log on disk: format, encoding of batches, recovery. No I/O here: whoever
+ * owns the disk writes what is encoded and hands in what was read.
+ */
+#ifndef KQ_WAL_H
+#define KQ_WAL_H
+
+#include "kq_entry.h"
+
+#define KQ_WAL_BLOCK	4096u
+#define KQ_WAL_SECTOR	512u
+#define KQ_WAL_MAX_SEGMENTS 1024
+
+/**
+ * struct kq_hard_state - what must not be forgotten; every batch carries it
+ * @term: newest term
+ * @vote: node voted for in @term, 0: none
+ * @incarnation: of this node; rises with every start
+ * @commit: commit index known when the batch was made (a hint)
+ * @promise_ns: the longest this node may have promised not to vote
+ */
+struct kq_hard_state {
+	u64 term;
+	u32 vote;
+	u64 incarnation;
+	u64 commit;
+	u64 promise_ns;
+};
+
+/**
+ * struct kq_batch - one write to the log
+ * @data: block-aligned bytes to be written
+ * @len: multiple of KQ_WAL_BLOCK
+ * @slot: segment file
+ * @offset: bytes from its start
+ * @seq: batch sequence number
+ * @hs_version: version of the hard state that it makes durable (kept by the core)
+ * @first: index of the first entry in it, 0: no entries
+ * @last: of the last; lowered by the core when entries are truncated meanwhile
+ * @last_term: term of the entry @last
+ * @entries: how many
+ * @probe: true: only a sign of life of the disk, written to the scratch block
+ */
+struct kq_batch {
+	u8 *data;
+	u32 len;
+	u32 slot;
+	u64 offset;
+	u64 seq;
+	u64 hs_version;
+	u64 first;
+	u64 last;
+	u64 last_term;
+	u32 entries;
+	bool probe;
+};
+
+enum kq_wal_room {		/* how much of the reserve a batch may use */
+	KQ_WAL_ROOM_CLIENT,	/* proposals of clients */
+	KQ_WAL_ROOM_INTERNAL,	/* no-ops, session entries, entries a leader replicates */
+	KQ_WAL_ROOM_VOTE,	/* hard state without entries: to the last block */
+};
+
+enum kq_wal_health {
+	KQ_WAL_CLEAN,		/* ended with a whole batch */
+	KQ_WAL_TORN,		/* the last batch was torn and cut off: it was never acknowledged */
+	KQ_WAL_DAMAGED,		/* something that may have been acknowledged cannot be read */
+};
+
+/**
+ * struct kq_wal_report - how recovery went
+ * @health: enum kq_wal_health
+ * @slot: where the torn or damaged batch is
+ * @offset: bytes from the start of that segment
+ * @bytes: how much was cut off (torn)
+ * @reason: one line for a person; names what was found there
+ * @hs: the newest hard state
+ * @vote_known: false: a batch header that may have been newer cannot be read, so
+ *	this node's vote is unknown and it must not vote
+ * @last_index: last entry that was delivered
+ * @claimed_index: log end as the newest header has it (damage: what may have
+ *	been acknowledged)
+ * @claimed_term: term of that entry
+ */
+struct kq_wal_report {
+	enum kq_wal_health health;
+	u32 slot;
+	u64 offset;
+	u64 bytes;
+	char reason[160];
+	struct kq_hard_state hs;
+	bool vote_known;
+	u64 last_index;
+	u64 claimed_index;
+	u64 claimed_term;
+};
+
+struct kq_wal;
+
+/**
+ * typedef kq_wal_entry_fn - recovery delivers one entry
+ * @ctx: of the caller
+ * @rec: checked record; an index at or below the last delivered one means that
+ *	the log was truncated there first
+ * @payload: its payload
+ *
+ * Return: 0 or negative errno, which ends recovery with that error.
+ */
+typedef int (*kq_wal_entry_fn)(void *ctx, const struct kq_record *rec, const void *payload);
+
+struct kq_wal *kq_wal_create(u64 cluster, u32 node, u32 segment_bytes, u32 segments);
+void kq_wal_destroy(struct kq_wal *wal);
+
+/*
+ * Recovery, in this order: kq_wal_scan_header() once for each slot with its
+ * first block; then, while kq_wal_next_segment() gives a slot, read that segment
+ * whole and give it to kq_wal_scan_segment(); then kq_wal_scan_end().
+ */
+int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block);
+int kq_wal_next_segment(struct kq_wal *wal);
+int kq_wal_scan_segment(struct kq_wal *wal, u32 slot, const void *data, u32 len,
+			kq_wal_entry_fn deliver, void *ctx);
+int kq_wal_scan_end(struct kq_wal *wal, struct kq_wal_report *report);
+
+/*
+ * Writing. kq_wal_encode() takes as many of @entries as fit one batch and says
+ * how many through batch->entries. One batch may be outstanding; a failed write
+ * ends the log's life (the caller latches it).
+ */
+int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
+		  struct kq_entry *const *entries, u32 count, u64 log_last, u64 log_last_term,
+		  enum kq_wal_room room, struct kq_batch **out);
+int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out);
+void kq_batch_free(struct kq_batch *batch);
+
+u64 kq_wal_capacity(const struct kq_wal *wal);
+u64 kq_wal_used(const struct kq_wal *wal);
+bool kq_wal_has_room(const struct kq_wal *wal, u64 bytes, enum kq_wal_room room);
+void kq_wal_position(const struct kq_wal *wal, u32 *slot, u64 *offset);
+
+#endif /* KQ_WAL_H */
