@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The core of a node: Raft, sessions and locks without any I/O.
+ *
+ * Whoever owns a core serialises all calls (one mutex per node), gives the time
+ * with each event, and after each call takes what came out:
+ *   kq_core_take_batch()  one write for the log, answered by kq_core_disk_done()
+ *   kq_core_take_msgs()   messages to send, in order, per peer
+ *   kq_core_take_done()   append proposals with an outcome
+ *   kq_core_take_owner()  lock owners whose state changed, or that are closed
+ *   kq_core_take_events() what changed, as enum kquorum_event bits
+ * Nothing here waits; allocation goes through kq_alloc() only.
+ */
+#ifndef KQ_CORE_H
+#define KQ_CORE_H
+
+#include <linux/kquorum.h>
+#include "kq_wal.h"
+#include "kq_wire.h"
+
+#define KQ_MAX_NODES	KQUORUM_MAX_NODES
+#define KQ_WINDOW	1024		/* proposals of one session without outcome */
+#define KQ_MAX_CLAIMS	65536		/* holders and waiters in the whole cluster */
+#define KQ_INFLIGHT_MSGS 128		/* APPENDs to one peer without answer */
+#define KQ_INFLIGHT_BYTES (1024 * 1024)
+#define KQ_APPEND_BYTES	(128 * 1024)	/* of entries in one APPEND */
+#define KQ_UNCOMMITTED_BYTES (4 * 1024 * 1024)
+#define KQ_BUCKETS	256
+#define KQ_TOKEN_SHIFT	12		/* low bits: local grants under a cached lock */
+
+struct kq_settings {
+	u32 heartbeat_ms;
+	u32 election_ms;
+	u32 lease_ms;
+	u32 delta_ms;
+	u32 drift_ppm;
+	u32 segment_bytes;
+};
+
+struct kq_config {
+	u64 cluster_id;
+	u32 self;
+	u32 members[KQ_MAX_NODES];	/* node ids, rising */
+	u32 count;
+	u32 segments;
+	struct kq_settings set;
+};
+
+/* --- the log in memory (kq_log.c) ------------------------------------------------ */
+
+struct kq_log {
+	struct kq_entry ***chunks;	/* two levels, grown by doubling the upper one */
+	u32 chunk_count;
+	u64 last;			/* index of the last entry; the first is 1 */
+	u64 bytes;			/* of all records */
+};
+
+int kq_log_append(struct kq_log *log, struct kq_entry *e);
+void kq_log_truncate(struct kq_log *log, u64 last);
+struct kq_entry *kq_log_get(const struct kq_log *log, u64 index);
+u64 kq_log_term(const struct kq_log *log, u64 index);
+void kq_log_destroy(struct kq_log *log);
+
+/* --- peers ---------------------------------------------------------------------------- */
+
+struct kq_inflight {
+	u64 last;
+	u32 bytes;
+};
+
+struct kq_peer {
+	u32 id;
+	bool member;
+	bool connected;
+	u64 incarnation;
+	struct list_head msgs;		/* to be sent */
+
+	/* leader's view (thesis 10.2.1; names as in etcd's raft) */
+	u32 progress;			/* enum kquorum_progress */
+	u64 match;
+	u64 next;
+	bool probe_sent;
+	u64 acked_round;
+	u64 heard_ns;			/* last answer in this term */
+	u64 rtt_ns;
+	u64 disk_ns;
+	u32 flags;			/* KQUORUM_PEERF_* */
+	struct kq_inflight inflight[KQ_INFLIGHT_MSGS];
+	u32 inflight_start;
+	u32 inflight_count;
+	u32 inflight_bytes;
+
+	/* anyone's view */
+	u64 seen_ns;			/* last message of any kind */
+	s32 vote;			/* 1 granted, -1 refused, 0 no answer */
+
+	/* leader: this node's session */
+	u64 promise_until_ns;
+	bool suspect_sent;		/* SUSPECT or EXPIRE is in the log: not renewed */
+	bool expire_sent;
+	bool clear_sent;
+	u64 renew_round;		/* 0: no request waits */
+	u64 renew_session;
+	u64 renew_sent_ns;
+};
+
+/* --- sessions: replicated (kq_m_session.c) ----------------------------------------------- */
+
+struct kq_session {
+	u64 id;				/* 0: none */
+	u64 last_id;			/* the newest that ever was */
+	bool suspect;
+	u64 left_ns;			/* with @suspect */
+	u64 settled;
+	u64 applied[KQ_WINDOW / 64];	/* bit of seq % KQ_WINDOW */
+};
+
+/* --- resources: replicated (kq_m_resource.c) ------------------------------------------------ */
+
+struct kq_claim {
+	struct list_head node;		/* in the resource's queue; the holder is not in it */
+	u32 holder_node;
+	u64 session;
+	u64 owner;
+	u64 index;
+	u64 token;			/* 0: waits */
+	u64 since_ns;			/* when this replica applied it; for display */
+	u32 pid;
+	char comm[KQ_COMM_MAX];
+};
+
+struct kq_resource {
+	struct list_head node;		/* in the bucket */
+	u64 token;			/* of the present holder */
+	struct kq_claim *holder;
+	struct list_head queue;
+	u16 name_len;
+	char name[KQ_RESOURCE_MAX + 1];
+};
+
+/* --- proposals and owners of this node ------------------------------------------------------- */
+
+struct kq_owner;
+
+struct kq_proposal {
+	struct list_head node;		/* core's pending list, or the done list */
+	struct kq_entry *entry;
+	struct kq_owner *owner;		/* NULL: an append of the glue */
+	void *cookie;			/* of the glue */
+	u64 session;
+	u64 seq;			/* 0: not submitted */
+	bool sent;			/* to the present leader, on the present connection */
+	u32 tries;
+	u64 not_before_ns;
+	s32 error;			/* the outcome */
+	u64 index;
+	u64 term;
+};
+
+/**
+ * struct kq_owner - who holds or awaits one lock on this node; lives in its handle
+ * @node: core's list of owners
+ * @changed: on the core's list of changed owners
+ * @id: unique for the life of the node
+ * @state: enum kquorum_lock_state
+ * @closing: the handle is gone; released as soon as its place in the log is known
+ * @closed: the core has let go; the glue may free it
+ * @held: the replicated state has a claim of it under @session
+ */
+struct kq_owner {
+	struct list_head node;
+	struct list_head changed;
+	u64 id;
+	u64 session;
+	u64 token;
+	u32 state;
+	s32 error;
+	u32 flags;			/* KQUORUM_LOCK_TRY */
+	bool closing;
+	bool closed;
+	bool held;
+	struct kq_proposal acquire;
+	struct kq_proposal release;
+	u16 name_len;
+	char name[KQ_RESOURCE_MAX + 1];
+};
+
+enum kq_session_state {
+	KQ_SESSION_NONE,
+	KQ_SESSION_OPENING,		/* OPEN proposed */
+	KQ_SESSION_OPEN,		/* in the table, no renewal answered yet */
+	KQ_SESSION_LIVE,
+	KQ_SESSION_LAPSED,		/* deadline past; waits for EXPIRE in the log */
+	KQ_SESSION_CLOSING,
+};
+
+struct kq_local_session {
+	u32 state;			/* enum kq_session_state */
+	u64 id;
+	u64 deadline_ns;		/* 0: lost. Read without lock, at each use */
+	u64 next_seq;
+	u64 asked_ns;			/* last OPEN or RENEW sent */
+	u64 pending_deadline_ns;	/* counts once @pending_commit is applied */
+	u64 pending_commit;
+	struct kq_proposal open;	/* OPEN, then CLOSE */
+};
+
+struct kq_counters {
+	u64 elections;
+	u64 batches;
+	u64 entries;
+	u64 busy;
+};
+
+struct kq_core {
+	struct kq_config cfg;
+	u64 cluster_hash;
+	u64 now_ns;
+
+	/* durable */
+	struct kq_hard_state hs;
+	u64 hs_version;
+	u64 hs_durable;			/* version that is on disk */
+	struct kq_wal *wal;
+	struct kq_log log;
+	u64 write_next;			/* first index not yet given to the disk */
+	u64 durable;			/* last index on disk */
+	struct kq_batch *batch;		/* under way */
+	bool batch_taken;
+	u64 batch_since_ns;
+	u64 disk_ns;			/* how long the last write took */
+	u64 disk_idle_ns;		/* when the last write ended */
+	struct kq_wal_report report;
+
+	/* volatile */
+	u32 state;			/* enum kquorum_node_state */
+	u32 role;			/* enum kquorum_role */
+	u32 leader;
+	u32 canvass;			/* enum kquorum_canvass */
+	u64 canvass_since_ns;
+	u64 heard_ns;			/* last APPEND of the leader; 0: never */
+	bool silent;			/* SILENCE was reported */
+	u64 wait_until_ns;		/* restart: no vote, no campaign before */
+	u64 verified;			/* follower: log agrees with the leader up to here */
+	u64 round;			/* leader: newest sent; follower: newest seen */
+	u64 resp_sent_ns;		/* echo for the next APPEND_RESP */
+	bool resp_due;			/* an answer waits for the disk */
+	u64 commit;
+	u64 applied;
+	u64 term_start;			/* leader: index of its NOOP */
+	bool lead_ready;		/* ... and it is applied */
+	u64 heartbeat_ns;		/* last broadcast */
+	u64 uncommitted_bytes;
+	u32 transfer_to;
+	u64 transfer_since_ns;
+	bool transfer_sent;
+	bool stopping;
+	u64 stopping_since_ns;
+	bool log_full;
+	u32 disk_state;			/* enum kquorum_disk_state */
+	s32 disk_error;
+	char reason[200];		/* why it does not serve; for a person */
+
+	struct kq_peer peer[KQ_MAX_NODES + 1];	/* by node id; own one too */
+	struct list_head held;		/* messages that wait for the hard state */
+
+	struct kq_session session[KQ_MAX_NODES + 1];	/* by node id */
+	struct list_head bucket[KQ_BUCKETS];
+	u32 claims;
+
+	struct kq_local_session local;
+	struct list_head owners;
+	struct list_head pending;	/* proposals with a seq, in order of seq */
+	u32 pending_count;
+	u64 next_owner;
+
+	u32 events;
+	struct list_head changed;
+	struct list_head done;
+	struct kq_counters counters;
+#ifndef __KERNEL__
+	void (*trace)(void *ctx, const struct kq_core *core, const char *text);
+	void *trace_ctx;
+#endif
+};
+
+/* Life (kq_core.c) */
+struct kq_core *kq_core_create(const struct kq_config *cfg);
+void kq_core_destroy(struct kq_core *core);
+int kq_core_recover_entry(void *core, const struct kq_record *rec, const void *payload);
+void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report *report);
+void kq_core_stop(struct kq_core *core, u64 now_ns, bool force);
+bool kq_core_stopped(const struct kq_core *core);
+void kq_core_fail(struct kq_core *core, s32 error, const char *why);
+
+/* Events in */
+void kq_core_tick(struct kq_core *core, u64 now_ns);
+void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error);
+int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation);
+void kq_core_peer_down(struct kq_core *core, u64 now_ns, u32 id);
+int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
+		 const void *body, const char **why);
+int kq_core_canvass(struct kq_core *core, u64 now_ns);
+int kq_core_campaign(struct kq_core *core, u64 now_ns);
+int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to);
+
+/* Proposals of this node (kq_propose.c, kq_owner.c) */
+int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p);
+void kq_core_append_cancel(struct kq_core *core, struct kq_proposal *p);
+int kq_owner_init(struct kq_owner *o, const char *name, u32 name_len, u32 flags, u32 pid,
+		  const char *comm);
+void kq_owner_destroy(struct kq_owner *o);
+int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
+void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
+
+/* Out */
+struct kq_batch *kq_core_take_batch(struct kq_core *core);
+void kq_core_take_msgs(struct kq_core *core, u32 id, struct list_head *to);
+struct kq_proposal *kq_core_take_done(struct kq_core *core);
+struct kq_owner *kq_core_take_owner(struct kq_core *core);
+u32 kq_core_take_events(struct kq_core *core);
+
+/* Looking (any time under the caller's lock) */
+bool kq_core_has_quorum(const struct kq_core *core);
+struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len);
+void kq_core_wire_peer(const struct kq_core *core, u32 id, struct kq_wire_peer *out);
+u64 kq_cluster_hash(const struct kq_config *cfg);
+
+#endif /* KQ_CORE_H */
