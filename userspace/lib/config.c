@@ -41,7 +41,7 @@ struct reading {
 	const char *path;
 	char *err;
 	size_t errlen;
-	int line;
+	int line, failed_line;
 	bool failed;
 	bool partial;		/* the last piece of a line had no newline */
 	unsigned int numbers;	/* bit per number_keys[] seen */
@@ -256,6 +256,7 @@ static int reading_fail(struct reading *r, const char *format, ...)
 	if (r->failed)
 		return 0;
 	r->failed = true;
+	r->failed_line = r->line;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
@@ -408,7 +409,7 @@ int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, s
 		fail(err, errlen, "%s: cannot be read", path);
 		return ret;
 	}
-	if (r.failed)
+	if (r.failed && (!broken || r.failed_line <= broken))
 		return -EINVAL;
 	if (broken)
 		return fail(err, errlen, "%s:%d: neither [section] nor key = value", path, broken);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What is a descriptor of its own: locks and append streams. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static int take_fd(const struct nlmsghdr *answer, void *user)
+{
+	struct kq_lib_attrs attrs;
+
+	kq_lib_parse(answer, &attrs);
+	*(int *)user = (int)kq_lib_u32(&attrs, KQUORUM_A_FD, -1);
+	return 0;
+}
+
+static int open_handle(struct kquorum *k, struct nlmsghdr *nlh)
+{
+	int fd = -1, ret;
+
+	ret = kq_lib_talk(k, nlh, take_fd, &fd);
+	if (ret < 0) {
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	if (fd < 0)
+		return kq_lib_fail(k, -EBADMSG, "the kernel's answer has no descriptor");
+	return fd;
+}
+
+int kquorum_lock_open(struct kquorum *k, const char *resource, uint32_t flags)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_LOCK, 0);
+	size_t n = strlen(resource);
+
+	if (!n || n > KQUORUM_RESOURCE_NAME_MAX)
+		return kq_lib_fail(k, -EINVAL, "a resource's name has 1 to %u bytes, not %zu",
+				   KQUORUM_RESOURCE_NAME_MAX, n);
+	mnl_attr_put_strz(nlh, KQUORUM_A_RESOURCE, resource);
+	mnl_attr_put_u32(nlh, KQUORUM_A_LOCK_FLAGS, flags);
+	return open_handle(k, nlh);
+}
+
+int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
+{
+	ssize_t got;
+
+	do {
+		got = read(fd, info, sizeof(*info));
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	return got == sizeof(*info) ? 0 : -EBADMSG;
+}
+
+int kquorum_append_open(struct kquorum *k)
+{
+	return open_handle(k, kq_lib_request(k, KQUORUM_CMD_APPEND_OPEN, 0));
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libkquorum: what a program says to the kquorum module.
+ *
+ * One struct kquorum is one netlink socket; it belongs to one thread at a time
+ * and starts none. Locks and append streams are file descriptors of their own:
+ * they live on when the struct kquorum is closed. No call waits for a disk or a
+ * peer. Functions return 0 (or a descriptor) or a negative errno; the text that
+ * goes with it is kquorum_error().
+ */
+#ifndef LIBKQUORUM_H
+#define LIBKQUORUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/kquorum.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct kquorum;
+struct kquorum_events;
+struct kquorum_config;
+
+#define KQUORUM_REASON_MAX	255
+#define KQUORUM_COMM_MAX	31
+#define KQUORUM_NEVER		UINT64_MAX	/* of a time: not known, or never */
+
+/*
+ * Finds the module in this network namespace. -ENOENT: it is not loaded. @err
+ * gets the text when there is no handle to ask for it.
+ */
+int kquorum_open(struct kquorum **k, char *err, size_t errlen);
+void kquorum_close(struct kquorum *k);
+
+/* The text of the last error on this handle; stays until the next call. */
+const char *kquorum_error(const struct kquorum *k);
+
+/* Version of the interface that the loaded module speaks. */
+unsigned int kquorum_interface_version(const struct kquorum *k);
+
+struct kquorum_peer_status {
+	uint32_t id;
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+	char address[KQUORUM_ADDRESS_MAX + 1];
+	bool connected;
+	bool has_progress;	/* only the leader knows progress, match, in flight, rtt */
+	uint32_t progress;	/* enum kquorum_progress */
+	uint64_t match_index;
+	uint32_t inflight_bytes;
+	uint64_t incarnation;
+	uint64_t rtt_ns;	/* KQUORUM_NEVER: not known */
+	uint64_t seen_ns;	/* since its last message; KQUORUM_NEVER: none */
+	uint64_t disk_ns;	/* its last log write; KQUORUM_NEVER: not known */
+	uint32_t flags;		/* KQUORUM_PEERF_* */
+	char reason[KQUORUM_REASON_MAX + 1];
+	uint64_t drops;
+};
+
+struct kquorum_disk_status {
+	uint32_t state;		/* enum kquorum_disk_state */
+	int32_t error;
+	uint64_t capacity_bytes, used_bytes;
+	uint64_t write_ns, write_age_ns;
+	uint32_t segment;
+	uint64_t offset_bytes, torn_bytes;
+};
+
+struct kquorum_status {
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+	uint64_t cluster_id, cluster_hash, incarnation, epoch;
+	uint32_t node_id;
+	uint32_t state, role, canvass;	/* enum kquorum_node_state, _role, _canvass */
+	uint64_t term;
+	uint32_t vote, leader;
+	bool quorum, daemon;
+	uint64_t silence_ns;		/* KQUORUM_NEVER: no leader heard of */
+	uint64_t first_index, last_index, commit_index, applied_index, durable_index;
+	uint64_t session, session_left_ns, wait_left_ns;
+	char reason[KQUORUM_REASON_MAX + 1];
+	unsigned int n_peers;		/* all members by id, this node too */
+	struct kquorum_peer_status peers[KQUORUM_MAX_NODES];
+	struct kquorum_disk_status disk;
+	struct {
+		uint32_t heartbeat_ms, election_ms, lease_ms, delta_ms, drift_ppm, segment_bytes;
+	} settings;			/* 0: not told */
+	struct {
+		uint64_t elections, batches, entries, bad_messages, busy, pending;
+	} counters;
+};
+
+/* -ENODEV: no node runs in this network namespace. */
+int kquorum_status(struct kquorum *k, struct kquorum_status *st);
+
+/* The member with this id, NULL when there is none. */
+const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id);
+
+/*
+ * Starts the node that @c describes on the @n_fds segment files @fds, in slot
+ * order. Returns while recovery still goes on: see kquorum_status().
+ */
+int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
+		       unsigned int n_fds);
+
+/* @force: do not hand over leadership first. Ends when kquorum_status() says -ENODEV. */
+int kquorum_node_stop(struct kquorum *k, bool force);
+
+/* Hands leadership to node @node_id, 0: to the most up-to-date one. */
+int kquorum_transfer(struct kquorum *k, uint32_t node_id);
+
+/*
+ * Asks for @resource and returns a descriptor to poll and to read with
+ * kquorum_lock_read(); @flags are KQUORUM_LOCK_*. Closing it gives the lock, or
+ * the place in the queue, back.
+ */
+int kquorum_lock_open(struct kquorum *k, const char *resource, uint32_t flags);
+
+/* Where a lock stands now. Never waits. */
+int kquorum_lock_read(int fd, struct kquorum_lock_info *info);
+
+/* Returns a descriptor: one write() is one entry, one read() one or more results. */
+int kquorum_append_open(struct kquorum *k);
+
+struct kquorum_claim {
+	uint32_t node, pid;
+	uint64_t session, owner, index;
+	uint64_t token;		/* 0: it waits */
+	uint64_t age_ns;	/* since granted or queued; KQUORUM_NEVER: not known */
+	char comm[KQUORUM_COMM_MAX + 1];
+};
+
+struct kquorum_resource {
+	char name[KQUORUM_RESOURCE_NAME_MAX + 1];
+	uint64_t token;			/* of the present holder, 0: none */
+	unsigned int n_claims;
+	const struct kquorum_claim *claims;	/* holder first, then the queue; valid in the callback */
+};
+
+/* A callback's return value other than 0 ends the dump and is returned. */
+typedef int (*kquorum_resource_cb)(const struct kquorum_resource *r, void *user);
+
+/* -EINTR: what was dumped changed meanwhile, so it may be incomplete; ask again. */
+int kquorum_resource_dump(struct kquorum *k, kquorum_resource_cb cb, void *user);
+
+/* One resource by name. -ENOENT: nobody holds it or waits for it. */
+int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_cb cb, void *user);
+
+struct kquorum_log_entry {
+	uint64_t index, term, session, seq;
+	uint32_t type;		/* enum kquorum_entry_type */
+	uint32_t bytes;		/* length of the payload */
+	bool committed;
+	const void *payload;	/* NULL: too long to be shown; valid in the callback */
+};
+
+typedef int (*kquorum_log_cb)(const struct kquorum_log_entry *e, void *user);
+
+/* Entries @first..@last in order; @last 0: to the end of the log. */
+int kquorum_log_dump(struct kquorum *k, uint64_t first, uint64_t last, kquorum_log_cb cb,
+		     void *user);
+
+struct kquorum_event_record {
+	uint32_t events;	/* enum kquorum_event bits */
+	uint32_t node_id, leader, role;
+	uint64_t term;
+};
+
+/*
+ * Wake-ups. Subscribe, then ask for the status: nothing is missed. The
+ * descriptor of kquorum_events_fd() is for poll.
+ */
+int kquorum_events_open(struct kquorum_events **e, char *err, size_t errlen);
+void kquorum_events_close(struct kquorum_events *e);
+int kquorum_events_fd(const struct kquorum_events *e);
+
+/*
+ * Takes one record without waiting. -EAGAIN: there is none. -ENOBUFS: some were
+ * lost, so ask for the status.
+ */
+int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *record);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBKQUORUM_H */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The node's life: start, stop, leadership transfer. */
+#include <errno.h>
+
+#include "config.h"
+#include "internal.h"
+
+static void put_settings(struct nlmsghdr *nlh, const struct kquorum_config *c)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KQUORUM_A_SETTINGS);
+
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_HEARTBEAT_MS, c->heartbeat_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_ELECTION_MS, c->election_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_LEASE_MS, c->lease_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_DELTA_MS, c->delta_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_DRIFT_PPM, c->drift_ppm);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_SEGMENT_BYTES, c->segment_bytes);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void put_member(struct nlmsghdr *nlh, const struct kquorum_config_member *m)
+{
+	char address[KQUORUM_ADDRESS_MAX + 1];
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KQUORUM_A_MEMBER);
+
+	kquorum_address_format(&m->address, address, sizeof(address));
+	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, m->id);
+	mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, m->name);
+	mnl_attr_put_strz(nlh, KQUORUM_MEMBER_ADDRESS, address);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
+		       unsigned int n_fds)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_NODE_START, 0);
+	unsigned int i;
+
+	if (!n_fds || n_fds > KQUORUM_MAX_SEGMENTS)
+		return kq_lib_fail(k, -EINVAL, "a node needs 1 to %u segment files, not %u",
+				   KQUORUM_MAX_SEGMENTS, n_fds);
+	mnl_attr_put_strz(nlh, KQUORUM_A_NAME, c->name);
+	mnl_attr_put_u64(nlh, KQUORUM_A_CLUSTER_ID, c->cluster_id);
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, c->node_id);
+	put_settings(nlh, c);
+	for (i = 0; i < c->n_members; i++)
+		put_member(nlh, &c->members[i]);
+	for (i = 0; i < n_fds; i++)
+		mnl_attr_put_u32(nlh, KQUORUM_A_SEGMENT_FD, fds[i]);
+	return kq_lib_talk(k, nlh, NULL, NULL);
+}
+
+int kquorum_node_stop(struct kquorum *k, bool force)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_NODE_STOP, 0);
+
+	if (force)
+		mnl_attr_put(nlh, KQUORUM_A_FORCE, 0, NULL);
+	return kq_lib_talk(k, nlh, NULL, NULL);
+}
+
+int kquorum_transfer(struct kquorum *k, uint32_t node_id)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_TRANSFER, 0);
+
+	if (node_id)
+		mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, node_id);
+	return kq_lib_talk(k, nlh, NULL, NULL);
+}

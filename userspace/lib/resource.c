@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Who holds what, and who waits: a resource with a long queue may come in several messages. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+struct collecting {
+	kquorum_resource_cb cb;
+	void *user;
+	struct kquorum_resource r;
+	struct kquorum_claim *claims;
+	size_t room;
+	bool have;
+	bool no_memory;
+};
+
+static int hand_over(struct collecting *c)
+{
+	int ret = 0;
+
+	if (c->have) {
+		c->r.claims = c->claims;
+		ret = c->cb(&c->r, c->user);
+	}
+	c->have = false;
+	c->r.n_claims = 0;
+	return ret;
+}
+
+static int add_claim(struct collecting *c, const struct nlattr *nest)
+{
+	struct kquorum_claim *claim;
+	struct kq_lib_attrs a;
+
+	if (c->r.n_claims == c->room) {
+		size_t room = c->room ? 2 * c->room : 16;
+		struct kquorum_claim *more = realloc(c->claims, room * sizeof(*more));
+
+		if (!more) {
+			c->no_memory = true;
+			return -ENOMEM;
+		}
+		c->claims = more;
+		c->room = room;
+	}
+	claim = &c->claims[c->r.n_claims++];
+	kq_lib_parse_nested(nest, &a);
+	claim->node = kq_lib_u32(&a, KQUORUM_CLAIM_NODE, 0);
+	claim->pid = kq_lib_u32(&a, KQUORUM_CLAIM_PID, 0);
+	claim->session = kq_lib_u64(&a, KQUORUM_CLAIM_SESSION, 0);
+	claim->owner = kq_lib_u64(&a, KQUORUM_CLAIM_OWNER, 0);
+	claim->index = kq_lib_u64(&a, KQUORUM_CLAIM_INDEX, 0);
+	claim->token = kq_lib_u64(&a, KQUORUM_CLAIM_TOKEN, 0);
+	claim->age_ns = kq_lib_u64(&a, KQUORUM_CLAIM_AGE, KQUORUM_NEVER);
+	kq_lib_string(&a, KQUORUM_CLAIM_COMM, claim->comm, sizeof(claim->comm));
+	return 0;
+}
+
+static int take_resource(const struct nlmsghdr *answer, void *user)
+{
+	char name[KQUORUM_RESOURCE_NAME_MAX + 1];
+	struct collecting *c = user;
+	struct kq_lib_attrs attrs;
+	const struct nlattr *a;
+	int ret;
+
+	kq_lib_parse(answer, &attrs);
+	kq_lib_string(&attrs, KQUORUM_A_RESOURCE, name, sizeof(name));
+	if (!c->have || strcmp(name, c->r.name)) {
+		ret = hand_over(c);
+		if (ret)
+			return ret;
+		memcpy(c->r.name, name, sizeof(name));
+		c->r.token = 0;
+		c->have = true;
+	}
+	c->r.token = kq_lib_u64(&attrs, KQUORUM_A_TOKEN, c->r.token);
+	mnl_attr_for_each(a, answer, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(a) != KQUORUM_A_CLAIM)
+			continue;
+		ret = add_claim(c, a);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int collect(struct kquorum *k, struct nlmsghdr *nlh, kquorum_resource_cb cb, void *user)
+{
+	struct collecting c = { .cb = cb, .user = user };
+	int ret;
+
+	ret = kq_lib_talk(k, nlh, take_resource, &c);
+	if (c.no_memory)
+		kq_lib_fail(k, ret, "out of memory");
+	if (!ret)
+		ret = hand_over(&c);
+	free(c.claims);
+	return ret;
+}
+
+int kquorum_resource_dump(struct kquorum *k, kquorum_resource_cb cb, void *user)
+{
+	return collect(k, kq_lib_request(k, KQUORUM_CMD_RESOURCE_GET, NLM_F_DUMP), cb, user);
+}
+
+int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_cb cb, void *user)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_RESOURCE_GET, 0);
+	size_t n = strlen(name);
+
+	if (!n || n > KQUORUM_RESOURCE_NAME_MAX)
+		return kq_lib_fail(k, -EINVAL, "a resource's name has 1 to %u bytes, not %zu",
+				   KQUORUM_RESOURCE_NAME_MAX, n);
+	mnl_attr_put_strz(nlh, KQUORUM_A_RESOURCE, name);
+	return collect(k, nlh, cb, user);
+}

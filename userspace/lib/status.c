@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* STATUS: everything about this namespace's node in one answer. */
+#include <string.h>
+
+#include "internal.h"
+
+/* MEMBER and PEER describe the same nodes: whichever comes first makes the row. */
+static struct kquorum_peer_status *peer_by_id(struct kquorum_status *st, uint32_t id)
+{
+	unsigned int i, at;
+
+	for (at = 0; at < st->n_peers && st->peers[at].id < id; at++)
+		;
+	if (at < st->n_peers && st->peers[at].id == id)
+		return &st->peers[at];
+	if (!id || st->n_peers == KQUORUM_MAX_NODES)
+		return NULL;
+	for (i = st->n_peers++; i > at; i--)
+		st->peers[i] = st->peers[i - 1];
+	memset(&st->peers[at], 0, sizeof(st->peers[at]));
+	st->peers[at].id = id;
+	st->peers[at].rtt_ns = KQUORUM_NEVER;
+	st->peers[at].seen_ns = KQUORUM_NEVER;
+	st->peers[at].disk_ns = KQUORUM_NEVER;
+	return &st->peers[at];
+}
+
+static void take_member(struct kquorum_status *st, const struct nlattr *nest)
+{
+	struct kquorum_peer_status *p;
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	p = peer_by_id(st, kq_lib_u32(&a, KQUORUM_MEMBER_ID, 0));
+	if (!p)
+		return;
+	kq_lib_string(&a, KQUORUM_MEMBER_NAME, p->name, sizeof(p->name));
+	kq_lib_string(&a, KQUORUM_MEMBER_ADDRESS, p->address, sizeof(p->address));
+}
+
+static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
+{
+	struct kquorum_peer_status *p;
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	p = peer_by_id(st, kq_lib_u32(&a, KQUORUM_PEER_ID, 0));
+	if (!p)
+		return;
+	if (a.table[KQUORUM_PEER_NAME])
+		kq_lib_string(&a, KQUORUM_PEER_NAME, p->name, sizeof(p->name));
+	if (a.table[KQUORUM_PEER_ADDRESS])
+		kq_lib_string(&a, KQUORUM_PEER_ADDRESS, p->address, sizeof(p->address));
+	p->connected = kq_lib_u8(&a, KQUORUM_PEER_CONNECTED);
+	p->has_progress = a.table[KQUORUM_PEER_PROGRESS];
+	p->progress = kq_lib_u32(&a, KQUORUM_PEER_PROGRESS, 0);
+	p->match_index = kq_lib_u64(&a, KQUORUM_PEER_MATCH, 0);
+	p->inflight_bytes = kq_lib_u32(&a, KQUORUM_PEER_INFLIGHT_BYTES, 0);
+	p->incarnation = kq_lib_u64(&a, KQUORUM_PEER_INCARNATION, 0);
+	p->rtt_ns = kq_lib_u64(&a, KQUORUM_PEER_RTT, KQUORUM_NEVER);
+	p->seen_ns = kq_lib_u64(&a, KQUORUM_PEER_SEEN, KQUORUM_NEVER);
+	p->disk_ns = kq_lib_u64(&a, KQUORUM_PEER_DISK, KQUORUM_NEVER);
+	p->flags = kq_lib_u32(&a, KQUORUM_PEER_FLAGS, 0);
+	p->drops = kq_lib_u64(&a, KQUORUM_PEER_DROPS, 0);
+	kq_lib_string(&a, KQUORUM_PEER_REASON, p->reason, sizeof(p->reason));
+	/* A round trip or a write that took no time was not measured yet. */
+	if (!p->rtt_ns)
+		p->rtt_ns = KQUORUM_NEVER;
+	if (!p->disk_ns)
+		p->disk_ns = KQUORUM_NEVER;
+}
+
+static void take_disk(struct kquorum_disk_status *d, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	d->state = kq_lib_u32(&a, KQUORUM_DISK_STATE, KQUORUM_DISK_OK);
+	d->error = kq_lib_u32(&a, KQUORUM_DISK_ERROR, 0);
+	d->capacity_bytes = kq_lib_u64(&a, KQUORUM_DISK_CAPACITY, 0);
+	d->used_bytes = kq_lib_u64(&a, KQUORUM_DISK_USED, 0);
+	d->write_ns = kq_lib_u64(&a, KQUORUM_DISK_WRITE_TIME, 0);
+	d->write_age_ns = kq_lib_u64(&a, KQUORUM_DISK_WRITE_AGE, 0);
+	d->segment = kq_lib_u32(&a, KQUORUM_DISK_SEGMENT, 0);
+	d->offset_bytes = kq_lib_u64(&a, KQUORUM_DISK_OFFSET, 0);
+	d->torn_bytes = kq_lib_u64(&a, KQUORUM_DISK_TORN, 0);
+}
+
+static void take_settings(struct kquorum_status *st, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	st->settings.heartbeat_ms = kq_lib_u32(&a, KQUORUM_SETTING_HEARTBEAT_MS, 0);
+	st->settings.election_ms = kq_lib_u32(&a, KQUORUM_SETTING_ELECTION_MS, 0);
+	st->settings.lease_ms = kq_lib_u32(&a, KQUORUM_SETTING_LEASE_MS, 0);
+	st->settings.delta_ms = kq_lib_u32(&a, KQUORUM_SETTING_DELTA_MS, 0);
+	st->settings.drift_ppm = kq_lib_u32(&a, KQUORUM_SETTING_DRIFT_PPM, 0);
+	st->settings.segment_bytes = kq_lib_u32(&a, KQUORUM_SETTING_SEGMENT_BYTES, 0);
+}
+
+static void take_counters(struct kquorum_status *st, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	st->counters.elections = kq_lib_u64(&a, KQUORUM_COUNTER_ELECTIONS, 0);
+	st->counters.batches = kq_lib_u64(&a, KQUORUM_COUNTER_BATCHES, 0);
+	st->counters.entries = kq_lib_u64(&a, KQUORUM_COUNTER_ENTRIES, 0);
+	st->counters.bad_messages = kq_lib_u64(&a, KQUORUM_COUNTER_BAD_MESSAGES, 0);
+	st->counters.busy = kq_lib_u64(&a, KQUORUM_COUNTER_BUSY, 0);
+	st->counters.pending = kq_lib_u64(&a, KQUORUM_COUNTER_PENDING, 0);
+}
+
+static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a)
+{
+	kq_lib_string(a, KQUORUM_A_NAME, st->name, sizeof(st->name));
+	kq_lib_string(a, KQUORUM_A_REASON, st->reason, sizeof(st->reason));
+	st->cluster_id = kq_lib_u64(a, KQUORUM_A_CLUSTER_ID, 0);
+	st->cluster_hash = kq_lib_u64(a, KQUORUM_A_CLUSTER_HASH, 0);
+	st->incarnation = kq_lib_u64(a, KQUORUM_A_INCARNATION, 0);
+	st->epoch = kq_lib_u64(a, KQUORUM_A_EPOCH, 0);
+	st->node_id = kq_lib_u32(a, KQUORUM_A_NODE_ID, 0);
+	st->state = kq_lib_u32(a, KQUORUM_A_STATE, KQUORUM_NODE_RECOVERING);
+	st->role = kq_lib_u32(a, KQUORUM_A_ROLE, KQUORUM_FOLLOWER);
+	st->canvass = kq_lib_u32(a, KQUORUM_A_CANVASS, KQUORUM_CANVASS_NONE);
+	st->term = kq_lib_u64(a, KQUORUM_A_TERM, 0);
+	st->vote = kq_lib_u32(a, KQUORUM_A_VOTE, 0);
+	st->leader = kq_lib_u32(a, KQUORUM_A_LEADER, 0);
+	st->quorum = kq_lib_u8(a, KQUORUM_A_QUORUM);
+	st->daemon = kq_lib_u8(a, KQUORUM_A_DAEMON);
+	st->silence_ns = kq_lib_u64(a, KQUORUM_A_SILENCE, KQUORUM_NEVER);
+	st->first_index = kq_lib_u64(a, KQUORUM_A_FIRST_INDEX, 0);
+	st->last_index = kq_lib_u64(a, KQUORUM_A_LAST_INDEX, 0);
+	st->commit_index = kq_lib_u64(a, KQUORUM_A_COMMIT_INDEX, 0);
+	st->applied_index = kq_lib_u64(a, KQUORUM_A_APPLIED_INDEX, 0);
+	st->durable_index = kq_lib_u64(a, KQUORUM_A_DURABLE_INDEX, 0);
+	st->session = kq_lib_u64(a, KQUORUM_A_SESSION, 0);
+	st->session_left_ns = kq_lib_u64(a, KQUORUM_A_SESSION_LEFT, 0);
+	st->wait_left_ns = kq_lib_u64(a, KQUORUM_A_WAIT_LEFT, 0);
+}
+
+static int take_status(const struct nlmsghdr *answer, void *user)
+{
+	struct kquorum_status *st = user;
+	struct kq_lib_attrs attrs;
+	const struct nlattr *a;
+
+	kq_lib_parse(answer, &attrs);
+	take_scalars(st, &attrs);
+	mnl_attr_for_each(a, answer, sizeof(struct genlmsghdr)) {
+		switch (mnl_attr_get_type(a)) {
+		case KQUORUM_A_MEMBER:
+			take_member(st, a);
+			break;
+		case KQUORUM_A_PEER:
+			take_peer(st, a);
+			break;
+		case KQUORUM_A_DISK:
+			take_disk(&st->disk, a);
+			break;
+		case KQUORUM_A_SETTINGS:
+			take_settings(st, a);
+			break;
+		case KQUORUM_A_COUNTERS:
+			take_counters(st, a);
+			break;
+		}
+	}
+	return 0;
+}
+
+int kquorum_status(struct kquorum *k, struct kquorum_status *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->silence_ns = KQUORUM_NEVER;
+	return kq_lib_talk(k, kq_lib_request(k, KQUORUM_CMD_STATUS, 0), take_status, st);
+}
+
+const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (st->peers[i].id == id)
+			return &st->peers[i];
+	return NULL;
+}
