@@ -15,7 +15,7 @@ struct kqd_elect_input {
 	uint64_t now_ns;	/* any monotonic clock */
 	uint32_t state;		/* enum kquorum_node_state */
 	uint32_t role;		/* enum kquorum_role */
-	uint32_t canvass;	/* enum kquorum_canvass */
+	uint32_t canvass;	/* enum kquorum_canvass; _RUNNING as soon as it was asked for */
 	uint64_t term;
 	uint32_t leader;	/* 0: none known */
 	uint64_t silence_ns;	/* since the leader was heard of; UINT64_MAX: never */
@@ -37,6 +37,8 @@ struct kqd_elect {
 	uint64_t timeout_ns;	/* drawn for the present silence */
 	uint64_t not_before_ns;	/* back-off after a lost attempt */
 	uint64_t asked_ns;	/* when the canvass or campaign under way was asked for; 0: none */
+	uint64_t campaign_ns;	/* when a campaign was asked for, after a won canvass; 0: none */
+	uint64_t term;		/* term seen last; UINT64_MAX: none yet */
 	uint32_t lost;		/* attempts lost in a row */
 };
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The daemon's state and what its files offer each other.
+ */
+#ifndef KQD_DAEMON_H
+#define KQD_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/kquorum.h>
+
+#include "../lib/config.h"
+#include "backoff.h"
+#include "elect.h"
+#include "genl.h"
+#include "hello.h"
+#include "log.h"
+#include "loop.h"
+#include "resolve.h"
+#include "status.h"
+
+#define KQD_NS_PER_MS	1000000ULL
+#define KQD_NS_PER_SEC	1000000000ULL
+
+#define KQD_LISTENERS	4	/* addresses that the name to listen on may have */
+#define KQD_GREETINGS	32	/* accepted connections that have not greeted yet */
+#define KQD_ADDRESS_TEXT 64
+
+#define kqd_container(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+struct kqd;
+
+/* A new connection until both sides have greeted. */
+struct kqd_greet {
+	struct kqd *d;
+	struct kqd_greet *next;		/* in kqd.greets, oldest first */
+	struct kqd_op send, recv;
+	struct kqd_timer limit;
+	int fd;
+	uint32_t peer;			/* 0: accepted, and not known yet */
+	bool dialled;
+	bool told;			/* the other side's greeting is checked */
+	size_t sent, got;
+	struct kquorum_hello out, in;
+	struct kqd_hello hello;
+	struct kqd_address address;
+	char why[192];			/* it failed */
+};
+
+enum kqd_dial_stage {
+	KQD_DIAL_IDLE,
+	KQD_DIAL_WAIT,		/* for the timer */
+	KQD_DIAL_RESOLVE,
+	KQD_DIAL_CONNECT,
+	KQD_DIAL_GREET,
+};
+
+struct kqd_dial {
+	enum kqd_dial_stage stage;
+	struct kqd_timer timer;		/* the next attempt, or the limit of this one */
+	struct kqd_backoff backoff;
+	struct kqd_resolve resolve;
+	struct kqd_op connect;
+	struct kqd_address to;
+	unsigned int turn;		/* which of several addresses is next */
+	int fd;
+	bool tried;			/* the first attempt comes at once */
+	bool late;			/* its time limit has passed */
+	char why[192];			/* told last; only news is worth a line */
+};
+
+struct kqd_peer {
+	struct kqd *d;
+	uint32_t id;
+	bool member;
+	bool connected;			/* as the status says */
+	uint64_t connected_ns;		/* since when, on our clock */
+	struct kqd_address address;	/* last known; len 0: none */
+	struct kqd_dial dial;
+};
+
+struct kqd_listener {
+	struct kqd *d;
+	struct kqd_op accept;
+	struct kqd_timer pause;		/* after an error of accept */
+	int fd;				/* -1: none */
+	bool closing;
+	struct kqd_address address;	/* of the connection just accepted */
+};
+
+struct kqd_listen {
+	bool wanted;
+	bool resolving;
+	bool warned;
+	struct kqd_resolve resolve;
+	struct kqd_timer retry;
+	struct kqd_listener sockets[KQD_LISTENERS];
+	struct kqd_ratelimit refused;
+	char why[192];			/* it cannot; told last */
+};
+
+struct kqd_links {
+	struct nl_sock *events, *query;
+	struct kqd_op poll;
+	int ifindex;			/* of the link to the leader, 0: none known */
+	bool lost;			/* it has no carrier */
+};
+
+struct kqd_options {
+	const char *dir;
+	bool foreground;
+	bool exit_with_node;
+	bool verbose;
+};
+
+struct kqd {
+	struct kqd_options opt;
+	struct kquorum_config config;
+	struct kqd_loop loop;
+	struct kqd_genl genl;
+	struct kqd_op events, signals;
+	int signal_fd;
+	struct kqd_timer poll, elect_timer, watchdog;
+	uint64_t watchdog_ns;		/* 0: nobody asked */
+
+	bool have_node;			/* we have taken it */
+	bool told_waiting;
+	struct kqd_status st;		/* with @have_node */
+	uint32_t heartbeat_ms, election_ms;
+	uint16_t members;		/* bit n: node n, this one too */
+	struct kqd_elect elect;
+
+	struct kqd_peer peers[KQUORUM_MAX_NODES + 1];	/* by id */
+	struct kqd_listen listen;
+	struct kqd_greet *greets;
+	struct kqd_links links;
+	int exit_status;
+};
+
+/* node.c */
+int kqd_node_init(struct kqd *d);
+void kqd_node_refresh(struct kqd *d);
+void kqd_node_lost_to_other(struct kqd *d);
+bool kqd_node_serves(const struct kqd *d);
+const char *kqd_node_name(const struct kqd *d, uint32_t id);
+void kqd_exit(struct kqd *d, int status);
+
+/* peers.c */
+void kqd_peers_begin(struct kqd *d);
+void kqd_peers_update(struct kqd *d, const struct kqd_status *old);
+void kqd_peers_addresses(struct kqd *d);
+
+/* dial.c */
+void kqd_dial_init(struct kqd_peer *p);
+void kqd_dial_update(struct kqd_peer *p);
+void kqd_dial_greeted(struct kqd_peer *p, const char *why);
+
+/* accept.c */
+void kqd_listen_init(struct kqd *d);
+void kqd_listen_update(struct kqd *d, bool wanted);
+void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g);
+
+/* greet.c */
+void kqd_greet_start(struct kqd *d, int fd, uint32_t peer, const struct kqd_address *address);
+void kqd_greet_drop_all(struct kqd *d, const char *why);
+
+/* sock.c */
+void kqd_sock_options(int fd, uint32_t election_ms);
+void kqd_address_text(const struct kqd_address *a, char *buf, size_t len);
+bool kqd_address_loopback(const struct kqd_address *a);
+uint64_t kqd_attempt_limit_ns(const struct kqd *d);
+uint64_t kqd_random(void);
+
+/* links.c */
+int kqd_links_init(struct kqd *d);
+void kqd_links_follow(struct kqd *d, const struct kqd_address *leader);
+
+#endif /* KQD_DAEMON_H */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The module's generic netlink family, as the daemon uses it: commands with
+ * their answer at once (none of them waits in the kernel), and events.
+ */
+#ifndef KQD_GENL_H
+#define KQD_GENL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct nl_sock;
+
+struct kqd_genl {
+	struct nl_sock *command;	/* the node's daemon is who owns this socket */
+	struct nl_sock *events;
+	int family;			/* 0: the module is not there */
+	int group;
+	uint64_t epoch;
+};
+
+/* What kqd_genl_events() saw, besides the bits of enum kquorum_event. */
+#define KQD_EVENT_FAMILY	(1u << 30)	/* the module came or went */
+#define KQD_EVENT_OVERRUN	(1u << 31)	/* some were lost */
+
+int kqd_genl_init(struct kqd_genl *g);
+int kqd_genl_resolve(struct kqd_genl *g);
+void kqd_genl_forget(struct kqd_genl *g);
+int kqd_genl_event_fd(const struct kqd_genl *g);
+uint32_t kqd_genl_events(struct kqd_genl *g);
+
+int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st);
+int kqd_genl_take(struct kqd_genl *g);
+int kqd_genl_canvass(struct kqd_genl *g);
+int kqd_genl_campaign(struct kqd_genl *g);
+int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
+int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation);
+
+#endif /* KQD_GENL_H */

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A new connection, from its first byte until it is the kernel's or closed.
+ *
+ * Who dialled greets first and knows whom it greets; who accepted reads first,
+ * for it has to know whom to answer. Neither reads a byte beyond the greeting:
+ * what follows belongs to the kernel.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+static void greet_unlink(struct kqd_greet *g)
+{
+	struct kqd_greet **p;
+
+	for (p = &g->d->greets; *p; p = &(*p)->next) {
+		if (*p == g) {
+			*p = g->next;
+			return;
+		}
+	}
+}
+
+/* Both operations are over: hand on or report, and let go. */
+static void greet_finish(struct kqd_greet *g)
+{
+	struct kqd *d = g->d;
+	struct kqd_peer *p = &d->peers[g->peer];
+	int rc = 0;
+
+	if (!g->why[0]) {
+		rc = kqd_genl_attach(&d->genl, g->peer, g->fd, g->hello.incarnation);
+		if (rc)
+			snprintf(g->why, sizeof(g->why), "the module did not take it: %s",
+				 strerror(-rc));
+		else
+			p->address = g->address;
+	}
+	greet_unlink(g);
+	kqd_timer_del(&d->loop, &g->limit);
+	close(g->fd);		/* the kernel has its own reference */
+	if (rc == -ESTALE)
+		kqd_node_lost_to_other(d);
+	else if (g->dialled)
+		kqd_dial_greeted(p, g->why);
+	else
+		kqd_listen_greeted(d, g);
+	free(g);
+	if (!d->loop.stop)
+		kqd_node_refresh(d);
+}
+
+static void greet_fail(struct kqd_greet *g, const char *why)
+{
+	if (!g->why[0])
+		snprintf(g->why, sizeof(g->why), "%s", why);
+	if (!g->send.busy && !g->recv.busy) {
+		greet_finish(g);
+		return;
+	}
+	kqd_op_cancel(&g->d->loop, &g->send);
+	kqd_op_cancel(&g->d->loop, &g->recv);
+}
+
+static void greet_late(struct kqd_timer *t)
+{
+	struct kqd_greet *g = kqd_container(t, struct kqd_greet, limit);
+
+	greet_fail(g, g->got ? "its greeting did not end in time" : "it did not greet in time");
+}
+
+static void greet_send(struct kqd_greet *g)
+{
+	kqd_op_send(&g->d->loop, &g->send, g->fd, (char *)&g->out + g->sent,
+		    sizeof(g->out) - g->sent);
+}
+
+static void greet_recv(struct kqd_greet *g)
+{
+	kqd_op_recv(&g->d->loop, &g->recv, g->fd, (char *)&g->in + g->got,
+		    sizeof(g->in) - g->got);
+}
+
+static void greet_encode(struct kqd_greet *g)
+{
+	struct kqd_hello h = {
+		.from = g->d->st.node_id,
+		.to = g->peer,
+		.cluster = g->d->st.cluster_hash,
+		.incarnation = g->d->st.incarnation,
+	};
+
+	kqd_hello_encode(&g->out, &h);
+}
+
+/* Is it who we dialled, or one that may dial us? */
+static int greet_check(struct kqd_greet *g)
+{
+	struct kqd *d = g->d;
+	char why[sizeof(g->why)];
+
+	if (kqd_hello_decode(&g->in, d->st.node_id, d->st.cluster_hash, d->members, &g->hello,
+			     why, sizeof(why))) {
+		snprintf(g->why, sizeof(g->why), "%s", why);
+		return -EPROTO;
+	}
+	if (g->dialled && g->hello.from != g->peer) {
+		snprintf(g->why, sizeof(g->why), "node %u answers there", g->hello.from);
+		return -EPROTO;
+	}
+	if (!g->dialled && g->hello.from < d->st.node_id) {
+		snprintf(g->why, sizeof(g->why), "node %u should wait for this node to dial",
+			 g->hello.from);
+		return -EPROTO;
+	}
+	g->peer = g->hello.from;
+	g->told = true;
+	return 0;
+}
+
+static void greet_ended(struct kqd_greet *g)
+{
+	if (g->sent == sizeof(g->out) && g->told && !g->send.busy && !g->recv.busy)
+		greet_finish(g);
+}
+
+static void greet_sent(struct kqd_op *op, int res)
+{
+	struct kqd_greet *g = kqd_container(op, struct kqd_greet, send);
+
+	if (g->why[0] || res < 0) {
+		greet_fail(g, res < 0 ? strerror(-res) : "");
+		return;
+	}
+	g->sent += res;
+	if (g->sent < sizeof(g->out))
+		greet_send(g);
+	else
+		greet_ended(g);
+}
+
+static void greet_received(struct kqd_op *op, int res)
+{
+	struct kqd_greet *g = kqd_container(op, struct kqd_greet, recv);
+
+	if (g->why[0] || res <= 0) {
+		greet_fail(g, res < 0 ? strerror(-res) :
+			   "it closed the connection instead of greeting");
+		return;
+	}
+	g->got += res;
+	if (g->got < sizeof(g->in)) {
+		greet_recv(g);
+		return;
+	}
+	if (greet_check(g)) {
+		greet_fail(g, g->why);
+		return;
+	}
+	if (g->dialled) {
+		greet_ended(g);
+		return;
+	}
+	greet_encode(g);
+	greet_send(g);
+}
+
+/* Room for one more accepted connection: the oldest goes. */
+static void greet_make_room(struct kqd *d)
+{
+	struct kqd_greet *g, *oldest = NULL;
+	unsigned int n = 0;
+
+	for (g = d->greets; g; g = g->next) {
+		if (g->dialled || g->why[0])
+			continue;
+		if (!oldest)
+			oldest = g;
+		n++;
+	}
+	if (n >= KQD_GREETINGS)
+		greet_fail(oldest, "too many connections that do not greet");
+}
+
+/**
+ * kqd_greet_start() - greet on a new connection
+ * @d: with a node that serves
+ * @fd: connected socket; ours now
+ * @peer: whom we dialled; 0: accepted
+ * @address: of the other side
+ *
+ * The end is told to kqd_dial_greeted() or kqd_listen_greeted().
+ */
+void kqd_greet_start(struct kqd *d, int fd, uint32_t peer, const struct kqd_address *address)
+{
+	struct kqd_greet *g, **p;
+
+	if (!peer)
+		greet_make_room(d);
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		kqd_die("out of memory");
+	g->d = d;
+	g->fd = fd;
+	g->peer = peer;
+	g->dialled = peer != 0;
+	g->address = *address;
+	g->send.done = greet_sent;
+	g->recv.done = greet_received;
+	for (p = &d->greets; *p; p = &(*p)->next)
+		;
+	*p = g;
+	kqd_sock_options(fd, d->election_ms);
+	kqd_timer_add(&d->loop, &g->limit, greet_late);
+	kqd_timer_in(&g->limit, kqd_attempt_limit_ns(d));
+	if (g->dialled) {
+		greet_encode(g);
+		greet_send(g);
+	}
+	greet_recv(g);
+}
+
+/**
+ * kqd_greet_drop_all() - the node that we greeted for is gone
+ * @d: the daemon
+ * @why: for the log
+ */
+void kqd_greet_drop_all(struct kqd *d, const char *why)
+{
+	struct kqd_greet *g, *next;
+
+	/* All of them wait for an operation, so none is freed here. */
+	for (g = d->greets; g; g = next) {
+		next = g->next;
+		greet_fail(g, why);
+	}
+}

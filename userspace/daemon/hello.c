@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The greeting. Every field is checked, in the order in which a wrong one says
+ * most: the magic (something else speaks here), the version (before the length
+ * and the CRC, which a later version may define differently), then the rest.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../../kmod/core/kq_platform.h"
+#include "hello.h"
+
+static_assert(sizeof(struct kquorum_hello) == 48, "the greeting's size is part of the wire");
+
+/**
+ * kqd_hello_encode() - write a greeting
+ * @wire: to be filled
+ * @h: who greets whom
+ *
+ * Context: Any.
+ */
+void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h)
+{
+	*wire = (struct kquorum_hello) {
+		.magic = cpu_to_le64(KQUORUM_HELLO_MAGIC),
+		.version = cpu_to_le16(KQUORUM_HELLO_VERSION),
+		.length = cpu_to_le16(sizeof(*wire)),
+		.from = cpu_to_le32(h->from),
+		.to = cpu_to_le32(h->to),
+		.cluster = cpu_to_le64(h->cluster),
+		.incarnation = cpu_to_le64(h->incarnation),
+	};
+	wire->crc = cpu_to_le32(kq_crc(0, wire, offsetof(struct kquorum_hello, crc)));
+}
+
+/* Is @id a node of the set? Bit n of @members stands for node n. */
+static int hello_member(uint16_t members, uint32_t id)
+{
+	return id >= 1 && id <= KQUORUM_MAX_NODES && members >> id & 1;
+}
+
+/**
+ * kqd_hello_decode() - check a greeting
+ * @wire: as received, all of it
+ * @self: id of this node
+ * @cluster: this node's KQUORUM_A_CLUSTER_HASH
+ * @members: bit n: node n belongs to the cluster
+ * @h: filled when all is well
+ * @why: on failure, what was wrong
+ * @whylen: bytes there
+ *
+ * Context: Any.
+ * Return: 0; -EPROTO (not a greeting, or damaged), -EPROTONOSUPPORT (another
+ * version), -EXDEV (another cluster or member list), -EINVAL (wrong node).
+ */
+int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
+		     uint16_t members, struct kqd_hello *h, char *why, size_t whylen)
+{
+	uint32_t from = le32_to_cpu(wire->from), to = le32_to_cpu(wire->to);
+
+	if (le64_to_cpu(wire->magic) != KQUORUM_HELLO_MAGIC) {
+		snprintf(why, whylen, "it does not speak kquorum");
+		return -EPROTO;
+	}
+	if (le16_to_cpu(wire->version) != KQUORUM_HELLO_VERSION) {
+		snprintf(why, whylen, "it speaks version %u of the greeting, this node speaks %d",
+			 le16_to_cpu(wire->version), KQUORUM_HELLO_VERSION);
+		return -EPROTONOSUPPORT;
+	}
+	if (le16_to_cpu(wire->length) != sizeof(*wire)) {
+		snprintf(why, whylen, "its greeting claims %u bytes instead of %zu",
+			 le16_to_cpu(wire->length), sizeof(*wire));
+		return -EPROTO;
+	}
+	if (le32_to_cpu(wire->crc) != kq_crc(0, wire, offsetof(struct kquorum_hello, crc))) {
+		snprintf(why, whylen, "its greeting arrived damaged (CRC32C)");
+		return -EPROTO;
+	}
+	if (wire->zero || wire->zero2) {
+		snprintf(why, whylen, "its greeting uses fields that this node does not know");
+		return -EPROTO;
+	}
+	if (le64_to_cpu(wire->cluster) != cluster) {
+		snprintf(why, whylen,
+			 "it is of another cluster or has another member list (%016" PRIx64
+			 ", here %016" PRIx64 ")", (uint64_t)le64_to_cpu(wire->cluster), cluster);
+		return -EXDEV;
+	}
+	if (to != self) {
+		snprintf(why, whylen, "it wants node %u, this is node %u", to, self);
+		return -EINVAL;
+	}
+	if (from == self) {
+		snprintf(why, whylen, "it says that it is this node, %u, itself", self);
+		return -EINVAL;
+	}
+	if (!hello_member(members, from)) {
+		snprintf(why, whylen, "it says that it is node %u, which is no member", from);
+		return -EINVAL;
+	}
+	*h = (struct kqd_hello) {
+		.from = from,
+		.to = to,
+		.cluster = cluster,
+		.incarnation = le64_to_cpu(wire->incarnation),
+	};
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The greeting (struct kquorum_hello): making and checking it, without I/O.
+ */
+#ifndef KQD_HELLO_H
+#define KQD_HELLO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/kquorum.h>
+
+/* Who greets whom, in host order. */
+struct kqd_hello {
+	uint32_t from;
+	uint32_t to;
+	uint64_t cluster;
+	uint64_t incarnation;
+};
+
+void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h);
+int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
+		     uint16_t members, struct kqd_hello *h, char *why, size_t whylen);
+
+#endif /* KQD_HELLO_H */

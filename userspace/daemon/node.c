@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The node as the daemon sees it. Everything starts from the same place:
+ * something happened (event, timer, a connection attached), so read the status
+ * and do what follows from it. Nothing is remembered that the status tells.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon.h"
+
+#define NODE_WAIT_NS	(KQD_NS_PER_SEC / 2)
+
+/**
+ * kqd_exit() - leave the loop
+ * @d: the daemon
+ * @status: of the process
+ */
+void kqd_exit(struct kqd *d, int status)
+{
+	d->exit_status = status;
+	d->loop.stop = true;
+}
+
+/**
+ * kqd_node_lost_to_other() - a newer daemon has the node: it is not ours any more
+ * @d: the daemon
+ */
+void kqd_node_lost_to_other(struct kqd *d)
+{
+	kqd_notice("another daemon has taken the node; this one ends");
+	kqd_exit(d, 0);
+}
+
+/**
+ * kqd_node_serves() - does the node take part, so that connections make sense?
+ * @d: the daemon
+ *
+ * Return: true from the end of recovery until it stops or fails.
+ */
+bool kqd_node_serves(const struct kqd *d)
+{
+	return d->have_node && (d->st.state == KQUORUM_NODE_RUNNING ||
+				d->st.state == KQUORUM_NODE_DAMAGED);
+}
+
+/**
+ * kqd_node_name() - what a node is called
+ * @d: the daemon
+ * @id: its id
+ *
+ * Return: a string that lives until the next configuration is read.
+ */
+const char *kqd_node_name(const struct kqd *d, uint32_t id)
+{
+	const struct kquorum_config_member *m = kquorum_config_member(&d->config, id);
+	unsigned int i;
+
+	if (m)
+		return m->name;
+	for (i = 0; i < d->st.n_peers; i++)
+		if (d->st.peers[i].id == id)
+			return d->st.peers[i].name;
+	return "?";
+}
+
+static void node_tell_systemd(const struct kqd *d)
+{
+	const struct kqd_status *st = &d->st;
+
+	if (!d->have_node)
+		sd_notifyf(0, "READY=1\nSTATUS=waiting for a node (kquorum start)");
+	else if (st->state != KQUORUM_NODE_RUNNING)
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: %s%s%s", st->cluster, d->config.node_name,
+			   kqd_state_name(st->state), st->reason[0] ? ": " : "", st->reason);
+	else if (st->leader)
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: %s leads, term %llu", st->cluster,
+			   d->config.node_name, kqd_node_name(d, st->leader),
+			   (unsigned long long)st->term);
+	else
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: no leader, term %llu", st->cluster,
+			   d->config.node_name, (unsigned long long)st->term);
+}
+
+static void node_wait(struct kqd *d, const char *why)
+{
+	if (!d->told_waiting)
+		kqd_notice("%s", why);
+	d->told_waiting = true;
+	node_tell_systemd(d);
+	/* The module announces itself; a node that starts is found by looking. */
+	if (d->genl.family)
+		kqd_timer_in(&d->poll, NODE_WAIT_NS);
+	else
+		kqd_timer_stop(&d->poll);
+}
+
+static void node_gone(struct kqd *d, const char *why)
+{
+	if (d->have_node) {
+		kqd_notice("the node has stopped");
+		d->have_node = false;
+		d->told_waiting = false;
+		kqd_timer_stop(&d->elect_timer);
+		kqd_listen_update(d, false);
+		kqd_greet_drop_all(d, "the node has stopped");
+		kqd_links_follow(d, NULL);
+		if (d->opt.exit_with_node) {
+			kqd_exit(d, 0);
+			return;
+		}
+	}
+	node_wait(d, why);
+}
+
+/* The files of another node here would send peers to the wrong place. */
+static bool node_is_ours(struct kqd *d, const struct kqd_status *st)
+{
+	const struct kquorum_config *c = &d->config;
+
+	if (st->node_id == c->node_id && !strcmp(st->cluster, c->name) &&
+	    (!st->cluster_id || st->cluster_id == c->cluster_id))
+		return true;
+	kqd_err("the node that runs here is node %u of cluster %s, but %s/%s is of node %u (%s) of cluster %s",
+		st->node_id, st->cluster, d->opt.dir, KQUORUM_CONFIG_FILE, c->node_id,
+		c->node_name, c->name);
+	kqd_exit(d, EX_CONFIG);
+	return false;
+}
+
+static void node_settings(struct kqd *d)
+{
+	d->heartbeat_ms = d->st.heartbeat_ms ? d->st.heartbeat_ms : d->config.heartbeat_ms;
+	d->election_ms = d->st.election_ms ? d->st.election_ms : d->config.election_ms;
+}
+
+/* Returns false when there is nothing to go on with. */
+static bool node_take(struct kqd *d, const struct kqd_status *st)
+{
+	int rc;
+
+	if (!node_is_ours(d, st))
+		return false;
+	rc = kqd_genl_take(&d->genl);
+	if (rc == -EPERM) {
+		kqd_err("not allowed to take the node: kquorumd needs CAP_NET_ADMIN");
+		kqd_exit(d, EX_NOPERM);
+		return false;
+	}
+	if (rc) {
+		node_gone(d, "waiting for a node: kquorum start");
+		return false;
+	}
+	/* Once more, for it tells our own epoch now. */
+	rc = kqd_genl_status(&d->genl, &d->st);
+	if (rc) {
+		node_gone(d, "waiting for a node: kquorum start");
+		return false;
+	}
+	d->have_node = true;
+	node_settings(d);
+	kqd_elect_init(&d->elect, d->election_ms, kqd_random());
+	kqd_info("took node %s of cluster %s: %s, term %llu", d->config.node_name, d->st.cluster,
+		 kqd_state_name(d->st.state), (unsigned long long)d->st.term);
+	kqd_peers_begin(d);
+	return true;
+}
+
+static void node_log_changes(struct kqd *d, const struct kqd_status *old)
+{
+	const struct kqd_status *st = &d->st;
+
+	if (!old || old->state != st->state) {
+		int level = st->state == KQUORUM_NODE_DAMAGED ||
+			    st->state == KQUORUM_NODE_FAILED ? LOG_ERR : LOG_INFO;
+
+		kqd_log(level, "the node is %s%s%s", kqd_state_name(st->state),
+			st->reason[0] ? ": " : "", st->reason);
+	}
+	if (st->leader && (!old || old->leader != st->leader || old->term != st->term))
+		kqd_info("%s leads in term %llu", kqd_node_name(d, st->leader),
+			 (unsigned long long)st->term);
+	else if (old && old->leader && !st->leader)
+		kqd_notice("no leader in term %llu", (unsigned long long)st->term);
+	if (!old || old->leader != st->leader)
+		kqd_links_follow(d, st->leader && st->leader != st->node_id ?
+				 &d->peers[st->leader].address : NULL);
+}
+
+static unsigned int node_connected(const struct kqd *d)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < d->st.n_peers; i++)
+		n += d->st.peers[i].connected;
+	return n;
+}
+
+static void node_elect(struct kqd *d)
+{
+	struct kqd_elect_input in = {
+		.now_ns = kqd_now_ns(),
+		.state = d->st.state,
+		.role = d->st.role,
+		.canvass = d->st.canvass,
+		.term = d->st.term,
+		.leader = d->st.leader,
+		.silence_ns = d->st.silence_ns,
+		.wait_left_ns = d->st.wait_left_ns,
+		.connected = node_connected(d),
+		.voters = d->st.n_peers + 1,
+		.carrier_lost = d->links.lost,
+	};
+	uint64_t next_ns;
+	int rc = 0;
+
+	switch (kqd_elect_step(&d->elect, &in, &next_ns)) {
+	case KQD_ELECT_NOTHING:
+		break;
+	case KQD_ELECT_CANVASS:
+		kqd_info("no leader heard of: asking whether this node could win, term %llu",
+			 (unsigned long long)d->st.term);
+		rc = kqd_genl_canvass(&d->genl);
+		break;
+	case KQD_ELECT_CAMPAIGN:
+		kqd_info("a majority would vote for this node: standing for election");
+		rc = kqd_genl_campaign(&d->genl);
+		break;
+	}
+	if (rc == -ESTALE) {
+		kqd_node_lost_to_other(d);
+		return;
+	}
+	if (rc)
+		kqd_info("not now: %s", strerror(-rc));
+	kqd_timer_at(&d->elect_timer, next_ns);
+}
+
+/* Events are only wake-ups and may get lost: look by ourselves now and then. */
+static uint64_t node_poll_ns(const struct kqd *d)
+{
+	uint64_t ns = d->election_ms * KQD_NS_PER_MS;
+
+	if (d->st.state == KQUORUM_NODE_STOPPING)
+		return KQD_NS_PER_SEC / 10;
+	return ns > KQD_NS_PER_SEC ? ns : KQD_NS_PER_SEC;
+}
+
+/**
+ * kqd_node_refresh() - read the status and do what follows from it
+ * @d: the daemon
+ */
+void kqd_node_refresh(struct kqd *d)
+{
+	struct kqd_status old, st;
+	bool first = !d->have_node;
+	int rc;
+
+	if (d->loop.stop)
+		return;
+	if (!d->genl.family && kqd_genl_resolve(&d->genl)) {
+		node_gone(d, "waiting for the module: modprobe kquorum");
+		return;
+	}
+	rc = kqd_genl_status(&d->genl, &st);
+	if (rc == -ENODEV || rc == -EBADMSG) {
+		node_gone(d, rc == -ENODEV ? "waiting for a node: kquorum start" :
+			  "the module's answers are not understood: another version?");
+		return;
+	}
+	if (rc) {
+		kqd_genl_forget(&d->genl);
+		node_gone(d, "waiting for the module: modprobe kquorum");
+		return;
+	}
+	if (d->have_node && st.incarnation != d->st.incarnation) {
+		/* Stopped and started between two looks. */
+		node_gone(d, "waiting for a node: kquorum start");
+		first = true;
+		if (d->loop.stop)
+			return;
+	}
+	if (first && !node_take(d, &st))
+		return;
+	if (!first) {
+		old = d->st;
+		d->st = st;
+	}
+	if (d->st.epoch && d->st.epoch != d->genl.epoch) {
+		kqd_node_lost_to_other(d);
+		return;
+	}
+	node_log_changes(d, first ? NULL : &old);
+	kqd_listen_update(d, kqd_node_serves(d));
+	kqd_peers_update(d, first ? NULL : &old);
+	node_elect(d);
+	if (d->loop.stop)
+		return;
+	node_tell_systemd(d);
+	kqd_timer_in(&d->poll, node_poll_ns(d));
+}
+
+static void node_timer(struct kqd_timer *t)
+{
+	kqd_node_refresh(kqd_container(t, struct kqd, poll));
+}
+
+static void node_elect_timer(struct kqd_timer *t)
+{
+	kqd_node_refresh(kqd_container(t, struct kqd, elect_timer));
+}
+
+static void node_watchdog(struct kqd_timer *t)
+{
+	struct kqd *d = kqd_container(t, struct kqd, watchdog);
+
+	sd_notify(0, "WATCHDOG=1");
+	kqd_timer_in(t, d->watchdog_ns / 2);
+}
+
+static void node_event(struct kqd_op *op, int res)
+{
+	struct kqd *d = kqd_container(op, struct kqd, events);
+	uint32_t bits;
+
+	if (res < 0)
+		kqd_die("waiting for events: %s", strerror(-res));
+	bits = kqd_genl_events(&d->genl);
+	kqd_op_poll(&d->loop, &d->events, kqd_genl_event_fd(&d->genl), POLLIN);
+	if (bits & KQD_EVENT_FAMILY)
+		kqd_genl_forget(&d->genl);
+	if (bits & KQUORUM_EVENT_DAEMON && d->have_node &&
+	    kqd_genl_probe(&d->genl, d->st.node_id) == -ESTALE) {
+		kqd_node_lost_to_other(d);
+		return;
+	}
+	if (bits)
+		kqd_node_refresh(d);
+}
+
+/**
+ * kqd_node_init() - open netlink and look for the node
+ * @d: with configuration and loop
+ *
+ * Return: 0 or a negative errno.
+ */
+int kqd_node_init(struct kqd *d)
+{
+	uint64_t watchdog_us = 0;
+	unsigned int i;
+	int rc;
+
+	rc = kqd_genl_init(&d->genl);
+	if (rc)
+		return rc;
+	for (i = 0; i <= KQUORUM_MAX_NODES; i++) {
+		d->peers[i].d = d;
+		d->peers[i].id = i;
+		kqd_dial_init(&d->peers[i]);
+	}
+	kqd_listen_init(d);
+	if (kqd_links_init(d))
+		kqd_notice("no news of links from the kernel; timeouts alone decide");
+	kqd_timer_add(&d->loop, &d->poll, node_timer);
+	kqd_timer_add(&d->loop, &d->elect_timer, node_elect_timer);
+	kqd_timer_add(&d->loop, &d->watchdog, node_watchdog);
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
+		d->watchdog_ns = watchdog_us * 1000;
+		kqd_timer_in(&d->watchdog, 0);
+	}
+	d->events.done = node_event;
+	kqd_op_poll(&d->loop, &d->events, kqd_genl_event_fd(&d->genl), POLLIN);
+	kqd_node_refresh(d);
+	return 0;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading the attributes of KQUORUM_CMD_STATUS. Attributes that this daemon
+ * does not know are skipped, so that a newer module does not disturb it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <netlink/attr.h>
+
+#include "status.h"
+
+static uint32_t status_u32(struct nlattr *a)
+{
+	return a && nla_len(a) >= 4 ? nla_get_u32(a) : 0;
+}
+
+static uint64_t status_u64(struct nlattr *a, uint64_t absent)
+{
+	return a && nla_len(a) >= 8 ? nla_get_u64(a) : absent;
+}
+
+static bool status_u8(struct nlattr *a)
+{
+	return a && nla_len(a) >= 1 && nla_get_u8(a);
+}
+
+static void status_string(struct nlattr *a, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.*s", a ? nla_len(a) : 0, a ? (char *)nla_data(a) : "");
+}
+
+static int status_settings(struct nlattr *nest, struct kqd_status *st)
+{
+	struct nlattr *tb[KQUORUM_SETTING_MAX + 1];
+
+	if (nla_parse_nested(tb, KQUORUM_SETTING_MAX, nest, NULL) < 0)
+		return -EBADMSG;
+	st->heartbeat_ms = status_u32(tb[KQUORUM_SETTING_HEARTBEAT_MS]);
+	st->election_ms = status_u32(tb[KQUORUM_SETTING_ELECTION_MS]);
+	return 0;
+}
+
+static int status_peer(struct nlattr *nest, struct kqd_status *st)
+{
+	struct nlattr *tb[KQUORUM_PEER_MAX + 1];
+	struct kqd_status_peer *p;
+	uint32_t id;
+
+	if (nla_parse_nested(tb, KQUORUM_PEER_MAX, nest, NULL) < 0)
+		return -EBADMSG;
+	id = status_u32(tb[KQUORUM_PEER_ID]);
+	if (id == st->node_id)
+		return 0;
+	if (id < 1 || id > KQUORUM_MAX_NODES || st->n_peers == KQUORUM_MAX_NODES)
+		return -EBADMSG;
+	p = &st->peers[st->n_peers++];
+	p->id = id;
+	status_string(tb[KQUORUM_PEER_NAME], p->name, sizeof(p->name));
+	p->connected = status_u8(tb[KQUORUM_PEER_CONNECTED]);
+	status_string(tb[KQUORUM_PEER_REASON], p->reason, sizeof(p->reason));
+	return 0;
+}
+
+/**
+ * kqd_status_parse() - read the attributes of a status
+ * @attrs: the first one
+ * @len: bytes of all
+ * @st: filled
+ *
+ * Return: 0, or -EBADMSG: what came is no status of this interface.
+ */
+int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
+{
+	struct nlattr *tb[KQUORUM_A_MAX + 1], *a;
+	int rem;
+
+	memset(st, 0, sizeof(*st));
+	if (nla_parse(tb, KQUORUM_A_MAX, attrs, len, NULL) < 0)
+		return -EBADMSG;
+	st->node_id = status_u32(tb[KQUORUM_A_NODE_ID]);
+	if (st->node_id < 1 || st->node_id > KQUORUM_MAX_NODES || !tb[KQUORUM_A_STATE])
+		return -EBADMSG;
+	status_string(tb[KQUORUM_A_NAME], st->cluster, sizeof(st->cluster));
+	status_string(tb[KQUORUM_A_REASON], st->reason, sizeof(st->reason));
+	st->incarnation = status_u64(tb[KQUORUM_A_INCARNATION], 0);
+	st->cluster_id = status_u64(tb[KQUORUM_A_CLUSTER_ID], 0);
+	st->cluster_hash = status_u64(tb[KQUORUM_A_CLUSTER_HASH], 0);
+	st->epoch = status_u64(tb[KQUORUM_A_EPOCH], 0);
+	st->state = status_u32(tb[KQUORUM_A_STATE]);
+	st->role = status_u32(tb[KQUORUM_A_ROLE]);
+	st->canvass = status_u32(tb[KQUORUM_A_CANVASS]);
+	st->term = status_u64(tb[KQUORUM_A_TERM], 0);
+	st->leader = status_u32(tb[KQUORUM_A_LEADER]);
+	st->quorum = status_u8(tb[KQUORUM_A_QUORUM]);
+	st->silence_ns = status_u64(tb[KQUORUM_A_SILENCE], UINT64_MAX);
+	st->wait_left_ns = status_u64(tb[KQUORUM_A_WAIT_LEFT], 0);
+	if (tb[KQUORUM_A_SETTINGS] && status_settings(tb[KQUORUM_A_SETTINGS], st))
+		return -EBADMSG;
+	/* There are many of these, and nla_parse() keeps only the last one. */
+	nla_for_each_attr(a, attrs, len, rem)
+		if (nla_type(a) == KQUORUM_A_PEER && status_peer(a, st))
+			return -EBADMSG;
+	return 0;
+}
+
+/**
+ * kqd_state_name() - a word for a state
+ * @state: enum kquorum_node_state
+ *
+ * Return: a constant string.
+ */
+const char *kqd_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[KQUORUM_NODE_RECOVERING] = "recovering its log",
+		[KQUORUM_NODE_RUNNING] = "running",
+		[KQUORUM_NODE_DAMAGED] = "damaged",
+		[KQUORUM_NODE_FAILED] = "failed",
+		[KQUORUM_NODE_STOPPING] = "stopping",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
