@@ -200,6 +200,7 @@ struct kq_local_session {
 	u64 deadline_ns;		/* 0: lost. Read without lock, at each use */
 	u64 next_seq;
 	u64 asked_ns;			/* last OPEN or RENEW sent */
+	u64 answered_ns;		/* when the newest RENEW that was answered had been sent */
 	u64 pending_deadline_ns;	/* counts once @pending_commit is applied */
 	u64 pending_commit;
 	struct kq_proposal open;	/* OPEN, then CLOSE */
@@ -263,6 +264,8 @@ struct kq_core {
 
 	struct kq_peer peer[KQ_MAX_NODES + 1];	/* by node id; own one too */
 	struct list_head held;		/* messages that wait for the hard state */
+	u32 held_count;
+	const char *refused;		/* what was wrong with the message being received */
 
 	struct kq_session session[KQ_MAX_NODES + 1];	/* by node id */
 	struct list_head bucket[KQ_BUCKETS];

@@ -1,0 +1,747 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A node's life: start after recovery, roles and terms, the disk's turn, the
+ * dispatch of messages, the end.
+ */
+#include "kq_int.h"
+
+/**
+ * kq_cluster_hash() - what every message carries: cluster id and member list
+ * @cfg: configuration
+ *
+ * Nodes that differ in either do not talk to each other.
+ *
+ * Return: the hash.
+ */
+u64 kq_cluster_hash(const struct kq_config *cfg)
+{
+	__le64 id = cpu_to_le64(cfg->cluster_id);
+	u32 hi = kq_crc(0, &id, sizeof(id));
+	u32 lo = kq_crc(0x6b71, &id, sizeof(id));
+	u32 i;
+
+	for (i = 0; i < cfg->count; i++) {
+		__le32 m = cpu_to_le32(cfg->members[i]);
+
+		lo = kq_crc(lo, &m, sizeof(m));
+	}
+	return (u64)hi << 32 | lo;
+}
+
+/**
+ * kq_core_create() - a core, to be recovered into and then started
+ * @cfg: checked configuration; copied
+ *
+ * Return: the core, or NULL without memory.
+ */
+struct kq_core *kq_core_create(const struct kq_config *cfg)
+{
+	struct kq_core *core = kq_alloc(sizeof(*core));
+	u32 i;
+
+	if (!core)
+		return NULL;
+	core->cfg = *cfg;
+	core->cluster_hash = kq_cluster_hash(cfg);
+	core->wal = kq_wal_create(cfg->cluster_id, cfg->self, cfg->set.segment_bytes,
+				  cfg->segments);
+	if (!core->wal) {
+		kq_free(core);
+		return NULL;
+	}
+	core->state = KQUORUM_NODE_RECOVERING;
+	core->role = KQUORUM_FOLLOWER;
+	for (i = 0; i <= KQ_MAX_NODES; i++) {
+		core->peer[i].id = i;
+		INIT_LIST_HEAD(&core->peer[i].msgs);
+	}
+	for (i = 0; i < cfg->count; i++)
+		core->peer[cfg->members[i]].member = true;
+	INIT_LIST_HEAD(&core->held);
+	INIT_LIST_HEAD(&core->owners);
+	INIT_LIST_HEAD(&core->pending);
+	INIT_LIST_HEAD(&core->changed);
+	INIT_LIST_HEAD(&core->done);
+	INIT_LIST_HEAD(&core->local.open.node);
+	core->next_owner = 1;
+	kq_machines_init(core);
+	return core;
+}
+
+/**
+ * kq_core_destroy() - free a core
+ * @core: the core; no write is under way, its done list has been taken
+ *
+ * Owners that are still open are let go of: @closed is set, nothing is linked.
+ */
+void kq_core_destroy(struct kq_core *core)
+{
+	struct kq_owner *o, *next;
+	u32 i;
+
+	if (!core)
+		return;
+	/* Handles that are still open live on, in their end state. */
+	list_for_each_entry_safe(o, next, &core->owners, node) {
+		list_del_init(&o->node);
+		list_del_init(&o->changed);
+		list_del_init(&o->acquire.node);
+		list_del_init(&o->release.node);
+		o->closed = true;
+	}
+	kq_batch_free(core->batch);
+	for (i = 0; i <= KQ_MAX_NODES; i++)
+		kq_msgs_free(&core->peer[i].msgs);
+	kq_held_drop(core, 0);
+	kq_entry_free(core->local.open.entry);
+	kq_machines_destroy(core);
+	kq_log_destroy(&core->log);
+	kq_wal_destroy(core->wal);
+	kq_free(core);
+}
+
+/**
+ * kq_core_recover_entry() - recovery delivers an entry (kq_wal_entry_fn)
+ * @ctx: the core
+ * @rec: the record
+ * @payload: its payload
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *payload)
+{
+	struct kq_core *core = ctx;
+	struct kq_entry *e;
+	int err;
+
+	if (le64_to_cpu(rec->index) <= core->log.last)
+		kq_log_truncate(&core->log, le64_to_cpu(rec->index) - 1);
+	e = kq_entry_from_record(rec, payload);
+	if (!e)
+		return -ENOMEM;
+	err = kq_machines_prepare(e);
+	if (!err)
+		err = kq_log_append(&core->log, e);
+	if (err)
+		kq_entry_free(e);
+	return err;
+}
+
+/**
+ * kq_core_start() - take part, with what recovery found
+ * @core: the core, all entries delivered
+ * @now_ns: the clock
+ * @report: how recovery went
+ *
+ * The first thing written is the new incarnation; until that is durable nothing
+ * leaves. A node that ran before does not know what it promised: it neither
+ * votes nor campaigns until the longest such promise has passed.
+ */
+void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report *report)
+{
+	bool fresh = !report->hs.incarnation;
+
+	core->now_ns = now_ns;
+	core->report = *report;
+	core->hs = report->hs;
+	core->hs.incarnation++;
+	core->hs.promise_ns = kq_ms(core->cfg.set.election_ms);
+	core->write_next = core->log.last + 1;
+	core->durable = core->log.last;
+	core->disk_idle_ns = now_ns;
+	core->wait_until_ns = now_ns;
+	if (!fresh)
+		core->wait_until_ns += 2 * kq_ms(1) +
+			max(report->hs.promise_ns, core->hs.promise_ns);
+	core->state = KQUORUM_NODE_RUNNING;
+	core->events |= KQUORUM_EVENT_STATE;
+	if (report->health == KQ_WAL_DAMAGED) {
+		core->state = KQUORUM_NODE_DAMAGED;
+		core->disk_state = KQUORUM_DISK_DAMAGED;
+		core->events |= KQUORUM_EVENT_DISK;
+		snprintf(core->reason, sizeof(core->reason), "log damaged: %s", report->reason);
+	}
+	kq_hard_state_changed(core);
+	kq_disk_pump(core);
+}
+
+/**
+ * kq_hard_state_changed() - term, vote or incarnation is to be written
+ * @core: the core
+ */
+void kq_hard_state_changed(struct kq_core *core)
+{
+	core->hs_version++;
+}
+
+/**
+ * kq_core_fail() - this node stops serving, for good; the first reason stays
+ * @core: the core
+ * @error: negative errno
+ * @why: one line for a person
+ *
+ * It no longer votes, acknowledges or leads. The cluster goes on without it.
+ */
+void kq_core_fail(struct kq_core *core, s32 error, const char *why)
+{
+	if (core->state == KQUORUM_NODE_FAILED)
+		return;
+	core->state = KQUORUM_NODE_FAILED;
+	snprintf(core->reason, sizeof(core->reason), "%s", why);
+	if (!core->disk_error)
+		core->disk_error = error;
+	core->role = KQUORUM_FOLLOWER;
+	core->leader = 0;
+	core->canvass = KQUORUM_CANVASS_NONE;
+	kq_held_drop(core, 0);
+	core->events |= KQUORUM_EVENT_STATE | KQUORUM_EVENT_LEADER | KQUORUM_EVENT_DISK;
+	kq_trace(core, "failed: %s", why);
+}
+
+/**
+ * kq_become_follower() - follow @leader (0: nobody yet) in @term
+ * @core: the core
+ * @term: at least the present one; the vote is cleared by a new one only
+ * @leader: node id
+ */
+void kq_become_follower(struct kq_core *core, u64 term, u32 leader)
+{
+	bool was_leader = kq_is_leader(core);
+
+	if (!KQ_ASSERT(core, term >= core->hs.term))
+		return;
+	if (term > core->hs.term) {
+		core->hs.term = term;
+		core->hs.vote = 0;
+		kq_hard_state_changed(core);
+		core->verified = 0;
+		core->round = 0;
+		core->resp_due = false;
+	}
+	if (core->role == KQUORUM_CANDIDATE)
+		core->canvass = KQUORUM_CAMPAIGN_LOST;
+	else if (core->role == KQUORUM_CANVASSING)
+		core->canvass = KQUORUM_CANVASS_LOST;
+	if (core->role != KQUORUM_FOLLOWER || core->leader != leader)
+		core->events |= KQUORUM_EVENT_LEADER;
+	if (core->role != KQUORUM_FOLLOWER)
+		kq_trace(core, "follower");
+	core->role = KQUORUM_FOLLOWER;
+	core->lead_ready = false;
+	core->transfer_to = 0;
+	if (was_leader) {
+		core->verified = 0;
+		core->round = 0;
+	}
+	if (core->leader != leader) {
+		core->leader = leader;
+		kq_propose_unsend(core);
+	}
+}
+
+/**
+ * kq_log_cut() - truncate the log, and what is being written with it
+ * @core: the core
+ * @last: index that stays the last
+ *
+ * A write under way may still carry what is cut off: its completion then counts
+ * up to here only.
+ */
+void kq_log_cut(struct kq_core *core, u64 last)
+{
+	if (!KQ_ASSERT(core, last >= core->commit))
+		return;
+	kq_log_truncate(&core->log, last);
+	if (core->durable > last)
+		core->durable = last;
+	if (core->write_next > last + 1)
+		core->write_next = last + 1;
+	if (core->batch && core->batch->first && core->batch->last > last) {
+		core->batch->last = last;
+		core->batch->last_term = kq_log_term(&core->log, last);
+	}
+}
+
+/* --- the disk's turn -------------------------------------------------------------------- */
+
+static void disk_set_state(struct kq_core *core, u32 state)
+{
+	if (core->disk_state == state)
+		return;
+	core->disk_state = state;
+	core->events |= KQUORUM_EVENT_DISK;
+}
+
+static u32 disk_state_by_room(struct kq_core *core)
+{
+	u64 capacity = kq_wal_capacity(core->wal);
+
+	if (core->log_full)
+		return KQUORUM_DISK_FULL;
+	return kq_wal_used(core->wal) > capacity - capacity / 4 ? KQUORUM_DISK_LOW :
+		KQUORUM_DISK_OK;
+}
+
+static int disk_encode(struct kq_core *core, struct kq_batch **batch)
+{
+	struct kq_entry *entries[64];
+	u32 count = 0;
+	u64 i;
+
+	core->hs.commit = core->commit;
+	for (i = core->write_next; i <= core->log.last && count < ARRAY_SIZE(entries); i++)
+		entries[count++] = kq_log_get(&core->log, i);
+	i = core->write_next + count - 1;
+	if (core->state == KQUORUM_NODE_DAMAGED)
+		return kq_wal_encode(core->wal, &core->hs, NULL, 0, core->report.claimed_index,
+				     core->report.claimed_term, KQ_WAL_ROOM_VOTE, batch);
+	if (count) {
+		int err = kq_wal_encode(core->wal, &core->hs, entries, count, i,
+					kq_log_term(&core->log, i), KQ_WAL_ROOM_INTERNAL, batch);
+
+		if (err != -ENOSPC)
+			return err;
+		core->log_full = true;
+		if (core->hs_version == core->hs_durable)
+			return err;
+	}
+	i = core->write_next - 1;
+	return kq_wal_encode(core->wal, &core->hs, NULL, 0, i, kq_log_term(&core->log, i),
+			     KQ_WAL_ROOM_VOTE, batch);
+}
+
+/**
+ * kq_disk_pump() - give the disk its next write, unless one is under way
+ * @core: the core
+ *
+ * What gathered during the last write is the next batch: the only batching rule.
+ */
+void kq_disk_pump(struct kq_core *core)
+{
+	struct kq_batch *batch = NULL;
+	int err;
+
+	if (core->batch || !kq_is_up(core))
+		return;
+	if (core->write_next > core->log.last && core->hs_version == core->hs_durable)
+		return;
+	err = disk_encode(core, &batch);
+	if (err == -ENOMEM)
+		return;		/* the next tick tries again */
+	if (err == -ENOSPC) {
+		disk_set_state(core, KQUORUM_DISK_FULL);
+		return;
+	}
+	if (err == -EUCLEAN && core->state == KQUORUM_NODE_DAMAGED)
+		return;		/* vote unknown: nothing more is ever said */
+	if (err) {
+		kq_core_fail(core, err, "the log cannot be continued");
+		return;
+	}
+	batch->hs_version = core->hs_version;
+	if (batch->entries) {
+		KQ_ASSERT(core, batch->first == core->write_next);
+		core->write_next = batch->last + 1;
+		core->counters.entries += batch->entries;
+	}
+	core->counters.batches++;
+	core->batch = batch;
+	core->batch_taken = false;
+	core->batch_since_ns = core->now_ns;
+	if (KQ_BREAK_FLUSH && batch->entries) {
+		core->durable = batch->last;
+		if (kq_is_leader(core))
+			kq_leader_commit(core);
+		else
+			kq_follow_durable(core);
+	}
+}
+
+static void disk_probe(struct kq_core *core)
+{
+	struct kq_batch *batch;
+
+	if (core->batch || !kq_is_leader(core) ||
+	    core->now_ns - core->disk_idle_ns < kq_ms(core->cfg.set.election_ms) / 2)
+		return;
+	if (kq_wal_encode_probe(core->wal, &batch))
+		return;
+	batch->hs_version = core->hs_durable;
+	core->batch = batch;
+	core->batch_taken = false;
+	core->batch_since_ns = core->now_ns;
+}
+
+/* A leader whose disk hangs must fall silent: a heartbeat says that it can commit. */
+static void disk_watch(struct kq_core *core)
+{
+	bool late = core->batch &&
+		core->now_ns - core->batch_since_ns > kq_ms(core->cfg.set.election_ms);
+
+	if (core->state != KQUORUM_NODE_RUNNING)
+		return;
+	if (late && core->disk_state != KQUORUM_DISK_SLOW) {
+		disk_set_state(core, KQUORUM_DISK_SLOW);
+		if (kq_is_leader(core)) {
+			kq_trace(core, "steps down: disk hangs");
+			kq_become_follower(core, core->hs.term, 0);
+		}
+	} else if (!late) {
+		disk_set_state(core, disk_state_by_room(core));
+	}
+}
+
+/**
+ * kq_core_disk_done() - a write of the log ended
+ * @core: the core
+ * @now_ns: the clock
+ * @batch: what kq_core_take_batch() gave; freed here
+ * @error: 0 or negative errno. The first one latches: the log is never trusted again
+ */
+void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error)
+{
+	core->now_ns = now_ns;
+	if (!KQ_ASSERT(core, batch == core->batch))
+		return;
+	core->batch = NULL;
+	core->disk_ns = now_ns - core->batch_since_ns;
+	core->disk_idle_ns = now_ns;
+	if (error) {
+		char why[120];
+
+		snprintf(why, sizeof(why),
+			 "log write failed: segment %u offset %llu: error %d", batch->slot,
+			 (unsigned long long)batch->offset, -error);
+		core->disk_error = error;
+		core->disk_state = KQUORUM_DISK_FAILED;
+		kq_core_fail(core, error, why);
+		kq_batch_free(batch);
+		return;
+	}
+	if (core->hs_durable < batch->hs_version)
+		core->hs_durable = batch->hs_version;
+	if (batch->first && batch->last >= batch->first && batch->last > core->durable) {
+		KQ_ASSERT(core, kq_log_term(&core->log, batch->last) == batch->last_term);
+		core->durable = batch->last;
+	}
+	kq_batch_free(batch);
+	if (!kq_is_up(core))
+		return;
+	disk_watch(core);
+	kq_held_release(core);
+	kq_vote_tick(core);
+	if (kq_is_leader(core))
+		kq_leader_commit(core);
+	else
+		kq_follow_durable(core);
+	kq_disk_pump(core);
+}
+
+/**
+ * kq_core_take_batch() - the write that is to be done now
+ * @core: the core
+ *
+ * Return: a batch, given once, to be answered by kq_core_disk_done(); or NULL.
+ */
+struct kq_batch *kq_core_take_batch(struct kq_core *core)
+{
+	if (!core->batch || core->batch_taken)
+		return NULL;
+	core->batch_taken = true;
+	return core->batch;
+}
+
+/* --- events ------------------------------------------------------------------------------- */
+
+/**
+ * kq_quorum_value() - the highest value that a majority has reached
+ * @core: the core
+ * @value: of one member
+ *
+ * Return: the value.
+ */
+u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct kq_peer *))
+{
+	u64 v[KQ_MAX_NODES];
+	struct kq_peer *p;
+	u32 i, j;
+
+	kq_for_each_member(core, i, p) {
+		u64 x = value(core, p);
+
+		for (j = i; j && v[j - 1] < x; j--)
+			v[j] = v[j - 1];
+		v[j] = x;
+	}
+	return v[kq_majority(core) - 1];
+}
+
+static void watch_silence(struct kq_core *core)
+{
+	bool silent = !core->leader || (!kq_is_leader(core) &&
+		core->now_ns - core->heard_ns > kq_ms(core->cfg.set.election_ms));
+
+	if (silent && !core->silent)
+		core->events |= KQUORUM_EVENT_SILENCE;
+	core->silent = silent;
+}
+
+/**
+ * kq_core_tick() - time has passed; call it every quarter of a heartbeat
+ * @core: the core
+ * @now_ns: the clock
+ */
+void kq_core_tick(struct kq_core *core, u64 now_ns)
+{
+	core->now_ns = now_ns;
+	kq_lease_local_tick(core);
+	if (core->state == KQUORUM_NODE_FAILED)
+		kq_owners_failed(core);
+	if (!kq_is_up(core))
+		return;
+	disk_watch(core);
+	kq_vote_tick(core);
+	if (kq_is_leader(core)) {
+		disk_probe(core);
+		kq_leader_tick(core);
+	}
+	watch_silence(core);
+	kq_propose_pump(core);
+	kq_disk_pump(core);
+}
+
+/**
+ * kq_core_peer_up() - a connection to a peer stands
+ * @core: the core
+ * @now_ns: the clock
+ * @id: node id
+ * @incarnation: the peer's, from its greeting
+ *
+ * Return: 0, -EINVAL for who is no member, -ESTALE for an older incarnation.
+ */
+int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation)
+{
+	struct kq_peer *p;
+
+	core->now_ns = now_ns;
+	if (!id || id > KQ_MAX_NODES || id == core->cfg.self || !core->peer[id].member ||
+	    !incarnation)
+		return -EINVAL;
+	p = &core->peer[id];
+	if (incarnation < p->incarnation)
+		return -ESTALE;
+	if (p->connected)
+		kq_core_peer_down(core, now_ns, id);
+	p->incarnation = incarnation;
+	p->connected = true;
+	p->seen_ns = now_ns;
+	core->events |= KQUORUM_EVENT_PEER;
+	kq_trace(core, "peer %u up", id);
+	if (kq_is_leader(core)) {
+		kq_leader_peer_reset(core, p);
+		kq_leader_send(core);
+	}
+	kq_propose_pump(core);
+	return 0;
+}
+
+/**
+ * kq_core_peer_down() - the connection to a peer is gone, with what was in flight
+ * @core: the core
+ * @now_ns: the clock
+ * @id: node id
+ */
+void kq_core_peer_down(struct kq_core *core, u64 now_ns, u32 id)
+{
+	core->now_ns = now_ns;
+	if (!id || id > KQ_MAX_NODES || !core->peer[id].connected)
+		return;
+	core->peer[id].connected = false;
+	kq_msgs_free(&core->peer[id].msgs);
+	kq_held_drop(core, id);
+	core->events |= KQUORUM_EVENT_PEER;
+	kq_trace(core, "peer %u down", id);
+	if (kq_is_leader(core))
+		kq_leader_peer_reset(core, &core->peer[id]);
+	if (core->leader == id)
+		kq_propose_unsend(core);
+}
+
+/* A message of an older term: tell the sender, so that a deposed one steps down. */
+static void answer_stale(struct kq_core *core, const struct kq_wire_hdr *h)
+{
+	struct kq_msg *msg;
+
+	if (h->type != KQ_MSG_APPEND)
+		return;
+	msg = kq_msg_alloc(core, le32_to_cpu(h->from), KQ_MSG_APPEND_RESP,
+			   sizeof(struct kq_body_append_resp));
+	if (msg)
+		kq_msg_send(core, msg, core->hs.term);
+}
+
+/* Returns false when the message is of no further interest. */
+static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h)
+{
+	u64 term = le64_to_cpu(h->term);
+
+	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP ||
+	    h->type == KQ_MSG_VOTE_REQ)
+		return true;	/* these decide by themselves what a term means */
+	if (term < core->hs.term) {
+		answer_stale(core, h);
+		return false;
+	}
+	if (term > core->hs.term)
+		kq_become_follower(core, term,
+				   h->type == KQ_MSG_APPEND ? le32_to_cpu(h->from) : 0);
+	return true;
+}
+
+typedef void (*recv_fn)(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+
+static const recv_fn recv_table[KQ_MSG_TYPE_END] = {
+	[KQ_MSG_PREVOTE_REQ] = kq_vote_recv_req,
+	[KQ_MSG_PREVOTE_RESP] = kq_vote_recv_resp,
+	[KQ_MSG_VOTE_REQ] = kq_vote_recv_req,
+	[KQ_MSG_VOTE_RESP] = kq_vote_recv_resp,
+	[KQ_MSG_APPEND] = kq_follow_recv_append,
+	[KQ_MSG_APPEND_RESP] = kq_leader_recv_resp,
+	[KQ_MSG_PROPOSE] = kq_propose_recv,
+	[KQ_MSG_PROPOSE_RESP] = kq_propose_recv_resp,
+	[KQ_MSG_RENEW] = kq_lease_recv_renew,
+	[KQ_MSG_RENEW_RESP] = kq_lease_recv_renew_resp,
+	[KQ_MSG_TIMEOUT_NOW] = kq_vote_recv_timeout_now,
+};
+
+/**
+ * kq_core_recv() - a message has arrived
+ * @core: the core
+ * @now_ns: the clock
+ * @h: its header, checked by kq_wire_check_header()
+ * @body: its body, checked by kq_wire_check_body()
+ * @why: set to what is wrong
+ *
+ * Return: 0, or -EPROTO when a peer says what cannot be: close the connection.
+ */
+int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
+		 const void *body, const char **why)
+{
+	u32 from = le32_to_cpu(h->from);
+
+	core->now_ns = now_ns;
+	*why = NULL;
+	if (!kq_is_up(core))
+		return 0;
+	if (from > KQ_MAX_NODES || !core->peer[from].connected)
+		return 0;	/* of a connection that was given up meanwhile */
+	if (h->type == KQ_MSG_APPEND && le64_to_cpu(h->term) == core->hs.term &&
+	    (kq_is_leader(core) || (core->leader && core->leader != from))) {
+		*why = "a second leader in one term";
+		return -EPROTO;
+	}
+	core->peer[from].seen_ns = now_ns;
+	core->refused = NULL;
+	if (recv_term(core, h))
+		recv_table[h->type](core, h, body);
+	kq_disk_pump(core);
+	*why = core->refused;
+	return core->refused ? -EPROTO : 0;
+}
+
+/**
+ * kq_core_take_msgs() - move the messages for a peer to the sender's list
+ * @core: the core
+ * @id: node id
+ * @to: list of struct kq_msg, appended to; they are freed with kq_free()
+ */
+void kq_core_take_msgs(struct kq_core *core, u32 id, struct list_head *to)
+{
+	list_splice_tail_init(&core->peer[id].msgs, to);
+}
+
+/**
+ * kq_core_take_events() - what changed since the last call
+ * @core: the core
+ *
+ * Return: enum kquorum_event bits.
+ */
+u32 kq_core_take_events(struct kq_core *core)
+{
+	u32 events = core->events;
+
+	core->events = 0;
+	return events;
+}
+
+/**
+ * kq_core_has_quorum() - is there a leader, heard of in time?
+ * @core: the core
+ *
+ * Return: true if so, as far as this node knows.
+ */
+bool kq_core_has_quorum(const struct kq_core *core)
+{
+	if (core->state != KQUORUM_NODE_RUNNING || !core->leader)
+		return false;
+	return kq_is_leader(core) ||
+		core->now_ns - core->heard_ns <= kq_ms(core->cfg.set.election_ms);
+}
+
+/**
+ * kq_core_wire_peer() - what headers on the connection to a peer must say
+ * @core: the core
+ * @id: node id
+ * @out: filled in
+ */
+void kq_core_wire_peer(const struct kq_core *core, u32 id, struct kq_wire_peer *out)
+{
+	out->cluster = core->cluster_hash;
+	out->self = core->cfg.self;
+	out->self_inc = core->hs.incarnation;
+	out->peer = id;
+	out->peer_inc = core->peer[id].incarnation;
+}
+
+/**
+ * kq_core_stop() - leave in an orderly way: end the session, hand over leadership
+ * @core: the core
+ * @now_ns: the clock
+ * @force: do not wait for either
+ *
+ * All handles end at once. Ask kq_core_stopped() after each further event.
+ */
+void kq_core_stop(struct kq_core *core, u64 now_ns, bool force)
+{
+	core->now_ns = now_ns;
+	if (!core->stopping) {
+		core->stopping = true;
+		core->stopping_since_ns = now_ns;
+		core->events |= KQUORUM_EVENT_STATE;
+		kq_lease_close(core);
+		kq_owners_end(core);
+	}
+	if (force)
+		core->stopping_since_ns = 0;
+	kq_disk_pump(core);
+}
+
+/**
+ * kq_core_stopped() - may the node be taken down now?
+ * @core: the core
+ *
+ * Return: true when the session is closed and leadership handed over, or when
+ * two election timeouts have not sufficed for that.
+ */
+bool kq_core_stopped(const struct kq_core *core)
+{
+	if (!core->stopping)
+		return false;
+	if (!kq_is_up(core) || core->state == KQUORUM_NODE_DAMAGED)
+		return true;
+	if (core->now_ns - core->stopping_since_ns > 2 * kq_ms(core->cfg.set.election_ms))
+		return true;
+	if (core->local.state != KQ_SESSION_NONE)
+		return false;
+	return !kq_is_leader(core) || core->cfg.count == 1;
+}

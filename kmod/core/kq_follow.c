@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The follower's side of replication (Raft paper 5.3): match, cut off what
+ * conflicts, append, answer when it is durable.
+ */
+#include "kq_int.h"
+
+static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_index)
+{
+	struct kq_body_append_resp *r;
+	struct kq_msg *msg;
+
+	msg = kq_msg_alloc(core, core->leader, KQ_MSG_APPEND_RESP, sizeof(*r));
+	if (!msg)
+		return;
+	r = kq_msg_body(msg);
+	r->round = cpu_to_le64(core->round);
+	r->sent_ns = cpu_to_le64(core->resp_sent_ns);
+	r->match = cpu_to_le64(min(core->durable, core->verified));
+	r->disk_ns = cpu_to_le64(core->disk_ns);
+	if (core->log_full)
+		flags |= KQ_APPEND_FULL;
+	if (core->state != KQUORUM_NODE_RUNNING)
+		flags |= KQ_APPEND_FAULTY;
+	if (flags & KQ_APPEND_REJECT) {
+		r->reject_prev = cpu_to_le64(reject_prev);
+		r->hint_index = cpu_to_le64(hint_index);
+		r->hint_term = cpu_to_le64(kq_log_term(&core->log, hint_index));
+	}
+	r->flags = cpu_to_le32(flags);
+	kq_msg_send(core, msg, core->hs.term);
+}
+
+/* Where the logs may agree: no later than @index, no later term than @term. */
+static u64 find_hint(const struct kq_core *core, u64 index, u64 term)
+{
+	index = min(index, core->log.last);
+	while (index && kq_log_term(&core->log, index) > term)
+		index--;
+	return index;
+}
+
+static void advance_commit(struct kq_core *core, u64 commit)
+{
+	/* Not past what this leader verified: a longer tail may be of a dead branch. */
+	commit = min(commit, core->verified);
+	if (commit <= core->commit)
+		return;
+	core->commit = commit;
+	kq_machines_apply(core);
+}
+
+/* Take the records that are not there yet. Returns false when one could not be stored. */
+static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
+{
+	const struct kq_body_append *b = body;
+	const void *end = (const u8 *)body + le32_to_cpu(h->len);
+	const void *p = b + 1;
+
+	while (p < end) {
+		struct kq_record rec;
+		const void *next = kq_wire_next_record(p, end, &rec);
+		u64 index = le64_to_cpu(rec.index);
+		struct kq_entry *e;
+
+		if (!next)
+			return false;
+		if (index <= core->log.last &&
+		    kq_log_term(&core->log, index) != le64_to_cpu(rec.term)) {
+			kq_trace(core, "cuts its log to %llu", (unsigned long long)index - 1);
+			kq_log_cut(core, index - 1);
+			if (!kq_is_up(core))
+				return false;
+		}
+		if (index > core->log.last) {
+			u64 bytes = kq_record_size(le32_to_cpu(rec.len)) +
+				(core->log.last + 1 - core->write_next) * 64;
+
+			if (!kq_wal_has_room(core->wal, bytes, KQ_WAL_ROOM_INTERNAL)) {
+				core->log_full = true;
+				return false;
+			}
+			e = kq_entry_from_record(&rec, (const u8 *)p + sizeof(rec));
+			if (!e || kq_machines_prepare(e) || kq_log_append(&core->log, e)) {
+				kq_entry_free(e);
+				return false;
+			}
+		}
+		core->verified = max(core->verified, index);
+		p = next;
+	}
+	return true;
+}
+
+/**
+ * kq_follow_recv_append() - entries or a heartbeat of the leader of this term
+ * @core: the core
+ * @h: header; its term is the node's
+ * @body: struct kq_body_append and records
+ */
+void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
+{
+	const struct kq_body_append *b = body;
+	u32 from = le32_to_cpu(h->from);
+	u64 prev = le64_to_cpu(b->prev_index), prev_term = le64_to_cpu(b->prev_term);
+	bool stored;
+
+	if (core->role != KQUORUM_FOLLOWER || core->leader != from)
+		kq_become_follower(core, core->hs.term, from);
+	core->heard_ns = core->now_ns;
+	core->round = max(core->round, le64_to_cpu(b->round));
+	core->resp_sent_ns = le64_to_cpu(b->sent_ns);
+	if (core->state == KQUORUM_NODE_DAMAGED) {
+		respond(core, 0, 0, 0);		/* says that it is faulty */
+		return;
+	}
+	if (prev > core->log.last || kq_log_term(&core->log, prev) != prev_term) {
+		respond(core, KQ_APPEND_REJECT, prev, find_hint(core, prev, prev_term));
+		return;
+	}
+	core->verified = max(core->verified, prev);
+	stored = take_records(core, h, body);
+	if (!kq_is_up(core))
+		return;
+	advance_commit(core, le64_to_cpu(b->commit));
+	kq_propose_pump(core);
+	/*
+	 * What needs no write is answered at once; else the answer comes with the end
+	 * of the write. What could not be stored is asked for again by the leader.
+	 */
+	if (!stored)
+		respond(core, KQ_APPEND_REJECT, le64_to_cpu(b->prev_index) + 1, core->log.last);
+	else if (!b->count || core->durable >= core->verified)
+		respond(core, 0, 0, 0);
+	else
+		core->resp_due = true;
+}
+
+/**
+ * kq_follow_durable() - a write ended: acknowledge what is durable now
+ * @core: the core
+ */
+void kq_follow_durable(struct kq_core *core)
+{
+	if (!core->resp_due || !core->leader || kq_is_leader(core))
+		return;
+	core->resp_due = core->durable < core->verified;
+	respond(core, 0, 0, 0);
+}

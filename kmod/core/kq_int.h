@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the core share among themselves, by the file that defines it.
+ */
+#ifndef KQ_INT_H
+#define KQ_INT_H
+
+#include "kq_break.h"
+#include "kq_core.h"
+
+/*
+ * An invariant. A broken one stops this node (it no longer votes, acknowledges
+ * or sends) and never the cluster; in user space it stops the process.
+ */
+#define KQ_ASSERT(core, cond)						\
+	({								\
+		bool _ok = (cond);					\
+									\
+		if (unlikely(!_ok)) {					\
+			kq_assert_fail(#cond);				\
+			kq_core_fail(core, -EUCLEAN, "invariant broken: " #cond); \
+		}							\
+		_ok;							\
+	})
+
+#ifdef __KERNEL__
+#define kq_trace(core, fmt, ...) do { } while (0)
+#else
+void __printf(2, 3) kq_trace(struct kq_core *core, const char *fmt, ...);
+#endif
+
+static inline u64 kq_ms(u32 ms)
+{
+	return (u64)ms * KQ_NS_PER_MS;
+}
+
+static inline bool kq_is_leader(const struct kq_core *core)
+{
+	return core->role == KQUORUM_LEADER;
+}
+
+/* Takes part in the protocol at all. */
+static inline bool kq_is_up(const struct kq_core *core)
+{
+	return core->state == KQUORUM_NODE_RUNNING || core->state == KQUORUM_NODE_DAMAGED;
+}
+
+static inline u32 kq_majority(const struct kq_core *core)
+{
+	return core->cfg.count / 2 + 1;
+}
+
+static inline struct kq_peer *kq_self(struct kq_core *core)
+{
+	return &core->peer[core->cfg.self];
+}
+
+#define kq_for_each_member(core, i, p)						\
+	for ((i) = 0; (i) < (core)->cfg.count &&				\
+	     ((p) = &(core)->peer[(core)->cfg.members[i]], true); (i)++)
+
+/* kq_core.c */
+void kq_become_follower(struct kq_core *core, u64 term, u32 leader);
+void kq_hard_state_changed(struct kq_core *core);
+void kq_disk_pump(struct kq_core *core);
+void kq_log_cut(struct kq_core *core, u64 last);
+u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct kq_peer *));
+
+/* kq_send.c */
+struct kq_msg *kq_msg_alloc(struct kq_core *core, u32 to, u8 type, u32 body);
+void *kq_msg_body(struct kq_msg *msg);
+void kq_msg_send(struct kq_core *core, struct kq_msg *msg, u64 term);
+void kq_msgs_free(struct list_head *list);
+void kq_held_release(struct kq_core *core);
+void kq_held_drop(struct kq_core *core, u32 id);
+
+/* kq_vote.c */
+void kq_vote_recv_req(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_vote_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_vote_recv_timeout_now(struct kq_core *core, const struct kq_wire_hdr *h,
+			      const void *body);
+void kq_vote_tick(struct kq_core *core);
+
+/* kq_replicate.c: the leader's side */
+void kq_leader_start(struct kq_core *core);
+void kq_leader_tick(struct kq_core *core);
+void kq_leader_broadcast(struct kq_core *core);
+void kq_leader_send(struct kq_core *core);
+void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_leader_commit(struct kq_core *core);
+void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p);
+int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const void *payload,
+		     enum kq_wal_room room);
+int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u32 len);
+
+/* kq_follow.c: the follower's side */
+void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_follow_durable(struct kq_core *core);
+
+/* kq_propose.c */
+void kq_propose_submit(struct kq_core *core, struct kq_proposal *p);
+void kq_propose_pump(struct kq_core *core);
+void kq_propose_unsend(struct kq_core *core);
+void kq_propose_finish(struct kq_core *core, struct kq_proposal *p, s32 error, u64 index,
+		       u64 term);
+void kq_propose_recv(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 result);
+u64 kq_propose_settled(const struct kq_core *core);
+struct kq_proposal *kq_propose_find(struct kq_core *core, u64 session, u64 seq);
+
+/* kq_owner.c */
+void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p);
+void kq_owner_granted(struct kq_core *core, u64 session, u64 owner, u64 token);
+void kq_owners_session_live(struct kq_core *core);
+void kq_owners_session_lapsed(struct kq_core *core);
+void kq_owners_session_over(struct kq_core *core);
+void kq_owners_failed(struct kq_core *core);
+void kq_owners_end(struct kq_core *core);
+
+/* kq_lease.c: sessions, both sides (design section 6) */
+u64 kq_lease_promise_ns(const struct kq_settings *set);
+void kq_lease_lead(struct kq_core *core);
+void kq_lease_leader_tick(struct kq_core *core);
+void kq_lease_rounds(struct kq_core *core);
+void kq_lease_recv_renew(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_lease_recv_renew_resp(struct kq_core *core, const struct kq_wire_hdr *h,
+			      const void *body);
+void kq_lease_local_tick(struct kq_core *core);
+void kq_lease_applied(struct kq_core *core);
+void kq_lease_session_opened(struct kq_core *core, u32 node, u64 id);
+void kq_lease_session_ended(struct kq_core *core, u32 node, u64 id);
+void kq_lease_session_cleared(struct kq_core *core, u32 node);
+void kq_lease_open_outcome(struct kq_core *core, struct kq_proposal *p);
+void kq_lease_close(struct kq_core *core);
+
+/* kq_machine.c */
+
+/**
+ * struct kq_machine_ops - a replicated state machine
+ * @name: for people
+ * @first: lowest entry type that it applies
+ * @last: highest
+ * @init: set up its state in the core
+ * @check: is this proposal well-formed and within quotas? Asked by the leader.
+ * @apply: apply a committed entry; deterministic, cannot fail; the result goes to
+ *	the proposer
+ * @destroy: free its state
+ */
+struct kq_machine_ops {
+	const char *name;
+	u16 first;
+	u16 last;
+	void (*init)(struct kq_core *core);
+	int (*check)(struct kq_core *core, const struct kq_record *rec, const void *payload);
+	s32 (*apply)(struct kq_core *core, struct kq_entry *e);
+	void (*destroy)(struct kq_core *core);
+};
+
+extern const struct kq_machine_ops kq_session_machine_ops;
+extern const struct kq_machine_ops kq_resource_machine_ops;
+
+void kq_machines_init(struct kq_core *core);
+void kq_machines_destroy(struct kq_core *core);
+int kq_machines_check(struct kq_core *core, const struct kq_record *rec, const void *payload);
+int kq_machines_prepare(struct kq_entry *e);
+void kq_machines_apply(struct kq_core *core);
+
+/* kq_m_session.c */
+bool kq_session_admit(struct kq_core *core, const struct kq_entry *e);
+
+/* kq_m_resource.c */
+void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index);
+
+#endif /* KQ_INT_H */

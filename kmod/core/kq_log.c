@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log in memory: entries by index, from 1. Until snapshots can shorten the
+ * log, all of it stays here; its volume on disk bounds it.
+ */
+#include "kq_core.h"
+
+#define CHUNK_BITS	9
+#define CHUNK_SIZE	(1u << CHUNK_BITS)
+
+static struct kq_entry **log_slot(const struct kq_log *log, u64 index)
+{
+	return &log->chunks[(index - 1) >> CHUNK_BITS][(index - 1) & (CHUNK_SIZE - 1)];
+}
+
+/* Room for one more entry: a new chunk, and a longer table when that is full. */
+static int log_grow(struct kq_log *log)
+{
+	u32 need = (u32)(log->last >> CHUNK_BITS) + 1;
+
+	if (need > log->chunk_count) {
+		u32 count = log->chunk_count ? log->chunk_count * 2 : 8;
+		struct kq_entry ***chunks = kq_alloc(count * sizeof(*chunks));
+
+		if (!chunks)
+			return -ENOMEM;
+		if (log->chunk_count)
+			memcpy(chunks, log->chunks, log->chunk_count * sizeof(*chunks));
+		kq_free(log->chunks);
+		log->chunks = chunks;
+		log->chunk_count = count;
+	}
+	if (!log->chunks[need - 1]) {
+		log->chunks[need - 1] = kq_alloc(CHUNK_SIZE * sizeof(**log->chunks));
+		if (!log->chunks[need - 1])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * kq_log_append() - add an entry behind the last one
+ * @log: the log
+ * @e: entry with index log->last + 1; belongs to the log on success
+ *
+ * Return: 0, -ENOMEM, or -EINVAL for a wrong index.
+ */
+int kq_log_append(struct kq_log *log, struct kq_entry *e)
+{
+	int err;
+
+	if (kq_entry_index(e) != log->last + 1)
+		return -EINVAL;
+	err = log_grow(log);
+	if (err)
+		return err;
+	log->last++;
+	*log_slot(log, log->last) = e;
+	log->bytes += kq_record_size(kq_entry_len(e));
+	return 0;
+}
+
+/**
+ * kq_log_truncate() - drop all entries behind @last
+ * @log: the log
+ * @last: index that stays the last one
+ */
+void kq_log_truncate(struct kq_log *log, u64 last)
+{
+	while (log->last > last) {
+		struct kq_entry **slot = log_slot(log, log->last);
+
+		log->bytes -= kq_record_size(kq_entry_len(*slot));
+		kq_entry_free(*slot);
+		*slot = NULL;
+		log->last--;
+	}
+}
+
+/**
+ * kq_log_get() - the entry at an index
+ * @log: the log
+ * @index: log index
+ *
+ * Return: the entry, or NULL when there is none.
+ */
+struct kq_entry *kq_log_get(const struct kq_log *log, u64 index)
+{
+	if (!index || index > log->last)
+		return NULL;
+	return *log_slot(log, index);
+}
+
+/**
+ * kq_log_term() - the term of the entry at an index
+ * @log: the log
+ * @index: log index
+ *
+ * Return: the term; 0 for index 0 and for what is not there.
+ */
+u64 kq_log_term(const struct kq_log *log, u64 index)
+{
+	const struct kq_entry *e = kq_log_get(log, index);
+
+	return e ? kq_entry_term(e) : 0;
+}
+
+/**
+ * kq_log_destroy() - free all entries and tables
+ * @log: the log
+ */
+void kq_log_destroy(struct kq_log *log)
+{
+	u32 i;
+
+	kq_log_truncate(log, 0);
+	for (i = 0; i < log->chunk_count; i++)
+		kq_free(log->chunks[i]);
+	kq_free(log->chunks);
+	log->chunks = NULL;
+	log->chunk_count = 0;
+}

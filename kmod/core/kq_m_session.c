@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of sessions, the same on every replica: who lives, who is suspect, and
+ * which proposals of each have been applied.
+ */
+#include "kq_int.h"
+
+static void window_clear(struct kq_session *s, u64 from, u64 to)
+{
+	u64 seq;
+
+	to = min(to, from + KQ_WINDOW);
+	for (seq = from; seq < to; seq++)
+		s->applied[seq % KQ_WINDOW / 64] &= ~(1ULL << (seq % 64));
+}
+
+/**
+ * kq_session_admit() - is this the first time that this proposal is applied?
+ * @core: the core
+ * @e: committed entry with a session
+ *
+ * A change of leader may bring 5 before 4, so a window is kept, up to what the
+ * proposer says is settled. A command of an unknown session is never applied.
+ *
+ * Return: true once per proposal.
+ */
+bool kq_session_admit(struct kq_core *core, const struct kq_entry *e)
+{
+	u32 node = le32_to_cpu(e->rec.node);
+	u64 seq = le64_to_cpu(e->rec.seq), settled = le64_to_cpu(e->rec.settled);
+	struct kq_session *s;
+	u64 bit = 1ULL << (seq % 64);
+
+	if (!node || node > KQ_MAX_NODES || !seq)
+		return false;
+	s = &core->session[node];
+	if (s->id != le64_to_cpu(e->rec.session))
+		return false;
+	if (settled > s->settled) {
+		window_clear(s, s->settled, settled);
+		s->settled = settled;
+	}
+	if (KQ_BREAK_DEDUP)
+		return true;
+	if (seq < s->settled || seq - s->settled >= KQ_WINDOW)
+		return false;
+	if (s->applied[seq % KQ_WINDOW / 64] & bit)
+		return false;
+	s->applied[seq % KQ_WINDOW / 64] |= bit;
+	return true;
+}
+
+static int session_check(struct kq_core *core, const struct kq_record *rec, const void *payload)
+{
+	const struct kq_session_cmd *cmd = payload;
+	u16 type = le16_to_cpu(rec->type);
+
+	/* The rest is for the leader alone to say. */
+	if (type != KQ_ENTRY_OPEN && type != KQ_ENTRY_CLOSE)
+		return -EINVAL;
+	if (le32_to_cpu(rec->len) != sizeof(*cmd) || cmd->node != rec->node ||
+	    cmd->session != rec->session || cmd->left_ns || cmd->zero)
+		return -EINVAL;
+	return core->peer[le32_to_cpu(rec->node)].member ? 0 : -EINVAL;
+}
+
+/* A node has one session: the next begins when the promise for the last is over. */
+static s32 session_open(struct kq_core *core, u32 node, u64 id)
+{
+	struct kq_session *s = &core->session[node];
+
+	if (s->id == id)
+		return 0;	/* a retry */
+	if (s->id)
+		return -EBUSY;
+	if (id <= s->last_id)
+		return -ESTALE;
+	memset(s, 0, sizeof(*s));
+	s->id = id;
+	s->last_id = id;
+	s->settled = 1;
+	kq_lease_session_opened(core, node, id);
+	return 0;
+}
+
+static void session_end(struct kq_core *core, u32 node, u64 index)
+{
+	struct kq_session *s = &core->session[node];
+	u64 id = s->id;
+
+	s->id = 0;
+	s->suspect = false;
+	kq_trace(core, "session of %u over", node);
+	kq_resources_session_end(core, node, id, index);
+	kq_lease_session_ended(core, node, id);
+}
+
+static s32 session_apply(struct kq_core *core, struct kq_entry *e)
+{
+	const struct kq_session_cmd *cmd = (const void *)e->data;
+	u16 type = le16_to_cpu(e->rec.type);
+	struct kq_session *s;
+	u32 node;
+
+	if (type == KQ_ENTRY_NOOP)
+		return 0;
+	if (kq_entry_len(e) != sizeof(*cmd))
+		return -EINVAL;
+	node = le32_to_cpu(cmd->node);
+	if (!node || node > KQ_MAX_NODES)
+		return -EINVAL;
+	s = &core->session[node];
+	if (type == KQ_ENTRY_OPEN)
+		return session_open(core, node, le64_to_cpu(cmd->session));
+	if (!s->id || s->id != le64_to_cpu(cmd->session))
+		return -ENOENT;
+	switch (type) {
+	case KQ_ENTRY_SUSPECT:
+		s->suspect = true;
+		s->left_ns = le64_to_cpu(cmd->left_ns);
+		break;
+	case KQ_ENTRY_CLEAR:
+		s->suspect = false;
+		kq_lease_session_cleared(core, node);
+		break;
+	case KQ_ENTRY_CLOSE:
+	case KQ_ENTRY_EXPIRE:
+		session_end(core, node, kq_entry_index(e));
+		break;
+	default:
+		return -EINVAL;
+	}
+	return 0;
+}
+
+const struct kq_machine_ops kq_session_machine_ops = {
+	.name = "sessions",
+	.first = KQ_ENTRY_NOOP,
+	.last = KQ_ENTRY_EXPIRE,
+	.check = session_check,
+	.apply = session_apply,
+};

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Replicated state machines: which one applies an entry, and the applying.
+ */
+#include "kq_int.h"
+
+static int append_check(struct kq_core *core, const struct kq_record *rec, const void *payload)
+{
+	return rec->len ? 0 : -EINVAL;
+}
+
+static s32 append_apply(struct kq_core *core, struct kq_entry *e)
+{
+	return 0;
+}
+
+/* Bytes of a client: the log itself is all there is to it. */
+static const struct kq_machine_ops append_machine_ops = {
+	.name = "append",
+	.first = KQ_ENTRY_APPEND,
+	.last = KQ_ENTRY_APPEND,
+	.check = append_check,
+	.apply = append_apply,
+};
+
+static const struct kq_machine_ops *const machines[] = {
+	&kq_session_machine_ops,
+	&kq_resource_machine_ops,
+	&append_machine_ops,
+};
+
+static const struct kq_machine_ops *machine_of(u16 type)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(machines); i++)
+		if (type >= machines[i]->first && type <= machines[i]->last)
+			return machines[i];
+	return NULL;
+}
+
+/**
+ * kq_machines_init() - set up the state of all machines
+ * @core: the core
+ */
+void kq_machines_init(struct kq_core *core)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(machines); i++)
+		if (machines[i]->init)
+			machines[i]->init(core);
+}
+
+/**
+ * kq_machines_destroy() - free it
+ * @core: the core
+ */
+void kq_machines_destroy(struct kq_core *core)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(machines); i++)
+		if (machines[i]->destroy)
+			machines[i]->destroy(core);
+}
+
+/**
+ * kq_machines_check() - may this proposal enter the log?
+ * @core: the core, leader
+ * @rec: its record
+ * @payload: its payload
+ *
+ * Return: 0, or negative errno for the proposer.
+ */
+int kq_machines_check(struct kq_core *core, const struct kq_record *rec, const void *payload)
+{
+	const struct kq_machine_ops *ops = machine_of(le16_to_cpu(rec->type));
+	u64 seq = le64_to_cpu(rec->seq), settled = le64_to_cpu(rec->settled);
+
+	if (!ops || !rec->session)
+		return -EINVAL;
+	if (settled > seq || seq - settled >= KQ_WINDOW)
+		return -EINVAL;
+	return ops->check(core, rec, payload);
+}
+
+/**
+ * kq_machines_prepare() - allocate now what applying this entry will need
+ * @e: entry that is about to enter the log
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kq_machines_prepare(struct kq_entry *e)
+{
+	if (le16_to_cpu(e->rec.type) != KQ_ENTRY_ACQUIRE)
+		return 0;
+	e->claim = kq_alloc(sizeof(*e->claim));
+	e->resource = kq_alloc(sizeof(*e->resource));
+	return e->claim && e->resource ? 0 : -ENOMEM;
+}
+
+static void apply_one(struct kq_core *core, struct kq_entry *e)
+{
+	u16 type = le16_to_cpu(e->rec.type);
+	const struct kq_machine_ops *ops = machine_of(type);
+	s32 result = 0;
+
+	if (e->rec.session && type != KQ_ENTRY_OPEN && !kq_session_admit(core, e))
+		return;		/* a retry that was applied before, or of a session that is over */
+	if (ops)
+		result = ops->apply(core, e);
+	kq_propose_applied(core, e, result);
+}
+
+/**
+ * kq_machines_apply() - apply all that is committed
+ * @core: the core
+ */
+void kq_machines_apply(struct kq_core *core)
+{
+	while (core->applied < core->commit && core->state == KQUORUM_NODE_RUNNING) {
+		struct kq_entry *e = kq_log_get(&core->log, core->applied + 1);
+
+		if (!KQ_ASSERT(core, e))
+			return;
+		if (!KQ_ASSERT(core, kq_entry_crc(&e->rec, e->data) == le32_to_cpu(e->rec.crc)))
+			return;
+		core->applied++;
+		apply_one(core, e);
+		kq_free(e->claim);
+		kq_free(e->resource);
+		e->claim = NULL;
+		e->resource = NULL;
+	}
+	kq_lease_applied(core);
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lock handles of this node: asked for, queued, granted, given back. Whatever
+ * happens on the way, a handle that is closed leaves nothing behind in the log.
+ */
+#include "kq_int.h"
+
+static void changed(struct kq_core *core, struct kq_owner *o)
+{
+	if (list_empty(&o->changed))
+		list_add_tail(&o->changed, &core->changed);
+}
+
+static void set_state(struct kq_core *core, struct kq_owner *o, u32 state, s32 error)
+{
+	o->state = state;
+	o->error = error;
+	changed(core, o);
+}
+
+static void let_go(struct kq_core *core, struct kq_owner *o)
+{
+	list_del_init(&o->node);
+	o->closed = true;
+	changed(core, o);
+}
+
+/**
+ * kq_owner_init() - prepare an owner; all that it will ever need is allocated here
+ * @o: zeroed owner, part of a handle
+ * @name: resource
+ * @name_len: bytes, 1..KQ_RESOURCE_MAX
+ * @flags: KQUORUM_LOCK_TRY
+ * @pid: of the process that asks, for display
+ * @comm: its name, at most KQ_COMM_MAX bytes
+ *
+ * Return: 0, -EINVAL for a bad name, -ENOMEM.
+ */
+int kq_owner_init(struct kq_owner *o, const char *name, u32 name_len, u32 flags, u32 pid,
+		  const char *comm)
+{
+	u8 buf[sizeof(struct kq_acquire_cmd) + KQ_RESOURCE_MAX];
+	struct kq_acquire_cmd *a = (void *)buf;
+	struct kq_release_cmd *r = (void *)buf;
+
+	INIT_LIST_HEAD(&o->node);
+	INIT_LIST_HEAD(&o->changed);
+	INIT_LIST_HEAD(&o->acquire.node);
+	INIT_LIST_HEAD(&o->release.node);
+	if (!name_len || name_len > KQ_RESOURCE_MAX)
+		return -EINVAL;
+	o->flags = flags & KQUORUM_LOCK_TRY;
+	o->name_len = name_len;
+	memcpy(o->name, name, name_len);
+	memset(buf, 0, sizeof(buf));
+	a->pid = cpu_to_le32(pid);
+	a->flags = cpu_to_le16(o->flags ? KQ_ACQUIRE_TRY : 0);
+	a->name_len = cpu_to_le16(name_len);
+	memcpy(a->comm, comm, strnlen(comm, KQ_COMM_MAX));
+	memcpy(a + 1, name, name_len);
+	o->acquire.entry = kq_entry_alloc(KQ_ENTRY_ACQUIRE, buf, sizeof(*a) + name_len);
+	memset(buf, 0, sizeof(buf));
+	r->name_len = cpu_to_le16(name_len);
+	memcpy(r + 1, name, name_len);
+	o->release.entry = kq_entry_alloc(KQ_ENTRY_RELEASE, buf, sizeof(*r) + name_len);
+	if (!o->acquire.entry || !o->release.entry) {
+		kq_owner_destroy(o);
+		return -ENOMEM;
+	}
+	o->acquire.owner = o;
+	o->release.owner = o;
+	return 0;
+}
+
+/**
+ * kq_owner_destroy() - free what kq_owner_init() allocated
+ * @o: owner that the core does not know, or has let go of
+ */
+void kq_owner_destroy(struct kq_owner *o)
+{
+	kq_entry_free(o->acquire.entry);
+	kq_entry_free(o->release.entry);
+	o->acquire.entry = NULL;
+	o->release.entry = NULL;
+}
+
+static void ask(struct kq_core *core, struct kq_owner *o)
+{
+	if (core->local.state != KQ_SESSION_LIVE || !list_empty(&o->acquire.node))
+		return;
+	o->session = core->local.id;
+	kq_propose_submit(core, &o->acquire);
+}
+
+static void release(struct kq_core *core, struct kq_owner *o)
+{
+	if (list_empty(&o->release.node))
+		kq_propose_submit(core, &o->release);
+}
+
+/**
+ * kq_core_lock() - ask for a lock
+ * @core: the core
+ * @now_ns: the clock
+ * @o: initialised owner; the core's until kq_core_take_owner() gives it closed
+ *
+ * Return: 0 (the state tells how it goes on); -EBUSY: too much under way;
+ * -ESHUTDOWN when the node stops, -EIO when it has failed. Not the core's then.
+ */
+int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
+{
+	core->now_ns = now_ns;
+	if (core->stopping)
+		return -ESHUTDOWN;
+	if (core->state != KQUORUM_NODE_RUNNING)
+		return -EIO;
+	if (core->pending_count >= KQ_WINDOW / 2) {
+		core->counters.busy++;
+		return -EBUSY;
+	}
+	o->id = core->next_owner++;
+	((struct kq_acquire_cmd *)o->acquire.entry->data)->owner = cpu_to_le64(o->id);
+	((struct kq_release_cmd *)o->release.entry->data)->owner = cpu_to_le64(o->id);
+	o->state = KQUORUM_LOCK_ASKING;
+	list_add_tail(&o->node, &core->owners);
+	ask(core, o);
+	return 0;
+}
+
+/**
+ * kq_core_unlock() - the handle is closed: give back, or stop waiting
+ * @core: the core
+ * @now_ns: the clock
+ * @o: the owner; comes back closed through kq_core_take_owner()
+ */
+void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
+{
+	core->now_ns = now_ns;
+	if (o->closing || o->closed)
+		return;
+	o->closing = true;
+	if (core->state == KQUORUM_NODE_FAILED) {
+		/* Nothing can be said any more: the session's end releases it. */
+		kq_owners_failed(core);
+		return;
+	}
+	if (!list_empty(&o->acquire.node))
+		return;		/* its outcome decides */
+	if (o->held)
+		release(core, o);
+	else
+		let_go(core, o);
+}
+
+/**
+ * kq_owner_outcome() - an ACQUIRE or RELEASE has its outcome
+ * @core: the core
+ * @p: the proposal, no longer pending
+ */
+void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p)
+{
+	struct kq_owner *o = p->owner;
+
+	if (p == &o->release) {
+		o->held = false;
+		let_go(core, o);
+		return;
+	}
+	if (p->error) {
+		set_state(core, o, KQUORUM_LOCK_REFUSED, p->error);
+	} else {
+		o->held = true;
+		/* A grant in the same entry has set the state already. */
+		if (o->state == KQUORUM_LOCK_ASKING)
+			set_state(core, o, KQUORUM_LOCK_QUEUED, 0);
+	}
+	if (!o->closing)
+		return;
+	if (o->held)
+		release(core, o);
+	else
+		let_go(core, o);
+}
+
+static struct kq_owner *find(struct kq_core *core, u64 id)
+{
+	struct kq_owner *o;
+
+	list_for_each_entry(o, &core->owners, node)
+		if (o->id == id)
+			return o;
+	return NULL;
+}
+
+/**
+ * kq_owner_granted() - the replicated state grants a lock to an owner of this node
+ * @core: the core
+ * @session: session of the claim
+ * @owner: its number
+ * @token: fencing token
+ *
+ * In a session that has lapsed here a grant is worth nothing; EXPIRE follows.
+ */
+void kq_owner_granted(struct kq_core *core, u64 session, u64 owner, u64 token)
+{
+	struct kq_owner *o = find(core, owner);
+
+	if (!o || session != core->local.id || o->session != session ||
+	    core->local.state != KQ_SESSION_LIVE)
+		return;
+	if (o->state != KQUORUM_LOCK_ASKING && o->state != KQUORUM_LOCK_QUEUED)
+		return;
+	KQ_ASSERT(core, token > o->token);
+	o->token = token;
+	set_state(core, o, KQUORUM_LOCK_GRANTED, 0);
+}
+
+/**
+ * kq_owners_session_live() - the session lives: all that waits for it may ask
+ * @core: the core
+ */
+void kq_owners_session_live(struct kq_core *core)
+{
+	struct kq_proposal *p, *next;
+	struct kq_owner *o;
+	LIST_HEAD(waiting);
+
+	list_for_each_entry_safe(p, next, &core->pending, node) {
+		if (!p->seq) {
+			core->pending_count--;
+			list_move_tail(&p->node, &waiting);
+		}
+	}
+	list_for_each_entry_safe(p, next, &waiting, node) {
+		list_del_init(&p->node);
+		kq_propose_submit(core, p);
+	}
+	list_for_each_entry(o, &core->owners, node)
+		if (o->state == KQUORUM_LOCK_ASKING && !o->closing)
+			ask(core, o);
+}
+
+/**
+ * kq_owners_session_lapsed() - the lease has run out here: what was held is lost
+ * @core: the core
+ */
+void kq_owners_session_lapsed(struct kq_core *core)
+{
+	struct kq_owner *o;
+
+	list_for_each_entry(o, &core->owners, node)
+		if (o->state == KQUORUM_LOCK_GRANTED)
+			set_state(core, o, KQUORUM_LOCK_LOST, 0);
+}
+
+/**
+ * kq_owners_session_over() - the log says that the session has ended
+ * @core: the core
+ *
+ * What of it is not applied by now never will be: it is proposed anew in the next
+ * session. Waiters ask again, at the end of the queue; closed handles are done.
+ */
+void kq_owners_session_over(struct kq_core *core)
+{
+	struct kq_proposal *p, *pnext;
+	struct kq_owner *o, *next;
+
+	list_for_each_entry_safe(p, pnext, &core->pending, node) {
+		if (p == &core->local.open)
+			continue;
+		if (p->owner) {
+			list_del_init(&p->node);
+			core->pending_count--;
+		} else {
+			p->seq = 0;
+			p->session = 0;
+			p->sent = false;
+		}
+	}
+	list_for_each_entry_safe(o, next, &core->owners, node) {
+		o->held = false;
+		if (o->closing)
+			let_go(core, o);
+		else if (o->state == KQUORUM_LOCK_QUEUED)
+			set_state(core, o, KQUORUM_LOCK_ASKING, 0);
+		else if (o->state == KQUORUM_LOCK_GRANTED)
+			set_state(core, o, KQUORUM_LOCK_LOST, 0);
+	}
+}
+
+static void drop_pending(struct kq_core *core)
+{
+	struct kq_proposal *p, *next;
+
+	list_for_each_entry_safe(p, next, &core->pending, node) {
+		if (p == &core->local.open)
+			continue;
+		list_del_init(&p->node);
+		core->pending_count--;
+		p->error = -EHOSTDOWN;
+		if (!p->owner)
+			list_add_tail(&p->node, &core->done);
+	}
+}
+
+/**
+ * kq_owners_failed() - the node has failed: what waits will get no answer
+ * @core: the core
+ *
+ * What is granted stays good until the session's deadline.
+ */
+void kq_owners_failed(struct kq_core *core)
+{
+	struct kq_owner *o, *next;
+
+	drop_pending(core);
+	list_for_each_entry_safe(o, next, &core->owners, node) {
+		if (o->state < KQUORUM_LOCK_GRANTED)
+			set_state(core, o, KQUORUM_LOCK_UNKNOWN, 0);
+		if (o->closing)
+			let_go(core, o);
+	}
+}
+
+/**
+ * kq_owners_end() - the node stops: every handle and every proposal ends here
+ * @core: the core
+ */
+void kq_owners_end(struct kq_core *core)
+{
+	struct kq_owner *o, *next;
+
+	drop_pending(core);
+	list_for_each_entry_safe(o, next, &core->owners, node) {
+		if (o->state == KQUORUM_LOCK_GRANTED)
+			set_state(core, o, KQUORUM_LOCK_LOST, 0);
+		else if (o->state < KQUORUM_LOCK_GRANTED)
+			set_state(core, o, KQUORUM_LOCK_UNKNOWN, 0);
+		o->held = false;
+		if (o->closing)
+			let_go(core, o);
+	}
+}
+
+/**
+ * kq_core_take_owner() - an owner whose state changed
+ * @core: the core
+ *
+ * Return: it, or NULL. With @closed set the core no longer knows it.
+ */
+struct kq_owner *kq_core_take_owner(struct kq_core *core)
+{
+	struct kq_owner *o = list_first_entry_or_null(&core->changed, struct kq_owner, changed);
+
+	if (o)
+		list_del_init(&o->changed);
+	return o;
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Proposals of this node on their way into the log: numbered within the session,
+ * given to the leader (or to the own log), given again after a change of leader,
+ * and done when the own replica applies them. Applied once, whatever was retried.
+ */
+#include "kq_int.h"
+
+/**
+ * kq_propose_settled() - the lowest sequence number without an outcome
+ * @core: the core
+ *
+ * Return: every number below it is settled.
+ */
+u64 kq_propose_settled(const struct kq_core *core)
+{
+	const struct kq_proposal *p = list_first_entry_or_null(&core->pending,
+							       struct kq_proposal, node);
+
+	return p && p->seq ? p->seq : core->local.next_seq;
+}
+
+/**
+ * kq_propose_find() - a pending proposal by its number
+ * @core: the core
+ * @session: session it was proposed in
+ * @seq: sequence number
+ *
+ * Return: it, or NULL.
+ */
+struct kq_proposal *kq_propose_find(struct kq_core *core, u64 session, u64 seq)
+{
+	struct kq_proposal *p;
+
+	list_for_each_entry(p, &core->pending, node)
+		if (p->seq == seq && p->session == session)
+			return p;
+	return NULL;
+}
+
+static void stamp(struct kq_core *core, struct kq_proposal *p)
+{
+	struct kq_record *rec = &p->entry->rec;
+
+	rec->session = cpu_to_le64(p->session);
+	rec->seq = cpu_to_le64(p->seq);
+	rec->settled = cpu_to_le64(p->seq ? kq_propose_settled(core) : 0);
+	rec->node = cpu_to_le32(core->cfg.self);
+	rec->index = 0;
+	rec->term = 0;
+	rec->crc = cpu_to_le32(kq_entry_crc(rec, p->entry->data));
+}
+
+static int forward(struct kq_core *core, struct kq_proposal *p)
+{
+	u32 len = kq_entry_len(p->entry);
+	struct kq_msg *msg;
+	u8 *out;
+
+	msg = kq_msg_alloc(core, core->leader, KQ_MSG_PROPOSE, kq_record_size(len));
+	if (!msg)
+		return -ENOMEM;
+	out = kq_msg_body(msg);
+	memcpy(out, &p->entry->rec, sizeof(p->entry->rec));
+	memcpy(out + sizeof(p->entry->rec), p->entry->data, len);
+	kq_msg_send(core, msg, core->hs.term);
+	return 0;
+}
+
+/* A proposal that must get through: the release of a lock, the end of a session. */
+static bool must_pass(const struct kq_proposal *p)
+{
+	u16 type = le16_to_cpu(p->entry->rec.type);
+
+	return type != KQ_ENTRY_ACQUIRE && type != KQ_ENTRY_APPEND;
+}
+
+static bool known_session(const struct kq_core *core, const struct kq_proposal *p)
+{
+	return p->session == core->local.id;
+}
+
+/*
+ * The leader said no. Only a first try is certainly not in the log: a later one may
+ * have left its twin there, and so goes on trying.
+ */
+static void refused(struct kq_core *core, struct kq_proposal *p, s32 error)
+{
+	if (p->tries <= 1 && !must_pass(p) && error != -EPERM && error != -ENOMEM) {
+		kq_propose_finish(core, p, error, 0, 0);
+		return;
+	}
+	p->sent = false;
+	if (error == -EPERM && p->tries)
+		p->tries--;	/* was no leader: nothing of it is left there */
+	p->not_before_ns = core->now_ns + kq_ms(core->cfg.set.heartbeat_ms);
+}
+
+static enum kq_wal_room room_of(u16 type)
+{
+	return type == KQ_ENTRY_ACQUIRE || type == KQ_ENTRY_APPEND ? KQ_WAL_ROOM_CLIENT :
+		KQ_WAL_ROOM_INTERNAL;
+}
+
+static int append_checked(struct kq_core *core, const struct kq_record *rec, const void *payload)
+{
+	int err = kq_machines_check(core, rec, payload);
+
+	return err ?: kq_leader_append(core, rec, payload, room_of(le16_to_cpu(rec->type)));
+}
+
+static void submit_one(struct kq_core *core, struct kq_proposal *p)
+{
+	int err;
+
+	stamp(core, p);
+	if (kq_is_leader(core))
+		err = append_checked(core, &p->entry->rec, p->entry->data);
+	else
+		err = forward(core, p);
+	p->sent = true;
+	p->tries++;
+	if (err)
+		refused(core, p, err);
+}
+
+/**
+ * kq_propose_pump() - give what is not sent yet to the leader, in order
+ * @core: the core
+ */
+void kq_propose_pump(struct kq_core *core)
+{
+	struct kq_proposal *p, *next;
+	bool sent = false;
+
+	if (core->state != KQUORUM_NODE_RUNNING || !core->leader)
+		return;
+	if (!kq_is_leader(core) && !core->peer[core->leader].connected)
+		return;
+	list_for_each_entry_safe(p, next, &core->pending, node) {
+		if (p->sent || core->now_ns < p->not_before_ns || !known_session(core, p))
+			continue;
+		if (p->seq && p->seq - kq_propose_settled(core) >= KQ_WINDOW)
+			break;	/* the window of the session table */
+		submit_one(core, p);
+		sent = true;
+	}
+	if (sent && kq_is_leader(core)) {
+		kq_leader_send(core);
+		kq_disk_pump(core);
+	}
+}
+
+/**
+ * kq_propose_unsend() - the leader or the way to it changed: all is to be sent again
+ * @core: the core
+ */
+void kq_propose_unsend(struct kq_core *core)
+{
+	struct kq_proposal *p;
+
+	list_for_each_entry(p, &core->pending, node) {
+		p->sent = false;
+		p->not_before_ns = 0;
+	}
+}
+
+/**
+ * kq_propose_submit() - number a proposal in the present session and send it
+ * @core: the core, its session live or (session commands) about to be
+ * @p: proposal with its entry; stays with the core until it is finished
+ */
+void kq_propose_submit(struct kq_core *core, struct kq_proposal *p)
+{
+	p->session = core->local.id;
+	p->seq = core->local.next_seq++;
+	p->sent = false;
+	p->tries = 0;
+	p->not_before_ns = 0;
+	p->error = 0;
+	list_add_tail(&p->node, &core->pending);
+	core->pending_count++;
+	kq_propose_pump(core);
+}
+
+/**
+ * kq_propose_finish() - a proposal has its outcome
+ * @core: the core
+ * @p: it; leaves the pending list
+ * @error: 0 or negative errno
+ * @index: log index, 0: not in the log
+ * @term: its term
+ */
+void kq_propose_finish(struct kq_core *core, struct kq_proposal *p, s32 error, u64 index,
+		       u64 term)
+{
+	list_del_init(&p->node);
+	core->pending_count--;
+	p->error = error;
+	p->index = index;
+	p->term = term;
+	if (p == &core->local.open)
+		kq_lease_open_outcome(core, p);
+	else if (p->owner)
+		kq_owner_outcome(core, p);
+	else
+		list_add_tail(&p->node, &core->done);
+}
+
+/**
+ * kq_propose_applied() - the own replica applied an entry: is it one of ours?
+ * @core: the core
+ * @e: the entry
+ * @result: what applying it gave
+ */
+void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 result)
+{
+	struct kq_proposal *p;
+
+	if (le32_to_cpu(e->rec.node) != core->cfg.self || !e->rec.session)
+		return;
+	p = kq_propose_find(core, le64_to_cpu(e->rec.session), le64_to_cpu(e->rec.seq));
+	if (p)
+		kq_propose_finish(core, p, result, kq_entry_index(e), kq_entry_term(e));
+}
+
+static void answer(struct kq_core *core, u32 to, const struct kq_record *rec, int err)
+{
+	struct kq_body_propose_resp *r;
+	struct kq_msg *msg = kq_msg_alloc(core, to, KQ_MSG_PROPOSE_RESP, sizeof(*r));
+
+	if (!msg)
+		return;
+	r = kq_msg_body(msg);
+	r->session = rec->session;
+	r->seq = rec->seq;
+	r->error = cpu_to_le32(-err);
+	kq_msg_send(core, msg, core->hs.term);
+}
+
+/**
+ * kq_propose_recv() - another node's proposals
+ * @core: the core
+ * @h: header
+ * @body: checked records
+ *
+ * Only a refusal is answered: success is seen in the log.
+ */
+void kq_propose_recv(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
+{
+	const void *end = (const u8 *)body + le32_to_cpu(h->len);
+	u32 from = le32_to_cpu(h->from);
+	const void *p = body;
+
+	while (p < end) {
+		struct kq_record rec;
+		const void *next = kq_wire_next_record(p, end, &rec);
+		int err = -EPERM;
+
+		if (!next)
+			return;
+		if (kq_is_leader(core))
+			err = append_checked(core, &rec, (const u8 *)p + sizeof(rec));
+		if (err)
+			answer(core, from, &rec, err);
+		p = next;
+	}
+	if (kq_is_leader(core))
+		kq_leader_send(core);
+}
+
+/**
+ * kq_propose_recv_resp() - the leader refuses a proposal
+ * @core: the core
+ * @h: header
+ * @body: struct kq_body_propose_resp
+ */
+void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
+{
+	const struct kq_body_propose_resp *r = body;
+	struct kq_proposal *p;
+
+	if (core->leader != le32_to_cpu(h->from))
+		return;
+	p = kq_propose_find(core, le64_to_cpu(r->session), le64_to_cpu(r->seq));
+	if (p && p->sent)
+		refused(core, p, -(s32)min_t(u32, le32_to_cpu(r->error), 4095));
+}
+
+/**
+ * kq_core_append() - propose bytes of a client
+ * @core: the core
+ * @now_ns: the clock
+ * @p: proposal with a KQ_ENTRY_APPEND entry and a cookie; comes back through
+ *	kq_core_take_done() when this returns 0
+ *
+ * Return: 0; -EBUSY: too many without outcome; -ENOSPC: the log is full; -ESHUTDOWN
+ * when the node stops, -EIO when it has failed.
+ */
+int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p)
+{
+	core->now_ns = now_ns;
+	if (core->stopping)
+		return -ESHUTDOWN;
+	if (core->state != KQUORUM_NODE_RUNNING)
+		return -EIO;
+	if (core->log_full)
+		return -ENOSPC;
+	if (core->pending_count >= KQ_WINDOW / 2) {
+		core->counters.busy++;
+		return -EBUSY;
+	}
+	if (core->local.state == KQ_SESSION_LIVE) {
+		kq_propose_submit(core, p);
+		return 0;
+	}
+	/* No session yet: it waits, unnumbered, at the end of the list. */
+	p->session = 0;
+	p->seq = 0;
+	list_add_tail(&p->node, &core->pending);
+	core->pending_count++;
+	return 0;
+}
+
+/**
+ * kq_core_append_cancel() - nobody wants the outcome any more
+ * @core: the core
+ * @p: a proposal given to kq_core_append() and not yet taken from the done list
+ *
+ * It is not undone: it may commit. It comes back through kq_core_take_done() with
+ * a NULL cookie, to be freed.
+ */
+void kq_core_append_cancel(struct kq_core *core, struct kq_proposal *p)
+{
+	p->cookie = NULL;
+}
+
+/**
+ * kq_core_take_done() - an append proposal with its outcome
+ * @core: the core
+ *
+ * Return: it, or NULL.
+ */
+struct kq_proposal *kq_core_take_done(struct kq_core *core)
+{
+	struct kq_proposal *p = list_first_entry_or_null(&core->done, struct kq_proposal, node);
+
+	if (p)
+		list_del_init(&p->node);
+	return p;
+}

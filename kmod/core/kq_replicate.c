@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The leader's side of replication: progress of each peer, a window of what is in
+ * flight, commit by counting, check-quorum, transfer. States are named as in
+ * etcd's raft: probe (find where the logs agree), replicate (pipeline).
+ */
+#include "kq_int.h"
+
+static u32 append_bytes(const struct kq_core *core, u64 first, u64 *last)
+{
+	u32 bytes = 0;
+	u64 i;
+
+	for (i = first; i <= core->log.last; i++) {
+		u32 size = kq_record_size(kq_entry_len(kq_log_get(&core->log, i)));
+
+		if (bytes && bytes + size > KQ_APPEND_BYTES)
+			break;
+		bytes += size;
+	}
+	*last = i - 1;
+	return bytes;
+}
+
+static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool entries)
+{
+	struct kq_body_append *b;
+	struct kq_msg *msg;
+	u64 last = prev, i;
+	u32 bytes = entries ? append_bytes(core, prev + 1, &last) : 0;
+	u8 *out;
+
+	msg = kq_msg_alloc(core, p->id, KQ_MSG_APPEND, sizeof(*b) + bytes);
+	if (!msg)
+		return false;
+	b = kq_msg_body(msg);
+	b->prev_index = cpu_to_le64(prev);
+	b->prev_term = cpu_to_le64(kq_log_term(&core->log, prev));
+	b->commit = cpu_to_le64(core->commit);
+	b->round = cpu_to_le64(core->round);
+	b->sent_ns = cpu_to_le64(core->now_ns);
+	b->count = cpu_to_le32((u32)(last - prev));
+	out = (u8 *)(b + 1);
+	for (i = prev + 1; i <= last; i++) {
+		const struct kq_entry *e = kq_log_get(&core->log, i);
+
+		memcpy(out, &e->rec, sizeof(e->rec));
+		memcpy(out + sizeof(e->rec), e->data, kq_entry_len(e));
+		out += kq_record_size(kq_entry_len(e));
+	}
+	if (last > prev) {
+		u32 slot = (p->inflight_start + p->inflight_count) % KQ_INFLIGHT_MSGS;
+
+		p->inflight[slot].last = last;
+		p->inflight[slot].bytes = bytes;
+		p->inflight_count++;
+		p->inflight_bytes += bytes;
+		p->next = last + 1;
+	}
+	kq_msg_send(core, msg, core->hs.term);
+	return true;
+}
+
+static bool window_open(const struct kq_peer *p)
+{
+	return p->inflight_count < KQ_INFLIGHT_MSGS && p->inflight_bytes < KQ_INFLIGHT_BYTES;
+}
+
+/* All that the window lets through; in the probe state one question at a time. */
+static void send_to(struct kq_core *core, struct kq_peer *p)
+{
+	if (!p->connected || p->id == core->cfg.self)
+		return;
+	if (p->progress == KQUORUM_PROGRESS_PROBE && !p->probe_sent)
+		p->probe_sent = send_append(core, p, p->next - 1, false);
+	while (p->progress == KQUORUM_PROGRESS_REPLICATE && p->next <= core->log.last &&
+	       window_open(p))
+		if (!send_append(core, p, p->next - 1, true))
+			break;
+}
+
+/**
+ * kq_leader_send() - send what is new to every peer
+ * @core: the core
+ */
+void kq_leader_send(struct kq_core *core)
+{
+	struct kq_peer *p;
+	u32 i;
+
+	kq_for_each_member(core, i, p)
+		send_to(core, p);
+}
+
+/**
+ * kq_leader_broadcast() - a heartbeat to every peer, and with it a new round
+ * @core: the core
+ */
+void kq_leader_broadcast(struct kq_core *core)
+{
+	struct kq_peer *p;
+	u32 i;
+
+	core->round++;
+	core->heartbeat_ns = core->now_ns;
+	kq_for_each_member(core, i, p) {
+		if (p->id == core->cfg.self || !p->connected)
+			continue;
+		if (p->progress == KQUORUM_PROGRESS_PAUSED)
+			p->next = p->match + 1;
+		send_append(core, p, p->next - 1, false);
+	}
+}
+
+/**
+ * kq_leader_peer_reset() - what is known of a peer's log is only what it acknowledged
+ * @core: the core
+ * @p: the peer, after its connection came or went
+ */
+void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p)
+{
+	p->progress = p->connected ? KQUORUM_PROGRESS_PROBE : KQUORUM_PROGRESS_PAUSED;
+	p->next = max(p->match, min(p->next - 1, core->log.last)) + 1;
+	p->probe_sent = false;
+	p->inflight_start = 0;
+	p->inflight_count = 0;
+	p->inflight_bytes = 0;
+}
+
+/**
+ * kq_leader_start() - lead the term that was won
+ * @core: the core
+ *
+ * An empty entry starts the term: only with it do entries of earlier terms commit
+ * (paper 5.4.2), and only then are sessions renewed.
+ */
+void kq_leader_start(struct kq_core *core)
+{
+	struct kq_peer *p;
+	u64 i;
+	u32 n;
+
+	core->role = KQUORUM_LEADER;
+	core->leader = core->cfg.self;
+	core->lead_ready = false;
+	core->transfer_to = 0;
+	core->round = 0;
+	core->events |= KQUORUM_EVENT_LEADER;
+	kq_trace(core, "leads");
+	kq_for_each_member(core, n, p) {
+		p->match = 0;
+		p->next = core->log.last + 1;
+		p->acked_round = 0;
+		p->heard_ns = core->now_ns;
+		p->renew_round = 0;
+		p->flags = 0;
+		kq_leader_peer_reset(core, p);
+	}
+	core->uncommitted_bytes = 0;
+	for (i = core->commit + 1; i <= core->log.last; i++)
+		core->uncommitted_bytes +=
+			kq_record_size(kq_entry_len(kq_log_get(&core->log, i)));
+	core->term_start = core->log.last + 1;
+	if (kq_leader_append_own(core, KQ_ENTRY_NOOP, NULL, 0)) {
+		kq_become_follower(core, core->hs.term, 0);
+		return;
+	}
+	kq_propose_unsend(core);
+	kq_leader_broadcast(core);
+	kq_propose_pump(core);
+}
+
+/**
+ * kq_leader_append() - put an entry into the log
+ * @core: the core, leader
+ * @rec: record of the proposer; index and term are set here
+ * @payload: its payload
+ * @room: how much of the log's reserve it may use
+ *
+ * Return: 0; -EBUSY: too much is uncommitted; -ENOSPC: the log is full; -EPERM: not
+ * now, leadership is being handed over; -ENOMEM.
+ */
+int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const void *payload,
+		     enum kq_wal_room room)
+{
+	u32 size = kq_record_size(le32_to_cpu(rec->len));
+	struct kq_entry *e;
+	int err;
+
+	if (room == KQ_WAL_ROOM_CLIENT && core->transfer_to)
+		return -EPERM;
+	if (room == KQ_WAL_ROOM_CLIENT &&
+	    core->uncommitted_bytes + size > KQ_UNCOMMITTED_BYTES) {
+		core->counters.busy++;
+		return -EBUSY;
+	}
+	if (!kq_wal_has_room(core->wal, size + core->uncommitted_bytes, room)) {
+		core->log_full = room == KQ_WAL_ROOM_INTERNAL ? true : core->log_full;
+		return -ENOSPC;
+	}
+	e = kq_entry_from_record(rec, payload);
+	if (!e)
+		return -ENOMEM;
+	e->rec.index = cpu_to_le64(core->log.last + 1);
+	e->rec.term = cpu_to_le64(core->hs.term);
+	err = kq_machines_prepare(e);
+	if (!err)
+		err = kq_log_append(&core->log, e);
+	if (err) {
+		kq_entry_free(e);
+		return err;
+	}
+	core->uncommitted_bytes += size;
+	return 0;
+}
+
+/**
+ * kq_leader_append_own() - an entry of the leader itself
+ * @core: the core, leader
+ * @type: enum kq_entry_type
+ * @payload: payload
+ * @len: its bytes
+ *
+ * Return: as kq_leader_append().
+ */
+int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u32 len)
+{
+	struct kq_record rec = {
+		.len = cpu_to_le32(len),
+		.type = cpu_to_le16(type),
+		.node = cpu_to_le32(core->cfg.self),
+	};
+	int err;
+
+	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
+	err = kq_leader_append(core, &rec, payload, KQ_WAL_ROOM_INTERNAL);
+	if (!err) {
+		kq_leader_send(core);
+		kq_disk_pump(core);
+	}
+	return err;
+}
+
+static u64 match_of(struct kq_core *core, struct kq_peer *p)
+{
+	return p->id == core->cfg.self ? core->durable : p->match;
+}
+
+/**
+ * kq_leader_commit() - commit what a majority has on disk
+ * @core: the core, leader
+ *
+ * Only an entry of the own term commits by counting, and all before it (5.4.2).
+ */
+void kq_leader_commit(struct kq_core *core)
+{
+	u64 index = kq_quorum_value(core, match_of);
+
+	if (index <= core->commit)
+		return;
+	if (kq_log_term(&core->log, index) != core->hs.term && !KQ_BREAK_COMMIT)
+		return;
+	if (!KQ_ASSERT(core, index <= core->log.last))
+		return;
+	while (core->commit < index) {
+		u32 size = kq_record_size(kq_entry_len(kq_log_get(&core->log,
+								  ++core->commit)));
+
+		core->uncommitted_bytes -= min_t(u64, size, core->uncommitted_bytes);
+	}
+	kq_machines_apply(core);
+	if (!core->lead_ready && kq_is_leader(core) && core->applied >= core->term_start) {
+		core->lead_ready = true;
+		kq_lease_lead(core);
+	}
+	kq_propose_pump(core);
+}
+
+static void peer_rejects(struct kq_core *core, struct kq_peer *p,
+			 const struct kq_body_append_resp *r)
+{
+	u64 hint = le64_to_cpu(r->hint_index), term = le64_to_cpu(r->hint_term);
+	u64 next;
+
+	/* An answer to what was asked before: nothing new. */
+	if (p->progress == KQUORUM_PROGRESS_REPLICATE && le64_to_cpu(r->reject_prev) <= p->match)
+		return;
+	hint = min(hint, core->log.last);
+	while (hint && kq_log_term(&core->log, hint) > term)
+		hint--;
+	next = max(hint, p->match) + 1;
+	p->next = core->log.last + 1;	/* for the reset: no further than this */
+	kq_leader_peer_reset(core, p);
+	p->next = next;
+	if (p->flags & KQUORUM_PEERF_LOG_FULL)
+		p->progress = KQUORUM_PROGRESS_PAUSED;
+	send_to(core, p);
+}
+
+static void peer_acknowledges(struct kq_core *core, struct kq_peer *p, u64 match)
+{
+	if (match > p->match)
+		p->match = match;
+	while (p->inflight_count && p->inflight[p->inflight_start].last <= p->match) {
+		p->inflight_bytes -= p->inflight[p->inflight_start].bytes;
+		p->inflight_start = (p->inflight_start + 1) % KQ_INFLIGHT_MSGS;
+		p->inflight_count--;
+	}
+	if (p->progress != KQUORUM_PROGRESS_REPLICATE) {
+		p->progress = KQUORUM_PROGRESS_REPLICATE;
+		p->next = max(p->next, p->match + 1);
+	}
+}
+
+/**
+ * kq_leader_recv_resp() - a peer answers an APPEND
+ * @core: the core
+ * @h: header
+ * @body: struct kq_body_append_resp
+ */
+void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
+{
+	const struct kq_body_append_resp *r = body;
+	struct kq_peer *p = &core->peer[le32_to_cpu(h->from)];
+	u64 match = le64_to_cpu(r->match), round = le64_to_cpu(r->round);
+	u32 flags = le32_to_cpu(r->flags);
+
+	if (!kq_is_leader(core))
+		return;
+	if (match > core->log.last) {
+		core->refused = "acknowledges what was never sent";
+		return;
+	}
+	p->heard_ns = core->now_ns;
+	p->disk_ns = le64_to_cpu(r->disk_ns);
+	p->flags = (flags & KQ_APPEND_FULL ? KQUORUM_PEERF_LOG_FULL : 0) |
+		(flags & KQ_APPEND_FAULTY ? KQUORUM_PEERF_FAULTY : 0);
+	if (le64_to_cpu(r->sent_ns) && core->now_ns >= le64_to_cpu(r->sent_ns))
+		p->rtt_ns = core->now_ns - le64_to_cpu(r->sent_ns);
+	if (round <= core->round && round > p->acked_round)
+		p->acked_round = round;
+	if (flags & KQ_APPEND_FAULTY)
+		p->progress = KQUORUM_PROGRESS_PAUSED;
+	else if (flags & KQ_APPEND_REJECT)
+		peer_rejects(core, p, r);
+	else
+		peer_acknowledges(core, p, match);
+	kq_leader_commit(core);
+	if (!kq_is_leader(core))
+		return;
+	kq_lease_rounds(core);
+	kq_leader_send(core);
+}
+
+static u64 heard_of(struct kq_core *core, struct kq_peer *p)
+{
+	return p->id == core->cfg.self ? core->now_ns : p->heard_ns;
+}
+
+/* The most up-to-date peer, or the one that was asked for, once it has everything. */
+static void transfer_tick(struct kq_core *core)
+{
+	struct kq_peer *p = &core->peer[core->transfer_to];
+	struct kq_body_timeout_now *b;
+	struct kq_msg *msg;
+
+	if (core->now_ns - core->transfer_since_ns > kq_ms(core->cfg.set.election_ms)) {
+		core->transfer_to = 0;
+		core->events |= KQUORUM_EVENT_LEADER;
+		return;
+	}
+	if (core->transfer_sent || !p->connected || p->match != core->log.last)
+		return;
+	msg = kq_msg_alloc(core, p->id, KQ_MSG_TIMEOUT_NOW, sizeof(*b));
+	if (!msg)
+		return;
+	b = kq_msg_body(msg);
+	b->last_index = cpu_to_le64(core->log.last);
+	b->last_term = cpu_to_le64(kq_log_term(&core->log, core->log.last));
+	core->transfer_sent = true;
+	kq_msg_send(core, msg, core->hs.term);
+}
+
+static u32 best_successor(struct kq_core *core)
+{
+	struct kq_peer *p;
+	u32 best = 0, i;
+
+	kq_for_each_member(core, i, p) {
+		if (p->id == core->cfg.self || !p->connected || p->flags)
+			continue;
+		if (!best || p->match > core->peer[best].match)
+			best = p->id;
+	}
+	return best;
+}
+
+/**
+ * kq_core_transfer() - hand leadership to another node
+ * @core: the core
+ * @now_ns: the clock
+ * @to: node id; 0: the most up-to-date
+ *
+ * New proposals wait meanwhile; given up after an election timeout.
+ *
+ * Return: 0, -EPERM when not leader, -EALREADY when @to leads, -EBUSY during
+ * another transfer, -EINVAL for who is no member, -ENOTCONN.
+ */
+int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
+{
+	core->now_ns = now_ns;
+	if (!kq_is_leader(core))
+		return -EPERM;
+	if (to == core->cfg.self)
+		return -EALREADY;
+	if (core->transfer_to)
+		return -EBUSY;
+	if (!to)
+		to = best_successor(core);
+	if (!to)
+		return -ENOTCONN;
+	if (to > KQ_MAX_NODES || !core->peer[to].member)
+		return -EINVAL;
+	if (!core->peer[to].connected)
+		return -ENOTCONN;
+	core->transfer_to = to;
+	core->transfer_since_ns = now_ns;
+	core->transfer_sent = false;
+	transfer_tick(core);
+	return 0;
+}
+
+/**
+ * kq_leader_tick() - heartbeats, check-quorum, leases, transfer
+ * @core: the core, leader
+ */
+void kq_leader_tick(struct kq_core *core)
+{
+	u64 election_ns = kq_ms(core->cfg.set.election_ms);
+
+	if (core->now_ns - kq_quorum_value(core, heard_of) > election_ns) {
+		kq_trace(core, "steps down: no quorum");
+		kq_become_follower(core, core->hs.term, 0);
+		return;
+	}
+	if (core->stopping && core->local.state == KQ_SESSION_NONE && !core->transfer_to)
+		kq_core_transfer(core, core->now_ns, 0);
+	if (core->transfer_to)
+		transfer_tick(core);
+	kq_lease_leader_tick(core);
+	if (kq_is_leader(core) &&
+	    core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
+		kq_leader_broadcast(core);
+	kq_leader_send(core);
+}

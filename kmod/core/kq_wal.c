@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log on disk, writing half: where the next batch goes, how much room is
+ * left and for whom, and what the bytes are. kq_wal_format.h has the format.
+ */
+#include "kq_wal_priv.h"
+
+/* Stamps and CRCs, shared with recovery */
+
+/**
+ * kq_wal_stamp() - what a sector is bound to
+ * @wal: whose cluster and node count
+ * @generation: of the segment
+ * @seq: of the batch
+ * @attempt: of the write
+ * @sector: counted from the start of the segment
+ *
+ * Return: the stamp.
+ */
+u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector)
+{
+	struct kq_wal_stamp s = {
+		.cluster = cpu_to_le64(wal->cluster),
+		.generation = cpu_to_le64(generation),
+		.seq = cpu_to_le64(seq),
+		.node = cpu_to_le32(wal->node),
+		.attempt = cpu_to_le32(attempt),
+		.sector = cpu_to_le32(sector),
+	};
+
+	return kq_crc(0, &s, sizeof(s));
+}
+
+/**
+ * kq_wal_sector_crc() - checksum of a sector
+ * @s: the sector; its crc field does not count
+ *
+ * Return: CRC32C.
+ */
+u32 kq_wal_sector_crc(const struct kq_wal_sector *s)
+{
+	return kq_crc(0, s, offsetof(struct kq_wal_sector, crc));
+}
+
+/* Life */
+
+/**
+ * kq_wal_create() - a log that nothing is known of yet
+ * @cluster: identity of the cluster; new for each life of a cluster
+ * @node: this node, not 0
+ * @segment_bytes: size of each file: whole blocks, 64 KiB to 1 GiB
+ * @segments: how many files
+ *
+ * Recovery comes first, also on files that were never written.
+ * Return: the log, for kq_wal_destroy(); NULL: no memory, or a size out of range.
+ */
+struct kq_wal *kq_wal_create(u64 cluster, u32 node, u32 segment_bytes, u32 segments)
+{
+	struct kq_wal *wal;
+
+	if (!node || !segments || segments > KQ_WAL_MAX_SEGMENTS ||
+	    segment_bytes % KQ_WAL_BLOCK || segment_bytes < KQ_WAL_SEGMENT_MIN ||
+	    segment_bytes > KQ_WAL_SEGMENT_MAX)
+		return NULL;
+	wal = kq_alloc(sizeof(*wal) + segments * sizeof(wal->slots[0]));
+	if (!wal)
+		return NULL;
+	wal->cluster = cluster;
+	wal->node = node;
+	wal->segment_bytes = segment_bytes;
+	wal->segments = segments;
+	wal->slot = KQ_WAL_NO_SLOT;
+	wal->scan.asked = KQ_WAL_NO_SLOT;
+	return wal;
+}
+
+/**
+ * kq_wal_destroy() - forget the log; the files are not touched
+ * @wal: may be NULL
+ */
+void kq_wal_destroy(struct kq_wal *wal)
+{
+	if (!wal)
+		return;
+	kq_free(wal->scan.buf);
+	kq_free(wal);
+}
+
+/**
+ * kq_batch_free() - give a batch back
+ * @batch: may be NULL; must not be under way to the disk
+ */
+void kq_batch_free(struct kq_batch *batch)
+{
+	if (!batch)
+		return;
+	kq_free(batch->data);
+	kq_free(batch);
+}
+
+/* Room */
+
+/* Bytes on disk of a batch whose header and body are @stream bytes. */
+static u64 kq_wal_disk_bytes(u64 stream)
+{
+	return div_u64(stream + KQ_WAL_BLOCK_DATA - 1, KQ_WAL_BLOCK_DATA) * KQ_WAL_BLOCK;
+}
+
+static u32 kq_wal_per_segment(const struct kq_wal *wal)
+{
+	return wal->segment_bytes - KQ_WAL_FIRST;
+}
+
+/* What is left in the segment being written. */
+static u32 kq_wal_tail(const struct kq_wal *wal)
+{
+	return wal->slot == KQ_WAL_NO_SLOT ? 0 : wal->segment_bytes - wal->pos;
+}
+
+static u64 kq_wal_left(const struct kq_wal *wal)
+{
+	return (u64)wal->spares * kq_wal_per_segment(wal) + kq_wal_tail(wal);
+}
+
+/* What a batch of this class must leave alone. */
+static u64 kq_wal_reserve(const struct kq_wal *wal, enum kq_wal_room room)
+{
+	switch (room) {
+	case KQ_WAL_ROOM_CLIENT:
+		return div_u64(kq_wal_capacity(wal), 8);
+	case KQ_WAL_ROOM_INTERNAL:
+		return div_u64(kq_wal_capacity(wal), 16);
+	case KQ_WAL_ROOM_VOTE:
+		break;
+	}
+	return 0;
+}
+
+/**
+ * kq_wal_capacity() - what the log holds
+ * @wal: the log
+ *
+ * Return: bytes of batches, in all segments.
+ */
+u64 kq_wal_capacity(const struct kq_wal *wal)
+{
+	return (u64)wal->segments * kq_wal_per_segment(wal);
+}
+
+/**
+ * kq_wal_used() - how much of it is gone
+ * @wal: the log
+ *
+ * Return: bytes, with the unused ends of closed segments and segments that are
+ * damaged. Everything, while recovery is under way.
+ */
+u64 kq_wal_used(const struct kq_wal *wal)
+{
+	if (wal->mode == KQ_WAL_RECOVERING)
+		return kq_wal_capacity(wal);
+	return kq_wal_capacity(wal) - kq_wal_left(wal);
+}
+
+/**
+ * kq_wal_has_room() - may this much more be accepted?
+ * @wal: the log
+ * @bytes: of records (kq_record_size()) that are not encoded yet
+ * @room: reserve they may use
+ *
+ * Counts them as one batch, and the end of each segment as lost where they cross
+ * it. Return: true: they fit.
+ */
+bool kq_wal_has_room(const struct kq_wal *wal, u64 bytes, enum kq_wal_room room)
+{
+	u32 tail = kq_wal_tail(wal);
+	u64 need, lost = 0;
+
+	if (wal->mode != KQ_WAL_WRITABLE || bytes > kq_wal_capacity(wal))
+		return false;
+	need = kq_wal_disk_bytes(sizeof(struct kq_wal_batch_head) + bytes);
+	if (need > tail) {
+		u64 most = min_t(u64, need, KQ_WAL_ENTRY_BYTES_MAX);
+
+		lost = min_t(u64, tail, most);
+		lost += div_u64(need - 1, kq_wal_per_segment(wal)) * most;
+	}
+	return kq_wal_left(wal) >= need + lost + kq_wal_reserve(wal, room);
+}
+
+/**
+ * kq_wal_spare() - the segment that will be opened next
+ * @wal: the log
+ *
+ * Return: the lowest slot that is free, or KQ_WAL_NO_SLOT.
+ */
+u32 kq_wal_spare(const struct kq_wal *wal)
+{
+	u32 i;
+
+	for (i = 0; i < wal->segments; i++)
+		if (wal->slots[i].state == KQ_WAL_SLOT_FREE)
+			return i;
+	return KQ_WAL_NO_SLOT;
+}
+
+/**
+ * kq_wal_position() - where the next batch goes, as far as is known
+ * @wal: the log
+ * @slot: segment file; the one to be opened next when none is being written
+ * @offset: bytes from its start
+ */
+void kq_wal_position(const struct kq_wal *wal, u32 *slot, u64 *offset)
+{
+	*slot = wal->slot;
+	*offset = wal->pos;
+	if (wal->slot == KQ_WAL_NO_SLOT) {
+		*slot = kq_wal_spare(wal);
+		*offset = KQ_WAL_FIRST;
+	}
+}
+
+/* Laying out a batch */
+
+/* A stream of bytes laid over the data of sectors. */
+struct kq_wal_stream {
+	u8 *base;
+	u32 at;
+};
+
+static void kq_wal_put(struct kq_wal_stream *s, const void *from, u32 len)
+{
+	const u8 *p = from;
+
+	while (len) {
+		u32 in = s->at % KQ_WAL_SECTOR_DATA;
+		u32 n = min_t(u32, len, KQ_WAL_SECTOR_DATA - in);
+
+		memcpy(s->base + s->at / KQ_WAL_SECTOR_DATA * KQ_WAL_SECTOR + in, p, n);
+		s->at += n;
+		p += n;
+		len -= n;
+	}
+}
+
+/* The body, behind the room for the header. Returns its CRC. */
+static u32 kq_wal_put_body(u8 *base, struct kq_entry *const *entries, u32 count)
+{
+	static const u8 zeros[8];
+	struct kq_wal_stream s = { base, sizeof(struct kq_wal_batch_head) };
+	u32 crc = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		const struct kq_entry *e = entries[i];
+		u32 len = kq_entry_len(e);
+		u32 pad = kq_record_size(len) - (u32)sizeof(e->rec) - len;
+
+		kq_wal_put(&s, &e->rec, sizeof(e->rec));
+		kq_wal_put(&s, e->data, len);
+		kq_wal_put(&s, zeros, pad);
+		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
+		crc = kq_crc(crc, e->data, len);
+		crc = kq_crc(crc, zeros, pad);
+	}
+	return crc;
+}
+
+static void kq_wal_seal(const struct kq_wal *wal, u8 *data, u32 len, u64 generation, u64 seq,
+			u32 sector)
+{
+	u32 i;
+
+	for (i = 0; i < len / KQ_WAL_SECTOR; i++) {
+		struct kq_wal_sector *s = (void *)(data + i * KQ_WAL_SECTOR);
+
+		s->attempt = cpu_to_le32(wal->attempt);
+		s->stamp = cpu_to_le32(kq_wal_stamp(wal, generation, seq, wal->attempt,
+						    sector + i));
+		s->crc = cpu_to_le32(kq_wal_sector_crc(s));
+	}
+}
+
+static void kq_wal_put_segment_head(const struct kq_wal *wal, u8 *base, u32 slot, u64 generation)
+{
+	struct kq_wal_segment_head *h = (void *)base;
+
+	h->magic = cpu_to_le64(KQ_WAL_SEGMENT_MAGIC);
+	h->version = cpu_to_le16(KQ_WAL_VERSION);
+	h->head_len = cpu_to_le16(sizeof(*h));
+	h->node = cpu_to_le32(wal->node);
+	h->cluster = cpu_to_le64(wal->cluster);
+	h->generation = cpu_to_le64(generation);
+	h->segment_bytes = cpu_to_le32(wal->segment_bytes);
+	h->slot = cpu_to_le32(slot);
+	h->base_seq = cpu_to_le64(wal->seq + 1);
+	h->base_index = cpu_to_le64(wal->end_index);
+	h->base_term = cpu_to_le64(wal->end_term);
+	h->prev_crc = cpu_to_le32(wal->prev_crc);
+}
+
+/* Encoding */
+
+/* Where a batch goes and what it takes along. */
+struct kq_wal_place {
+	u32 slot;
+	u32 pos;		/* of the batch */
+	u32 lead;		/* bytes before it in the same write */
+	u32 bytes;		/* of the batch */
+	u32 body;
+	u32 take;		/* entries */
+	u64 generation;
+};
+
+/* How many entries a batch of @limit bytes takes. Returns false: not even the first. */
+static bool kq_wal_fit(struct kq_entry *const *entries, u32 count, u64 limit,
+		       struct kq_wal_place *at)
+{
+	u32 body = 0;
+	u32 n;
+
+	for (n = 0; n < count; n++) {
+		u32 more = kq_record_size(kq_entry_len(entries[n]));
+
+		if (kq_wal_disk_bytes(sizeof(struct kq_wal_batch_head) + body + more) > limit)
+			break;
+		body += more;
+	}
+	at->take = n;
+	at->body = body;
+	at->bytes = kq_wal_disk_bytes(sizeof(struct kq_wal_batch_head) + body);
+	return at->bytes <= limit && (n || !count);
+}
+
+static int kq_wal_find_place(const struct kq_wal *wal, struct kq_entry *const *entries, u32 count,
+			     enum kq_wal_room room, struct kq_wal_place *at)
+{
+	u64 reserve = kq_wal_reserve(wal, room);
+	u64 left = kq_wal_left(wal);
+	u64 limit;
+
+	if (left <= reserve)
+		return -ENOSPC;
+	limit = min_t(u64, left - reserve, min_t(u32, kq_wal_tail(wal), KQ_WAL_BATCH_MAX));
+	if (limit && kq_wal_fit(entries, count, limit, at)) {
+		at->slot = wal->slot;
+		at->pos = wal->pos;
+		at->lead = 0;
+		at->generation = wal->generation;
+		return 0;
+	}
+
+	left = (u64)wal->spares * kq_wal_per_segment(wal);	/* the tail is given up */
+	if (left <= reserve)
+		return -ENOSPC;
+	limit = min_t(u64, left - reserve, min_t(u32, kq_wal_per_segment(wal), KQ_WAL_BATCH_MAX));
+	if (!kq_wal_fit(entries, count, limit, at))
+		return -ENOSPC;
+	at->slot = kq_wal_spare(wal);
+	at->pos = KQ_WAL_FIRST;
+	at->lead = KQ_WAL_FIRST;
+	at->generation = wal->generation_max + 1;
+	return 0;
+}
+
+/* What recovery would refuse must not be written. */
+static int kq_wal_check_args(const struct kq_wal *wal, const struct kq_hard_state *hs,
+			     struct kq_entry *const *entries, u32 count)
+{
+	u64 term;
+	u32 i;
+
+	if (hs->term < wal->term || hs->term >= KQ_WAL_NUMBER_MAX || hs->term < wal->end_term)
+		return -EINVAL;
+	if (!count)
+		return 0;
+	if (kq_entry_index(entries[0]) > wal->end_index + 1)
+		return -EINVAL;
+	term = kq_entry_index(entries[0]) == wal->end_index + 1 ? wal->end_term : 1;
+	for (i = 0; i < count; i++) {
+		if (!kq_entry_index(entries[i]) || kq_entry_len(entries[i]) > KQ_PAYLOAD_MAX)
+			return -EINVAL;
+		if (kq_entry_index(entries[i]) != kq_entry_index(entries[0]) + i)
+			return -EINVAL;
+		if (kq_entry_term(entries[i]) < term || kq_entry_term(entries[i]) > hs->term)
+			return -EINVAL;
+		term = kq_entry_term(entries[i]);
+	}
+	return 0;
+}
+
+static int kq_wal_may_write(const struct kq_wal *wal, bool entries)
+{
+	if (wal->mode == KQ_WAL_RECOVERING)
+		return -EINVAL;
+	if (wal->mode == KQ_WAL_DEAD || (entries && wal->mode != KQ_WAL_WRITABLE))
+		return -EUCLEAN;
+	if (wal->attempt >= KQ_WAL_ATTEMPT_MAX || wal->seq + 1 >= KQ_WAL_NUMBER_MAX ||
+	    wal->generation_max + 1 >= KQ_WAL_NUMBER_MAX)
+		return -EUCLEAN;
+	return 0;
+}
+
+static struct kq_batch *kq_batch_alloc(u32 len)
+{
+	struct kq_batch *b = kq_alloc(sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->data = kq_alloc(len);
+	if (!b->data) {
+		kq_free(b);
+		return NULL;
+	}
+	b->len = len;
+	return b;
+}
+
+/* The batch in its place; all that is left to do is to note that it was made. */
+static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *at,
+			   const struct kq_hard_state *hs, struct kq_entry *const *entries,
+			   struct kq_batch *b)
+{
+	u8 *base = b->data + at->lead;
+	struct kq_wal_batch_head *h = (void *)base;
+
+	if (at->lead)
+		kq_wal_put_segment_head(wal, b->data, at->slot, at->generation);
+	h->magic = cpu_to_le64(KQ_WAL_BATCH_MAGIC);
+	h->version = cpu_to_le16(KQ_WAL_VERSION);
+	h->head_len = cpu_to_le16(sizeof(*h));
+	h->node = cpu_to_le32(wal->node);
+	h->cluster = cpu_to_le64(wal->cluster);
+	h->generation = cpu_to_le64(at->generation);
+	h->seq = cpu_to_le64(b->seq);
+	h->sector = cpu_to_le32(at->pos / KQ_WAL_SECTOR);
+	h->bytes = cpu_to_le32(at->bytes);
+	h->body_bytes = cpu_to_le32(at->body);
+	h->records = cpu_to_le32(at->take);
+	h->term = cpu_to_le64(hs->term);
+	h->incarnation = cpu_to_le64(hs->incarnation);
+	h->commit = cpu_to_le64(hs->commit);
+	h->promise_ns = cpu_to_le64(hs->promise_ns);
+	h->first_index = cpu_to_le64(b->first);
+	h->end_index = cpu_to_le64(at->take ? b->last : wal->end_index);
+	h->end_term = cpu_to_le64(at->take ? b->last_term : wal->end_term);
+	h->vote = cpu_to_le32(hs->vote);
+	h->prev_crc = cpu_to_le32(wal->prev_crc);
+	h->body_crc = cpu_to_le32(kq_wal_put_body(base, entries, at->take));
+	kq_wal_seal(wal, b->data, b->len, at->generation, b->seq,
+		    (at->pos - at->lead) / KQ_WAL_SECTOR);
+}
+
+static void kq_wal_advance(struct kq_wal *wal, const struct kq_wal_place *at,
+			   const struct kq_hard_state *hs, const struct kq_batch *b)
+{
+	if (at->lead) {
+		wal->slots[at->slot].state = KQ_WAL_SLOT_OURS;
+		wal->slots[at->slot].generation = at->generation;
+		wal->spares--;
+		wal->generation_max = at->generation;
+		wal->generation = at->generation;
+		wal->slot = at->slot;
+	}
+	wal->pos = at->pos + at->bytes;
+	wal->seq = b->seq;
+	wal->prev_crc = kq_crc(0, b->data + at->lead, sizeof(struct kq_wal_batch_head));
+	wal->term = hs->term;
+	if (at->take) {
+		wal->end_index = b->last;
+		wal->end_term = b->last_term;
+	}
+}
+
+/**
+ * kq_wal_encode() - make the next batch
+ * @wal: the log
+ * @hs: goes with it
+ * @entries: with CRCs, consecutive, from the log's end or below (which truncates)
+ * @count: how many; as many are taken as fit one batch
+ * @log_last: log end after the last of @entries; checked when there are any
+ * @log_last_term: term of that entry; likewise
+ * @room: reserve it may use
+ * @out: the batch, for kq_batch_free(); data is ready to be written
+ *
+ * Without entries the batch names the log end that is on disk already (damage: the
+ * end that was claimed), whatever @log_last says: what is not on disk is not claimed.
+ * On any error the log is unchanged.
+ * Return: 0; -ENOSPC: not in this class; -ENOMEM: try again; -EINVAL: arguments
+ * that recovery would refuse, or recovery is not over; -EUCLEAN: damaged: no
+ * entries any more, and nothing at all when the newest header is not known.
+ */
+int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
+		  struct kq_entry *const *entries, u32 count, u64 log_last, u64 log_last_term,
+		  enum kq_wal_room room, struct kq_batch **out)
+{
+	struct kq_wal_place at;
+	struct kq_batch *b;
+	int err;
+
+	err = kq_wal_may_write(wal, count);
+	if (!err)
+		err = kq_wal_check_args(wal, hs, entries, count);
+	if (!err && count && (kq_entry_index(entries[count - 1]) != log_last ||
+			      kq_entry_term(entries[count - 1]) != log_last_term))
+		err = -EINVAL;
+	if (!err)
+		err = kq_wal_find_place(wal, entries, count, room, &at);
+	if (err)
+		return err;
+	b = kq_batch_alloc(at.lead + at.bytes);
+	if (!b)
+		return -ENOMEM;
+
+	b->slot = at.slot;
+	b->offset = at.pos - at.lead;
+	b->seq = wal->seq + 1;
+	b->entries = at.take;
+	if (at.take) {
+		b->first = kq_entry_index(entries[0]);
+		b->last = kq_entry_index(entries[at.take - 1]);
+		b->last_term = kq_entry_term(entries[at.take - 1]);
+	}
+	kq_wal_lay_out(wal, &at, hs, entries, b);
+	kq_wal_advance(wal, &at, hs, b);
+	*out = b;
+	return 0;
+}
+
+/**
+ * kq_wal_encode_probe() - make a write that shows that the disk still takes one
+ * @wal: the log
+ * @out: for kq_batch_free(); goes to the scratch block, which is never read
+ *
+ * Return: 0; -ENOMEM; -ENOSPC: no segment to write to; -EINVAL: recovery is not
+ * over; -EUCLEAN: damaged, and the newest header is not known.
+ */
+int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out)
+{
+	u32 slot = wal->slot == KQ_WAL_NO_SLOT ? kq_wal_spare(wal) : wal->slot;
+	struct kq_batch *b;
+	__le64 number;
+	int err;
+
+	err = kq_wal_may_write(wal, false);
+	if (err)
+		return err;
+	if (slot == KQ_WAL_NO_SLOT)
+		return -ENOSPC;
+	b = kq_batch_alloc(KQ_WAL_BLOCK);
+	if (!b)
+		return -ENOMEM;
+	number = cpu_to_le64(++wal->probes);
+	memcpy(b->data, &number, sizeof(number));
+	/* Sequence number 0 is no batch's. */
+	kq_wal_seal(wal, b->data, b->len, wal->generation, 0, KQ_WAL_BLOCK_SECTORS);
+	b->slot = slot;
+	b->offset = KQ_WAL_BLOCK;
+	b->probe = true;
+	*out = b;
+	return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the two halves of the log share: kq_wal.c writes, kq_wal_recover.c reads.
+ * Nobody else includes this.
+ */
+#ifndef KQ_WAL_PRIV_H
+#define KQ_WAL_PRIV_H
+
+#include "kq_wal_format.h"
+
+#define KQ_WAL_NO_SLOT	U32_MAX
+
+enum kq_wal_slot_state {
+	KQ_WAL_SLOT_UNSEEN,	/* header not handed in yet */
+	KQ_WAL_SLOT_FREE,	/* spare */
+	KQ_WAL_SLOT_OURS,	/* part of the log */
+	KQ_WAL_SLOT_BAD,	/* its header cannot be read: never written again */
+};
+
+/* One segment file, from its header. */
+struct kq_wal_slot {
+	enum kq_wal_slot_state state;
+	u32 prev_crc;
+	u64 generation;
+	u64 base_seq;
+	u64 base_index;
+	u64 base_term;
+};
+
+/* A batch header that was found, in the CPU's byte order. */
+struct kq_wal_head {
+	struct kq_hard_state hs;
+	u64 generation;
+	u64 seq;
+	u64 first;
+	u64 end_index;
+	u64 end_term;
+	u32 slot;
+	u32 pos;		/* bytes from the start of the segment */
+	u32 bytes;
+	u32 body_bytes;
+	u32 records;
+	u32 attempt;
+	u32 prev_crc;
+	u32 body_crc;
+	u32 crc;		/* of the header itself */
+};
+
+enum kq_wal_mode {
+	KQ_WAL_RECOVERING,
+	KQ_WAL_WRITABLE,
+	KQ_WAL_HARD_STATE_ONLY,	/* damaged, the newest header is known */
+	KQ_WAL_DEAD,		/* damaged, what is newest is not known */
+};
+
+enum kq_wal_stage {		/* which segments recovery asks for, in this order */
+	KQ_WAL_STAGE_HEADERS,
+	KQ_WAL_STAGE_CHAIN,	/* the log itself, by generation */
+	KQ_WAL_STAGE_BAD,	/* segments whose header is bad */
+	KQ_WAL_STAGE_SPARE,	/* the one that will be written next */
+	KQ_WAL_STAGE_DONE,
+};
+
+/**
+ * struct kq_wal_scan - recovery under way
+ * @stage: enum kq_wal_stage
+ * @asked: segment that was asked for last
+ * @cursor: where to look on: a generation (chain) or slot (bad headers)
+ * @buf: one body, laid out in one piece
+ * @error: ends recovery
+ * @damaged: something that may have been acknowledged cannot be read
+ * @stop: the damage is in the log itself: nothing is delivered any more
+ * @torn: the last write was cut off
+ * @closed: generation of a segment that has a header and no batch, 0: none
+ * @suspect: what follows the newest header cannot be read
+ * @have: @newest is set
+ * @newest: newest header seen, wherever it was
+ * @delivered: index of the last entry that was delivered
+ * @attempt: highest that was seen where the next batch may go
+ * @slot: of the first damage, or of what was torn
+ * @pos: likewise
+ * @bytes: cut off
+ * @reason: for a person
+ */
+struct kq_wal_scan {
+	enum kq_wal_stage stage;
+	u32 asked;
+	u64 cursor;
+	u8 *buf;
+	int error;
+	bool damaged;
+	bool stop;
+	bool torn;
+	bool suspect;
+	bool have;
+	u64 closed;
+	struct kq_wal_head newest;
+	u64 delivered;
+	u32 attempt;
+	u32 slot;
+	u32 pos;
+	u32 bytes;
+	char reason[sizeof(((struct kq_wal_report *)0)->reason)];
+};
+
+/**
+ * struct kq_wal - the log of one node
+ * @cluster: whose it is
+ * @node: likewise
+ * @segment_bytes: size of a segment file
+ * @segments: how many
+ * @spares: how many are free
+ * @mode: enum kq_wal_mode
+ * @generation_max: highest in any header seen or written
+ * @slot: segment being written, KQ_WAL_NO_SLOT: the next batch opens one
+ * @pos: where the next batch goes
+ * @generation: of that segment
+ * @seq: of the last batch
+ * @attempt: of this life
+ * @prev_crc: CRC of the last batch's header
+ * @term: newest hard state's
+ * @end_index: log end on disk
+ * @end_term: term of that entry
+ * @probes: signs of life written
+ * @scan: recovery
+ * @slots: one per segment file
+ */
+struct kq_wal {
+	u64 cluster;
+	u32 node;
+	u32 segment_bytes;
+	u32 segments;
+	u32 spares;
+	enum kq_wal_mode mode;
+	u64 generation_max;
+	u32 slot;
+	u32 pos;
+	u64 generation;
+	u64 seq;
+	u32 attempt;
+	u32 prev_crc;
+	u64 term;
+	u64 end_index;
+	u64 end_term;
+	u64 probes;
+	struct kq_wal_scan scan;
+	struct kq_wal_slot slots[];
+};
+
+u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector);
+u32 kq_wal_sector_crc(const struct kq_wal_sector *s);
+u32 kq_wal_spare(const struct kq_wal *wal);
+
+#endif /* KQ_WAL_PRIV_H */
