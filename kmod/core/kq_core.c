@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A node's life: start after recovery, roles and terms, the disk's turn, the
- * dispatch of messages, the end.
+ * A node's life: start after recovery, roles and terms, the dispatch of messages,
+ * the end.
  */
 #include "kq_int.h"
 
@@ -166,15 +166,6 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 }
 
 /**
- * kq_hard_state_changed() - term, vote or incarnation is to be written
- * @core: the core
- */
-void kq_hard_state_changed(struct kq_core *core)
-{
-	core->hs_version++;
-}
-
-/**
  * kq_core_fail() - this node stops serving, for good; the first reason stays
  * @core: the core
  * @error: negative errno
@@ -240,220 +231,6 @@ void kq_become_follower(struct kq_core *core, u64 term, u32 leader)
 }
 
 /**
- * kq_log_cut() - truncate the log, and what is being written with it
- * @core: the core
- * @last: index that stays the last
- *
- * A write under way may still carry what is cut off: its completion then counts
- * up to here only.
- */
-void kq_log_cut(struct kq_core *core, u64 last)
-{
-	if (!KQ_ASSERT(core, last >= core->commit))
-		return;
-	kq_log_truncate(&core->log, last);
-	if (core->durable > last)
-		core->durable = last;
-	if (core->write_next > last + 1)
-		core->write_next = last + 1;
-	if (core->batch && core->batch->first && core->batch->last > last) {
-		core->batch->last = last;
-		core->batch->last_term = kq_log_term(&core->log, last);
-	}
-}
-
-/* --- the disk's turn -------------------------------------------------------------------- */
-
-static void disk_set_state(struct kq_core *core, u32 state)
-{
-	if (core->disk_state == state)
-		return;
-	core->disk_state = state;
-	core->events |= KQUORUM_EVENT_DISK;
-}
-
-static u32 disk_state_by_room(struct kq_core *core)
-{
-	u64 capacity = kq_wal_capacity(core->wal);
-
-	if (core->log_full)
-		return KQUORUM_DISK_FULL;
-	return kq_wal_used(core->wal) > capacity - capacity / 4 ? KQUORUM_DISK_LOW :
-		KQUORUM_DISK_OK;
-}
-
-static int disk_encode(struct kq_core *core, struct kq_batch **batch)
-{
-	struct kq_entry *entries[64];
-	u32 count = 0;
-	u64 i;
-
-	core->hs.commit = core->commit;
-	for (i = core->write_next; i <= core->log.last && count < ARRAY_SIZE(entries); i++)
-		entries[count++] = kq_log_get(&core->log, i);
-	i = core->write_next + count - 1;
-	if (core->state == KQUORUM_NODE_DAMAGED)
-		return kq_wal_encode(core->wal, &core->hs, NULL, 0, core->report.claimed_index,
-				     core->report.claimed_term, KQ_WAL_ROOM_VOTE, batch);
-	if (count) {
-		int err = kq_wal_encode(core->wal, &core->hs, entries, count, i,
-					kq_log_term(&core->log, i), KQ_WAL_ROOM_INTERNAL, batch);
-
-		if (err != -ENOSPC)
-			return err;
-		core->log_full = true;
-		if (core->hs_version == core->hs_durable)
-			return err;
-	}
-	i = core->write_next - 1;
-	return kq_wal_encode(core->wal, &core->hs, NULL, 0, i, kq_log_term(&core->log, i),
-			     KQ_WAL_ROOM_VOTE, batch);
-}
-
-/**
- * kq_disk_pump() - give the disk its next write, unless one is under way
- * @core: the core
- *
- * What gathered during the last write is the next batch: the only batching rule.
- */
-void kq_disk_pump(struct kq_core *core)
-{
-	struct kq_batch *batch = NULL;
-	int err;
-
-	if (core->batch || !kq_is_up(core))
-		return;
-	if (core->write_next > core->log.last && core->hs_version == core->hs_durable)
-		return;
-	err = disk_encode(core, &batch);
-	if (err == -ENOMEM)
-		return;		/* the next tick tries again */
-	if (err == -ENOSPC) {
-		disk_set_state(core, KQUORUM_DISK_FULL);
-		return;
-	}
-	if (err == -EUCLEAN && core->state == KQUORUM_NODE_DAMAGED)
-		return;		/* vote unknown: nothing more is ever said */
-	if (err) {
-		kq_core_fail(core, err, "the log cannot be continued");
-		return;
-	}
-	batch->hs_version = core->hs_version;
-	if (batch->entries) {
-		KQ_ASSERT(core, batch->first == core->write_next);
-		core->write_next = batch->last + 1;
-		core->counters.entries += batch->entries;
-	}
-	core->counters.batches++;
-	core->batch = batch;
-	core->batch_taken = false;
-	core->batch_since_ns = core->now_ns;
-	if (KQ_BREAK_FLUSH && batch->entries) {
-		core->durable = batch->last;
-		if (kq_is_leader(core))
-			kq_leader_commit(core);
-		else
-			kq_follow_durable(core);
-	}
-}
-
-static void disk_probe(struct kq_core *core)
-{
-	struct kq_batch *batch;
-
-	if (core->batch || !kq_is_leader(core) ||
-	    core->now_ns - core->disk_idle_ns < kq_ms(core->cfg.set.election_ms) / 2)
-		return;
-	if (kq_wal_encode_probe(core->wal, &batch))
-		return;
-	batch->hs_version = core->hs_durable;
-	core->batch = batch;
-	core->batch_taken = false;
-	core->batch_since_ns = core->now_ns;
-}
-
-/* A leader whose disk hangs must fall silent: a heartbeat says that it can commit. */
-static void disk_watch(struct kq_core *core)
-{
-	bool late = core->batch &&
-		core->now_ns - core->batch_since_ns > kq_ms(core->cfg.set.election_ms);
-
-	if (core->state != KQUORUM_NODE_RUNNING)
-		return;
-	if (late && core->disk_state != KQUORUM_DISK_SLOW) {
-		disk_set_state(core, KQUORUM_DISK_SLOW);
-		if (kq_is_leader(core)) {
-			kq_trace(core, "steps down: disk hangs");
-			kq_become_follower(core, core->hs.term, 0);
-		}
-	} else if (!late) {
-		disk_set_state(core, disk_state_by_room(core));
-	}
-}
-
-/**
- * kq_core_disk_done() - a write of the log ended
- * @core: the core
- * @now_ns: the clock
- * @batch: what kq_core_take_batch() gave; freed here
- * @error: 0 or negative errno. The first one latches: the log is never trusted again
- */
-void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error)
-{
-	core->now_ns = now_ns;
-	if (!KQ_ASSERT(core, batch == core->batch))
-		return;
-	core->batch = NULL;
-	core->disk_ns = now_ns - core->batch_since_ns;
-	core->disk_idle_ns = now_ns;
-	if (error) {
-		char why[120];
-
-		snprintf(why, sizeof(why),
-			 "log write failed: segment %u offset %llu: error %d", batch->slot,
-			 (unsigned long long)batch->offset, -error);
-		core->disk_error = error;
-		core->disk_state = KQUORUM_DISK_FAILED;
-		kq_core_fail(core, error, why);
-		kq_batch_free(batch);
-		return;
-	}
-	if (core->hs_durable < batch->hs_version)
-		core->hs_durable = batch->hs_version;
-	if (batch->first && batch->last >= batch->first && batch->last > core->durable) {
-		KQ_ASSERT(core, kq_log_term(&core->log, batch->last) == batch->last_term);
-		core->durable = batch->last;
-	}
-	kq_batch_free(batch);
-	if (!kq_is_up(core))
-		return;
-	disk_watch(core);
-	kq_held_release(core);
-	kq_vote_tick(core);
-	if (kq_is_leader(core))
-		kq_leader_commit(core);
-	else
-		kq_follow_durable(core);
-	kq_disk_pump(core);
-}
-
-/**
- * kq_core_take_batch() - the write that is to be done now
- * @core: the core
- *
- * Return: a batch, given once, to be answered by kq_core_disk_done(); or NULL.
- */
-struct kq_batch *kq_core_take_batch(struct kq_core *core)
-{
-	if (!core->batch || core->batch_taken)
-		return NULL;
-	core->batch_taken = true;
-	return core->batch;
-}
-
-/* --- events ------------------------------------------------------------------------------- */
-
-/**
  * kq_quorum_value() - the highest value that a majority has reached
  * @core: the core
  * @value: of one member
@@ -499,10 +276,10 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 		kq_owners_failed(core);
 	if (!kq_is_up(core))
 		return;
-	disk_watch(core);
+	kq_disk_watch(core);
 	kq_vote_tick(core);
 	if (kq_is_leader(core)) {
-		disk_probe(core);
+		kq_disk_probe(core);
 		kq_leader_tick(core);
 	}
 	watch_silence(core);

@@ -61,10 +61,14 @@ static inline struct kq_peer *kq_self(struct kq_core *core)
 
 /* kq_core.c */
 void kq_become_follower(struct kq_core *core, u64 term, u32 leader);
-void kq_hard_state_changed(struct kq_core *core);
-void kq_disk_pump(struct kq_core *core);
-void kq_log_cut(struct kq_core *core, u64 last);
 u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct kq_peer *));
+
+/* kq_disk.c */
+void kq_hard_state_changed(struct kq_core *core);
+void kq_log_cut(struct kq_core *core, u64 last);
+void kq_disk_pump(struct kq_core *core);
+void kq_disk_probe(struct kq_core *core);
+void kq_disk_watch(struct kq_core *core);
 
 /* kq_send.c */
 struct kq_msg *kq_msg_alloc(struct kq_core *core, u32 to, u8 type, u32 body);

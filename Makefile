@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+# kquorum: everything is built below build/; see `make help`.
+
+BUILD	?= build
+KERNEL	?= 6.1 6.12
+PREFIX	?= /usr/local
+DESTDIR	?=
+CC	?= gcc
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := all
+
+include userspace/userspace.mk
+include userspace/daemon/daemon.mk
+include tests/core/tests.mk
+include tests/cli/tests.mk
+include tests/daemon/tests.mk
+include tests/sim/tests.mk
+include tests/bench/bench.mk
+-include scripts/scripts.mk
+
+##@ Building
+
+all: module userspace tests ## the module for both tested kernels, daemon, command, library, tests
+
+module: ## kquorum.ko: make module KERNEL=<release> [W=1] [C=1]
+	@for k in $(KERNEL); do scripts/kbuild-module $$k W=$(W) C=$(C) || exit 1; done
+
+userspace: $(USERSPACE) $(DAEMON) ## kquorum, kquorumd and libkquorum
+
+tests: $(CORE_TESTS) $(CLI_TESTS) $(DAEMON_TESTS) $(BUILD)/kqsim ## all test programs
+
+setup: ## install what is missing (shows the list and asks)
+	@scripts/setup
+
+##@ Running
+
+demo: ## the story, in three virtual machines; BREAK=guard|fence|vote|flush plants a bug
+	@scripts/setup --yes-if-no-terminal --for demo
+	@$(MAKE) userspace
+	@scripts/demo $(if $(BREAK),--break $(BREAK))
+
+check: ## every test that fits a check; TAP through prove
+	@scripts/setup --yes-if-no-terminal --for check
+	@tests/check
+
+soak: ## long tests: PART=<name>; without a part lists them and runs all
+	@scripts/setup --yes-if-no-terminal --for check
+	@$(MAKE) userspace
+	@tests/soak/run $(PART)
+
+##@ Installing
+
+install: userspace ## into PREFIX; the module through dkms-like sources is not included
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/usr/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(BUILD)/bin/kquorum $(BUILD)/bin/kquorumd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 userspace/cli/kquorum.8 userspace/daemon/kquorumd.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 userspace/cli/kquorum.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kquorum
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## this text
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile tests/*/*.mk
+
+.PHONY: all module userspace tests setup demo check soak install clean help
