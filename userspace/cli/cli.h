@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the subcommands of kquorum share. */
+#ifndef KQUORUM_CLI_H
+#define KQUORUM_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cjson/cJSON.h>
+
+#include "config.h"
+#include "kquorum-exit.h"
+#include "libkquorum.h"
+
+#define NS_PER_US	1000ULL
+#define NS_PER_MS	1000000ULL
+#define NS_PER_SEC	1000000000ULL
+
+/* main.c */
+
+struct cli_option {
+	int key;		/* letter of the short form, or above 255 for none */
+	const char *name;	/* long form without its dashes */
+	const char *arg;	/* what its argument is called, NULL: none */
+	const char *help;
+};
+
+struct cli_command {
+	const char *name;
+	const char *synopsis;	/* what follows the name in the usage line */
+	const char *summary;	/* one line, for the table */
+	const char *details;	/* paragraphs of --help, NULL: none */
+	const struct cli_option *options;	/* ends with a zero row, NULL: none */
+	bool json;		/* takes -j */
+	bool posix;		/* options end at the first operand: a command line follows */
+	int (*run)(int argc, char **argv);
+};
+
+struct cli {
+	const struct cli_command *command;
+	bool json;
+};
+extern struct cli cli;
+
+/* options.c */
+
+/* Takes one option; whatever is wrong with it ends in cli_usage_error(). */
+typedef void (*cli_take)(int key, const char *arg, void *user);
+
+/*
+ * Parses argv by the command's table; handles --help (exits 0), -j and errors
+ * (exits 2). Returns the place of the first operand.
+ */
+int cli_parse(int argc, char **argv, cli_take take, void *user);
+void cli_usage(FILE *to);
+/* Says what is wrong with how it was called, and exits with KQUORUM_EXIT_USAGE. */
+void cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max);
+/* "5", "5s", "250ms", ...; a bare number is in seconds. Nanoseconds. */
+uint64_t cli_duration(const char *option, const char *text);
+const char *cli_resource_name(const char *text);
+
+/* parse.c: no output, no exit */
+
+int parse_number(const char *text, uint64_t *value);
+int parse_size(const char *text, uint64_t *bytes);
+int parse_duration(const char *text, uint64_t *ns);
+int parse_hex64(const char *text, uint64_t *value);
+
+/* format.c */
+
+#define FORMAT_MAX 32
+
+/* All write at most FORMAT_MAX bytes and return @buf. */
+const char *format_duration(char *buf, uint64_t ns);
+const char *format_bytes(char *buf, uint64_t bytes);
+const char *state_name(uint32_t state);
+const char *role_name(uint32_t role);
+const char *canvass_name(uint32_t canvass);
+const char *progress_name(uint32_t progress);
+const char *disk_state_name(uint32_t state);
+const char *entry_type_name(uint32_t type);
+const char *lock_state_name(uint32_t state);
+/* Puts @bytes bytes as printable text, anything else escaped as \xNN, cut at @size. */
+void format_text(char *buf, size_t size, const void *data, size_t bytes);
+
+/* output.c */
+
+enum cli_colour { COLOUR_GOOD, COLOUR_WARN, COLOUR_BAD, COLOUR_BOLD, COLOUR_NONE };
+
+void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool cli_progress_wanted(void);
+const char *colour_on(enum cli_colour colour);
+const char *colour_off(void);
+/* The exit code for a negative errno of libkquorum. */
+int cli_exit_code(int error);
+/* Opens the module or says why not; 0 or an exit code. */
+int cli_open(struct kquorum **k);
+/* Name of a node in a status, "?" when unknown; lives as long as the status. */
+const char *node_name(const struct kquorum_status *st, uint32_t id);
+/* Finishes stdout: KQUORUM_EXIT_ERROR instead of @code when it could not be written. */
+int cli_finish(int code);
+
+/* A table whose columns are as wide as their widest cell. */
+#define TABLE_COLUMNS 10
+struct table {
+	unsigned int columns, rows, room;
+	char **cells;
+};
+void table_row(struct table *t, unsigned int columns, const char *const *cells);
+void table_print(struct table *t, FILE *to);
+
+void json_u64(cJSON *object, const char *name, uint64_t value);
+void json_hex(cJSON *object, const char *name, uint64_t value);
+/* A time in the unit that @name ends with (_ns, _us, _ms), null for KQUORUM_NEVER. */
+void json_time(cJSON *object, const char *name, uint64_t ns);
+/* Prints on one line (records) or indented (documents), and frees. */
+void json_print(cJSON *object, bool one_line);
+
+/* clock.c */
+
+uint64_t now_ns(void);		/* monotonic */
+/* Milliseconds for poll() until @deadline_ns; -1 for KQUORUM_NEVER, never more than @most. */
+int poll_ms(uint64_t deadline_ns, int most);
+void sleep_ms(unsigned int ms);
+
+/* why.c */
+
+/* One line per reason why there is no quorum, or what else needs a hand; may be empty. */
+void status_why(const struct kquorum_status *st, char *buf, size_t size);
+/* How many more nodes may fail now; 0 without a quorum. */
+unsigned int status_may_lose(const struct kquorum_status *st);
+
+/* directory.c */
+
+/*
+ * The node's directory from --dir, an operand (a name, or a path with a slash)
+ * or, with neither, the only one below KQUORUM_STATE_DIR. 0 or an exit code.
+ */
+int directory_find(const char *dir, const char *name, char *buf, size_t size);
+int directory_read_config(const char *dir, struct kquorum_config *c);
+/* Opens all segment files for the module; closes what it opened on error. */
+int directory_open_segments(const char *dir, const struct kquorum_config *c, int *fds);
+/* Fills the segment files with written blocks; keeps those that are filled already. */
+int directory_fill_segments(const char *dir, const struct kquorum_config *c);
+bool directory_has_segments(const char *dir);
+
+/* spawn.c */
+
+/* Makes sure that a daemon has the node of @dir: 0 or an exit code. */
+int daemon_ensure(struct kquorum *k, const char *dir, uint64_t wait_ns);
+
+/* entry.c */
+
+/* An entry in human words. */
+void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_status *st, char *buf,
+		    size_t size);
+cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status *st);
+
+/* One file per subcommand. */
+extern const struct cli_command command_init, command_start, command_stop, command_status;
+extern const struct cli_command command_lock, command_resource, command_log, command_append;
+extern const struct cli_command command_transfer, command_fence, command_bench, command_version;
+
+#endif /* KQUORUM_CLI_H */

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Options by table: parsing, --help and usage errors come from the same rows. */
+#include <ctype.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define MAX_OPTIONS 32
+#define HELP_COLUMN 28
+
+static const struct cli_option common[] = {
+	{ 'j', "json", NULL, "print JSON" },
+	{ 'h', "help", NULL, "show this help" },
+	{ 0 },
+};
+
+static void print_option(FILE *to, const struct cli_option *o)
+{
+	char left[64];
+	int n = 0;
+
+	n += snprintf(left + n, sizeof(left) - n, o->key < 256 ? "  -%c, " : "      ", o->key);
+	n += snprintf(left + n, sizeof(left) - n, "--%s", o->name);
+	if (o->arg)
+		n += snprintf(left + n, sizeof(left) - n, "=%s", o->arg);
+	if (n >= HELP_COLUMN)
+		fprintf(to, "%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
+	else
+		fprintf(to, "%-*s%s\n", HELP_COLUMN, left, o->help);
+}
+
+void cli_usage(FILE *to)
+{
+	const struct cli_command *c = cli.command;
+	const struct cli_option *o;
+
+	fprintf(to, "Usage: kquorum %s %s\n\n%s.\n", c->name, c->synopsis, c->summary);
+	if (c->details)
+		fprintf(to, "\n%s", c->details);
+	fputs("\nOptions:\n", to);
+	for (o = c->options; o && o->name; o++)
+		print_option(to, o);
+	for (o = common; o->name; o++)
+		if (o->key != 'j' || c->json)
+			print_option(to, o);
+}
+
+void cli_usage_error(const char *format, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "kquorum %s: ", cli.command->name);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fprintf(stderr, "\nUsage: kquorum %s %s\nTry: kquorum %s --help\n", cli.command->name,
+		cli.command->synopsis, cli.command->name);
+	exit(KQUORUM_EXIT_USAGE);
+}
+
+static void add_option(const struct cli_option *o, struct option *l, char *letters, size_t size)
+{
+	char add[3] = { 0 };
+
+	*l = (struct option){ o->name, o->arg ? required_argument : no_argument, NULL, o->key };
+	if (o->key > 255)
+		return;
+	add[0] = o->key;
+	if (o->arg)
+		add[1] = ':';
+	strncat(letters, add, size - strlen(letters) - 1);
+}
+
+/* getopt's '?' and ':' tell a wrong option and a missing argument apart. */
+static void refuse(int c, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (c == ':')
+		cli_usage_error("option %s needs an argument", word);
+	if (optopt && optopt < 256 && isprint(optopt))
+		cli_usage_error("no option -%c", optopt);
+	if (optopt)
+		cli_usage_error("option %s takes no argument", word);
+	cli_usage_error("no option %s (or more than one fits)", word);
+}
+
+int cli_parse(int argc, char **argv, cli_take take, void *user)
+{
+	const struct cli_command *cmd = cli.command;
+	struct option longs[MAX_OPTIONS] = { 0 };
+	char letters[2 * MAX_OPTIONS + 3];
+	const struct cli_option *o;
+	unsigned int n = 0;
+	int c;
+
+	strcpy(letters, cmd->posix ? "+:" : ":");
+	for (o = cmd->options; o && o->name; o++)
+		add_option(o, &longs[n++], letters, sizeof(letters));
+	for (o = common; o->name; o++)
+		if (o->key != 'j' || cmd->json)
+			add_option(o, &longs[n++], letters, sizeof(letters));
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			cli_usage(stdout);
+			exit(cli_finish(KQUORUM_EXIT_DONE));
+		case 'j':
+			cli.json = true;
+			break;
+		case '?':
+		case ':':
+			refuse(c, argv);
+			break;
+		default:
+			if (take)
+				take(c, optarg, user);
+		}
+	}
+	return optind;
+}
+
+uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	uint64_t value;
+
+	if (parse_number(text, &value) || value < min || value > max) {
+		if (max == UINT64_MAX)
+			cli_usage_error("%s: \"%s\" is not a whole number from %" PRIu64 " up", option,
+					text, min);
+		cli_usage_error("%s: \"%s\" is not a whole number from %" PRIu64 " to %" PRIu64,
+				option, text, min, max);
+	}
+	return value;
+}
+
+uint64_t cli_duration(const char *option, const char *text)
+{
+	uint64_t ns;
+
+	if (parse_duration(text, &ns))
+		cli_usage_error("%s: \"%s\" is not a time: seconds, or a number with ns, us, ms, s, m or h",
+				option, text);
+	return ns;
+}
+
+const char *cli_resource_name(const char *text)
+{
+	size_t n = strlen(text), i;
+
+	if (!n || n > KQUORUM_RESOURCE_NAME_MAX)
+		cli_usage_error("a resource's name has 1 to %d bytes, not %zu",
+				KQUORUM_RESOURCE_NAME_MAX, n);
+	for (i = 0; i < n; i++)
+		if (iscntrl((unsigned char)text[i]))
+			cli_usage_error("a resource's name has no control characters");
+	return text;
+}

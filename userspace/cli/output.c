@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages, colours, tables and JSON. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static void message(const char *format, va_list ap)
+{
+	fflush(stdout);
+	fprintf(stderr, "kquorum %s: ", cli.command ? cli.command->name : "");
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+}
+
+void cli_error(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	message(format, ap);
+	va_end(ap);
+}
+
+void cli_note(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	message(format, ap);
+	va_end(ap);
+}
+
+bool cli_progress_wanted(void)
+{
+	return isatty(STDERR_FILENO) && !cli.json;
+}
+
+static bool colours_wanted(void)
+{
+	static int wanted = -1;
+
+	if (wanted < 0) {
+		const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+		wanted = isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
+	}
+	return wanted;
+}
+
+const char *colour_on(enum cli_colour colour)
+{
+	static const char *const codes[] = {
+		[COLOUR_GOOD] = "\033[32m", [COLOUR_WARN] = "\033[33m", [COLOUR_BAD] = "\033[31m",
+		[COLOUR_BOLD] = "\033[1m", [COLOUR_NONE] = "",
+	};
+
+	return colours_wanted() ? codes[colour] : "";
+}
+
+const char *colour_off(void)
+{
+	return colours_wanted() ? "\033[0m" : "";
+}
+
+int cli_exit_code(int error)
+{
+	switch (-error) {
+	case 0:
+		return KQUORUM_EXIT_DONE;
+	case EPERM:
+	case EACCES:
+		return KQUORUM_EXIT_DENIED;
+	case EAGAIN:
+	case EBUSY:
+	case ETIMEDOUT:
+		return KQUORUM_EXIT_BLOCKED;
+	default:
+		return KQUORUM_EXIT_ERROR;
+	}
+}
+
+int cli_open(struct kquorum **k)
+{
+	char err[512];
+	int ret = kquorum_open(k, err, sizeof(err));
+
+	if (!ret)
+		return 0;
+	cli_error("%s", err);
+	return cli_exit_code(ret);
+}
+
+const char *node_name(const struct kquorum_status *st, uint32_t id)
+{
+	const struct kquorum_peer_status *p = kquorum_status_peer(st, id);
+	static char numbers[4][16];
+	static unsigned int next;
+
+	if (p && p->name[0])
+		return p->name;
+	if (!id)
+		return "?";
+	next = (next + 1) % 4;
+	snprintf(numbers[next], sizeof(numbers[next]), "node %u", id);
+	return numbers[next];
+}
+
+int cli_finish(int code)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		/* A reader that has seen enough is no error. */
+		if (errno == EPIPE)
+			return code;
+		fprintf(stderr, "kquorum: writing the output: %s\n", strerror(errno));
+		return code ? code : KQUORUM_EXIT_ERROR;
+	}
+	return code;
+}
+
+void table_row(struct table *t, unsigned int columns, const char *const *cells)
+{
+	unsigned int i;
+
+	t->columns = columns;
+	if (t->rows == t->room) {
+		t->room = t->room ? 2 * t->room : 16;
+		t->cells = realloc(t->cells, t->room * columns * sizeof(*t->cells));
+		if (!t->cells)
+			abort();
+	}
+	for (i = 0; i < columns; i++) {
+		t->cells[t->rows * columns + i] = strdup(cells[i] ? cells[i] : "-");
+		if (!t->cells[t->rows * columns + i])
+			abort();
+	}
+	t->rows++;
+}
+
+void table_print(struct table *t, FILE *to)
+{
+	size_t width[TABLE_COLUMNS] = { 0 };
+	unsigned int r, c;
+
+	for (r = 0; r < t->rows; r++)
+		for (c = 0; c < t->columns; c++)
+			if (strlen(t->cells[r * t->columns + c]) > width[c])
+				width[c] = strlen(t->cells[r * t->columns + c]);
+	for (r = 0; r < t->rows; r++) {
+		for (c = 0; c < t->columns; c++) {
+			char **cell = &t->cells[r * t->columns + c];
+
+			if (c + 1 < t->columns)
+				fprintf(to, "%-*s  ", (int)width[c], *cell);
+			else
+				fprintf(to, "%s\n", *cell);
+			free(*cell);
+		}
+	}
+	free(t->cells);
+	memset(t, 0, sizeof(*t));
+}
+
+/* cJSON keeps numbers as doubles, which lose the low bits of a token: print them ourselves. */
+void json_u64(cJSON *object, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	cJSON_AddRawToObject(object, name, text);
+}
+
+void json_hex(cJSON *object, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, value);
+	cJSON_AddStringToObject(object, name, text);
+}
+
+void json_time(cJSON *object, const char *name, uint64_t ns)
+{
+	const char *unit = strrchr(name, '_');
+	double scale = unit && !strcmp(unit, "_us") ? 1e3 : unit && !strcmp(unit, "_ms") ? 1e6 : 1;
+	char text[32];
+
+	if (ns == KQUORUM_NEVER) {
+		cJSON_AddNullToObject(object, name);
+		return;
+	}
+	snprintf(text, sizeof(text), scale > 1 ? "%.3f" : "%.0f", ns / scale);
+	cJSON_AddRawToObject(object, name, text);
+}
+
+void json_print(cJSON *object, bool one_line)
+{
+	char *text = one_line ? cJSON_PrintUnformatted(object) : cJSON_Print(object);
+
+	cJSON_Delete(object);
+	if (!text)
+		abort();
+	puts(text);
+	free(text);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kquorum start: hand the log to the module, wait for recovery, run the daemon. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { OPT_NO_DAEMON = 256 };
+
+static const struct cli_option options[] = {
+	{ 'd', "dir", "DIR", "the node's directory" },
+	{ OPT_NO_DAEMON, "no-daemon", NULL, "do not start kquorumd (a service manager does)" },
+	{ 'w', "wait", "TIME", "how long to wait for recovery (default 60s)" },
+	{ 0 },
+};
+
+struct start {
+	const char *dir;
+	bool no_daemon;
+	uint64_t wait_ns;
+};
+
+static void take(int key, const char *arg, void *user)
+{
+	struct start *s = user;
+
+	switch (key) {
+	case 'd':
+		s->dir = arg;
+		break;
+	case OPT_NO_DAEMON:
+		s->no_daemon = true;
+		break;
+	case 'w':
+		s->wait_ns = cli_duration("--wait", arg);
+		break;
+	}
+}
+
+static int start_node(struct kquorum *k, const char *dir, const struct kquorum_config *c)
+{
+	static int fds[KQUORUM_MAX_SEGMENTS];
+	unsigned int i;
+	int ret;
+
+	ret = directory_open_segments(dir, c, fds);
+	if (ret)
+		return ret;
+	ret = kquorum_node_start(k, c, fds, c->segments);
+	/* The module has opened them for itself. */
+	for (i = 0; i < c->segments; i++)
+		close(fds[i]);
+	if (!ret)
+		return 0;
+	cli_error("%s", kquorum_error(k));
+	return cli_exit_code(ret);
+}
+
+static int wait_recovery(struct kquorum *k, struct kquorum_events *e, uint64_t until,
+			 struct kquorum_status *st)
+{
+	bool told = false;
+	uint64_t begun = now_ns();
+
+	for (;;) {
+		struct pollfd p = { kquorum_events_fd(e), POLLIN, 0 };
+		struct kquorum_event_record record;
+		int ret = kquorum_status(k, st);
+
+		if (ret) {
+			cli_error("the node is gone again: %s", kquorum_error(k));
+			return cli_exit_code(ret);
+		}
+		if (st->state != KQUORUM_NODE_RECOVERING)
+			return 0;
+		if (now_ns() >= until) {
+			cli_error("the log is still being read; it goes on by itself: kquorum status");
+			return KQUORUM_EXIT_BLOCKED;
+		}
+		if (!told && now_ns() - begun > NS_PER_SEC && cli_progress_wanted()) {
+			cli_note("reading the log...");
+			told = true;
+		}
+		/* Events are wake-ups only: the timeout covers one that got lost. */
+		poll(&p, 1, poll_ms(until, 200));
+		while (!kquorum_events_read(e, &record))
+			;
+	}
+}
+
+static int report(const struct kquorum_config *c, const struct kquorum_status *st, bool ran)
+{
+	bool good = st->state == KQUORUM_NODE_RUNNING;
+	char why[4096];
+	cJSON *o;
+
+	/* What is not known yet right after a start is no news. */
+	if (good && st->disk.state < KQUORUM_DISK_LOW && !st->disk.torn_bytes)
+		why[0] = '\0';
+	else
+		status_why(st, why, sizeof(why));
+	if (cli.json) {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "name", c->name);
+		cJSON_AddStringToObject(o, "node", c->node_name);
+		json_u64(o, "node_id", st->node_id);
+		cJSON_AddStringToObject(o, "state", state_name(st->state));
+		cJSON_AddBoolToObject(o, "already_running", ran);
+		cJSON_AddBoolToObject(o, "daemon", st->daemon);
+		json_u64(o, "term", st->term);
+		json_u64(o, "last_index", st->last_index);
+		cJSON_AddStringToObject(o, "why", why);
+		json_print(o, false);
+	} else {
+		printf("%s: node %s %s, term %llu, last index %llu, %s\n", c->name, c->node_name,
+		       ran ? "already runs" : good ? "runs" : state_name(st->state),
+		       (unsigned long long)st->term, (unsigned long long)st->last_index,
+		       st->daemon ? "daemon up" : "no daemon");
+	}
+	if (!cli.json)
+		fputs(why, good ? stdout : stderr);
+	return good ? KQUORUM_EXIT_DONE : KQUORUM_EXIT_ERROR;
+}
+
+static int start(struct kquorum *k, struct kquorum_events *e, const struct start *s,
+		 const char *dir, const struct kquorum_config *c)
+{
+	uint64_t until = now_ns() + s->wait_ns;
+	struct kquorum_status st;
+	bool ran;
+	int ret;
+
+	ret = kquorum_status(k, &st);
+	if (ret && ret != -ENODEV) {
+		cli_error("%s", kquorum_error(k));
+		return cli_exit_code(ret);
+	}
+	ran = !ret;
+	if (ran && st.cluster_id != c->cluster_id) {
+		cli_error("node %s of cluster %s already runs here; one network namespace has one node",
+			  node_name(&st, st.node_id), st.name);
+		return KQUORUM_EXIT_ERROR;
+	}
+	ret = ran ? 0 : start_node(k, dir, c);
+	if (!ret)
+		ret = wait_recovery(k, e, until, &st);
+	if (!ret && !s->no_daemon)
+		ret = daemon_ensure(k, dir, 5 * NS_PER_SEC);
+	if (ret)
+		return ret;
+	if (kquorum_status(k, &st)) {
+		cli_error("the node is gone again: %s", kquorum_error(k));
+		return KQUORUM_EXIT_ERROR;
+	}
+	return report(c, &st, ran);
+}
+
+static int run(int argc, char **argv)
+{
+	struct start s = { .wait_ns = 60 * NS_PER_SEC };
+	int at = cli_parse(argc, argv, take, &s);
+	struct kquorum_config c;
+	struct kquorum_events *e;
+	struct kquorum *k;
+	char dir[512], err[512];
+	int ret;
+
+	if (argc - at > 1)
+		cli_usage_error("\"%s\" is one word too many", argv[at + 1]);
+	ret = directory_find(s.dir, at < argc ? argv[at] : NULL, dir, sizeof(dir));
+	if (!ret)
+		ret = directory_read_config(dir, &c);
+	if (!ret)
+		ret = cli_open(&k);
+	if (ret)
+		return ret;
+	/* Subscribed before it starts: the end of recovery cannot be missed. */
+	ret = kquorum_events_open(&e, err, sizeof(err));
+	if (ret) {
+		cli_error("%s", err);
+		ret = cli_exit_code(ret);
+	} else {
+		ret = start(k, e, &s, dir, &c);
+	}
+	kquorum_events_close(e);
+	kquorum_close(k);
+	return ret;
+}
+
+const struct cli_command command_start = {
+	.name = "start",
+	.synopsis = "[NAME | --dir DIR] [--no-daemon] [--wait TIME]",
+	.summary = "start this machine's node and its daemon",
+	.details = "NAME is a directory below " KQUORUM_STATE_DIR "; with only one there it can be left out.\n"
+		   "A node that runs already is left alone; only its daemon is started when it is down.\n",
+	.options = options,
+	.json = true,
+	.run = run,
+};

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Why a node does not serve, and what to do about it, from its status alone.
+ * A pure function of the status, so that every line of it is tested.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct text {
+	char *buf;
+	size_t size, at;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void say(struct text *t, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	if (t->at >= t->size)
+		return;
+	va_start(ap, format);
+	n = vsnprintf(t->buf + t->at, t->size - t->at, format, ap);
+	va_end(ap);
+	t->at += n;
+}
+
+static bool is_live(const struct kquorum_status *st, const struct kquorum_peer_status *p)
+{
+	if (p->id == st->node_id)
+		return st->state == KQUORUM_NODE_RUNNING;
+	return p->connected && !(p->flags & (KQUORUM_PEERF_FAULTY | KQUORUM_PEERF_LOG_FULL));
+}
+
+static unsigned int count_live(const struct kquorum_status *st)
+{
+	unsigned int i, live = 0;
+
+	for (i = 0; i < st->n_peers; i++)
+		live += is_live(st, &st->peers[i]);
+	return live;
+}
+
+unsigned int status_may_lose(const struct kquorum_status *st)
+{
+	unsigned int live = count_live(st), majority = st->n_peers / 2 + 1;
+
+	return st->quorum && live > majority ? live - majority : 0;
+}
+
+static void why_state(struct text *t, const struct kquorum_status *st)
+{
+	switch (st->state) {
+	case KQUORUM_NODE_RECOVERING:
+		say(t, "this node still reads its log\n");
+		break;
+	case KQUORUM_NODE_DAMAGED:
+		say(t, "this node's log is damaged in segment-%04u at byte %" PRIu64 "%s%s\n",
+		    st->disk.segment, st->disk.offset_bytes, st->reason[0] ? ": " : "", st->reason);
+		say(t, "  it does not lead or serve; the others go on. Check the disk, keep a copy of the files,\n"
+		       "  then make this node anew: kquorum stop, and kquorum init --force\n");
+		break;
+	case KQUORUM_NODE_FAILED:
+		say(t, "this node has failed%s%s\n", st->reason[0] ? ": " : "", st->reason);
+		say(t, "  look at dmesg and the disk, then: kquorum stop; kquorum start\n");
+		break;
+	case KQUORUM_NODE_STOPPING:
+		say(t, "this node is stopping\n");
+		break;
+	default:
+		break;
+	}
+}
+
+static void why_disk(struct text *t, const struct kquorum_status *st)
+{
+	const struct kquorum_disk_status *d = &st->disk;
+	char a[FORMAT_MAX], b[FORMAT_MAX];
+	unsigned int percent = d->capacity_bytes ? d->used_bytes * 100.0 / d->capacity_bytes : 0;
+
+	switch (d->state) {
+	case KQUORUM_DISK_SLOW:
+		say(t, "the disk is slow: a log write has been under way for %s\n",
+		    format_duration(a, d->write_age_ns));
+		break;
+	case KQUORUM_DISK_LOW:
+		say(t, "the log is %u%% full (%s of %s): make this cluster's log larger before it is full\n",
+		    percent, format_bytes(a, d->used_bytes), format_bytes(b, d->capacity_bytes));
+		break;
+	case KQUORUM_DISK_FULL:
+		say(t, "the log is full (%s of %s): nothing new is stored here; votes and what needs no log go on\n",
+		    format_bytes(a, d->used_bytes), format_bytes(b, d->capacity_bytes));
+		break;
+	case KQUORUM_DISK_FAILED:
+		say(t, "the disk failed: %s in segment-%04u at byte %" PRIu64 "; this node stores nothing until it is restarted\n",
+		    strerror(d->error < 0 ? -d->error : d->error), d->segment, d->offset_bytes);
+		break;
+	default:
+		break;
+	}
+	if (d->torn_bytes)
+		say(t, "recovery cut off %s of an unfinished last write (as after a power cut; nothing acknowledged)\n",
+		    format_bytes(a, d->torn_bytes));
+}
+
+static void why_peers(struct text *t, const struct kquorum_status *st)
+{
+	unsigned int i, live = count_live(st), majority = st->n_peers / 2 + 1;
+	char a[FORMAT_MAX];
+
+	if (live < majority)
+		say(t, "only %u of %u nodes can be reached and work, %u are needed:\n", live, st->n_peers,
+		    majority);
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (p->id == st->node_id || is_live(st, p))
+			continue;
+		if (p->connected) {
+			say(t, "  %s at %s says that its %s\n", node_name(st, p->id), p->address,
+			    p->flags & KQUORUM_PEERF_FAULTY ? "disk or log is faulty" : "log is full");
+			continue;
+		}
+		say(t, "  %s at %s is not connected%s%s", node_name(st, p->id), p->address,
+		    p->reason[0] ? ": " : "", p->reason);
+		if (p->seen_ns != KQUORUM_NEVER && p->seen_ns)
+			say(t, ", last seen %s ago", format_duration(a, p->seen_ns));
+		say(t, "\n");
+	}
+}
+
+/* All is well with disk, state and peers, or nearly: then it is the election. */
+static void why_election(struct text *t, const struct kquorum_status *st)
+{
+	char a[FORMAT_MAX];
+
+	if (st->wait_left_ns)
+		say(t, "this node was restarted and may not vote or stand for another %s, for it may have promised otherwise\n",
+		    format_duration(a, st->wait_left_ns));
+	switch (st->canvass) {
+	case KQUORUM_CANVASS_RUNNING:
+	case KQUORUM_CAMPAIGN_RUNNING:
+	case KQUORUM_CANVASS_WON:
+		say(t, "an election is under way (%s)\n", canvass_name(st->canvass));
+		break;
+	case KQUORUM_CANVASS_LOST:
+	case KQUORUM_CAMPAIGN_LOST:
+		say(t, "the others did not vote for this node: they hear a leader, have a longer log or wait after a restart\n");
+		break;
+	default:
+		break;
+	}
+	if (st->leader && st->silence_ns != KQUORUM_NEVER)
+		say(t, "leader %s has not been heard of for %s\n", node_name(st, st->leader),
+		    format_duration(a, st->silence_ns));
+}
+
+void status_why(const struct kquorum_status *st, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+
+	buf[0] = '\0';
+	why_state(&t, st);
+	why_disk(&t, st);
+	if (!st->quorum)
+		why_peers(&t, st);
+	if (!st->quorum && st->state == KQUORUM_NODE_RUNNING)
+		why_election(&t, st);
+	if (!st->daemon)
+		say(&t, "no daemon has this node: %s; start it with kquorum start\n",
+		    st->quorum ? "what runs goes on, but a lost connection or leader is not replaced" :
+		    "nobody connects it or stands for election");
+	if (!st->quorum && !t.at)
+		say(&t, "no leader is known yet%s%s\n", st->reason[0] ? ": " : "", st->reason);
+	else if (st->reason[0] && st->state == KQUORUM_NODE_RUNNING && !st->quorum)
+		say(&t, "last refused: %s\n", st->reason);
+}
