@@ -12,7 +12,12 @@
 
 #include "daemon.h"
 
-#define LISTEN_RETRY_NS	KQD_NS_PER_SEC
+/*
+ * A daemon that was killed a moment ago may still hold the port, for the kernel
+ * takes its ring down in the background: try soon, and speak up when it lasts.
+ */
+#define LISTEN_RETRY_NS	(KQD_NS_PER_SEC / 10)
+#define LISTEN_QUIET	20
 #define ACCEPT_PAUSE_NS	(KQD_NS_PER_SEC / 10)
 
 static void listen_accept(struct kqd_listener *s)
@@ -64,7 +69,9 @@ static void listen_pause_over(struct kqd_timer *t)
 
 static void listen_failed(struct kqd *d, const char *why)
 {
-	if (strcmp(d->listen.why, why)) {
+	bool patience = ++d->listen.failures < LISTEN_QUIET;
+
+	if (!patience && strcmp(d->listen.why, why)) {
 		kqd_err("cannot listen on %s port %u: %s; trying on", d->config.listen.host,
 			d->config.listen.port, why);
 		snprintf(d->listen.why, sizeof(d->listen.why), "%s", why);
@@ -126,10 +133,12 @@ static void listen_resolved(struct kqd_resolve *r)
 		kqd_info("listening on %s", where);
 		listen_warn(d, &r->out.a[i]);
 	}
-	if (!opened)
+	if (!opened) {
 		listen_failed(d, strerror(-rc));
-	else
-		l->why[0] = '\0';
+		return;
+	}
+	l->why[0] = '\0';
+	l->failures = 0;
 }
 
 static bool listen_idle(const struct kqd_listen *l)

@@ -97,6 +97,7 @@ struct kqd_listen {
 	struct kqd_timer retry;
 	struct kqd_listener sockets[KQD_LISTENERS];
 	struct kqd_ratelimit refused;
+	unsigned int failures;		/* in a row */
 	char why[192];			/* it cannot; told last */
 };
 

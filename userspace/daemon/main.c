@@ -216,6 +216,8 @@ static int go_background(void)
 	int fds[2];
 	char up;
 
+	/* What the caller left open, a lock's handle perhaps, must not live on with us. */
+	close_range(3, ~0U, 0);
 	if (pipe2(fds, O_CLOEXEC))
 		kqd_die("pipe: %s", strerror(errno));
 	switch (fork()) {

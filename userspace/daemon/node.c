@@ -333,7 +333,7 @@ static void node_event(struct kqd_op *op, int res)
 	kqd_op_poll(&d->loop, &d->events, kqd_genl_event_fd(&d->genl), POLLIN);
 	if (bits & KQD_EVENT_FAMILY)
 		kqd_genl_forget(&d->genl);
-	if (bits & KQUORUM_EVENT_DAEMON && d->have_node &&
+	if (bits & (KQUORUM_EVENT_DAEMON | KQD_EVENT_OVERRUN) && d->have_node &&
 	    kqd_genl_probe(&d->genl, d->st.node_id) == -ESTALE) {
 		kqd_node_lost_to_other(d);
 		return;

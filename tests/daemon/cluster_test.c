@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Three real daemons, one process each, over real sockets on loopback, with a
+ * stand-in for the module (fake_module.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../userspace/daemon/daemon.h"
+#include "fake_module.h"
+
+static pid_t daemons[FAKE_NODES + 1];
+static uint16_t ports[FAKE_NODES + 1];
+
+/* A port that is free now; the daemons listen on it a moment later. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static void config(struct kquorum_config *c, unsigned int id)
+{
+	unsigned int i;
+
+	kquorum_config_defaults(c);
+	strcpy(c->name, "fake");
+	c->cluster_id = 1;
+	c->node_id = id;
+	c->n_members = FAKE_NODES;
+	for (i = 1; i <= FAKE_NODES; i++) {
+		struct kquorum_config_member *m = &c->members[i - 1];
+
+		m->id = i;
+		snprintf(m->name, sizeof(m->name), "n%u", i);
+		/* Node 1 is found by a name, so that the look-up is run, too. */
+		strcpy(m->address.host, i == 1 ? "localhost" : "127.0.0.1");
+		m->address.port = ports[i];
+	}
+	strcpy(c->node_name, c->members[id - 1].name);
+	strcpy(c->listen.host, "127.0.0.1");
+	c->listen.port = ports[id];
+}
+
+static pid_t start(unsigned int id, bool exit_with_node)
+{
+	static struct kqd d;
+	const char *log = getenv("KQD_TEST_LOG");
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = open(log ? log : "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(fd, STDERR_FILENO);
+	setlinebuf(stderr);
+	fake_self = id;
+	kqd_log_init(true);
+	d.opt.dir = "fake";
+	d.opt.exit_with_node = exit_with_node;
+	config(&d.config, id);
+	d.election_ms = 200;
+	d.heartbeat_ms = 20;
+	if (kqd_loop_init(&d.loop) || kqd_node_init(&d) || kqd_loop_run(&d.loop))
+		_exit(99);
+	_exit(d.exit_status);
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+static bool all_connected(void)
+{
+	unsigned int i, j;
+	bool all = true;
+
+	fake_lock();
+	for (i = 1; i <= FAKE_NODES; i++)
+		for (j = 1; j <= FAKE_NODES; j++)
+			all &= i == j || fake->node[i].connected[j];
+	fake_unlock();
+	return all;
+}
+
+static unsigned int leaders(void)
+{
+	unsigned int i, n = 0;
+
+	fake_lock();
+	for (i = 1; i <= FAKE_NODES; i++)
+		n += fake->node[i].role == KQUORUM_LEADER;
+	fake_unlock();
+	return n;
+}
+
+static bool wait_for(bool (*what)(void))
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++) {
+		if (what())
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+static bool one_leader(void)
+{
+	return leaders() == 1;
+}
+
+/* Exit status; -1: it still runs after 5 s; 1000 + signal. */
+static int wait_exit(pid_t pid)
+{
+	int i, status;
+
+	for (i = 0; i < 500; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+		sleep_ms(10);
+	}
+	return -1;
+}
+
+static void kill_daemon(unsigned int id)
+{
+	kill(daemons[id], SIGKILL);
+	assert_int_equal(wait_exit(daemons[id]), 1000 + SIGKILL);
+}
+
+/* Both sides see that the connection of @a and @b broke. */
+static void cut(unsigned int a, unsigned int b)
+{
+	fake_lock();
+	fake->node[a].connected[b] = false;
+	fake->node[b].connected[a] = false;
+	fake_unlock();
+	fake_wake(a, KQUORUM_EVENT_PEER);
+	fake_wake(b, KQUORUM_EVENT_PEER);
+}
+
+static unsigned int attached(unsigned int a, unsigned int b)
+{
+	unsigned int n;
+
+	fake_lock();
+	n = fake->node[a].attached[b];
+	fake_unlock();
+	return n;
+}
+
+static int setup(void **state)
+{
+	unsigned int i;
+
+	fake_init();
+	for (i = 1; i <= FAKE_NODES; i++)
+		ports[i] = free_port();
+	for (i = 1; i <= FAKE_NODES; i++)
+		daemons[i] = start(i, false);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unsigned int i;
+
+	for (i = 1; i <= FAKE_NODES; i++) {
+		kill(daemons[i], SIGKILL);
+		waitpid(daemons[i], NULL, 0);
+	}
+	return 0;
+}
+
+static void all_connect_once_and_elect(void **state)
+{
+	unsigned int i, j;
+
+	assert_true(wait_for(all_connected));
+	assert_true(wait_for(one_leader));
+	sleep_ms(300);
+	fake_lock();
+	for (i = 1; i <= FAKE_NODES; i++) {
+		assert_int_equal(fake->node[i].bad_attach, 0);
+		for (j = 1; j <= FAKE_NODES; j++)
+			assert_int_equal(fake->node[i].attached[j], i != j);
+	}
+	fake_unlock();
+}
+
+static void killed_daemon_leaves_connections_alone(void **state)
+{
+	unsigned int before = attached(3, 1);
+	uint64_t term;
+
+	fake_lock();
+	term = fake->node[1].term;
+	fake_unlock();
+	kill_daemon(3);
+	sleep_ms(100);
+	daemons[3] = start(3, false);
+	sleep_ms(1500);
+	assert_int_equal(attached(3, 1), before);
+	fake_lock();
+	assert_int_equal(fake->node[3].epoch, 2);
+	assert_int_equal(fake->node[1].term, term);
+	fake_unlock();
+}
+
+static void broken_connection_is_made_again(void **state)
+{
+	unsigned int a13 = attached(1, 3), a31 = attached(3, 1), a12 = attached(1, 2);
+
+	cut(1, 3);
+	assert_true(wait_for(all_connected));
+	assert_int_equal(attached(1, 3), a13 + 1);
+	assert_int_equal(attached(3, 1), a31 + 1);
+	assert_int_equal(attached(1, 2), a12);
+}
+
+/* Nobody listens for node 3 while its peer is down; then it comes back. */
+static void peer_that_was_away_is_found_again(void **state)
+{
+	kill_daemon(1);
+	cut(1, 3);
+	cut(1, 2);
+	sleep_ms(500);
+	assert_false(all_connected());
+	daemons[1] = start(1, false);
+	assert_true(wait_for(all_connected));
+}
+
+static void dead_leader_is_replaced(void **state)
+{
+	unsigned int i;
+	uint64_t term;
+
+	fake_lock();
+	term = fake->node[1].term;
+	for (i = 1; i <= FAKE_NODES; i++) {
+		fake->node[i].role = KQUORUM_FOLLOWER;
+		fake->node[i].leader = 0;
+	}
+	fake_unlock();
+	for (i = 1; i <= FAKE_NODES; i++)
+		fake_wake(i, KQUORUM_EVENT_LEADER);
+	assert_true(wait_for(one_leader));
+	fake_lock();
+	assert_true(fake->node[1].term > term);
+	fake_unlock();
+}
+
+static void newer_daemon_wins(void **state)
+{
+	pid_t old = daemons[2];
+	unsigned int before = attached(2, 1);
+
+	daemons[2] = start(2, false);
+	assert_int_equal(wait_exit(old), 0);
+	sleep_ms(300);
+	assert_int_equal(waitpid(daemons[2], NULL, WNOHANG), 0);
+	assert_int_equal(attached(2, 1), before);
+	/* It took over listening, too. */
+	cut(2, 3);
+	assert_true(wait_for(all_connected));
+}
+
+static void restarted_node_is_taken_again(void **state)
+{
+	uint64_t epoch;
+
+	fake_lock();
+	epoch = fake->node[2].epoch;
+	fake->node[2].incarnation += 100;
+	fake->node[2].connected[1] = fake->node[2].connected[3] = false;
+	fake->node[1].connected[2] = fake->node[3].connected[2] = false;
+	fake_unlock();
+	fake_wake(2, KQUORUM_EVENT_STATE);
+	fake_wake(1, KQUORUM_EVENT_PEER);
+	fake_wake(3, KQUORUM_EVENT_PEER);
+	assert_true(wait_for(all_connected));
+	fake_lock();
+	assert_true(fake->node[2].epoch > epoch);
+	fake_unlock();
+}
+
+static void recovering_node_neither_dials_nor_listens(void **state)
+{
+	unsigned int before;
+
+	fake_lock();
+	fake->node[3].state = KQUORUM_NODE_RECOVERING;
+	fake_unlock();
+	fake_wake(3, KQUORUM_EVENT_STATE);
+	sleep_ms(100);
+	before = attached(3, 1);
+	cut(1, 3);
+	sleep_ms(700);
+	assert_int_equal(attached(3, 1), before);
+	fake_lock();
+	fake->node[3].state = KQUORUM_NODE_RUNNING;
+	fake_unlock();
+	fake_wake(3, KQUORUM_EVENT_STATE);
+	assert_true(wait_for(all_connected));
+}
+
+static int connect_to(unsigned int id)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(ports[id]),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+/* The other side closes within @ms, without having said anything. */
+static bool closed_without_a_word(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char byte;
+	ssize_t n;
+
+	if (poll(&p, 1, ms) != 1)
+		return false;
+	n = recv(fd, &byte, 1, 0);
+	return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+static void strangers_are_refused(void **state)
+{
+	struct kqd_hello from_low = { .from = 1, .to = 2, .cluster = 0xc0ffee, .incarnation = 1 };
+	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf, .incarnation = 1 };
+	static const char http[] = "GET / HTTP/1.1\r\nHost: somewhere\r\nAccept: */*\r\n\r\n";
+	unsigned int before = attached(2, 3) + attached(2, 1);
+	struct kquorum_hello wire;
+	int fd;
+
+	fd = connect_to(2);
+	assert_true(send(fd, http, sizeof(http), 0) > 48);
+	assert_true(closed_without_a_word(fd, 2000));
+	close(fd);
+
+	fd = connect_to(2);
+	kqd_hello_encode(&wire, &other);
+	send(fd, &wire, sizeof(wire), 0);
+	assert_true(closed_without_a_word(fd, 2000));
+	close(fd);
+
+	/* A lower id listens and does not dial. */
+	fd = connect_to(2);
+	kqd_hello_encode(&wire, &from_low);
+	send(fd, &wire, sizeof(wire), 0);
+	assert_true(closed_without_a_word(fd, 2000));
+	close(fd);
+
+	/* Half a greeting, then silence. */
+	fd = connect_to(2);
+	send(fd, &wire, sizeof(wire) / 2, 0);
+	assert_true(closed_without_a_word(fd, 2000));
+	close(fd);
+
+	assert_int_equal(attached(2, 3) + attached(2, 1), before);
+}
+
+static void greeting_in_small_pieces_is_answered(void **state)
+{
+	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee, .incarnation = 1003 };
+	unsigned int before = attached(2, 3), i;
+	struct kquorum_hello wire, answer;
+	struct kqd_hello told;
+	char why[192];
+	int fd;
+
+	fd = connect_to(2);
+	kqd_hello_encode(&wire, &h);
+	for (i = 0; i < sizeof(wire); i += 6) {
+		assert_int_equal(send(fd, (char *)&wire + i, 6, 0), 6);
+		sleep_ms(5);
+	}
+	assert_int_equal(recv(fd, &answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
+	assert_int_equal(kqd_hello_decode(&answer, 3, 0xc0ffee, 1 << 2 | 1 << 3, &told, why,
+					  sizeof(why)), 0);
+	assert_int_equal(told.from, 2);
+	sleep_ms(100);
+	/* The module is given the newer connection. */
+	assert_int_equal(attached(2, 3), before + 1);
+	close(fd);
+}
+
+static void crowd_of_silent_strangers_keeps_nobody_out(void **state)
+{
+	int fd[100], i;
+
+	for (i = 0; i < 100; i++)
+		fd[i] = connect_to(1);
+	cut(1, 3);
+	assert_true(wait_for(all_connected));
+	/* The bound is on those at the door, and the first of them goes first. */
+	assert_true(closed_without_a_word(fd[0], 2000));
+	for (i = 0; i < 100; i++)
+		close(fd[i]);
+}
+
+static void node_that_stops_is_waited_for(void **state)
+{
+	fake_lock();
+	fake->node[3].present = false;
+	fake_unlock();
+	cut(1, 3);
+	cut(2, 3);
+	fake_wake(3, KQUORUM_EVENT_STATE);
+	sleep_ms(700);
+	assert_int_equal(waitpid(daemons[3], NULL, WNOHANG), 0);
+	fake_lock();
+	fake->node[3].present = true;
+	fake->node[3].incarnation++;
+	fake_unlock();
+	assert_true(wait_for(all_connected));
+}
+
+static void daemon_ends_with_its_node(void **state)
+{
+	kill_daemon(3);
+	daemons[3] = start(3, true);
+	sleep_ms(300);
+	fake_lock();
+	fake->node[3].present = false;
+	fake_unlock();
+	fake_wake(3, KQUORUM_EVENT_STATE);
+	assert_int_equal(wait_exit(daemons[3]), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_connect_once_and_elect),
+		cmocka_unit_test(killed_daemon_leaves_connections_alone),
+		cmocka_unit_test(broken_connection_is_made_again),
+		cmocka_unit_test(peer_that_was_away_is_found_again),
+		cmocka_unit_test(dead_leader_is_replaced),
+		cmocka_unit_test(newer_daemon_wins),
+		cmocka_unit_test(restarted_node_is_taken_again),
+		cmocka_unit_test(recovering_node_neither_dials_nor_listens),
+		cmocka_unit_test(strangers_are_refused),
+		cmocka_unit_test(greeting_in_small_pieces_is_answered),
+		cmocka_unit_test(crowd_of_silent_strangers_keeps_nobody_out),
+		cmocka_unit_test(node_that_stops_is_waited_for),
+		cmocka_unit_test(daemon_ends_with_its_node),
+	};
+
+	return cmocka_run_group_tests_name("daemon_cluster", tests, setup, teardown);
+}

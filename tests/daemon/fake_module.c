@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * In place of userspace/daemon/genl.c: the same calls, answered from shared
+ * memory. Elections are won by who asks first with a majority connected.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../userspace/daemon/genl.h"
+#include "../../userspace/daemon/loop.h"
+#include "fake_module.h"
+
+struct fake_module *fake;
+unsigned int fake_self;
+
+void fake_init(void)
+{
+	pthread_mutexattr_t attr;
+	unsigned int i;
+
+	fake = mmap(NULL, sizeof(*fake), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fake == MAP_FAILED)
+		abort();
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&fake->lock, &attr);
+	for (i = 1; i <= FAKE_NODES; i++) {
+		fake->event_fd[i] = eventfd(0, EFD_NONBLOCK);
+		fake->node[i].present = true;
+		fake->node[i].state = KQUORUM_NODE_RUNNING;
+		fake->node[i].incarnation = 1000 + i;
+	}
+}
+
+/* A daemon that is killed in here must not take the module with it. */
+void fake_lock(void)
+{
+	if (pthread_mutex_lock(&fake->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&fake->lock);
+}
+
+void fake_unlock(void)
+{
+	pthread_mutex_unlock(&fake->lock);
+}
+
+/* An eventfd adds up, so one bit says that there was the event of another daemon. */
+void fake_wake(unsigned int node, uint32_t bits)
+{
+	uint64_t one = bits & KQUORUM_EVENT_DAEMON ? 1000000 : 1;
+
+	if (write(fake->event_fd[node], &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+static struct fake_node *self(void)
+{
+	return &fake->node[fake_self];
+}
+
+int kqd_genl_init(struct kqd_genl *g)
+{
+	memset(g, 0, sizeof(*g));
+	return 0;
+}
+
+int kqd_genl_resolve(struct kqd_genl *g)
+{
+	g->family = 1;
+	return 0;
+}
+
+void kqd_genl_forget(struct kqd_genl *g)
+{
+	g->family = 0;
+}
+
+int kqd_genl_event_fd(const struct kqd_genl *g)
+{
+	return fake->event_fd[fake_self];
+}
+
+uint32_t kqd_genl_events(struct kqd_genl *g)
+{
+	uint64_t n;
+
+	if (read(fake->event_fd[fake_self], &n, sizeof(n)) != sizeof(n))
+		return 0;
+	return n >= 1000000 ? KQUORUM_EVENT_DAEMON : KQUORUM_EVENT_PEER;
+}
+
+int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
+{
+	struct fake_node *n = self();
+	unsigned int i;
+
+	memset(st, 0, sizeof(*st));
+	fake_lock();
+	if (!n->present) {
+		fake_unlock();
+		return -ENODEV;
+	}
+	strcpy(st->cluster, "fake");
+	st->node_id = fake_self;
+	st->incarnation = n->incarnation;
+	st->cluster_hash = 0xc0ffee;
+	/* Two daemons share one eventfd here, so only one of them may hear the event. */
+	st->epoch = n->epoch;
+	st->state = n->state;
+	st->role = n->role;
+	st->canvass = n->canvass;
+	st->term = n->term;
+	st->leader = n->leader;
+	/* A leader that is there is always heard. */
+	if (n->leader && fake->node[n->leader].role == KQUORUM_LEADER)
+		n->heard_ns = kqd_now_ns();
+	st->silence_ns = n->heard_ns ? kqd_now_ns() - n->heard_ns : UINT64_MAX;
+	st->heartbeat_ms = 20;
+	st->election_ms = 200;
+	for (i = 1; i <= FAKE_NODES; i++) {
+		if (i == fake_self)
+			continue;
+		st->peers[st->n_peers].id = i;
+		snprintf(st->peers[st->n_peers].name, sizeof(st->peers[0].name), "n%u", i);
+		st->peers[st->n_peers++].connected = n->connected[i];
+	}
+	fake_unlock();
+	return 0;
+}
+
+int kqd_genl_take(struct kqd_genl *g)
+{
+	fake_lock();
+	g->epoch = ++self()->epoch;
+	fake_unlock();
+	fake_wake(fake_self, KQUORUM_EVENT_DAEMON);
+	return 0;
+}
+
+/* Called locked. */
+static int check(struct kqd_genl *g)
+{
+	if (!self()->present)
+		return -ENODEV;
+	return g->epoch == self()->epoch ? 0 : -ESTALE;
+}
+
+int kqd_genl_probe(struct kqd_genl *g, uint32_t node)
+{
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	fake_unlock();
+	return rc ? rc : -EINVAL;
+}
+
+int kqd_genl_canvass(struct kqd_genl *g)
+{
+	struct fake_node *n = self();
+	unsigned int i, connected = 0;
+	bool leader = false;
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	for (i = 1; i <= FAKE_NODES; i++) {
+		connected += n->connected[i];
+		leader |= fake->node[i].role == KQUORUM_LEADER;
+	}
+	if (!rc) {
+		n->canvasses++;
+		n->canvass = connected && !leader ? KQUORUM_CANVASS_WON : KQUORUM_CANVASS_LOST;
+	}
+	fake_unlock();
+	fake_wake(fake_self, KQUORUM_EVENT_CANVASS);
+	return rc;
+}
+
+int kqd_genl_campaign(struct kqd_genl *g)
+{
+	struct fake_node *n = self();
+	uint64_t term = 0;
+	unsigned int i;
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	for (i = 1; i <= FAKE_NODES; i++)
+		term = fake->node[i].term > term ? fake->node[i].term : term;
+	for (i = 1; !rc && i <= FAKE_NODES; i++) {
+		fake->node[i].role = i == fake_self ? KQUORUM_LEADER : KQUORUM_FOLLOWER;
+		fake->node[i].leader = fake_self;
+		fake->node[i].term = term + 1;
+	}
+	if (!rc) {
+		n->campaigns++;
+		n->canvass = KQUORUM_CAMPAIGN_WON;
+	}
+	fake_unlock();
+	for (i = 1; i <= FAKE_NODES; i++)
+		fake_wake(i, KQUORUM_EVENT_LEADER);
+	return rc;
+}
+
+int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	char byte;
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	if (!rc) {
+		/* Connected, and nothing of the greeting left in it; nor more than that taken. */
+		if (node < 1 || node > FAKE_NODES || node == fake_self ||
+		    getpeername(fd, (struct sockaddr *)&a, &len) ||
+		    recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ||
+		    incarnation != fake->node[node].incarnation) {
+			self()->bad_attach++;
+			rc = -EINVAL;
+		} else {
+			self()->connected[node] = true;
+			self()->attached[node]++;
+		}
+	}
+	fake_unlock();
+	fake_wake(fake_self, KQUORUM_EVENT_PEER);
+	return rc;
+}

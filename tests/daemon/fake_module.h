@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A stand-in for the module, in memory that several daemons share: enough of
+ * it to run the real loop, dialling, greeting and elections over real sockets.
+ */
+#ifndef FAKE_MODULE_H
+#define FAKE_MODULE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FAKE_NODES	3
+
+struct fake_node {
+	bool present;
+	uint32_t state;
+	uint32_t role, canvass, leader;
+	uint64_t term;
+	uint64_t incarnation;
+	uint64_t epoch;
+	bool connected[FAKE_NODES + 1];
+	unsigned int attached[FAKE_NODES + 1];	/* how often */
+	unsigned int bad_attach;	/* a wrong socket or incarnation */
+	unsigned int canvasses, campaigns;
+	uint64_t heard_ns;		/* 0: never */
+};
+
+struct fake_module {
+	pthread_mutex_t lock;
+	struct fake_node node[FAKE_NODES + 1];
+	int event_fd[FAKE_NODES + 1];
+};
+
+extern struct fake_module *fake;	/* shared */
+extern unsigned int fake_self;		/* the node of this process */
+
+void fake_init(void);
+void fake_lock(void);
+void fake_unlock(void);
+void fake_wake(unsigned int node, uint32_t bits);
+
+#endif /* FAKE_MODULE_H */

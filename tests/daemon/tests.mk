@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+# Tests of kquorumd without the module: cmocka programs that print TAP.
+# Included after userspace/daemon/daemon.mk, or alone:
+#	make -f tests/daemon/tests.mk check-daemon
+ifndef DAEMON_SRC
+include userspace/daemon/daemon.mk
+endif
+
+DAEMON_TEST_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
+DAEMON_TEST_CFLAGS := $(DAEMON_CFLAGS) -O1 $(DAEMON_TEST_SAN)
+DAEMON_TESTS := $(addprefix build/tests/daemon/,elect_test hello_test cluster_test)
+# All of the daemon but its main() and its netlink, which the stand-in replaces.
+DAEMON_TEST_SRC := $(filter-out %/main.c %/genl.c,$(DAEMON_SRC))
+TESTS += $(DAEMON_TESTS)
+
+build/tests/daemon/elect_test: tests/daemon/elect_test.c userspace/daemon/elect.c
+build/tests/daemon/hello_test: tests/daemon/hello_test.c userspace/daemon/hello.c \
+	userspace/daemon/backoff.c kmod/core/kq_platform_user.c
+build/tests/daemon/cluster_test: tests/daemon/cluster_test.c tests/daemon/fake_module.c \
+	$(DAEMON_TEST_SRC)
+$(DAEMON_TESTS): $(wildcard userspace/daemon/*.h tests/daemon/*.h) include/uapi/linux/kquorum.h
+
+$(DAEMON_TESTS):
+	@mkdir -p $(@D)
+	$(DAEMON_CC) $(DAEMON_TEST_CFLAGS) $(CFLAGS) $$(pkg-config --cflags $(DAEMON_PKGS)) \
+		-o $@ $(filter %.c,$^) $$(pkg-config --libs $(DAEMON_PKGS)) -lcmocka
+
+.PHONY: check-daemon
+check-daemon: $(DAEMON_TESTS)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(DAEMON_TESTS)
