@@ -120,6 +120,8 @@ static void submit_one(struct kq_core *core, struct kq_proposal *p)
 		err = forward(core, p);
 	p->sent = true;
 	p->tries++;
+	/* Whatever was lost on the way, a refusal for want of memory say: ask again. */
+	p->not_before_ns = core->now_ns + 2 * kq_ms(core->cfg.set.election_ms);
 	if (err)
 		refused(core, p, err);
 }
@@ -138,7 +140,7 @@ void kq_propose_pump(struct kq_core *core)
 	if (!kq_is_leader(core) && !core->peer[core->leader].connected)
 		return;
 	list_for_each_entry_safe(p, next, &core->pending, node) {
-		if (p->sent || core->now_ns < p->not_before_ns || !known_session(core, p))
+		if (core->now_ns < p->not_before_ns || !known_session(core, p))
 			continue;
 		if (p->seq && p->seq - kq_propose_settled(core) >= KQ_WINDOW)
 			break;	/* the window of the session table */
