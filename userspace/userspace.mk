@@ -14,7 +14,9 @@ LIBKQUORUM_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/lib/*.c))
 LIBKQUORUM_PIC := $(LIBKQUORUM_OBJS:.o=.pic.o)
 CLI_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/cli/*.c))
 
-.PHONY: userspace-cli userspace-lib install-cli install-lib
+USERSPACE := $(BUILD)/bin/kquorum $(BUILD)/lib/libkquorum.a $(BUILD)/lib/libkquorum.so
+
+.PHONY: userspace-cli userspace-lib install-lib
 userspace-lib: $(BUILD)/lib/libkquorum.a $(BUILD)/lib/libkquorum.so
 userspace-cli: $(BUILD)/bin/kquorum userspace-lib
 
@@ -56,9 +58,3 @@ install-lib: userspace-lib
 	install -D -m 644 userspace/lib/kquorum-exit.h $(DESTDIR)$(PREFIX)/include/kquorum-exit.h
 	install -D -m 644 userspace/lib/config.h $(DESTDIR)$(PREFIX)/include/kquorum-config.h
 	install -D -m 644 include/uapi/linux/kquorum.h $(DESTDIR)$(PREFIX)/include/linux/kquorum.h
-
-install-cli: userspace-cli install-lib
-	install -D -m 755 $(BUILD)/bin/kquorum $(DESTDIR)$(PREFIX)/sbin/kquorum
-	install -D -m 644 userspace/cli/kquorum.8 $(DESTDIR)$(PREFIX)/share/man/man8/kquorum.8
-	install -D -m 644 userspace/cli/kquorum.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kquorum

@@ -49,8 +49,7 @@ static void describe_session(const struct kquorum_log_entry *e, const struct kqu
 			     const struct kq_session_cmd *s, char *buf, size_t size)
 {
 	const char *node = node_name(st, le32_to_cpu(s->node));
-	/* An OPEN makes the session: it is named by the entry's own index. */
-	uint64_t session = le64_to_cpu(s->session) ? le64_to_cpu(s->session) : e->index;
+	uint64_t session = le64_to_cpu(s->session);
 	char left[FORMAT_MAX];
 
 	switch (e->type) {

@@ -38,7 +38,8 @@ void cli_usage(FILE *to)
 	const struct cli_command *c = cli.command;
 	const struct cli_option *o;
 
-	fprintf(to, "Usage: kquorum %s %s\n\n%s.\n", c->name, c->synopsis, c->summary);
+	fprintf(to, "Usage: kquorum %s %s\n\n%c%s.\n", c->name, c->synopsis,
+		toupper((unsigned char)c->summary[0]), c->summary + 1);
 	if (c->details)
 		fprintf(to, "\n%s", c->details);
 	fputs("\nOptions:\n", to);
@@ -82,10 +83,10 @@ static void refuse(int c, char **argv)
 
 	if (c == ':')
 		cli_usage_error("option %s needs an argument", word);
-	if (optopt && optopt < 256 && isprint(optopt))
-		cli_usage_error("no option -%c", optopt);
-	if (optopt)
+	if (optopt && !strncmp(word, "--", 2))
 		cli_usage_error("option %s takes no argument", word);
+	if (optopt)
+		cli_usage_error("no option -%c", optopt);
 	cli_usage_error("no option %s (or more than one fits)", word);
 }
 

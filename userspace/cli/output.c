@@ -9,11 +9,45 @@
 
 #include "cli.h"
 
+#define COLUMNS 100
+
+/* On a terminal, lines break between words; elsewhere a message stays one line for grep. */
+static void print_wrapped(const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t n = strcspn(text, " \n");
+
+		if (column && column + n > COLUMNS) {
+			fputs("\n  ", stderr);
+			column = 2;
+		}
+		fwrite(text, 1, n, stderr);
+		column += n;
+		text += n;
+		if (*text == '\n')
+			column = 0;
+		else if (*text)
+			column++;
+		if (*text)
+			fputc(*text++, stderr);
+	}
+}
+
 static void message(const char *format, va_list ap)
 {
+	char text[8192];
+	int n;
+
 	fflush(stdout);
-	fprintf(stderr, "kquorum %s: ", cli.command ? cli.command->name : "");
-	vfprintf(stderr, format, ap);
+	n = snprintf(text, sizeof(text), "kquorum%s%s: ", cli.command ? " " : "",
+		     cli.command ? cli.command->name : "");
+	vsnprintf(text + n, sizeof(text) - n, format, ap);
+	if (isatty(STDERR_FILENO))
+		print_wrapped(text);
+	else
+		fputs(text, stderr);
 	fputc('\n', stderr);
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Starting kquorumd in the background and seeing that it has the node. */
+/*
+ * Starting kquorumd and seeing that it has the node. It goes to the background
+ * by itself and logs to the file that it finds as its standard error.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -41,7 +44,6 @@ static void run_daemon(const char *program, const char *dir, const char *log, in
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
 	if (null >= 0 && fd >= 0 && dup2(null, 0) >= 0 && dup2(fd, 1) >= 0 && dup2(fd, 2) >= 0) {
 		if (null > 2)
@@ -120,13 +122,14 @@ int daemon_ensure(struct kquorum *k, const char *dir, uint64_t wait_ns)
 			cli_error("%s", kquorum_error(k));
 			return cli_exit_code(ret);
 		}
-		if (waitpid(pid, &status, WNOHANG) == pid) {
-			cli_error("kquorumd ended at once, see %s", log);
+		/* It ends with 0 when what it left in the background is up. */
+		if (waitpid(pid, &status, WNOHANG) == pid && status) {
+			cli_error("kquorumd failed, see %s", log);
 			show_last_line(log);
 			return KQUORUM_EXIT_ERROR;
 		}
 		sleep_ms(20);
 	} while (now_ns() < until);
-	cli_error("kquorumd (pid %d) has not taken the node yet, see %s", pid, log);
+	cli_error("kquorumd has not taken the node yet, see %s", log);
 	return KQUORUM_EXIT_BLOCKED;
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Entries of the log in words; a wrong length is never read past. */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "test.h"
+#include "kq_entry.h"
+
+struct cli cli;
+static struct kquorum_status st = { .n_peers = 1, .peers[0] = { .id = 2, .name = "n2" } };
+static char text[200];
+
+/* The payload is copied to a block of its own size, so that ASan sees one byte too far. */
+static const char *describe(uint32_t type, const void *payload, uint32_t bytes)
+{
+	void *copy = bytes ? malloc(bytes) : NULL;
+	struct kquorum_log_entry e = {
+		.index = 7, .term = 3, .session = 5, .type = type, .bytes = bytes, .payload = copy,
+	};
+	char *json;
+
+	if (bytes)
+		memcpy(copy, payload, bytes);
+	entry_describe(&e, &st, text, sizeof(text));
+	cJSON *o = entry_json(&e, &st);
+	json = cJSON_PrintUnformatted(o);
+	assert_non_null(json);
+	free(json);
+	cJSON_Delete(o);
+	free(copy);
+	return text;
+}
+
+static void describes_sessions(void **state)
+{
+	struct kq_session_cmd cmd = { .session = htole64(5), .node = htole32(2),
+				      .left_ns = htole64(4 * NS_PER_SEC) };
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_OPEN, &cmd, sizeof(cmd)), "session 5 of n2 begins");
+	assert_contains(describe(KQUORUM_ENTRY_SUSPECT, &cmd, sizeof(cmd)), "is silent, 4.0s left");
+	assert_contains(describe(KQUORUM_ENTRY_EXPIRE, &cmd, sizeof(cmd)), "released");
+	cmd.node = htole32(9);
+	assert_contains(describe(KQUORUM_ENTRY_CLOSE, &cmd, sizeof(cmd)), "of node 9");
+	assert_contains(describe(KQUORUM_ENTRY_CLEAR, &cmd, sizeof(cmd) - 1), "not shown");
+}
+
+static void describes_locks(void **state)
+{
+	struct {
+		struct kq_acquire_cmd cmd;
+		char name[2];
+	} __attribute__((packed)) a = {
+		.cmd = { .owner = htole64(11), .pid = htole32(1234), .name_len = htole16(2),
+			 .flags = htole16(KQ_ACQUIRE_TRY), .comm = "sixteen-bytes-co" },
+		.name = "db",
+	};
+	struct {
+		struct kq_release_cmd cmd;
+		char name[2];
+	} __attribute__((packed)) r = { .cmd = { .owner = htole64(11), .name_len = htole16(2) },
+					.name = "db" };
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)),
+			    "db for owner 11 of session 5, pid 1234 (sixteen-bytes-co), or not at all");
+	assert_string_equal(describe(KQUORUM_ENTRY_RELEASE, &r, sizeof(r)),
+			    "db by owner 11 of session 5");
+	a.cmd.name_len = htole16(3);
+	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, 10), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_RELEASE, &r, 3), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_RELEASE, NULL, 0), "not shown");
+}
+
+static void describes_the_rest(void **state)
+{
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_NOOP, NULL, 0), "term 3 begins");
+	assert_string_equal(describe(KQUORUM_ENTRY_APPEND, "h\001", 2), "h\\x01");
+	assert_string_equal(describe(77, "x", 1), "x");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(describes_sessions),
+		cmocka_unit_test(describes_locks),
+		cmocka_unit_test(describes_the_rest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

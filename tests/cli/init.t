@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# kquorum init: what it makes, what it refuses, what it leaves behind when it fails.
+. "$(dirname "$0")/tap.sh"
+
+small=(--segment-size 256K --segments 3)
+base=(--name demo --node n1 --listen 10.0.0.1 --peer n2=10.0.0.2 --peer n10=10.0.0.10)
+
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a"
+is $rc 0 "init succeeds"
+is "$(stat -c %a "$TMP/a")" 700 "the directory is private"
+is "$(stat -c '%a %s' "$TMP/a"/segment-* | sort -u)" "600 262144" "segments are private and of the size asked for"
+is "$(cd "$TMP/a" && echo segment-*)" "segment-0000 segment-0001 segment-0002" "so many segments as asked for"
+# A file that is only allocated has no blocks that were written: count them.
+is "$(($(stat -c %b "$TMP/a/segment-0000") * 512 >= 262144))" 1 "segments are filled, not sparse"
+is "$(grep -c . <(grep -E '^n(1|2|10) = ' "$TMP/a/kquorum.conf"))" 3 "the configuration has all members"
+
+# The line printed for another node makes the same cluster there.
+line=$(grep -o 'kquorum init .*--node n10 .*' <<<"$out" | sed "s|'$TMP/a'|$TMP/b|; s|^kquorum|$KQUORUM|")
+run sh -c "$line"
+is $rc 0 "the line printed for n10 works"
+is "$(sed -n '/^\[node\]/,/^$/!p' "$TMP/b/kquorum.conf")" "$(sed -n '/^\[node\]/,/^$/!p' "$TMP/a/kquorum.conf")" \
+	"all but [node] is the same there"
+like "$out" 'id 3 of 3' "n10 comes after n2"
+
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a"
+is $rc 1 "an existing node is not overwritten"
+like "$out" '--force' "and it is said how to do so"
+
+id=$(sed -n 's/^id = //p' "$TMP/a/kquorum.conf")
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force --cluster-id "$id"
+is $rc 1 "--force with the same cluster id is refused"
+like "$out" 'old log would be taken' "and it is said why"
+
+echo old | dd of="$TMP/a/segment-0001" conv=notrunc status=none
+inode=$(stat -c %i "$TMP/a/segment-0001")
+run "$KQUORUM" init "${base[@]}" --segment-size 256K --segments 2 --dir "$TMP/a" --force
+is $rc 0 "--force with a fresh id is done"
+is "$(stat -c %i "$TMP/a/segment-0001") $(head -c3 "$TMP/a/segment-0001")" "$inode old" "filled segments are used again"
+is "$(cd "$TMP/a" && echo segment-*)" "segment-0000 segment-0001" "segments too many are gone"
+[ "$(sed -n 's/^id = //p' "$TMP/a/kquorum.conf")" != "$id" ]
+report $? "the cluster id is another"
+like "$out" 'kquorum init .*--force' "the line for the others has --force too"
+
+rm "$TMP/a/kquorum.conf"
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a"
+is $rc 1 "segments without a configuration are not taken silently"
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force --cluster-id 1234
+is $rc 1 "nor with an id that may be their own"
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force
+is $rc 0 "but with a fresh id"
+
+mkdir "$TMP/empty"
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/empty"
+is $rc 0 "an empty directory is taken"
+run "$KQUORUM" init --name one --node n1 --listen 0.0.0.0 "${small[@]}" --dir "$TMP/one" -j
+is $rc 0 "a cluster of one node"
+like "$out" '"log_bytes":[[:space:]]*786432' "JSON with units in the names"
+
+run bash -c "ulimit -f 100; '$KQUORUM' init ${base[*]} ${small[*]} --dir '$TMP/limited'"
+is $rc 1 "ulimit -f ends in an error, not in a signal"
+like "$out" 'ulimit' "which names the limit"
+[ ! -e "$TMP/limited" ]
+report $? "and nothing is left behind"
+
+if [ "$(id -u)" = 0 ] && mkdir "$TMP/full" && mount -t tmpfs -o size=400k none "$TMP/full" 2>/dev/null; then
+	run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/full/n"
+	is $rc 1 "a full disk is an error"
+	like "$out" 'No space left on device after 1 of 3 segments' "which says how far it came"
+	is "$(ls "$TMP/full")" "" "and nothing is left behind"
+	umount "$TMP/full"
+fi
+
+while IFS='|' read -r args says; do
+	# shellcheck disable=SC2086
+	run "$KQUORUM" init $args --dir "$TMP/x"
+	is $rc 2 "usage error: $args"
+	like "$out" "$says" "it says: $says"
+done <<'EOT'
+--name demo --node n1|--listen are needed
+--name de/mo --node n1 --listen h|bad name
+--name demo --node -n1 --listen h|bad name
+--name demo --node n1 --listen ::1|brackets
+--name demo --node n1 --listen h --peer n2|is not NODE=ADDR
+--name demo --node n1 --listen h --peer n1=g|named twice
+--name demo --node n1 --listen h --peer n2=h|same address
+--name demo --node n1 --listen 0.0.0.0 --peer n2=h|--advertise
+--name demo --node n1 --listen h --segment-size 1000000|multiple of 4K
+--name demo --node n1 --listen h --segment-size 128K|at least 256K
+--name demo --node n1 --listen h --segments 1|from 2 to 1024
+--name demo --node n1 --listen h --cluster-id 0|hexadecimal
+--name demo --node n1 --listen h --rtt-scale 0|from 0.1 to 100
+--name demo --node n1 --listen h --lease 1s|twice election_ms
+--name demo --node n1 --listen h --lease 10x|is not a time
+--name demo --node n1 --listen h extra|one word too many
+EOT
+[ ! -e "$TMP/x" ]
+report $? "usage errors make nothing"
+finish

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# Tests of libkquorum and the command that need no module. Included after userspace/userspace.mk,
+# or alone: make -f tests/cli/tests.mk check-cli
+ifndef CLI_OBJS
+include userspace/userspace.mk
+endif
+
+comma := ,
+CLI_TEST_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
+CLI_TEST_CFLAGS := $(USER_CFLAGS) $(CLI_TEST_SAN)
+CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
+	hold_test)
+CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
+	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
+
+$(BUILD)/tests/cli/config_test: tests/cli/config_test.c userspace/lib/config.c
+$(BUILD)/tests/cli/parse_test: tests/cli/parse_test.c userspace/cli/parse.c userspace/cli/format.c
+$(BUILD)/tests/cli/why_test: tests/cli/why_test.c userspace/cli/why.c $(CLI_TEST_COMMON)
+$(BUILD)/tests/cli/entry_test: tests/cli/entry_test.c userspace/cli/entry.c $(CLI_TEST_COMMON)
+$(BUILD)/tests/cli/netlink_test: tests/cli/netlink_test.c $(wildcard userspace/lib/*.c)
+$(BUILD)/tests/cli/netlink_test: CLI_TEST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind \
+	setsockopt sendto recvfrom close get_portid)
+$(BUILD)/tests/cli/hold_test: tests/cli/hold_test.c userspace/cli/hold.c $(CLI_TEST_COMMON)
+$(CLI_TESTS): $(wildcard userspace/lib/*.h userspace/cli/*.h) include/uapi/linux/kquorum.h
+
+$(CLI_TESTS):
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) -Iuserspace/cli -Ikmod/core $(CLI_TEST_CFLAGS) $(CLI_TEST_LDFLAGS) \
+		$(filter %.c,$^) -o $@ -lmnl -linih -lcjson -lm -lcmocka
+
+.PHONY: check-cli
+check-cli: $(CLI_TESTS) userspace-cli
+	prove tests/cli/*.t

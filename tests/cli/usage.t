@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Help, usage errors, and what is said where there is no module.
+. "$(dirname "$0")/tap.sh"
+commands="init start stop status lock resource log append transfer fence bench version"
+
+run "$KQUORUM"
+is $rc 0 "kquorum alone succeeds"
+for c in $commands; do
+	like "$out" "^  $c " "the table has $c"
+done
+run "$KQUORUM" bogus
+is $rc 2 "an unknown command is a usage error"
+for c in $commands; do
+	run "$KQUORUM" "$c" --help
+	is "$rc" 0 "$c --help succeeds"
+	like "$out" "^Usage: kquorum $c" "$c --help shows its usage"
+	is "$(awk 'length > 100' <<<"$out")" "" "$c --help fits 100 columns"
+	run "$KQUORUM" "$c" --bogus
+	is "$rc" 2 "$c --bogus is a usage error"
+	like "$out" "kquorum $c --help" "$c says where to read more"
+	grep -q "kquorum $c" userspace/cli/kquorum.8
+	report $? "the manual has $c"
+done
+# Every option of --help stands in the manual, or is one of the common ones.
+for c in $commands; do
+	missing=
+	for o in $("$KQUORUM" "$c" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+		grep -qF -- "${o//-/\\-}" userspace/cli/kquorum.8 || missing+=" $o"
+	done
+	is "$missing" "" "the manual has the options of $c"
+done
+if command -v groff >/dev/null; then
+	is "$(groff -t -man -ww -Tutf8 userspace/cli/kquorum.8 2>&1 >/dev/null)" "" "the manual is well-formed"
+fi
+run "$KQUORUM" lock db -n
+is $rc 2 "an option after the lock's name is not taken for a command"
+run "$KQUORUM" lock
+is $rc 2 "lock wants a name"
+run "$KQUORUM" lock "$(printf 'x%.0s' {1..128})"
+is $rc 2 "a name of 128 bytes is too long"
+run "$KQUORUM" lock $'a\nb'
+is $rc 2 "a name has no control characters"
+run "$KQUORUM" resource show
+is $rc 2 "resource show wants a name"
+run "$KQUORUM" log --from 5 --to 4
+is $rc 2 "log ends after it begins"
+run "$KQUORUM" bench
+is $rc 2 "bench wants to know what"
+run env HOME=/ "$KQUORUM" start --dir "$TMP"
+is $rc 66 "start says that a directory has no node"
+run "$KQUORUM" version
+is $rc 0 "version works without a module"
+run bash -c "'$KQUORUM' --help | head -1"
+is $rc 0 "a reader that has seen enough is no error"
+run bash -c "'$KQUORUM' --help >/dev/full"
+is $rc 1 "output that cannot be written is an error"
+
+if [ ! -e /sys/module/kquorum ]; then
+	for c in stop status "lock db" "resource list" log "append x" transfer "bench lock"; do
+		# shellcheck disable=SC2086
+		run "$KQUORUM" $c
+		is $rc 1 "$c fails without a module"
+		like "$out" 'modprobe kquorum' "and says what to do"
+	done
+	"$KQUORUM" init --name d --node n1 --listen h --segment-size 256K --segments 2 --dir "$TMP/n" >/dev/null
+	run "$KQUORUM" start --dir "$TMP/n"
+	like "$out" 'modprobe kquorum' "start says what to do"
+fi
+finish

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kquorum status: the reasons it gives, one situation each. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli.h"
+#include "test.h"
+
+struct cli cli;
+static char why[4096];
+
+/* Three nodes, this is n1, all is well and n2 leads. */
+static struct kquorum_status healthy(void)
+{
+	struct kquorum_status st = {
+		.name = "demo", .node_id = 1, .state = KQUORUM_NODE_RUNNING, .term = 4, .leader = 2,
+		.quorum = true, .daemon = true, .n_peers = 3,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		struct kquorum_peer_status *p = &st.peers[i];
+
+		p->id = i + 1;
+		p->connected = i > 0;
+		snprintf(p->name, sizeof(p->name), "n%u", i + 1);
+		snprintf(p->address, sizeof(p->address), "10.0.0.%u:7420", i + 1);
+		p->rtt_ns = p->seen_ns = p->disk_ns = KQUORUM_NEVER;
+	}
+	return st;
+}
+
+static const char *why_of(const struct kquorum_status *st)
+{
+	status_why(st, why, sizeof(why));
+	return why;
+}
+
+static void silent_when_all_is_well(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	assert_string_equal(why_of(&st), "");
+	assert_int_equal(status_may_lose(&st), 1);
+}
+
+static void counts_who_may_still_fail(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.peers[2].connected = false;
+	assert_int_equal(status_may_lose(&st), 0);
+	st = healthy();
+	st.peers[2].flags = KQUORUM_PEERF_LOG_FULL;
+	assert_int_equal(status_may_lose(&st), 0);
+	st = healthy();
+	st.quorum = false;
+	assert_int_equal(status_may_lose(&st), 0);
+	st = healthy();
+	st.n_peers = 1;
+	assert_int_equal(status_may_lose(&st), 0);
+}
+
+static void names_missing_peers(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.leader = 0;
+	st.peers[1].connected = st.peers[2].connected = false;
+	strcpy(st.peers[1].reason, "connection refused");
+	st.peers[2].seen_ns = 3 * NS_PER_SEC;
+	why_of(&st);
+	assert_contains(why, "only 1 of 3 nodes can be reached and work, 2 are needed:");
+	assert_contains(why, "n2 at 10.0.0.2:7420 is not connected: connection refused\n");
+	assert_contains(why, "n3 at 10.0.0.3:7420 is not connected, last seen 3.0s ago\n");
+}
+
+static void tells_of_the_wait_after_a_restart(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.wait_left_ns = 7 * NS_PER_SEC;
+	assert_contains(why_of(&st), "restarted and may not vote or stand for another 7.0s");
+}
+
+static void tells_of_lost_votes(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.canvass = KQUORUM_CANVASS_LOST;
+	assert_contains(why_of(&st), "did not vote for this node");
+}
+
+static void says_where_the_log_is_damaged(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.state = KQUORUM_NODE_DAMAGED;
+	st.disk.state = KQUORUM_DISK_DAMAGED;
+	st.disk.segment = 3;
+	st.disk.offset_bytes = 8192;
+	why_of(&st);
+	assert_contains(why, "segment-0003 at byte 8192");
+	assert_contains(why, "kquorum init --force");
+}
+
+static void announces_a_filling_log(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.disk.state = KQUORUM_DISK_LOW;
+	st.disk.capacity_bytes = 512 << 20;
+	st.disk.used_bytes = 400 << 20;
+	assert_contains(why_of(&st), "the log is 78% full (400 MiB of 512 MiB)");
+	st.disk.state = KQUORUM_DISK_FULL;
+	assert_contains(why_of(&st), "the log is full");
+	st.disk.state = KQUORUM_DISK_FAILED;
+	st.disk.error = -EIO;
+	assert_contains(why_of(&st), "Input/output error");
+}
+
+static void says_how_to_start_the_daemon(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.daemon = false;
+	assert_contains(why_of(&st), "what runs goes on");
+	st.quorum = false;
+	assert_contains(why_of(&st), "nobody connects it or stands for election; start it with kquorum start");
+}
+
+static void never_silent_without_quorum(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.leader = 0;
+	assert_string_not_equal(why_of(&st), "");
+}
+
+static void fits_its_buffer(void **state)
+{
+	struct kquorum_status st = healthy();
+	char small[40];
+
+	(void)state;
+	st.quorum = false;
+	st.peers[1].connected = st.peers[2].connected = false;
+	status_why(&st, small, sizeof(small));
+	assert_true(strlen(small) < sizeof(small));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(silent_when_all_is_well),
+		cmocka_unit_test(counts_who_may_still_fail),
+		cmocka_unit_test(names_missing_peers),
+		cmocka_unit_test(tells_of_the_wait_after_a_restart),
+		cmocka_unit_test(tells_of_lost_votes),
+		cmocka_unit_test(says_where_the_log_is_damaged),
+		cmocka_unit_test(announces_a_filling_log),
+		cmocka_unit_test(says_how_to_start_the_daemon),
+		cmocka_unit_test(never_silent_without_quorum),
+		cmocka_unit_test(fits_its_buffer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
