@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the two halves of the log share: kq_wal.c writes, kq_wal_recover.c reads.
+ * What the parts of the log share: kq_wal.c writes, kq_wal_check.c judges single
+ * sectors and batches, kq_wal_recover.c the whole.
  * Nobody else includes this.
  */
 #ifndef KQ_WAL_PRIV_H
@@ -44,6 +45,15 @@ struct kq_wal_head {
 	u32 prev_crc;
 	u32 body_crc;
 	u32 crc;		/* of the header itself */
+};
+
+/* What stands where a batch may begin. */
+enum kq_head {
+	KQ_HEAD_OK,		/* of this log, and at its own address */
+	KQ_HEAD_NONE,		/* something else: blank, stale, the middle of a batch */
+	KQ_HEAD_BAD,		/* the sector is damaged */
+	KQ_HEAD_INSANE,		/* numbers in it that were never written */
+	KQ_HEAD_NEWER,		/* a newer version's */
 };
 
 enum kq_wal_mode {
@@ -147,8 +157,26 @@ struct kq_wal {
 	struct kq_wal_slot slots[];
 };
 
+/* kq_wal.c */
 u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector);
 u32 kq_wal_sector_crc(const struct kq_wal_sector *s);
 u32 kq_wal_spare(const struct kq_wal *wal);
+
+/* kq_wal_check.c */
+bool kq_sector_blank(const struct kq_wal_sector *s);
+bool kq_sector_whole(const struct kq_wal_sector *s);
+bool kq_sector_stamped(const struct kq_wal *wal, const struct kq_wal_sector *s,
+		       u64 generation, u64 seq, u32 sector);
+enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, u32 pos,
+			  struct kq_wal_head *h);
+u32 kq_batch_sectors(const struct kq_wal *wal, const struct kq_wal_head *h,
+		     const void *data, u32 *missing, u32 *first_bad);
+const char *kq_batch_check(const struct kq_wal *wal, const struct kq_wal_head *h,
+			   const void *data, u8 *body);
+
+static inline const struct kq_wal_sector *kq_sector_at(const void *data, u32 pos)
+{
+	return (const void *)((const u8 *)data + pos);
+}
 
 #endif /* KQ_WAL_PRIV_H */

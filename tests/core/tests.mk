@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Unit tests of the core, in user space. One program per CORE_TESTS entry T:
+# tests/core/T.c, the core sources it names in T_CORE, and its helpers in T_WITH.
+# Stands alone (make -f tests/core/tests.mk core-check) and as a part of a larger make.
+
+BUILD ?= build
+CORE_TEST_BUILD := $(BUILD)/tests
+CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined \
+	-fno-sanitize-recover -Ikmod/core -Itests/core
+CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
+
+CORE_WAL := kq_wal kq_wal_check kq_wal_recover kq_entry kq_platform_user
+
+CORE_TESTS += wal_test wal_damage_test
+wal_test_CORE := $(CORE_WAL)
+wal_test_WITH := wal_disk
+wal_damage_test_CORE := $(CORE_WAL)
+wal_damage_test_WITH := wal_disk
+
+# Programs with a bug compiled in: T-bug builds T with -DKQ_BREAK_BUG=1. Their tests
+# must fail, which tests/core/must-fail checks.
+CORE_BREAKS += wal_test-stale
+
+CORE_TEST_PROGRAMS = $(CORE_TESTS:%=$(CORE_TEST_BUILD)/core_%)
+CORE_BREAK_PROGRAMS = $(foreach b,$(CORE_BREAKS),$(CORE_TEST_BUILD)/core_$(subst -,_break_,$(b)))
+
+core_test_sources = tests/core/$(1).c $($(1)_WITH:%=tests/core/%.c) $($(1)_CORE:%=kmod/core/%.c)
+core_upper = $(shell echo $(1) | tr a-z A-Z)
+
+# $(1): program, $(2): test, $(3): more flags
+define core_test_rule
+$(CORE_TEST_BUILD)/core_$(1): $(call core_test_sources,$(2)) $(CORE_TEST_HEADERS) tests/core/tests.mk
+	@mkdir -p $$(@D)
+	$$(CC) $$(CORE_TEST_CFLAGS) $(3) $$(CFLAGS) -o $$@ $$(filter %.c,$$^) -lcmocka
+endef
+
+$(foreach t,$(CORE_TESTS),$(eval $(call core_test_rule,$(t),$(t),)))
+$(foreach b,$(CORE_BREAKS),$(eval $(call core_test_rule,$(subst -,_break_,$(b)),$(firstword \
+	$(subst -, ,$(b))),-DKQ_BREAK_$(call core_upper,$(lastword $(subst -, ,$(b))))=1)))
+
+.PHONY: core-tests core-check
+core-tests: $(CORE_TEST_PROGRAMS) $(CORE_BREAK_PROGRAMS)
+
+core-check: core-tests
+	@set -e; for t in $(CORE_TEST_PROGRAMS); do \
+		echo "# $$t"; CMOCKA_MESSAGE_OUTPUT=TAP $$t; \
+	done
+	@for t in $(CORE_BREAK_PROGRAMS); do \
+		tests/core/must-fail $$t "$${t##*_break_}_*" || exit 1; \
+	done

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A disk in memory, and a model of what must come back from it.
+ */
+#include "wal_disk.h"
+
+static u64 rnd_state = 1;
+
+void rnd_seed(u64 seed)
+{
+	rnd_state = seed * 0x9e3779b97f4a7c15ULL + 1;
+}
+
+u32 rnd(u32 below)
+{
+	rnd_state ^= rnd_state << 13;
+	rnd_state ^= rnd_state >> 7;
+	rnd_state ^= rnd_state << 17;
+	return (u32)((rnd_state >> 16) % below);
+}
+
+void node_init(struct node *n, u32 seg, u32 segments)
+{
+	memset(n, 0, sizeof(*n));
+	kq_alloc_live = 0;	/* what a test that failed left behind is not this one's */
+	n->disk.seg = seg;
+	n->disk.segments = segments;
+	n->disk.cluster = CLUSTER;
+	n->disk.node = NODE;
+	n->disk.data = calloc(segments, seg);
+	n->hs.term = 1;
+}
+
+void node_free(struct node *n)
+{
+	kq_batch_free(n->batch);
+	kq_wal_destroy(n->wal);
+	free(n->disk.data);
+	n->batch = NULL;
+	n->wal = NULL;
+	assert_int_equal(kq_alloc_live, 0);
+}
+
+u8 *node_at(struct node *n, u32 slot, u64 offset)
+{
+	return n->disk.data + (u64)slot * n->disk.seg + offset;
+}
+
+static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
+{
+	struct model *m = ctx;
+	u64 index = le64_to_cpu(rec->index);
+
+	/* The file said so, so it is for recovery to have checked. */
+	assert_true(index >= 1);
+	assert_true(index <= m->last + 1);
+	assert_int_equal(kq_entry_check(rec, payload, le32_to_cpu(rec->len)), 0);
+	if (index > MODEL_MAX)
+		return -E2BIG;
+	m->last = index;
+	m->term[index] = le64_to_cpu(rec->term);
+	m->print[index] = kq_crc(le32_to_cpu(rec->crc), payload, le32_to_cpu(rec->len));
+	return 0;
+}
+
+int node_recover(struct node *n)
+{
+	u32 i;
+	int slot, err;
+
+	kq_batch_free(n->batch);
+	n->batch = NULL;
+	kq_wal_destroy(n->wal);
+	n->got.last = 0;
+	n->scan_error = 0;
+	n->wal = kq_wal_create(n->disk.cluster, n->disk.node, n->disk.seg, n->disk.segments);
+	if (!n->wal)
+		return -ENOMEM;
+	for (i = 0; i < n->disk.segments; i++) {
+		err = kq_wal_scan_header(n->wal, i, node_at(n, i, 0));
+		if (err)
+			break;
+	}
+	while ((slot = kq_wal_next_segment(n->wal)) >= 0) {
+		/* A copy of its own size, so that ASan sees what is read beyond it. */
+		u8 *copy = malloc(n->disk.seg);
+
+		memcpy(copy, node_at(n, slot, 0), n->disk.seg);
+		err = kq_wal_scan_segment(n->wal, slot, copy, n->disk.seg, deliver, &n->got);
+		if (err == -ENOMEM)	/* may be called again */
+			err = kq_wal_scan_segment(n->wal, slot, copy, n->disk.seg, deliver,
+						  &n->got);
+		free(copy);
+		n->scan_error = err;
+		if (err)
+			break;
+	}
+	err = kq_wal_scan_end(n->wal, &n->report);
+	if (n->report.health == KQ_WAL_DAMAGED || n->report.health == KQ_WAL_TORN)
+		assert_true(n->report.reason[0]);
+	if (!err)
+		assert_int_equal(n->report.last_index, n->got.last);
+	return err;
+}
+
+static struct kq_entry *entry_make(u64 index, u64 term, u32 len)
+{
+	struct kq_entry *e = kq_entry_alloc(KQ_ENTRY_APPEND, NULL, len);
+	u32 i, seed;
+
+	assert_non_null(e);
+	e->rec.index = cpu_to_le64(index);
+	e->rec.term = cpu_to_le64(term);
+	e->rec.session = cpu_to_le64(rnd(100));
+	e->rec.seq = cpu_to_le64(rnd(1u << 30));
+	seed = rnd(1u << 30);
+	for (i = 0; i < len; i++)
+		e->data[i] = (u8)(seed >> (i % 23));
+	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+	return e;
+}
+
+int node_encode(struct node *n, u64 first, u32 count, u32 len, enum kq_wal_room room)
+{
+	struct kq_entry **e = calloc(count + 1, sizeof(*e));
+	unsigned long fail = kq_alloc_fail_at;
+	u64 last = 0, term = 0;
+	u32 i;
+	int err;
+
+	if (!first)
+		first = n->want.last + 1;
+	kq_alloc_fail_at = 0;
+	for (i = 0; i < count; i++)
+		e[i] = entry_make(first + i, n->hs.term, len);
+	kq_alloc_fail_at = fail;
+	if (count) {
+		last = first + count - 1;
+		term = n->hs.term;
+	}
+	kq_batch_free(n->batch);
+	n->batch = NULL;
+	err = kq_wal_encode(n->wal, &n->hs, e, count, last, term, room, &n->batch);
+	if (!err) {
+		assert_true(n->batch->offset + n->batch->len <= n->disk.seg);
+		assert_int_equal(n->batch->len % KQ_WAL_BLOCK, 0);
+		assert_true(!count == !n->batch->entries);
+		/* What is expected if this is acknowledged; kept apart by want.last. */
+		for (i = 0; i < n->batch->entries; i++) {
+			n->want.term[first + i] = n->hs.term;
+			n->want.print[first + i] = kq_crc(le32_to_cpu(e[i]->rec.crc), e[i]->data,
+							  len);
+		}
+	}
+	for (i = 0; i < count; i++)
+		kq_entry_free(e[i]);
+	free(e);
+	return err;
+}
+
+static void node_acknowledge(struct node *n)
+{
+	if (n->batch->entries)
+		n->want.last = n->batch->last;
+	kq_batch_free(n->batch);
+	n->batch = NULL;
+}
+
+void node_write(struct node *n)
+{
+	memcpy(node_at(n, n->batch->slot, n->batch->offset), n->batch->data, n->batch->len);
+	node_acknowledge(n);
+}
+
+bool node_write_torn(struct node *n, u32 lose)
+{
+	bool all = true;
+	u32 i;
+
+	for (i = 0; i < n->batch->len; i += KQ_WAL_SECTOR) {
+		u8 *to = node_at(n, n->batch->slot, n->batch->offset + i);
+
+		if (rnd(256) >= lose)
+			memcpy(to, n->batch->data + i, KQ_WAL_SECTOR);
+		else if (memcmp(to, n->batch->data + i, KQ_WAL_SECTOR))
+			all = false;
+	}
+	return all;
+}
+
+void node_add(struct node *n, u64 first, u32 count, u32 len)
+{
+	while (count) {
+		assert_int_equal(node_encode(n, first, count, len, KQ_WAL_ROOM_CLIENT), 0);
+		count -= n->batch->entries;
+		first = 0;
+		node_write(n);
+	}
+}
+
+void node_vote(struct node *n, u64 term, u32 vote)
+{
+	n->hs.term = term;
+	n->hs.vote = vote;
+	assert_int_equal(node_encode(n, 0, 0, 0, KQ_WAL_ROOM_VOTE), 0);
+	node_write(n);
+}
+
+bool model_same(const struct model *a, const struct model *b, u64 upto)
+{
+	u64 i;
+
+	for (i = 1; i <= upto; i++)
+		if (a->term[i] != b->term[i] || a->print[i] != b->print[i])
+			return false;
+	return true;
+}
+
+void node_assert_same(struct node *n)
+{
+	assert_int_equal(n->got.last, n->want.last);
+	assert_true(model_same(&n->got, &n->want, n->want.last));
+	assert_int_equal(n->report.claimed_index, n->want.last);
+	assert_true(n->report.vote_known);
+}
+
+struct kq_wal_batch_head *node_head(struct node *n, u32 slot, u64 offset)
+{
+	return (void *)node_at(n, slot, offset);
+}
+
+void node_reseal(struct node *n, u32 slot, u64 offset)
+{
+	struct kq_wal_sector *s = (void *)node_at(n, slot, offset);
+
+	s->crc = cpu_to_le32(kq_wal_sector_crc(s));
+}

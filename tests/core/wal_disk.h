@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A disk in memory, and what a node's log should hold, for the tests of the log.
+ */
+#ifndef WAL_DISK_H
+#define WAL_DISK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kq_wal_format.h"
+#include "kq_wal_priv.h"
+
+#define CLUSTER		0x1122334455667788ULL
+#define NODE		2u
+#define SEG		(64u * 1024)
+#define MODEL_MAX	20000
+
+/* What the log holds: per index the term and a fingerprint of the rest. */
+struct model {
+	u64 last;
+	u64 term[MODEL_MAX + 1];
+	u32 print[MODEL_MAX + 1];
+};
+
+struct disk {
+	u8 *data;
+	u32 seg;
+	u32 segments;
+	u64 cluster;
+	u32 node;
+};
+
+/* One node under test: disk, log, what it wrote last. */
+struct node {
+	struct disk disk;
+	struct kq_wal *wal;
+	struct kq_wal_report report;
+	struct kq_hard_state hs;
+	struct model want;	/* acknowledged */
+	struct model got;	/* delivered by the last recovery */
+	struct kq_batch *batch;
+	int scan_error;
+};
+
+u32 rnd(u32 below);
+void rnd_seed(u64 seed);
+
+void node_init(struct node *n, u32 seg, u32 segments);
+void node_free(struct node *n);
+u8 *node_at(struct node *n, u32 slot, u64 offset);
+
+/* Recover from what is on the disk; returns what kq_wal_scan_end() returned. */
+int node_recover(struct node *n);
+/* Encode one batch of @count entries from @first on (0: log end + 1), each of @len bytes. */
+int node_encode(struct node *n, u64 first, u32 count, u32 len, enum kq_wal_room room);
+/* Write what was encoded, whole, and count it as acknowledged. */
+void node_write(struct node *n);
+/* Write only the sectors for which rnd(256) >= @lose; true: all of them landed. */
+bool node_write_torn(struct node *n, u32 lose);
+/* Encode and write; must succeed. */
+void node_add(struct node *n, u64 first, u32 count, u32 len);
+void node_vote(struct node *n, u64 term, u32 vote);
+/* Same log, same hard state as acknowledged. */
+void node_assert_same(struct node *n);
+bool model_same(const struct model *a, const struct model *b, u64 upto);
+
+/* Make the sector at @offset valid again after it was changed by hand. */
+void node_reseal(struct node *n, u32 slot, u64 offset);
+struct kq_wal_batch_head *node_head(struct node *n, u32 slot, u64 offset);
+
+#endif /* WAL_DISK_H */
