@@ -90,7 +90,7 @@ done <<'EOT'
 --name demo --node n1 --listen h --segments 1|from 2 to 1024
 --name demo --node n1 --listen h --cluster-id 0|hexadecimal
 --name demo --node n1 --listen h --rtt-scale 0|from 0.1 to 100
---name demo --node n1 --listen h --lease 1s|twice election_ms
+--name demo --node n1 --listen h --lease 1s|more than election_ms
 --name demo --node n1 --listen h --lease 10x|is not a time
 --name demo --node n1 --listen h extra|one word too many
 EOT

@@ -44,6 +44,7 @@ struct append {
 	/* where lines come from: operands, then stdin */
 	char **texts;
 	bool from_stdin, eof;
+	bool gone;		/* the node went down: no more results come */
 	char *input;
 	size_t have, room;
 	int code;
@@ -199,9 +200,9 @@ static unsigned int read_results(struct append *a)
 			take_result(a, &r[i]);
 		results += i;
 	}
-	if (got < 0 && errno != EAGAIN && errno != EINTR) {
-		cli_error("reading results: %s", strerror(errno));
-		interrupted = SIGTERM;
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+		cli_error("no more results: %s", got ? strerror(errno) : "the node went down");
+		a->gone = true;
 	}
 	return results;
 }
@@ -330,7 +331,7 @@ static int append(struct kquorum *k, struct append *a)
 		retire(a);
 		if (!a->count && !*a->texts && !a->have && (!a->from_stdin || a->eof))
 			return a->code;
-		if (interrupted || ferror(stdout))
+		if (interrupted || a->gone || ferror(stdout))
 			break;
 		if (a->count && unwritten(a) == 0 && a->ring[a->first].done)
 			continue;

@@ -140,8 +140,9 @@ static int finish_commit(struct bench *b, struct client *c)
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
+	/* The end of the stream: the node went down. */
 	if (got != sizeof(r))
-		return -EIO;
+		return -ENODEV;
 	if (r.error)
 		b->failed++;
 	else
@@ -294,8 +295,10 @@ static int bench(struct bench *b)
 		if (b->client[i].fd >= 0)
 			close(b->client[i].fd);
 	close(b->epoll);
-	if (ret)
+	if (ret) {
+		cli_error("stopped after %zu operations: %s", b->done, strerror(-ret));
 		return cli_exit_code(ret);
+	}
 	if (!b->done) {
 		cli_error("no operation was done, %" PRIu64 " failed", b->failed);
 		return interrupted ? 128 + interrupted : KQUORUM_EXIT_ERROR;

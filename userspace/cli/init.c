@@ -84,8 +84,8 @@ static void take_segment_size(struct init *in, const char *arg)
 		cli_usage_error("--segment-size: \"%s\" is not a size such as 64M", arg);
 	if (bytes < KQUORUM_MIN_SEGMENT_BYTES)
 		cli_usage_error("--segment-size: a segment has at least %uK", KQUORUM_MIN_SEGMENT_BYTES >> 10);
-	if (bytes > UINT32_MAX || bytes % KQUORUM_BLOCK)
-		cli_usage_error("--segment-size: \"%s\" is not a multiple of 4K below 4G", arg);
+	if (bytes > KQUORUM_MAX_SEGMENT_BYTES || bytes % KQUORUM_BLOCK)
+		cli_usage_error("--segment-size: \"%s\" is not a multiple of 4K up to 1G", arg);
 	in->c.segment_bytes = bytes;
 }
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -154,8 +155,9 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			uint64_t *explain_at, struct kquorum_lock_info *info)
 {
 	for (;;) {
-		struct pollfd p = { fd, POLLIN, 0 };
 		int ret = kquorum_lock_read(fd, info);
+		struct pollfd p = { fd, POLLIN, 0 };
+		struct kquorum_status st;
 		uint64_t next;
 
 		if (ret) {
@@ -168,6 +170,9 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			return refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
 			return -EAGAIN;
+		/* Not to wait for others is not to wait for a quorum either. */
+		if (kquorum_status(k, &st) == -ENODEV || (o->nonblock && !st.quorum))
+			return give_up(k, o, info);
 		if (now_ns() >= until)
 			return give_up(k, o, info);
 		if (now_ns() >= *explain_at) {
@@ -175,11 +180,26 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			*explain_at = now_ns() + 10 * NS_PER_SEC;
 		}
 		next = *explain_at < until ? *explain_at : until;
-		if (poll(&p, 1, poll_ms(next, -1)) < 0 && errno != EINTR) {
+		if (poll(&p, 1, poll_ms(next, o->nonblock ? 100 : -1)) < 0 && errno != EINTR) {
 			cli_error("%s: %s", o->name, strerror(errno));
 			return KQUORUM_EXIT_ERROR;
 		}
 	}
+}
+
+/* Who waits or holds is shown by the name of the process that asked: let it be the command's. */
+static int open_as_command(struct kquorum *k, const struct lock_options *o, uint32_t flags)
+{
+	char own[16] = "";
+	int fd;
+
+	if (!*o->command)
+		return kquorum_lock_open(k, o->name, flags);
+	prctl(PR_GET_NAME, own);
+	prctl(PR_SET_NAME, basename(*o->command));
+	fd = kquorum_lock_open(k, o->name, flags);
+	prctl(PR_SET_NAME, own);
+	return fd;
 }
 
 /* Returns 0 and the descriptor, or an exit code. */
@@ -192,8 +212,8 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 	int ret;
 
 	for (;;) {
-		*fd = kquorum_lock_open(k, o->name, flags);
-		if (*fd == -EBUSY && now_ns() < until) {
+		*fd = open_as_command(k, o, flags);
+		if (*fd == -EBUSY && !o->nonblock && now_ns() < until) {
 			sleep_ms(50);
 			continue;
 		}

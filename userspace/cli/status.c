@@ -36,6 +36,8 @@ static const char *peer_state(const struct kquorum_status *st, const struct kquo
 {
 	if (p->id == st->node_id)
 		return st->state == KQUORUM_NODE_RUNNING ? role_name(st->role) : state_name(st->state);
+	if (st->state == KQUORUM_NODE_RECOVERING)
+		return "unknown";
 	if (!p->connected)
 		return "down";
 	if (p->flags & KQUORUM_PEERF_FAULTY)

@@ -24,12 +24,12 @@ struct number_key {
 	{ section, #key, offsetof(struct kquorum_config, key), min, max }
 
 static const struct number_key number_keys[] = {
-	NUMBER("settings", heartbeat_ms, 1, 60000),
-	NUMBER("settings", election_ms, 10, 600000),
+	NUMBER("settings", heartbeat_ms, 5, 10000),
+	NUMBER("settings", election_ms, 15, 300000),
 	NUMBER("settings", lease_ms, 100, 3600000),
 	NUMBER("settings", delta_ms, 0, 60000),
 	NUMBER("settings", drift_ppm, 0, 100000),
-	NUMBER("log", segment_bytes, KQUORUM_MIN_SEGMENT_BYTES, 4U * (1U << 30) - KQUORUM_BLOCK),
+	NUMBER("log", segment_bytes, KQUORUM_MIN_SEGMENT_BYTES, KQUORUM_MAX_SEGMENT_BYTES),
 	NUMBER("log", segments, KQUORUM_MIN_SEGMENTS, KQUORUM_MAX_SEGMENTS),
 };
 
@@ -224,15 +224,15 @@ int kquorum_config_check(const struct kquorum_config *c, char *err, size_t errle
 {
 	unsigned int i, j;
 
-	if (c->election_ms < 2 * c->heartbeat_ms)
-		return fail(err, errlen, "election_ms (%u) must be at least twice heartbeat_ms (%u)",
+	if (c->election_ms < 3 * c->heartbeat_ms)
+		return fail(err, errlen, "election_ms (%u) must be at least 3 times heartbeat_ms (%u)",
 			    c->election_ms, c->heartbeat_ms);
-	if (c->lease_ms < 2 * c->election_ms)
+	if (c->lease_ms <= c->election_ms)
 		return fail(err, errlen,
-			    "lease_ms (%u) must be at least twice election_ms (%u), or every change of leader costs the locks",
+			    "lease_ms (%u) must be more than election_ms (%u), or every change of leader costs the locks",
 			    c->lease_ms, c->election_ms);
-	if (c->lease_ms <= 4 * c->delta_ms)
-		return fail(err, errlen, "lease_ms (%u) must be more than four times delta_ms (%u)",
+	if (c->lease_ms <= c->delta_ms)
+		return fail(err, errlen, "lease_ms (%u) must be more than delta_ms (%u)",
 			    c->lease_ms, c->delta_ms);
 	if (c->segment_bytes % KQUORUM_BLOCK)
 		return fail(err, errlen, "segment_bytes (%u) must be a multiple of %u",

@@ -12,7 +12,7 @@ struct collecting {
 	struct kquorum_resource r;
 	struct kquorum_claim *claims;
 	size_t room;
-	bool have;
+	bool have, any;
 	bool no_memory;
 };
 
@@ -75,6 +75,7 @@ static int take_resource(const struct nlmsghdr *answer, void *user)
 		memcpy(c->r.name, name, sizeof(name));
 		c->r.token = 0;
 		c->have = true;
+		c->any = true;
 	}
 	c->r.token = kq_lib_u64(&attrs, KQUORUM_A_TOKEN, c->r.token);
 	mnl_attr_for_each(a, answer, sizeof(struct genlmsghdr)) {
@@ -87,7 +88,8 @@ static int take_resource(const struct nlmsghdr *answer, void *user)
 	return 0;
 }
 
-static int collect(struct kquorum *k, struct nlmsghdr *nlh, kquorum_resource_cb cb, void *user)
+static int collect(struct kquorum *k, struct nlmsghdr *nlh, kquorum_resource_cb cb, void *user,
+		   bool *any)
 {
 	struct collecting c = { .cb = cb, .user = user };
 	int ret;
@@ -98,22 +100,30 @@ static int collect(struct kquorum *k, struct nlmsghdr *nlh, kquorum_resource_cb 
 	if (!ret)
 		ret = hand_over(&c);
 	free(c.claims);
+	if (any)
+		*any = c.any;
 	return ret;
 }
 
 int kquorum_resource_dump(struct kquorum *k, kquorum_resource_cb cb, void *user)
 {
-	return collect(k, kq_lib_request(k, KQUORUM_CMD_RESOURCE_GET, NLM_F_DUMP), cb, user);
+	return collect(k, kq_lib_request(k, KQUORUM_CMD_RESOURCE_GET, NLM_F_DUMP), cb, user, NULL);
 }
 
 int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_cb cb, void *user)
 {
-	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_RESOURCE_GET, 0);
+	/* A dump of one: the plain answer ends where one message is full. */
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_RESOURCE_GET, NLM_F_DUMP);
 	size_t n = strlen(name);
+	bool any;
+	int ret;
 
 	if (!n || n > KQUORUM_RESOURCE_NAME_MAX)
 		return kq_lib_fail(k, -EINVAL, "a resource's name has 1 to %u bytes, not %zu",
 				   KQUORUM_RESOURCE_NAME_MAX, n);
 	mnl_attr_put_strz(nlh, KQUORUM_A_RESOURCE, name);
-	return collect(k, nlh, cb, user);
+	ret = collect(k, nlh, cb, user, &any);
+	if (!ret && !any)
+		return kq_lib_fail(k, -ENOENT, "nobody holds or awaits %s", name);
+	return ret;
 }
