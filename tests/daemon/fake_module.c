@@ -110,11 +110,18 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 	}
 	strcpy(st->cluster, "fake");
 	st->node_id = fake_self;
-	st->incarnation = n->incarnation;
-	st->cluster_hash = 0xc0ffee;
-	/* Two daemons share one eventfd here, so only one of them may hear the event. */
 	st->epoch = n->epoch;
 	st->state = n->state;
+	st->silence_ns = UINT64_MAX;
+	st->heartbeat_ms = 20;
+	st->election_ms = 200;
+	st->cluster_hash = 0xc0ffee;
+	/* Like the module, which knows no more before the log has been read. */
+	if (n->state == KQUORUM_NODE_RECOVERING) {
+		fake_unlock();
+		return 0;
+	}
+	st->incarnation = n->incarnation;
 	st->role = n->role;
 	st->canvass = n->canvass;
 	st->term = n->term;
@@ -123,8 +130,6 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 	if (n->leader && fake->node[n->leader].role == KQUORUM_LEADER)
 		n->heard_ns = kqd_now_ns();
 	st->silence_ns = n->heard_ns ? kqd_now_ns() - n->heard_ns : UINT64_MAX;
-	st->heartbeat_ms = 20;
-	st->election_ms = 200;
 	for (i = 1; i <= FAKE_NODES; i++) {
 		if (i == fake_self)
 			continue;
@@ -139,7 +144,7 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 int kqd_genl_take(struct kqd_genl *g)
 {
 	fake_lock();
-	g->epoch = ++self()->epoch;
+	g->epoch = self()->epoch = ++fake->epoch;
 	fake_unlock();
 	fake_wake(fake_self, KQUORUM_EVENT_DAEMON);
 	return 0;
@@ -227,7 +232,8 @@ int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnat
 		    recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ||
 		    incarnation != fake->node[node].incarnation) {
 			self()->bad_attach++;
-			rc = -EINVAL;
+			/* As the module says it, and as it says that a daemon is out of date. */
+			rc = -ESTALE;
 		} else {
 			self()->connected[node] = true;
 			self()->attached[node]++;

@@ -29,6 +29,7 @@ struct fake_node {
 struct fake_module {
 	pthread_mutex_t lock;
 	struct fake_node node[FAKE_NODES + 1];
+	uint64_t epoch;			/* given last, to any node */
 	int event_fd[FAKE_NODES + 1];
 };
 

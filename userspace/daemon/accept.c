@@ -87,7 +87,7 @@ static int listen_open(struct kqd_listener *s, const struct kqd_address *a)
 		return -errno;
 	/* The kernel's connections of an earlier daemon still use the port. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, &a->sa, a->len) || listen(fd, KQUORUM_MAX_NODES * 2)) {
+	if (bind(fd, &a->sa, a->len) || listen(fd, SOMAXCONN)) {
 		rc = -errno;
 		close(fd);
 		return rc;

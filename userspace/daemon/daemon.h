@@ -142,14 +142,14 @@ struct kqd {
 /* node.c */
 int kqd_node_init(struct kqd *d);
 void kqd_node_refresh(struct kqd *d);
-void kqd_node_lost_to_other(struct kqd *d);
+bool kqd_node_lost(struct kqd *d, int rc);
 bool kqd_node_serves(const struct kqd *d);
 const char *kqd_node_name(const struct kqd *d, uint32_t id);
 void kqd_exit(struct kqd *d, int status);
 
 /* peers.c */
 void kqd_peers_begin(struct kqd *d);
-void kqd_peers_update(struct kqd *d, const struct kqd_status *old);
+void kqd_peers_update(struct kqd *d);
 void kqd_peers_addresses(struct kqd *d);
 
 /* dial.c */

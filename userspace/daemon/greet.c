@@ -45,8 +45,8 @@ static void greet_finish(struct kqd_greet *g)
 	greet_unlink(g);
 	kqd_timer_del(&d->loop, &g->limit);
 	close(g->fd);		/* the kernel has its own reference */
-	if (rc == -ESTALE)
-		kqd_node_lost_to_other(d);
+	if (kqd_node_lost(d, rc))
+		;	/* nobody wants to know any more */
 	else if (g->dialled)
 		kqd_dial_greeted(p, g->why);
 	else

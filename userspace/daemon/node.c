@@ -26,14 +26,27 @@ void kqd_exit(struct kqd *d, int status)
 	d->loop.stop = true;
 }
 
-/**
- * kqd_node_lost_to_other() - a newer daemon has the node: it is not ours any more
- * @d: the daemon
- */
-void kqd_node_lost_to_other(struct kqd *d)
+static void node_lost_to_other(struct kqd *d)
 {
 	kqd_notice("another daemon has taken the node; this one ends");
 	kqd_exit(d, 0);
+}
+
+/**
+ * kqd_node_lost() - was a command refused because a newer daemon has the node?
+ * @d: the daemon, which ends when it is so
+ * @rc: what the command returned
+ *
+ * -ESTALE alone does not tell: a peer may have greeted with an old incarnation.
+ *
+ * Return: true when the node is not ours any more.
+ */
+bool kqd_node_lost(struct kqd *d, int rc)
+{
+	if (rc != -ESTALE || kqd_genl_probe(&d->genl, d->st.node_id) != -ESTALE)
+		return false;
+	node_lost_to_other(d);
+	return true;
 }
 
 /**
@@ -44,8 +57,8 @@ void kqd_node_lost_to_other(struct kqd *d)
  */
 bool kqd_node_serves(const struct kqd *d)
 {
-	return d->have_node && (d->st.state == KQUORUM_NODE_RUNNING ||
-				d->st.state == KQUORUM_NODE_DAMAGED);
+	return d->have_node && d->st.incarnation &&
+	       (d->st.state == KQUORUM_NODE_RUNNING || d->st.state == KQUORUM_NODE_DAMAGED);
 }
 
 /**
@@ -231,13 +244,18 @@ static void node_elect(struct kqd *d)
 		rc = kqd_genl_campaign(&d->genl);
 		break;
 	}
-	if (rc == -ESTALE) {
-		kqd_node_lost_to_other(d);
+	if (kqd_node_lost(d, rc))
 		return;
-	}
 	if (rc)
 		kqd_info("not now: %s", strerror(-rc));
 	kqd_timer_at(&d->elect_timer, next_ns);
+}
+
+/* A node that nobody has taken is not the one that we took. */
+static bool node_is_new(const struct kqd *d, const struct kqd_status *st)
+{
+	return !st->epoch || (st->incarnation && d->st.incarnation &&
+			      st->incarnation != d->st.incarnation);
 }
 
 /* Events are only wake-ups and may get lost: look by ourselves now and then. */
@@ -277,7 +295,7 @@ void kqd_node_refresh(struct kqd *d)
 		node_gone(d, "waiting for the module: modprobe kquorum");
 		return;
 	}
-	if (d->have_node && st.incarnation != d->st.incarnation) {
+	if (d->have_node && node_is_new(d, &st)) {
 		/* Stopped and started between two looks. */
 		node_gone(d, "waiting for a node: kquorum start");
 		first = true;
@@ -289,14 +307,17 @@ void kqd_node_refresh(struct kqd *d)
 	if (!first) {
 		old = d->st;
 		d->st = st;
+		/* It is not told while a new term is being written, but it does not change. */
+		if (!st.incarnation)
+			d->st.incarnation = old.incarnation;
 	}
-	if (d->st.epoch && d->st.epoch != d->genl.epoch) {
-		kqd_node_lost_to_other(d);
+	if (d->st.epoch != d->genl.epoch) {
+		node_lost_to_other(d);
 		return;
 	}
 	node_log_changes(d, first ? NULL : &old);
 	kqd_listen_update(d, kqd_node_serves(d));
-	kqd_peers_update(d, first ? NULL : &old);
+	kqd_peers_update(d);
 	node_elect(d);
 	if (d->loop.stop)
 		return;
@@ -333,11 +354,6 @@ static void node_event(struct kqd_op *op, int res)
 	kqd_op_poll(&d->loop, &d->events, kqd_genl_event_fd(&d->genl), POLLIN);
 	if (bits & KQD_EVENT_FAMILY)
 		kqd_genl_forget(&d->genl);
-	if (bits & (KQUORUM_EVENT_DAEMON | KQD_EVENT_OVERRUN) && d->have_node &&
-	    kqd_genl_probe(&d->genl, d->st.node_id) == -ESTALE) {
-		kqd_node_lost_to_other(d);
-		return;
-	}
 	if (bits)
 		kqd_node_refresh(d);
 }

@@ -21,24 +21,26 @@ static uint64_t peer_stable_ns(const struct kqd *d)
  */
 void kqd_peers_begin(struct kqd *d)
 {
-	uint64_t heartbeat_ns = d->heartbeat_ms * KQD_NS_PER_MS;
 	unsigned int i;
 
 	d->members = 1 << d->st.node_id;
 	for (i = 1; i <= KQUORUM_MAX_NODES; i++) {
-		struct kqd_peer *p = &d->peers[i];
-
-		p->member = false;
-		p->connected = false;
-		p->dial.tried = false;
-		p->dial.why[0] = '\0';
-		kqd_backoff_init(&p->dial.backoff, heartbeat_ns / 2, heartbeat_ns * 10);
-	}
-	for (i = 0; i < d->st.n_peers; i++) {
-		d->peers[d->st.peers[i].id].member = true;
-		d->members |= 1 << d->st.peers[i].id;
+		d->peers[i].member = false;
+		d->peers[i].connected = false;
 	}
 	kqd_peers_addresses(d);
+}
+
+/* The status names a peer for the first time: it does so only after recovery. */
+static void peer_begin(struct kqd_peer *p)
+{
+	uint64_t heartbeat_ns = p->d->heartbeat_ms * KQD_NS_PER_MS;
+
+	p->member = true;
+	p->d->members |= 1 << p->id;
+	p->dial.tried = false;
+	p->dial.why[0] = '\0';
+	kqd_backoff_init(&p->dial.backoff, heartbeat_ns / 2, heartbeat_ns * 10);
 }
 
 /**
@@ -80,18 +82,20 @@ static void peer_changed(struct kqd_peer *p, const struct kqd_status_peer *s, bo
 /**
  * kqd_peers_update() - compare with the status, dial where that is ours to do
  * @d: with a new status
- * @old: the one before, NULL: this is the first one of this node
  */
-void kqd_peers_update(struct kqd *d, const struct kqd_status *old)
+void kqd_peers_update(struct kqd *d)
 {
 	unsigned int i;
 
 	for (i = 0; i < d->st.n_peers; i++) {
 		const struct kqd_status_peer *s = &d->st.peers[i];
 		struct kqd_peer *p = &d->peers[s->id];
+		bool first = !p->member;
 
+		if (first)
+			peer_begin(p);
 		if (s->connected != p->connected)
-			peer_changed(p, s, !old);
+			peer_changed(p, s, first);
 		kqd_dial_update(p);
 	}
 }

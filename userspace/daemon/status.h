@@ -23,10 +23,10 @@ struct kqd_status_peer {
 struct kqd_status {
 	char cluster[KQUORUM_NODE_NAME_MAX + 1];
 	uint32_t node_id;
-	uint64_t incarnation;
+	uint64_t incarnation;	/* 0: not told, for it is not durable yet */
 	uint64_t cluster_id;
 	uint64_t cluster_hash;
-	uint64_t epoch;		/* 0: not told */
+	uint64_t epoch;		/* 0: no daemon has taken the node yet */
 	uint32_t state;		/* enum kquorum_node_state */
 	uint32_t role;		/* enum kquorum_role */
 	uint32_t canvass;	/* enum kquorum_canvass */
