@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a process holds: lock handles and append streams, each a file descriptor.
+ */
+#ifndef KQ_HANDLE_H
+#define KQ_HANDLE_H
+
+#include "core/kq_core.h"
+
+struct file;
+struct kq_node;
+struct kq_step;
+
+/* handle_lock.c */
+struct file *kq_lock_file(struct kq_node *node, const char *name, u32 name_len, u32 flags);
+int kq_lock_ask(struct file *file);
+void kq_lock_changed(struct kq_owner *owner);
+void kq_locks_tick(struct kq_step *step);
+void kq_locks_end(struct kq_node *node);
+
+/* handle_append.c */
+struct file *kq_append_file(struct kq_node *node);
+void kq_append_done(struct kq_proposal *p);
+void kq_appends_end(struct kq_node *node);
+
+#endif /* KQ_HANDLE_H */

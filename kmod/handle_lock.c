@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lock handle: a descriptor that asks for a lock, holds it, and gives it back when
+ * it is closed, be it by the death of its process.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/uaccess.h>
+#include "handle.h"
+#include "node.h"
+
+/**
+ * struct kq_lock - a lock handle
+ * @owner: what the core knows of it
+ * @ref: the file has one, and the core from asking until it lets go
+ * @node: the node, with a reference
+ * @link: in the node's list, while the core knows @owner
+ * @wait: pollers
+ * @version: rises with each change of state
+ * @seen: version that was read last
+ * @asked: the core was asked; it may have let go since
+ *
+ * All but @ref and @wait are under the node's lock.
+ */
+struct kq_lock {
+	struct kq_owner owner;
+	refcount_t ref;
+	struct kq_node *node;
+	struct list_head link;
+	wait_queue_head_t wait;
+	u32 version;
+	u32 seen;
+	bool asked;
+};
+
+static void kq_lock_put(struct kq_lock *lock)
+{
+	struct kq_node *node = lock->node;
+
+	if (!refcount_dec_and_test(&lock->ref))
+		return;
+	kq_owner_destroy(&lock->owner);
+	kfree(lock);
+	kq_object_add(KQ_OBJECT_HANDLE, -1);
+	kq_node_put(node);
+}
+
+/* Time left on the lease of what is granted; 0: it is not, or no longer. */
+static u64 left_ns(const struct kq_lock *lock, u64 now)
+{
+	const struct kq_core *core = lock->node->core;
+
+	if (!core || lock->owner.state != KQUORUM_LOCK_GRANTED ||
+	    lock->owner.session != core->local.id || core->local.deadline_ns <= now)
+		return 0;
+	return core->local.deadline_ns - now;
+}
+
+static bool at_risk(const struct kq_lock *lock, u64 now)
+{
+	u64 lease = (u64)lock->node->cfg.set.lease_ms * NSEC_PER_MSEC;
+
+	return lock->owner.state == KQUORUM_LOCK_GRANTED && left_ns(lock, now) < lease / 3;
+}
+
+/*
+ * Validity is found out at each use, never by a timer: a lease that has run out is lost
+ * now, not at the next tick.
+ */
+static void kq_lock_refresh(struct kq_lock *lock)
+{
+	struct kq_node *node = lock->node;
+	struct kq_step step;
+
+	if (lock->owner.state != KQUORUM_LOCK_GRANTED || left_ns(lock, kq_clock()))
+		return;
+	mutex_unlock(&node->lock);
+	if (!kq_node_enter(node, &step)) {
+		kq_core_tick(step.core, step.now);
+		kq_node_leave(&step);
+	}
+	mutex_lock(&node->lock);
+}
+
+static void kq_lock_info(struct kq_lock *lock, struct kquorum_lock_info *info)
+{
+	const struct kq_owner *o = &lock->owner;
+	struct kq_core *core = lock->node->core;
+	const struct kq_resource *r;
+
+	memset(info, 0, sizeof(*info));
+	info->state = o->state;
+	info->error = o->error;
+	info->token = o->token;
+	info->left_ns = left_ns(lock, kq_clock());
+	/* Between the two looks at the clock it may have run out. */
+	if (o->state == KQUORUM_LOCK_GRANTED && !info->left_ns)
+		info->state = KQUORUM_LOCK_LOST;
+	info->owner = o->id;
+	info->session = o->session;
+	if (!core)
+		return;
+	info->leader = core->leader;
+	r = kq_core_resource_find(core, o->name, o->name_len);
+	if (r && r->holder)
+		info->holder = r->holder->holder_node;
+}
+
+static ssize_t kq_lock_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	struct kq_lock *lock = file->private_data;
+	struct kquorum_lock_info info;
+
+	if (count < sizeof(info))
+		return -EINVAL;
+	mutex_lock(&lock->node->lock);
+	kq_lock_refresh(lock);
+	kq_lock_info(lock, &info);
+	lock->seen = lock->version;
+	mutex_unlock(&lock->node->lock);
+	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : sizeof(info);
+}
+
+static __poll_t kq_lock_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct kq_lock *lock = file->private_data;
+	__poll_t mask = 0;
+
+	poll_wait(file, &lock->wait, table);
+	mutex_lock(&lock->node->lock);
+	kq_lock_refresh(lock);
+	if (lock->seen != lock->version)
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (lock->owner.state >= KQUORUM_LOCK_REFUSED)
+		mask |= EPOLLHUP;
+	if (at_risk(lock, kq_clock()))
+		mask |= EPOLLPRI;
+	mutex_unlock(&lock->node->lock);
+	return mask;
+}
+
+static int kq_lock_release(struct inode *inode, struct file *file)
+{
+	struct kq_lock *lock = file->private_data;
+	struct kq_step step;
+
+	if (!kq_node_enter(lock->node, &step)) {
+		if (lock->asked && !lock->owner.closed)
+			kq_core_unlock(step.core, step.now, &lock->owner);
+		kq_node_leave(&step);
+	}
+	kq_lock_put(lock);
+	return 0;
+}
+
+static const char * const kq_lock_state_names[] = {
+	[KQUORUM_LOCK_ASKING] = "asking",
+	[KQUORUM_LOCK_QUEUED] = "queued",
+	[KQUORUM_LOCK_GRANTED] = "granted",
+	[KQUORUM_LOCK_REFUSED] = "refused",
+	[KQUORUM_LOCK_LOST] = "lost",
+	[KQUORUM_LOCK_UNKNOWN] = "unknown",
+};
+
+static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct kq_lock *lock = file->private_data;
+	struct kquorum_lock_info info;
+
+	mutex_lock(&lock->node->lock);
+	kq_lock_refresh(lock);
+	kq_lock_info(lock, &info);
+	mutex_unlock(&lock->node->lock);
+	seq_printf(m, "kquorum-resource:\t%.*s\n", lock->owner.name_len, lock->owner.name);
+	seq_printf(m, "kquorum-state:\t%s\n", kq_lock_state_names[info.state]);
+	seq_printf(m, "kquorum-token:\t%llu\n", info.token);
+	seq_printf(m, "kquorum-left-ms:\t%llu\n", div_u64(info.left_ns, NSEC_PER_MSEC));
+}
+
+static const struct file_operations kq_lock_fops = {
+	.owner = THIS_MODULE,
+	.read = kq_lock_read,
+	.poll = kq_lock_poll,
+	.release = kq_lock_release,
+	.show_fdinfo = kq_lock_fdinfo,
+	.llseek = noop_llseek,
+};
+
+/**
+ * kq_lock_file() - a lock handle that has not asked yet
+ * @node: the node
+ * @name: resource
+ * @name_len: bytes
+ * @flags: KQUORUM_LOCK_*
+ *
+ * Context: of the process that asks; may sleep.
+ * Return: its file, or an error pointer.
+ */
+struct file *kq_lock_file(struct kq_node *node, const char *name, u32 name_len, u32 flags)
+{
+	struct kq_lock *lock = kzalloc(sizeof(*lock), GFP_KERNEL);
+	char comm[TASK_COMM_LEN];
+	struct file *file;
+	int err;
+
+	if (!lock)
+		return ERR_PTR(-ENOMEM);
+	get_task_comm(comm, current);
+	err = kq_owner_init(&lock->owner, name, name_len, flags,
+			    task_tgid_nr(current), comm);
+	if (err) {
+		kfree(lock);
+		return ERR_PTR(err);
+	}
+	refcount_set(&lock->ref, 1);
+	INIT_LIST_HEAD(&lock->link);
+	init_waitqueue_head(&lock->wait);
+	lock->version = 1;
+	lock->node = node;
+	kq_node_get(node);
+	kq_object_add(KQ_OBJECT_HANDLE, 1);
+	file = anon_inode_getfile("[kquorum-lock]", &kq_lock_fops, lock, O_RDONLY);
+	if (IS_ERR(file))
+		kq_lock_put(lock);
+	return file;
+}
+
+/**
+ * kq_lock_ask() - ask for the lock
+ * @file: from kq_lock_file()
+ *
+ * Return: 0, or what kq_node_enter() and kq_core_lock() say.
+ */
+int kq_lock_ask(struct file *file)
+{
+	struct kq_lock *lock = file->private_data;
+	struct kq_step step;
+	int err = kq_node_enter(lock->node, &step);
+
+	if (err)
+		return err;
+	/* ORDER: known to us first; the core may change it before this returns. */
+	lock->asked = true;
+	refcount_inc(&lock->ref);
+	list_add_tail(&lock->link, &lock->node->locks);
+	err = kq_core_lock(step.core, step.now, &lock->owner);
+	if (err) {
+		lock->asked = false;
+		list_del_init(&lock->link);
+	}
+	kq_node_leave(&step);
+	if (err)
+		kq_lock_put(lock);
+	return err;
+}
+
+/**
+ * kq_lock_changed() - the core tells of a change
+ * @owner: of a handle
+ *
+ * Context: under the node's lock.
+ */
+void kq_lock_changed(struct kq_owner *owner)
+{
+	struct kq_lock *lock = container_of(owner, struct kq_lock, owner);
+
+	lock->version++;
+	wake_up_interruptible_all(&lock->wait);
+	if (owner->closed) {
+		list_del_init(&lock->link);
+		kq_lock_put(lock);
+	}
+}
+
+/**
+ * kq_locks_tick() - wake the holders when their lease gets short
+ * @step: the step
+ */
+void kq_locks_tick(struct kq_step *step)
+{
+	struct kq_node *node = step->node;
+	struct kq_lock *lock;
+	bool risk = false;
+
+	list_for_each_entry(lock, &node->locks, link) {
+		if (!at_risk(lock, step->now))
+			continue;
+		risk = true;
+		if (!node->at_risk)
+			wake_up_interruptible_poll(&lock->wait, EPOLLPRI);
+	}
+	node->at_risk = risk;
+}
+
+/**
+ * kq_locks_end() - the core goes: it knows no owner any more
+ * @node: the node, locked
+ */
+void kq_locks_end(struct kq_node *node)
+{
+	struct kq_lock *lock, *next;
+
+	list_for_each_entry_safe(lock, next, &node->locks, link) {
+		list_del_init(&lock->link);
+		lock->owner.closed = true;
+		lock->version++;
+		wake_up_interruptible_all(&lock->wait);
+		kq_lock_put(lock);
+	}
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The generic netlink family, and what its files share.
+ */
+#ifndef KQ_NETLINK_H
+#define KQ_NETLINK_H
+
+#include <net/genetlink.h>
+#include "core/kq_core.h"
+
+struct kq_node;
+
+/* What a multicast says. */
+struct kq_nl_event {
+	u32 bits;		/* enum kquorum_event */
+	u32 node;
+	u32 leader;
+	u32 role;
+	u64 term;
+};
+
+extern struct genl_family kq_nl_family;
+
+/* netlink.c */
+int kq_nl_module_init(void);
+void kq_nl_module_exit(void);
+void kq_nl_multicast(struct net *net, const struct kq_nl_event *ev);
+bool kq_nl_admin(struct sk_buff *skb, struct netlink_ext_ack *extack);
+struct kq_node *kq_nl_node(struct net *net, struct netlink_ext_ack *extack);
+int kq_nl_error(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
+		const char *why);
+
+/* nl_policy.c */
+extern const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_stop_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_none_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_epoch_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_transfer_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_attach_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_detach_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1];
+extern const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1];
+
+/* nl_start.c */
+int kq_nl_node_start(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_status.c */
+int kq_nl_status(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_handle.c */
+int kq_nl_lock(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_append_open(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_dump.c */
+int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_resource_start(struct netlink_callback *cb);
+int kq_nl_resource_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int kq_nl_log_start(struct netlink_callback *cb);
+int kq_nl_log_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int kq_nl_dump_done(struct netlink_callback *cb);
+
+#endif /* KQ_NETLINK_H */

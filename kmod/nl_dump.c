@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dumps: resources with their claims, and entries of the log.
+ *
+ * A dump goes on after what was told last, by (bucket, name, log index of the claim) or
+ * by index, and not by a count of what it has passed: what exists all the time is told
+ * once, whatever comes and goes meanwhile. A resource with more claims than fit one
+ * message is continued in the next, under the same name.
+ */
+#include "compat.h"
+#include "netlink.h"
+#include "node.h"
+
+#define KQ_PAYLOAD_SHOWN 4096	/* bytes; longer payloads are only counted */
+#define KQ_REPLY_BYTES	(32 * 1024)
+
+/**
+ * struct kq_dump - where a dump stands
+ * @node: with a reference
+ * @bucket: of the resource told last
+ * @name_len: bytes, 0: none of this bucket yet
+ * @name: its name
+ * @claim: log index of the claim of it told last; U64_MAX: all were
+ * @only: only this one resource
+ * @index: next log index
+ * @last: last one wanted
+ */
+struct kq_dump {
+	struct kq_node *node;
+	u32 bucket;
+	u32 name_len;
+	char name[KQUORUM_RESOURCE_NAME_MAX];
+	u64 claim;
+	bool only;
+	u64 index;
+	u64 last;
+};
+
+static struct kq_dump *dump_of(struct netlink_callback *cb)
+{
+	return *(struct kq_dump **)cb->ctx;
+}
+
+static struct kq_dump *dump_start(struct netlink_callback *cb, int *err)
+{
+	struct kq_dump *dump;
+
+	dump = kzalloc(sizeof(*dump), GFP_KERNEL);
+	*err = -ENOMEM;
+	if (!dump)
+		return NULL;
+	dump->node = kq_nl_node(sock_net(cb->skb->sk), cb->extack);
+	if (IS_ERR(dump->node)) {
+		*err = PTR_ERR(dump->node);
+		kfree(dump);
+		return NULL;
+	}
+	*(struct kq_dump **)cb->ctx = dump;
+	*err = 0;
+	return dump;
+}
+
+/**
+ * kq_nl_dump_done() - the end of a dump
+ * @cb: the dump
+ *
+ * Return: 0.
+ */
+int kq_nl_dump_done(struct netlink_callback *cb)
+{
+	struct kq_dump *dump = dump_of(cb);
+
+	kq_node_put(dump->node);
+	kfree(dump);
+	return 0;
+}
+
+/* --- resources ---------------------------------------------------------------------- */
+
+static int put_claim(struct sk_buff *skb, const struct kq_claim *c, u64 now)
+{
+	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_CLAIM);
+	char comm[KQ_COMM_MAX + 1];
+
+	snprintf(comm, sizeof(comm), "%.*s", KQ_COMM_MAX, c->comm);
+	if (!nest || nla_put_u32(skb, KQUORUM_CLAIM_NODE, c->holder_node) ||
+	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_SESSION, c->session, KQUORUM_CLAIM_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_OWNER, c->owner, KQUORUM_CLAIM_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_INDEX, c->index, KQUORUM_CLAIM_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_TOKEN, c->token, KQUORUM_CLAIM_PAD) ||
+	    nla_put_u32(skb, KQUORUM_CLAIM_PID, c->pid) ||
+	    nla_put_string(skb, KQUORUM_CLAIM_COMM, comm) ||
+	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_AGE, now > c->since_ns ? now - c->since_ns : 0,
+			      KQUORUM_CLAIM_PAD)) {
+		if (nest)
+			nla_nest_cancel(skb, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/*
+ * Claims whose request came after @after; the holder's came before all waiters'.
+ * Return: 0: all of them; -EMSGSIZE: up to @last, U64_MAX: none.
+ */
+static int put_claims(struct sk_buff *skb, const struct kq_resource *r, u64 after, u64 *last)
+{
+	const struct kq_claim *c;
+	u64 now = kq_clock();
+
+	*last = U64_MAX;
+	if (r->holder && r->holder->index > after) {
+		if (put_claim(skb, r->holder, now))
+			return -EMSGSIZE;
+		*last = r->holder->index;
+	}
+	list_for_each_entry(c, &r->queue, node) {
+		if (c->index <= after)
+			continue;
+		if (put_claim(skb, c, now))
+			return -EMSGSIZE;
+		*last = c->index;
+	}
+	return 0;
+}
+
+/* Return: 0: told in full; 1: told in part, up to @last; -EMSGSIZE: nothing fits. */
+static int put_resource(struct sk_buff *skb, const struct kq_resource *r, u64 after, u64 *last)
+{
+	if (nla_put_string(skb, KQUORUM_A_RESOURCE, r->name) ||
+	    nla_put_u64_64bit(skb, KQUORUM_A_TOKEN, r->token, KQUORUM_A_PAD))
+		return -EMSGSIZE;
+	if (!put_claims(skb, r, after, last))
+		return 0;
+	return *last == U64_MAX ? -EMSGSIZE : 1;
+}
+
+static int name_cmp(const char *a, u32 a_len, const char *b, u32 b_len)
+{
+	int cmp = memcmp(a, b, min(a_len, b_len));
+
+	return cmp ? cmp : (int)a_len - (int)b_len;
+}
+
+/* The resource to be told next: the one that was told in part, or the next by name. */
+static struct kq_resource *next_resource(struct kq_core *core, struct kq_dump *dump)
+{
+	for (; dump->bucket < KQ_BUCKETS; dump->bucket++, dump->name_len = 0) {
+		struct kq_resource *r, *best = NULL;
+
+		list_for_each_entry(r, &core->bucket[dump->bucket], node) {
+			int cmp = name_cmp(r->name, r->name_len, dump->name, dump->name_len);
+
+			if (dump->name_len && (cmp < 0 || (!cmp && dump->claim == U64_MAX)))
+				continue;
+			if (!best || name_cmp(r->name, r->name_len, best->name,
+					      best->name_len) < 0)
+				best = r;
+		}
+		if (best)
+			return best;
+	}
+	return NULL;
+}
+
+static int dump_resource(struct sk_buff *skb, struct netlink_callback *cb,
+			 const struct kq_resource *r)
+{
+	struct kq_dump *dump = dump_of(cb);
+	bool same = dump->name_len == r->name_len && !memcmp(dump->name, r->name, r->name_len);
+	void *hdr;
+	u64 last;
+	int err;
+
+	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &kq_nl_family,
+			  NLM_F_MULTI, KQUORUM_CMD_RESOURCE_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	err = put_resource(skb, r, same ? dump->claim : 0, &last);
+	if (err < 0) {
+		genlmsg_cancel(skb, hdr);
+		return err;
+	}
+	genlmsg_end(skb, hdr);
+	memcpy(dump->name, r->name, r->name_len);
+	dump->name_len = r->name_len;
+	dump->claim = err ? last : U64_MAX;
+	return 0;
+}
+
+/**
+ * kq_nl_resource_start() - RESOURCE_GET as a dump begins
+ * @cb: the dump
+ *
+ * Return: 0 or negative errno.
+ */
+int kq_nl_resource_start(struct netlink_callback *cb)
+{
+	struct nlattr *name = kq_dump_attrs(cb) ? kq_dump_attrs(cb)[KQUORUM_A_RESOURCE] : NULL;
+	struct kq_dump *dump;
+	int err;
+
+	dump = dump_start(cb, &err);
+	if (!dump)
+		return err;
+	if (name) {
+		dump->only = true;
+		dump->name_len = strnlen(nla_data(name), nla_len(name));
+		memcpy(dump->name, nla_data(name), dump->name_len);
+	}
+	return 0;
+}
+
+/**
+ * kq_nl_resource_dump() - one piece of it
+ * @skb: to be filled
+ * @cb: the dump
+ *
+ * Return: bytes; 0: the end; or negative errno.
+ */
+int kq_nl_resource_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct kq_dump *dump = dump_of(cb);
+	struct kq_resource *r;
+	struct kq_step step;
+	int err = kq_node_enter(dump->node, &step);
+
+	if (err)
+		return err;
+	if (dump->only) {
+		r = dump->claim == U64_MAX ? NULL :
+			kq_core_resource_find(step.core, dump->name, dump->name_len);
+		while (!err && r && dump->claim != U64_MAX)
+			err = dump_resource(skb, cb, r);
+	} else {
+		while (!err && (r = next_resource(step.core, dump)))
+			err = dump_resource(skb, cb, r);
+	}
+	kq_node_leave(&step);
+	return skb->len ? skb->len : err;
+}
+
+/**
+ * kq_nl_resource_get() - RESOURCE_GET of one resource
+ * @skb: request
+ * @info: its attributes
+ *
+ * Tells as many claims as fit 32 KiB; a dump with RESOURCE tells all.
+ *
+ * Return: 0 or negative errno; -ENOENT when nobody holds or awaits it.
+ */
+int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[KQUORUM_A_RESOURCE];
+	struct kq_resource *r;
+	struct sk_buff *reply;
+	struct kq_node *node;
+	struct kq_step step;
+	void *hdr;
+	u64 last;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_RESOURCE))
+		return -EINVAL;
+	node = kq_nl_node(genl_info_net(info), info->extack);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	reply = genlmsg_new(KQ_REPLY_BYTES, GFP_KERNEL);
+	hdr = reply ? genlmsg_put_reply(reply, info, &kq_nl_family, 0,
+					KQUORUM_CMD_RESOURCE_GET) : NULL;
+	err = hdr ? kq_node_enter(node, &step) : -ENOMEM;
+	if (!err) {
+		r = kq_core_resource_find(step.core, nla_data(name),
+					  strnlen(nla_data(name), nla_len(name)));
+		err = r ? put_resource(reply, r, 0, &last) : -ENOENT;
+		kq_node_leave(&step);
+	}
+	kq_node_put(node);
+	if (err < 0) {
+		nlmsg_free(reply);
+		return kq_nl_error(info->extack, name, err,
+				   err == -ENOENT ? "nobody holds or awaits it" : NULL);
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
+/* --- log ---------------------------------------------------------------------------- */
+
+static int put_entry(struct sk_buff *skb, const struct kq_entry *e, bool committed)
+{
+	u32 len = kq_entry_len(e);
+	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_ENTRY);
+
+	if (!nest ||
+	    nla_put_u64_64bit(skb, KQUORUM_ENTRY_INDEX, kq_entry_index(e), KQUORUM_ENTRY_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_ENTRY_TERM, kq_entry_term(e), KQUORUM_ENTRY_PAD) ||
+	    nla_put_u32(skb, KQUORUM_ENTRY_TYPE, le16_to_cpu(e->rec.type)) ||
+	    nla_put_u64_64bit(skb, KQUORUM_ENTRY_SESSION, le64_to_cpu(e->rec.session),
+			      KQUORUM_ENTRY_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_ENTRY_SEQ, le64_to_cpu(e->rec.seq),
+			      KQUORUM_ENTRY_PAD) ||
+	    nla_put_u8(skb, KQUORUM_ENTRY_COMMITTED, committed) ||
+	    nla_put_u32(skb, KQUORUM_ENTRY_BYTES, len))
+		return -EMSGSIZE;
+	if (len <= KQ_PAYLOAD_SHOWN && nla_put(skb, KQUORUM_ENTRY_PAYLOAD, len, e->data))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int dump_entry(struct sk_buff *skb, struct netlink_callback *cb,
+		      const struct kq_entry *e, bool committed)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				&kq_nl_family, NLM_F_MULTI, KQUORUM_CMD_LOG_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (put_entry(skb, e, committed)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+/**
+ * kq_nl_log_start() - LOG_GET begins
+ * @cb: the dump
+ *
+ * Return: 0 or negative errno.
+ */
+int kq_nl_log_start(struct netlink_callback *cb)
+{
+	struct nlattr **attrs = kq_dump_attrs(cb);
+	struct kq_dump *dump;
+	int err;
+
+	/* Entries are what clients wrote: not for everybody. */
+	if (!kq_nl_admin(cb->skb, cb->extack))
+		return -EPERM;
+	dump = dump_start(cb, &err);
+	if (!dump)
+		return err;
+	dump->index = 1;
+	dump->last = U64_MAX;
+	if (attrs && attrs[KQUORUM_A_FIRST_INDEX])
+		dump->index = max_t(u64, nla_get_u64(attrs[KQUORUM_A_FIRST_INDEX]), 1);
+	if (attrs && attrs[KQUORUM_A_LAST_INDEX])
+		dump->last = nla_get_u64(attrs[KQUORUM_A_LAST_INDEX]);
+	return 0;
+}
+
+/**
+ * kq_nl_log_dump() - one piece of it
+ * @skb: to be filled
+ * @cb: the dump
+ *
+ * Return: bytes; 0: the end; or negative errno.
+ */
+int kq_nl_log_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct kq_dump *dump = dump_of(cb);
+	struct kq_step step;
+	int err = kq_node_enter(dump->node, &step);
+
+	if (err)
+		return err;
+	while (dump->index <= min(dump->last, step.core->log.last)) {
+		err = dump_entry(skb, cb, kq_log_get(&step.core->log, dump->index),
+				 dump->index <= step.core->commit);
+		if (err)
+			break;
+		dump->index++;
+	}
+	kq_node_leave(&step);
+	return skb->len ? skb->len : err;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which attributes each command takes. All others are refused: validation is strict,
+ * and what is not named here has no type.
+ */
+#include <linux/kquorum.h>
+#include "netlink.h"
+
+#define KQ_NODE_ID	NLA_POLICY_RANGE(NLA_U32, 1, KQUORUM_MAX_NODES)
+#define KQ_GROUP	NLA_POLICY_MAX(NLA_U32, 0)
+#define KQ_NAME(max)	{ .type = NLA_NUL_STRING, .len = (max) }
+#define KQ_TYPE(t)	{ .type = (t) }
+
+const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1] = {
+	[KQUORUM_SETTING_HEARTBEAT_MS] = NLA_POLICY_RANGE(NLA_U32, 5, 10000),
+	[KQUORUM_SETTING_ELECTION_MS] = NLA_POLICY_MIN(NLA_U32, 15),
+	[KQUORUM_SETTING_LEASE_MS] = NLA_POLICY_MIN(NLA_U32, 1),
+	[KQUORUM_SETTING_DELTA_MS] = KQ_TYPE(NLA_U32),
+	[KQUORUM_SETTING_DRIFT_PPM] = KQ_TYPE(NLA_U32),
+	[KQUORUM_SETTING_SEGMENT_BYTES] = KQ_TYPE(NLA_U32),
+};
+
+const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1] = {
+	[KQUORUM_MEMBER_ID] = KQ_NODE_ID,
+	[KQUORUM_MEMBER_NAME] = KQ_NAME(KQUORUM_NODE_NAME_MAX),
+	[KQUORUM_MEMBER_ADDRESS] = KQ_NAME(KQUORUM_ADDRESS_MAX),
+};
+
+const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_NAME] = KQ_NAME(KQUORUM_NODE_NAME_MAX),
+	[KQUORUM_A_CLUSTER_ID] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+	[KQUORUM_A_SETTINGS] = NLA_POLICY_NESTED(kq_nl_setting_policy),
+	[KQUORUM_A_MEMBER] = NLA_POLICY_NESTED(kq_nl_member_policy),
+	[KQUORUM_A_SEGMENT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+};
+
+const struct nla_policy kq_nl_stop_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_FORCE] = KQ_TYPE(NLA_FLAG),
+};
+
+const struct nla_policy kq_nl_none_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+};
+
+const struct nla_policy kq_nl_epoch_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
+};
+
+const struct nla_policy kq_nl_transfer_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_NODE_ID] = NLA_POLICY_MAX(NLA_U32, KQUORUM_MAX_NODES),
+};
+
+const struct nla_policy kq_nl_attach_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+	[KQUORUM_A_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[KQUORUM_A_INCARNATION] = KQ_TYPE(NLA_U64),
+};
+
+const struct nla_policy kq_nl_detach_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+};
+
+const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
+	[KQUORUM_A_LOCK_FLAGS] =
+		NLA_POLICY_MASK(NLA_U32, KQUORUM_LOCK_TRY | KQUORUM_LOCK_CLOEXEC),
+};
+
+const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
+};
+
+const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_FIRST_INDEX] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_LAST_INDEX] = KQ_TYPE(NLA_U64),
+};

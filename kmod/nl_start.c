@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NODE_START: everything that it says is checked here, before there is a node.
+ */
+#include "netlink.h"
+#include "node.h"
+
+#define KQ_SEGMENTS_MIN		2
+#define KQ_SEGMENT_BYTES_MIN	(64 * 1024)
+#define KQ_SEGMENT_BYTES_MAX	(1024 * 1024 * 1024)
+#define KQ_ELECTION_MS_MAX	300000
+#define KQ_LEASE_MS_MAX		3600000
+
+/* What NODE_START says, as it is gathered. */
+struct start_args {
+	struct kq_config cfg;
+	struct kq_member member[KQ_MAX_NODES + 1];
+	int fds[KQUORUM_MAX_SEGMENTS];
+};
+
+static int read_settings(struct kq_settings *set, struct genl_info *info)
+{
+	struct nlattr *nest = info->attrs[KQUORUM_A_SETTINGS];
+	struct nlattr *tb[KQUORUM_SETTING_MAX + 1];
+	u32 *field[] = {
+		[KQUORUM_SETTING_HEARTBEAT_MS] = &set->heartbeat_ms,
+		[KQUORUM_SETTING_ELECTION_MS] = &set->election_ms,
+		[KQUORUM_SETTING_LEASE_MS] = &set->lease_ms,
+		[KQUORUM_SETTING_DELTA_MS] = &set->delta_ms,
+		[KQUORUM_SETTING_DRIFT_PPM] = &set->drift_ppm,
+		[KQUORUM_SETTING_SEGMENT_BYTES] = &set->segment_bytes,
+	};
+	int i, err;
+
+	err = nla_parse_nested(tb, KQUORUM_SETTING_MAX, nest, kq_nl_setting_policy, info->extack);
+	if (err)
+		return err;
+	for (i = 1; i <= KQUORUM_SETTING_MAX; i++) {
+		if (!tb[i])
+			return kq_nl_error(info->extack, nest, -EINVAL,
+					   "a setting is missing: all six are needed");
+		*field[i] = nla_get_u32(tb[i]);
+	}
+	return 0;
+}
+
+static int check_settings(const struct kq_settings *set, struct genl_info *info)
+{
+	const char *why = NULL;
+	u64 lease_min = 2 * (u64)set->heartbeat_ms;
+
+	if (set->election_ms < 3 * set->heartbeat_ms)
+		why = "election_ms must be at least 3 times heartbeat_ms";
+	else if (set->election_ms > KQ_ELECTION_MS_MAX)
+		why = "election_ms is over 300000";
+	else if (set->lease_ms <= lease_min)
+		why = "lease_ms must be more than 2 times heartbeat_ms";
+	else if (set->lease_ms > KQ_LEASE_MS_MAX)
+		why = "lease_ms is over 3600000";
+	else if (set->delta_ms >= set->lease_ms)
+		why = "delta_ms must be less than lease_ms";
+	else if (set->drift_ppm > 100000)
+		why = "drift_ppm is over 100000";
+	else if (set->segment_bytes % KQUORUM_BLOCK || set->segment_bytes < KQ_SEGMENT_BYTES_MIN ||
+		 set->segment_bytes > KQ_SEGMENT_BYTES_MAX)
+		why = "segment_bytes must be a multiple of 4096 from 64 KiB to 1 GiB";
+	return why ? kq_nl_error(info->extack, info->attrs[KQUORUM_A_SETTINGS], -EINVAL, why) : 0;
+}
+
+static int read_member(struct start_args *args, const struct nlattr *attr,
+		       struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[KQUORUM_MEMBER_MAX + 1];
+	struct kq_config *cfg = &args->cfg;
+	struct kq_member *m;
+	u32 id, i;
+	int err;
+
+	err = nla_parse_nested(tb, KQUORUM_MEMBER_MAX, attr, kq_nl_member_policy, extack);
+	if (err)
+		return err;
+	if (!tb[KQUORUM_MEMBER_ID] || !tb[KQUORUM_MEMBER_NAME] || !tb[KQUORUM_MEMBER_ADDRESS])
+		return kq_nl_error(extack, attr, -EINVAL, "a member needs id, name and address");
+	id = nla_get_u32(tb[KQUORUM_MEMBER_ID]);
+	m = &args->member[id];
+	if (m->name[0])
+		return kq_nl_error(extack, attr, -EINVAL, "two members have the same id");
+	if (cfg->count == KQ_MAX_NODES)
+		return kq_nl_error(extack, attr, -EINVAL, "more than 15 members");
+	nla_strscpy(m->name, tb[KQUORUM_MEMBER_NAME], sizeof(m->name));
+	nla_strscpy(m->address, tb[KQUORUM_MEMBER_ADDRESS], sizeof(m->address));
+	if (!m->name[0])
+		return kq_nl_error(extack, attr, -EINVAL, "a member's name is empty");
+	for (i = cfg->count++; i && cfg->members[i - 1] > id; i--)
+		cfg->members[i] = cfg->members[i - 1];
+	cfg->members[i] = id;
+	return 0;
+}
+
+static int read_lists(struct start_args *args, struct genl_info *info)
+{
+	struct nlattr *attr;
+	int rem, err;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		switch (nla_type(attr)) {
+		case KQUORUM_A_MEMBER:
+			err = read_member(args, attr, info->extack);
+			if (err)
+				return err;
+			break;
+		case KQUORUM_A_SEGMENT_FD:
+			if (args->cfg.segments == KQUORUM_MAX_SEGMENTS)
+				return kq_nl_error(info->extack, attr, -EINVAL,
+						   "more than 1024 segments");
+			args->fds[args->cfg.segments++] = nla_get_s32(attr);
+			break;
+		}
+	}
+	if (!args->cfg.count)
+		return kq_nl_error(info->extack, NULL, -EINVAL, "no member");
+	if (!args->member[args->cfg.self].name[0])
+		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NODE_ID], -EINVAL,
+				   "this node is not among the members");
+	if (args->cfg.segments < KQ_SEGMENTS_MIN)
+		return kq_nl_error(info->extack, NULL, -EINVAL,
+				   "at least 2 segment files are needed");
+	return 0;
+}
+
+static int read_args(struct start_args *args, struct genl_info *info)
+{
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_NAME) ||
+	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_CLUSTER_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_NODE_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_SETTINGS))
+		return -EINVAL;
+	args->cfg.cluster_id = nla_get_u64(info->attrs[KQUORUM_A_CLUSTER_ID]);
+	args->cfg.self = nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]);
+	if (!nla_len(info->attrs[KQUORUM_A_NAME]) ||
+	    !*(const char *)nla_data(info->attrs[KQUORUM_A_NAME]))
+		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NAME], -EINVAL,
+				   "the cluster's name is empty");
+	err = read_settings(&args->cfg.set, info);
+	if (!err)
+		err = check_settings(&args->cfg.set, info);
+	return err ? err : read_lists(args, info);
+}
+
+/* The attribute of slot @slot, to point at in an error. */
+static const struct nlattr *segment_attr(struct genl_info *info, u32 slot)
+{
+	struct nlattr *attr;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem)
+		if (nla_type(attr) == KQUORUM_A_SEGMENT_FD && !slot--)
+			return attr;
+	return NULL;
+}
+
+static int open_segments(struct kq_node *node, const int *fds, struct genl_info *info)
+{
+	const char *why = NULL;
+	u32 i;
+	int err;
+
+	for (i = 0; i < node->cfg.segments; i++) {
+		err = kq_disk_open(&node->disk, i, fds[i], &why);
+		if (err)
+			return kq_nl_error(info->extack, segment_attr(info, i), err, why);
+	}
+	return 0;
+}
+
+static int start(const struct start_args *args, struct genl_info *info)
+{
+	struct kq_net *kn = kq_net(genl_info_net(info));
+	struct kq_node *node;
+	int err = -EEXIST;
+
+	mutex_lock(&kn->start);
+	node = kq_node_find(genl_info_net(info));
+	if (node)
+		goto put;
+	err = -ENOMEM;
+	node = kq_node_create(&args->cfg);
+	if (!node)
+		goto unlock;
+	nla_strscpy(node->cluster, info->attrs[KQUORUM_A_NAME], sizeof(node->cluster));
+	memcpy(node->member, args->member, sizeof(node->member));
+	err = open_segments(node, args->fds, info);
+	if (err)
+		goto put;
+	err = kq_node_launch(node, genl_info_net(info));
+	if (!err)
+		goto unlock;	/* the reference is the namespace's now */
+put:
+	kq_node_put(node);
+unlock:
+	mutex_unlock(&kn->start);
+	if (err == -EEXIST)
+		kq_nl_error(info->extack, NULL, err,
+			    "this network namespace has a node already: kquorum status");
+	else if (err == -ENOMEM)
+		kq_nl_error(info->extack, NULL, err, NULL);
+	return err;
+}
+
+/**
+ * kq_nl_node_start() - NODE_START
+ * @skb: request
+ * @info: its attributes
+ *
+ * Return: 0: recovery goes on, its end is an event; or negative errno.
+ */
+int kq_nl_node_start(struct sk_buff *skb, struct genl_info *info)
+{
+	struct start_args *args;
+	int err;
+
+	if (!kq_nl_admin(skb, info->extack))
+		return -EPERM;
+	args = kvzalloc(sizeof(*args), GFP_KERNEL);
+	if (!args)
+		return -ENOMEM;
+	err = read_args(args, info);
+	if (!err)
+		err = start(args, info);
+	kvfree(args);
+	return err;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * STATUS: everything about a node in one answer, a snapshot under its lock. It never
+ * waits for recovery: that has the core for itself, so only what was configured is
+ * told meanwhile.
+ */
+#include "netlink.h"
+#include "node.h"
+#include "transport.h"
+
+#define KQ_STATUS_BYTES	(16 * 1024)	/* 15 peers with all their strings, twice over */
+
+static int put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, KQUORUM_A_PAD);
+}
+
+/* Time since @since, a clock of ours; 0: never. The other may have been read later. */
+static u64 age(u64 now, u64 since)
+{
+	return since && now > since ? now - since : 0;
+}
+
+static int put_config(struct sk_buff *skb, const struct kq_node *node)
+{
+	const struct kq_settings *s = &node->cfg.set;
+	struct nlattr *nest;
+	u32 i;
+
+	if (nla_put_u32(skb, KQUORUM_A_GROUP, 0) ||
+	    nla_put_string(skb, KQUORUM_A_NAME, node->cluster) ||
+	    put_u64(skb, KQUORUM_A_CLUSTER_ID, node->cfg.cluster_id) ||
+	    put_u64(skb, KQUORUM_A_CLUSTER_HASH, kq_cluster_hash(&node->cfg)) ||
+	    nla_put_u32(skb, KQUORUM_A_NODE_ID, node->cfg.self))
+		return -EMSGSIZE;
+	nest = nla_nest_start(skb, KQUORUM_A_SETTINGS);
+	if (!nest || nla_put_u32(skb, KQUORUM_SETTING_HEARTBEAT_MS, s->heartbeat_ms) ||
+	    nla_put_u32(skb, KQUORUM_SETTING_ELECTION_MS, s->election_ms) ||
+	    nla_put_u32(skb, KQUORUM_SETTING_LEASE_MS, s->lease_ms) ||
+	    nla_put_u32(skb, KQUORUM_SETTING_DELTA_MS, s->delta_ms) ||
+	    nla_put_u32(skb, KQUORUM_SETTING_DRIFT_PPM, s->drift_ppm) ||
+	    nla_put_u32(skb, KQUORUM_SETTING_SEGMENT_BYTES, s->segment_bytes))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	for (i = 0; i < node->cfg.count; i++) {
+		u32 id = node->cfg.members[i];
+
+		nest = nla_nest_start(skb, KQUORUM_A_MEMBER);
+		if (!nest || nla_put_u32(skb, KQUORUM_MEMBER_ID, id) ||
+		    nla_put_string(skb, KQUORUM_MEMBER_NAME, node->member[id].name) ||
+		    nla_put_string(skb, KQUORUM_MEMBER_ADDRESS, node->member[id].address))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	return 0;
+}
+
+static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64 now)
+{
+	const struct kq_member *m = &node->member[id];
+	const struct kq_peer *p = &node->core->peer[id];
+	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_PEER);
+	bool leader = node->core->role == KQUORUM_LEADER;
+
+	if (!nest || nla_put_u32(skb, KQUORUM_PEER_ID, id) ||
+	    nla_put_string(skb, KQUORUM_PEER_NAME, m->name) ||
+	    nla_put_string(skb, KQUORUM_PEER_ADDRESS, m->address) ||
+	    nla_put_u8(skb, KQUORUM_PEER_CONNECTED, !!node->conn[id]) ||
+	    nla_put_u64_64bit(skb, KQUORUM_PEER_INCARNATION, p->incarnation, KQUORUM_PEER_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_PEER_DROPS, m->drops, KQUORUM_PEER_PAD))
+		return -EMSGSIZE;
+	if (m->reason[0] && nla_put_string(skb, KQUORUM_PEER_REASON, m->reason))
+		return -EMSGSIZE;
+	if (p->seen_ns && nla_put_u64_64bit(skb, KQUORUM_PEER_SEEN, age(now, p->seen_ns),
+					    KQUORUM_PEER_PAD))
+		return -EMSGSIZE;
+	if (leader && (nla_put_u32(skb, KQUORUM_PEER_PROGRESS, p->progress) ||
+		       nla_put_u64_64bit(skb, KQUORUM_PEER_MATCH, p->match, KQUORUM_PEER_PAD) ||
+		       nla_put_u32(skb, KQUORUM_PEER_INFLIGHT_BYTES, p->inflight_bytes) ||
+		       nla_put_u64_64bit(skb, KQUORUM_PEER_RTT, p->rtt_ns, KQUORUM_PEER_PAD) ||
+		       nla_put_u64_64bit(skb, KQUORUM_PEER_DISK, p->disk_ns, KQUORUM_PEER_PAD) ||
+		       nla_put_u32(skb, KQUORUM_PEER_FLAGS, p->flags)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
+{
+	u32 i;
+
+	for (i = 0; i < node->cfg.count; i++) {
+		u32 id = node->cfg.members[i];
+
+		if (id != node->cfg.self && put_peer(skb, node, id, now))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
+static int put_disk(struct sk_buff *skb, const struct kq_core *core, u64 now)
+{
+	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_DISK);
+	u64 offset = core->report.offset;
+	u32 slot = core->report.slot;
+
+	if (core->disk_state != KQUORUM_DISK_DAMAGED)
+		kq_wal_position(core->wal, &slot, &offset);
+	if (!nest || nla_put_u32(skb, KQUORUM_DISK_STATE, core->disk_state) ||
+	    nla_put_s32(skb, KQUORUM_DISK_ERROR, core->disk_error) ||
+	    nla_put_u64_64bit(skb, KQUORUM_DISK_CAPACITY, kq_wal_capacity(core->wal),
+			      KQUORUM_DISK_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_DISK_USED, kq_wal_used(core->wal), KQUORUM_DISK_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_DISK_WRITE_TIME, core->disk_ns, KQUORUM_DISK_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_DISK_WRITE_AGE,
+			      core->batch ? age(now, core->batch_since_ns) : 0,
+			      KQUORUM_DISK_PAD) ||
+	    nla_put_u32(skb, KQUORUM_DISK_SEGMENT, slot) ||
+	    nla_put_u64_64bit(skb, KQUORUM_DISK_OFFSET, offset, KQUORUM_DISK_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_DISK_TORN,
+			      core->report.health == KQ_WAL_TORN ? core->report.bytes : 0,
+			      KQUORUM_DISK_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_counters(struct sk_buff *skb, const struct kq_node *node)
+{
+	const struct kq_counters *c = &node->core->counters;
+	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_COUNTERS);
+	const struct {
+		int attr;
+		u64 value;
+	} list[] = {
+		{ KQUORUM_COUNTER_ELECTIONS, c->elections },
+		{ KQUORUM_COUNTER_BATCHES, c->batches },
+		{ KQUORUM_COUNTER_ENTRIES, c->entries },
+		{ KQUORUM_COUNTER_BAD_MESSAGES, node->bad_messages },
+		{ KQUORUM_COUNTER_BUSY, c->busy },
+		{ KQUORUM_COUNTER_PENDING, node->core->pending_count },
+	};
+	u32 i;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < ARRAY_SIZE(list); i++)
+		if (nla_put_u64_64bit(skb, list[i].attr, list[i].value, KQUORUM_COUNTER_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_session(struct sk_buff *skb, const struct kq_core *core, u64 now)
+{
+	const struct kq_local_session *l = &core->local;
+	u64 left = l->deadline_ns > now ? l->deadline_ns - now : 0;
+	u64 wait = core->wait_until_ns > now ? core->wait_until_ns - now : 0;
+
+	return put_u64(skb, KQUORUM_A_SESSION, l->state >= KQ_SESSION_OPEN ? l->id : 0) ||
+		put_u64(skb, KQUORUM_A_SESSION_LEFT, left) ||
+		put_u64(skb, KQUORUM_A_WAIT_LEFT, wait) ? -EMSGSIZE : 0;
+}
+
+static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
+{
+	bool leader = core->role == KQUORUM_LEADER;
+
+	if (nla_put_u32(skb, KQUORUM_A_ROLE, core->role) ||
+	    put_u64(skb, KQUORUM_A_TERM, core->hs.term) ||
+	    nla_put_u32(skb, KQUORUM_A_VOTE, core->hs.vote) ||
+	    nla_put_u32(skb, KQUORUM_A_LEADER, core->leader) ||
+	    nla_put_u8(skb, KQUORUM_A_QUORUM, kq_core_has_quorum(core)) ||
+	    put_u64(skb, KQUORUM_A_COMMIT_INDEX, core->commit) ||
+	    put_u64(skb, KQUORUM_A_APPLIED_INDEX, core->applied) ||
+	    put_u64(skb, KQUORUM_A_DURABLE_INDEX, core->durable) ||
+	    put_u64(skb, KQUORUM_A_LAST_INDEX, core->log.last) ||
+	    nla_put_u32(skb, KQUORUM_A_CANVASS, core->canvass))
+		return -EMSGSIZE;
+	/* A greeting may name an incarnation only once it cannot come again. */
+	if (core->hs_durable && put_u64(skb, KQUORUM_A_INCARNATION, core->hs.incarnation))
+		return -EMSGSIZE;
+	if ((leader || core->heard_ns) &&
+	    put_u64(skb, KQUORUM_A_SILENCE, leader ? 0 : age(now, core->heard_ns)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static u32 shown_state(const struct kq_core *core)
+{
+	return core->stopping && core->state == KQUORUM_NODE_RUNNING ?
+		KQUORUM_NODE_STOPPING : core->state;
+}
+
+static int put_core(struct sk_buff *skb, struct kq_node *node)
+{
+	const struct kq_core *core = node->core;
+	u64 now = kq_clock();
+	const char *reason = core->reason[0] ? core->reason : node->reason;
+
+	if (nla_put_u32(skb, KQUORUM_A_STATE, shown_state(core)) ||
+	    put_raft(skb, core, now) || put_session(skb, core, now) ||
+	    put_peers(skb, node, now) || put_disk(skb, core, now) || put_counters(skb, node))
+		return -EMSGSIZE;
+	return reason[0] ? nla_put_string(skb, KQUORUM_A_REASON, reason) : 0;
+}
+
+static int put_status(struct sk_buff *skb, struct kq_node *node)
+{
+	int err = put_config(skb, node);
+
+	if (err || nla_put_u8(skb, KQUORUM_A_DAEMON, !!atomic_read(&node->daemon)))
+		return -EMSGSIZE;
+	mutex_lock(&node->lock);
+	if (put_u64(skb, KQUORUM_A_EPOCH, node->epoch))
+		err = -EMSGSIZE;
+	else if (node->dead)
+		err = -ENODEV;
+	else if (node->recovering)
+		err = nla_put_u32(skb, KQUORUM_A_STATE, KQUORUM_NODE_RECOVERING);
+	else
+		err = put_core(skb, node);
+	mutex_unlock(&node->lock);
+	return err;
+}
+
+/**
+ * kq_nl_status() - STATUS
+ * @skb: request
+ * @info: its attributes
+ *
+ * Return: 0 or negative errno.
+ */
+int kq_nl_status(struct sk_buff *skb, struct genl_info *info)
+{
+	struct kq_node *node = kq_nl_node(genl_info_net(info), info->extack);
+	struct sk_buff *reply;
+	void *hdr;
+	int err;
+
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	reply = genlmsg_new(KQ_STATUS_BYTES, GFP_KERNEL);
+	err = -ENOMEM;
+	if (!reply)
+		goto put;
+	hdr = genlmsg_put_reply(reply, info, &kq_nl_family, 0, KQUORUM_CMD_STATUS);
+	err = hdr ? put_status(reply, node) : -EMSGSIZE;
+	if (err) {
+		nlmsg_free(reply);
+		goto put;
+	}
+	genlmsg_end(reply, hdr);
+	err = genlmsg_reply(reply, info);
+put:
+	kq_node_put(node);
+	return err;
+}

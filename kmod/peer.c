@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A connection's life: attached with a socket of the daemon's, watched for a stall, let
+ * go when it breaks, is replaced, or the node goes.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/file.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/mm.h>
+#include <linux/tcp.h>
+#include <net/tcp_states.h>
+#include "compat.h"
+#include "node.h"
+#include "transport.h"
+
+/**
+ * kq_conn_get() - one more reference
+ * @conn: the connection; the caller has one, or its socket's callback lock
+ */
+void kq_conn_get(struct kq_conn *conn)
+{
+	refcount_inc(&conn->ref);
+}
+
+static void conn_free(struct kq_conn *conn)
+{
+	struct kq_msg *msg, *next;
+
+	list_for_each_entry_safe(msg, next, &conn->queue, node) {
+		kq_free(msg);
+		kq_object_add(KQ_OBJECT_MESSAGE, -1);
+	}
+	kvfree(conn->body);
+	kfree(conn);
+	kq_object_add(KQ_OBJECT_PEER, -1);
+}
+
+/**
+ * kq_conn_put() - one reference less; the last lets go of socket and node
+ * @conn: the connection
+ *
+ * Context: process, or a socket's callback for a reference that is not the last.
+ */
+void kq_conn_put(struct kq_conn *conn)
+{
+	struct kq_node *node = conn->node;
+
+	if (!refcount_dec_and_test(&conn->ref))
+		return;
+	/*
+	 * ORDER: the count first. Were it higher than what pins the namespace, this would
+	 * look abandoned.
+	 */
+	atomic_dec(&node->sockets);
+	if (conn->reset)
+		sock_no_linger(conn->sock->sk);
+	sockfd_put(conn->sock);
+	conn_free(conn);
+	kq_node_put(node);
+}
+
+static void conn_close_work(struct work_struct *work)
+{
+	struct kq_conn *conn = container_of(work, struct kq_conn, close);
+
+	kq_conn_unhook(conn);
+	/*
+	 * The daemon may still have the file: make sure that the connection ends. RST is
+	 * what the last close sends, so that must be ours.
+	 */
+	if (!conn->reset || file_count(conn->sock->file) > 1)
+		kernel_sock_shutdown(conn->sock, SHUT_RDWR);
+	kq_conn_put(conn);
+}
+
+/**
+ * kq_conn_close() - let go of a connection that the node no longer has
+ * @conn: the connection; takes over the reference of the node's pointer
+ * @reset: with RST, which waits for nothing
+ *
+ * Context: under the node's lock; the socket is used later, by a work.
+ */
+void kq_conn_close(struct kq_conn *conn, bool reset)
+{
+	spin_lock(&conn->lock);
+	conn->reset = reset;
+	WRITE_ONCE(conn->dead, true);
+	spin_unlock(&conn->lock);
+	queue_work(kq_wq, &conn->close);
+}
+
+/* Takes a connection out of the node, with the core told. */
+static void conn_remove(struct kq_step *step, struct kq_conn *conn, bool reset, const char *why)
+{
+	struct kq_node *node = step->node;
+
+	node->conn[conn->peer] = NULL;
+	strscpy(node->member[conn->peer].reason, why, KQ_REASON_MAX);
+	kq_core_peer_down(step->core, step->now, conn->peer);
+	kq_node_event(node, KQUORUM_EVENT_PEER);
+	kq_conn_close(conn, reset);
+}
+
+/**
+ * kq_conn_break() - end a connection for a reason
+ * @conn: the connection; nothing happens when the node no longer has it
+ * @bad_message: the peer said what cannot be
+ * @why: for a person
+ *
+ * Context: may sleep, not under the node's lock.
+ */
+void kq_conn_break(struct kq_conn *conn, bool bad_message, const char *why)
+{
+	struct kq_node *node = conn->node;
+	struct kq_step step;
+
+	if (kq_node_enter(node, &step))
+		return;
+	if (node->conn[conn->peer] == conn) {
+		if (bad_message) {
+			node->bad_messages++;
+			node->member[conn->peer].drops++;
+			snprintf(node->reason, sizeof(node->reason), "message of %s refused: %s",
+				 node->member[conn->peer].name, why);
+			pr_warn_ratelimited("%s/%s: %s\n", node->cluster,
+					    node->member[node->cfg.self].name, node->reason);
+		}
+		conn_remove(&step, conn, bad_message, why);
+	}
+	kq_node_leave(&step);
+}
+
+/**
+ * kq_conns_tick() - find connections whose queue does not move
+ * @step: the step
+ */
+void kq_conns_tick(struct kq_step *step)
+{
+	struct kq_node *node = step->node;
+	u64 limit = 2 * (u64)node->cfg.set.election_ms * NSEC_PER_MSEC;
+	u32 id;
+
+	for (id = 1; id <= KQ_MAX_NODES; id++) {
+		struct kq_conn *conn = node->conn[id];
+		bool stalled, full;
+
+		if (!conn)
+			continue;
+		spin_lock(&conn->lock);
+		stalled = conn->queued && step->now > conn->moved_ns &&
+			step->now - conn->moved_ns > limit;
+		full = conn->queued > KQ_CONN_QUEUE_MAX;
+		spin_unlock(&conn->lock);
+		if (stalled)
+			conn_remove(step, conn, true, "stalled: peer takes no bytes");
+		else if (full)
+			conn_remove(step, conn, true, "peer too slow: send queue over its bound");
+	}
+}
+
+/* --- attach and detach -------------------------------------------------------------- */
+
+static int sock_check(struct socket *sock, const struct net *net, const char **why)
+{
+	struct sock *sk = sock->sk;
+
+	if (sock->type != SOCK_STREAM || sk->sk_protocol != IPPROTO_TCP ||
+	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)) {
+		*why = "not a TCP socket";
+		return -EPROTOTYPE;
+	}
+	if (!net_eq(sock_net(sk), net)) {
+		*why = "socket of another network namespace";
+		return -EXDEV;
+	}
+	if (sk->sk_state != TCP_ESTABLISHED) {
+		*why = "socket is not connected";
+		return -ENOTCONN;
+	}
+	return 0;
+}
+
+/* A dead peer is found in about two election timeouts, whether or not we send. */
+static void sock_prepare(struct sock *sk, const struct kq_settings *set)
+{
+	u32 dead_ms = 2 * set->election_ms;
+
+	lock_sock(sk);
+	sk->sk_allocation = GFP_NOIO;
+	kq_sock_no_task_frag(sk);
+	release_sock(sk);
+	tcp_sock_set_nodelay(sk);
+	tcp_sock_set_user_timeout(sk, dead_ms);
+	tcp_sock_set_keepidle(sk, max_t(u32, dead_ms / 1000, 1));
+	tcp_sock_set_keepintvl(sk, 1);
+	tcp_sock_set_keepcnt(sk, 3);
+	sock_set_keepalive(sk);
+}
+
+static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *sock)
+{
+	struct kq_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+
+	if (!conn)
+		return NULL;
+	conn->body = kvmalloc(KQ_WIRE_BODY_MAX, GFP_KERNEL);
+	if (!conn->body) {
+		kfree(conn);
+		return NULL;
+	}
+	kq_object_add(KQ_OBJECT_PEER, 1);
+	refcount_set(&conn->ref, 1);
+	conn->node = node;
+	conn->peer = id;
+	conn->sock = sock;
+	spin_lock_init(&conn->lock);
+	INIT_LIST_HEAD(&conn->queue);
+	INIT_WORK(&conn->rx, kq_conn_rx_work);
+	INIT_WORK(&conn->tx, kq_conn_tx_work);
+	INIT_WORK(&conn->close, conn_close_work);
+	conn->moved_ns = kq_clock();
+	return conn;
+}
+
+/* Makes @conn the node's connection to its peer; the core may send on it at once. */
+static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const char **why)
+{
+	struct kq_node *node = conn->node;
+	struct kq_conn *old;
+	struct kq_step step;
+	int err;
+
+	err = kq_node_enter(node, &step);
+	if (err) {
+		*why = err == -EBUSY ? "the node is recovering" : "the node went down";
+		return err;
+	}
+	old = node->conn[conn->peer];
+	if (epoch != node->epoch) {
+		*why = "another daemon has taken the node";
+		err = -ESTALE;
+		goto leave;
+	}
+	kq_core_wire_peer(step.core, conn->peer, &conn->wire);
+	conn->wire.peer_inc = incarnation;
+	err = kq_conn_hook(conn);
+	if (err) {
+		*why = "something else in the kernel uses this socket";
+		goto leave;
+	}
+	err = kq_core_peer_up(step.core, step.now, conn->peer, incarnation);
+	if (err) {
+		*why = err == -ESTALE ? "an older incarnation than was seen" :
+			"not a peer of this node, or no incarnation";
+		kq_conn_unhook(conn);
+		goto leave;
+	}
+	if (old) {
+		strscpy(node->member[conn->peer].reason, "replaced by a newer connection",
+			KQ_REASON_MAX);
+		kq_conn_close(old, true);
+	}
+	kq_conn_get(conn);
+	node->conn[conn->peer] = conn;
+	kq_node_event(node, KQUORUM_EVENT_PEER);
+leave:
+	kq_node_leave(&step);
+	return err;
+}
+
+/**
+ * kq_conn_attach() - use a connected socket for a peer
+ * @node: the node
+ * @id: the peer
+ * @fd: of the calling process
+ * @incarnation: the peer's, as its greeting told
+ * @epoch: the daemon's
+ * @why: set to what is wrong
+ *
+ * Context: process; may sleep.
+ * Return: 0 or negative errno.
+ */
+int kq_conn_attach(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 epoch,
+		   const char **why)
+{
+	struct kq_conn *conn;
+	struct socket *sock;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock) {
+		*why = "not an open socket";
+		return err;
+	}
+	err = sock_check(sock, node->net, why);
+	if (err) {
+		sockfd_put(sock);
+		return err;
+	}
+	conn = conn_create(node, id, sock);
+	if (!conn) {
+		sockfd_put(sock);
+		return -ENOMEM;
+	}
+	sock_prepare(sock->sk, &node->cfg.set);
+	kq_node_get(node);
+	atomic_inc(&node->sockets);
+	err = conn_install(conn, incarnation, epoch, why);
+	if (!err) {
+		/* What came before the callbacks were ours made no noise. */
+		kq_conn_get(conn);
+		if (!queue_work(kq_wq, &conn->rx))
+			kq_conn_put(conn);
+	}
+	kq_conn_put(conn);
+	return err;
+}
+
+/**
+ * kq_conn_detach() - drop the connection to a peer
+ * @node: the node
+ * @id: the peer
+ * @epoch: the daemon's
+ * @why: set to what is wrong
+ *
+ * Return: 0, -ENOTCONN, -ESTALE or what kq_node_enter() says.
+ */
+int kq_conn_detach(struct kq_node *node, u32 id, u64 epoch, const char **why)
+{
+	struct kq_step step;
+	int err = kq_node_enter(node, &step);
+
+	if (err)
+		return err;
+	if (epoch != node->epoch) {
+		*why = "another daemon has taken the node";
+		err = -ESTALE;
+	} else if (!node->conn[id]) {
+		*why = "no connection to this node";
+		err = -ENOTCONN;
+	} else {
+		conn_remove(&step, node->conn[id], false, "detached by the daemon");
+	}
+	kq_node_leave(&step);
+	return err;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Recovery: a work reads the segments into the core, which it has for itself: only its
+ * configuration is looked at by others meanwhile.
+ */
+#include <linux/sched/mm.h>
+#include <linux/vmalloc.h>
+#include "node.h"
+
+static int scan_headers(struct kq_node *node, void *buf, u32 *slot)
+{
+	int err;
+
+	for (*slot = 0; *slot < node->cfg.segments; (*slot)++) {
+		err = kq_disk_read(&node->disk, *slot, buf, KQ_WAL_BLOCK, &node->cancel);
+		if (!err)
+			err = kq_wal_scan_header(node->core->wal, *slot, buf);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int scan_segments(struct kq_node *node, void *buf, u32 *slot)
+{
+	u32 len = node->cfg.set.segment_bytes;
+	int next, err;
+
+	while ((next = kq_wal_next_segment(node->core->wal)) >= 0) {
+		*slot = next;
+		err = kq_disk_read(&node->disk, next, buf, len, &node->cancel);
+		if (!err)
+			err = kq_wal_scan_segment(node->core->wal, next, buf, len,
+						  kq_core_recover_entry, node->core);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return next == -ENOENT ? 0 : next;
+}
+
+/* Returns 0 with @report, or an error with its reason. */
+static int scan(struct kq_node *node, struct kq_wal_report *report)
+{
+	void *buf = vmalloc(node->cfg.set.segment_bytes);
+	u32 slot = 0;
+	int err, end;
+
+	if (!buf) {
+		snprintf(report->reason, sizeof(report->reason),
+			 "no memory to read a segment of %u bytes", node->cfg.set.segment_bytes);
+		return -ENOMEM;
+	}
+	err = scan_headers(node, buf, &slot);
+	if (!err)
+		err = scan_segments(node, buf, &slot);
+	vfree(buf);
+	end = kq_wal_scan_end(node->core->wal, report);
+	if (err && !report->reason[0])
+		snprintf(report->reason, sizeof(report->reason),
+			 "segment %u cannot be read: error %d", slot, -err);
+	return err ? err : end;
+}
+
+/**
+ * kq_node_recover() - read the log and start
+ * @work: of the node, with a reference to it
+ */
+void kq_node_recover(struct work_struct *work)
+{
+	struct kq_node *node = container_of(work, struct kq_node, recover);
+	struct kq_wal_report *report = kvzalloc(sizeof(*report), GFP_KERNEL);
+	unsigned int noio = memalloc_noio_save();
+	int err = report ? scan(node, report) : -ENOMEM;
+	struct kq_step step;
+
+	kq_disk_release(&node->disk);
+	if (kq_node_enter_recovered(node, &step)) {
+		kq_core_destroy(node->core);
+		node->core = NULL;
+	} else if (READ_ONCE(node->cancel)) {
+		kq_node_leave(&step);
+		kq_node_kill(node);
+	} else {
+		if (err)
+			kq_core_fail(step.core, err, report ? report->reason : "no memory");
+		else
+			kq_core_start(step.core, step.now, report);
+		kq_node_leave(&step);
+	}
+	memalloc_noio_restore(noio);
+	kvfree(report);
+	kq_node_put(node);
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stepping the core: whoever has an event enters the node, calls the core and leaves;
+ * leaving puts what came out on its queues and sends, without the lock, what can be
+ * sent at once.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ratelimit.h>
+#include <linux/sched/mm.h>
+#include "handle.h"
+#include "netlink.h"
+#include "node.h"
+#include "transport.h"
+
+#define KQ_TICK_MS_MIN	5
+
+static void step_begin(struct kq_node *node, struct kq_step *step)
+{
+	step->noio = memalloc_noio_save();
+	step->node = node;
+	step->core = node->core;
+	step->now = kq_clock();
+}
+
+/**
+ * kq_node_enter() - take the node for one step
+ * @node: the node
+ * @step: filled in
+ *
+ * Context: may sleep, for other steps only; they do no I/O.
+ * Return: 0, the node is locked; -EBUSY while it recovers; -ENODEV once it is down.
+ */
+int kq_node_enter(struct kq_node *node, struct kq_step *step)
+{
+	int err = 0;
+
+	mutex_lock(&node->lock);
+	if (node->dead)
+		err = -ENODEV;
+	else if (node->recovering)
+		err = -EBUSY;
+	if (err) {
+		mutex_unlock(&node->lock);
+		return err;
+	}
+	step_begin(node, step);
+	return 0;
+}
+
+/**
+ * kq_node_enter_recovered() - the first step: recovery gives the core back
+ * @node: the node
+ * @step: filled in
+ *
+ * Context: the recovery work.
+ * Return: 0, the node is locked; -ENODEV: it went down meanwhile, the core is the
+ * caller's to free.
+ */
+int kq_node_enter_recovered(struct kq_node *node, struct kq_step *step)
+{
+	mutex_lock(&node->lock);
+	node->recovering = false;
+	if (node->dead) {
+		mutex_unlock(&node->lock);
+		return -ENODEV;
+	}
+	step_begin(node, step);
+	return 0;
+}
+
+/* Moves messages to the connections. Returns how many of these have something to send. */
+static u32 drain_messages(struct kq_step *step, struct kq_conn **kick)
+{
+	struct kq_node *node = step->node;
+	u32 i, count = 0;
+
+	for (i = 0; i < node->cfg.count; i++) {
+		u32 id = node->cfg.members[i];
+		struct kq_conn *conn = node->conn[id];
+		LIST_HEAD(list);
+
+		kq_core_take_msgs(step->core, id, &list);
+		if (list_empty(&list))
+			continue;
+		if (!conn) {
+			struct kq_msg *msg, *next;
+
+			list_for_each_entry_safe(msg, next, &list, node)
+				kq_free(msg);
+			continue;
+		}
+		kq_conn_queue(conn, &list);
+		kq_conn_get(conn);
+		kick[count++] = conn;
+	}
+	return count;
+}
+
+/**
+ * kq_handles_drain() - tell handles what the core has for them
+ * @core: the core, of a locked node
+ */
+void kq_handles_drain(struct kq_core *core)
+{
+	struct kq_proposal *p;
+	struct kq_owner *owner;
+
+	while ((p = kq_core_take_done(core)))
+		kq_append_done(p);
+	while ((owner = kq_core_take_owner(core)))
+		kq_lock_changed(owner);
+}
+
+/**
+ * kq_node_leave() - end a step
+ * @step: from kq_node_enter()
+ *
+ * Context: may sleep; sends on sockets without waiting.
+ */
+void kq_node_leave(struct kq_step *step)
+{
+	struct kq_node *node = step->node;
+	struct kq_conn *kick[KQ_MAX_NODES];
+	struct kq_batch *batch;
+	bool stopped;
+	u32 i, kicks;
+
+	kicks = drain_messages(step, kick);
+	batch = kq_core_take_batch(step->core);
+	if (batch)
+		kq_disk_write(node, batch);
+	kq_handles_drain(step->core);
+	kq_node_event(node, kq_core_take_events(step->core));
+	stopped = kq_core_stopped(step->core);
+	mutex_unlock(&node->lock);
+
+	for (i = 0; i < kicks; i++) {
+		kq_conn_send(kick[i]);
+		kq_conn_put(kick[i]);
+	}
+	if (stopped) {
+		kq_node_get(node);
+		if (!queue_work(kq_wq, &node->teardown))
+			kq_node_put(node);
+	}
+	memalloc_noio_restore(step->noio);
+}
+
+/**
+ * kq_node_event() - have changes multicast and told to the kernel log
+ * @node: the node, locked
+ * @bits: enum kquorum_event
+ *
+ * A work does it: nothing is allocated for listeners under the lock.
+ */
+void kq_node_event(struct kq_node *node, u32 bits)
+{
+	lockdep_assert_held(&node->lock);
+	if (!bits)
+		return;
+	node->event_bits |= bits;
+	kq_node_get(node);
+	if (!queue_work(kq_wq, &node->event))
+		kq_node_put(node);
+}
+
+struct told {
+	struct kq_nl_event ev;
+	u32 state;
+	bool new_state;
+	bool new_leader;
+	char reason[200];
+};
+
+static const char *member_name(const struct kq_node *node, u32 id)
+{
+	return id && id <= KQ_MAX_NODES ? node->member[id].name : "?";
+}
+
+static void tell_state(const struct kq_node *node, const struct told *t)
+{
+	const char *self = member_name(node, node->cfg.self);
+
+	switch (t->state) {
+	case KQUORUM_NODE_RUNNING:
+		pr_info("%s/%s: log recovered, running\n", node->cluster, self);
+		break;
+	case KQUORUM_NODE_STOPPING:
+		pr_info("%s/%s: stopping\n", node->cluster, self);
+		break;
+	case KQUORUM_NODE_DAMAGED:
+	case KQUORUM_NODE_FAILED:
+		pr_err("%s/%s: does not serve: %s\n", node->cluster, self, t->reason);
+		break;
+	}
+}
+
+static void tell_leader(const struct kq_node *node, const struct told *t)
+{
+	const char *self = member_name(node, node->cfg.self);
+
+	if (t->ev.role == KQUORUM_LEADER)
+		pr_info_ratelimited("%s/%s: leader of term %llu\n", node->cluster, self,
+				    t->ev.term);
+	else if (t->ev.leader)
+		pr_info_ratelimited("%s/%s: follows %s in term %llu\n", node->cluster, self,
+				    member_name(node, t->ev.leader), t->ev.term);
+	else
+		pr_info_ratelimited("%s/%s: no leader in term %llu\n", node->cluster, self,
+				    t->ev.term);
+}
+
+static void event_snapshot(struct kq_node *node, struct told *t)
+{
+	const struct kq_core *core = node->core;
+
+	t->ev.bits = node->event_bits;
+	node->event_bits = 0;
+	t->ev.node = node->cfg.self;
+	if (!core || node->recovering)
+		return;
+	t->ev.term = core->hs.term;
+	t->ev.leader = core->leader;
+	t->ev.role = core->role;
+	t->state = core->state;
+	if (core->stopping && core->state == KQUORUM_NODE_RUNNING)
+		t->state = KQUORUM_NODE_STOPPING;
+	strscpy(t->reason, core->reason, sizeof(t->reason));
+	t->new_state = t->state != node->told_state;
+	t->new_leader = core->leader != node->told_leader ||
+		(core->leader && core->hs.term != node->told_term) ||
+		(core->role == KQUORUM_LEADER) != (node->told_role == KQUORUM_LEADER);
+	node->told_state = t->state;
+	node->told_role = core->role;
+	node->told_leader = core->leader;
+	node->told_term = core->hs.term;
+}
+
+/**
+ * kq_node_event_work() - multicast what changed
+ * @work: of the node, with a reference to it
+ */
+void kq_node_event_work(struct work_struct *work)
+{
+	struct kq_node *node = container_of(work, struct kq_node, event);
+	struct told t = {};
+
+	mutex_lock(&node->lock);
+	event_snapshot(node, &t);
+	mutex_unlock(&node->lock);
+	if (t.new_state)
+		tell_state(node, &t);
+	if (t.new_leader)
+		tell_leader(node, &t);
+	mutex_lock(&node->net_lock);
+	if (node->net && t.ev.bits)
+		kq_nl_multicast(node->net, &t.ev);
+	mutex_unlock(&node->net_lock);
+	kq_node_put(node);
+}
+
+/**
+ * kq_node_disk_done() - a batch is on disk, or will never be
+ * @node: the node
+ * @batch: from the core
+ * @error: 0 or negative errno
+ * @why: NULL, or what is wrong with the segment
+ *
+ * Context: a work of the disk.
+ */
+void kq_node_disk_done(struct kq_node *node, struct kq_batch *batch, int error,
+		       const char *why)
+{
+	struct kq_step step;
+
+	/* A node that went down meanwhile has left the batch to us. */
+	if (kq_node_enter(node, &step)) {
+		kq_batch_free(batch);
+		return;
+	}
+	if (error && why) {
+		char text[KQ_REASON_MAX];
+
+		snprintf(text, sizeof(text), "log write failed: segment %u: %s", batch->slot, why);
+		kq_core_fail(step.core, error, text);
+	}
+	kq_core_disk_done(step.core, step.now, batch, error);
+	kq_node_leave(&step);
+}
+
+/*
+ * Sockets given by user space pin their namespace, so its exit would never be run.
+ * When nobody but these holds it, no process can ever enter it again.
+ */
+static bool namespace_abandoned(struct kq_node *node)
+{
+	unsigned int sockets = atomic_read(&node->sockets);
+	bool abandoned;
+
+	if (!sockets)
+		return false;
+	mutex_lock(&node->net_lock);
+	abandoned = node->net && refcount_read(&node->net->ns.count) <= sockets;
+	mutex_unlock(&node->net_lock);
+	return abandoned;
+}
+
+/**
+ * kq_node_tick() - time passes
+ * @work: of the node; has a reference to it until the node is down
+ */
+void kq_node_tick(struct work_struct *work)
+{
+	struct kq_node *node = container_of(to_delayed_work(work), struct kq_node, tick);
+	struct kq_step step;
+	int err;
+
+	err = kq_node_enter(node, &step);
+	if (err == -ENODEV) {
+		kq_node_put(node);
+		return;
+	}
+	if (!err) {
+		kq_core_tick(step.core, step.now);
+		kq_locks_tick(&step);
+		kq_conns_tick(&step);
+		kq_node_leave(&step);
+	}
+	if (namespace_abandoned(node))
+		kq_node_kill(node);
+	queue_delayed_work(kq_wq, &node->tick,
+			   msecs_to_jiffies(max_t(u32, node->cfg.set.heartbeat_ms / 4,
+						  KQ_TICK_MS_MIN)));
+}

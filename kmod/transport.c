@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending and receiving on a connection.
+ *
+ * The socket's callbacks run in softirq or under the socket's lock: they only queue
+ * work. The receive work steps the core, and whoever leaves a step sends what came out
+ * of it: one hop from a message to its answer.
+ *
+ * Memory reclaim may wait for a lock that we guard, so the works run in a noio scope
+ * and the socket allocates with GFP_NOIO.
+ */
+#include <linux/ratelimit.h>
+#include <linux/sched/mm.h>
+#include <linux/tcp.h>
+#include <linux/uio.h>
+#include "node.h"
+#include "transport.h"
+
+#define KQ_SEND_VECS	16	/* messages in one sendmsg() */
+#define KQ_SEND_ROUNDS	16	/* sendmsg() in a row before the work goes on with it */
+#define KQ_RECV_MESSAGES 64	/* in one run of the receive work */
+
+/* --- callbacks of the socket -------------------------------------------------------- */
+
+static void conn_queue_work(struct kq_conn *conn, struct work_struct *work)
+{
+	kq_conn_get(conn);
+	if (!queue_work(kq_wq, work))
+		kq_conn_put(conn);
+}
+
+static void conn_data_ready(struct sock *sk)
+{
+	struct kq_conn *conn;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	conn = rcu_dereference_sk_user_data(sk);
+	if (conn)
+		conn_queue_work(conn, &conn->rx);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void conn_write_space(struct sock *sk)
+{
+	struct kq_conn *conn;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	conn = rcu_dereference_sk_user_data(sk);
+	if (conn && sk_stream_is_writeable(sk)) {
+		clear_bit(SOCK_NOSPACE, &conn->sock->flags);
+		conn_queue_work(conn, &conn->tx);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * kq_conn_hook() - from now on the socket's events are ours
+ * @conn: the connection
+ *
+ * Return: 0, or -EBUSY when something else in the kernel has the socket.
+ */
+int kq_conn_hook(struct kq_conn *conn)
+{
+	struct sock *sk = conn->sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_user_data) {
+		write_unlock_bh(&sk->sk_callback_lock);
+		return -EBUSY;
+	}
+	conn->data_ready = sk->sk_data_ready;
+	conn->state_change = sk->sk_state_change;
+	conn->write_space = sk->sk_write_space;
+	rcu_assign_sk_user_data(sk, conn);
+	sk->sk_data_ready = conn_data_ready;
+	sk->sk_state_change = conn_data_ready;
+	sk->sk_write_space = conn_write_space;
+	write_unlock_bh(&sk->sk_callback_lock);
+	return 0;
+}
+
+/**
+ * kq_conn_unhook() - no event of the socket comes any more
+ * @conn: the connection
+ */
+void kq_conn_unhook(struct kq_conn *conn)
+{
+	struct sock *sk = conn->sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = conn->data_ready;
+	sk->sk_state_change = conn->state_change;
+	sk->sk_write_space = conn->write_space;
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* --- sending ------------------------------------------------------------------------ */
+
+/**
+ * kq_conn_queue() - messages wait for kq_conn_send()
+ * @conn: the connection
+ * @list: struct kq_msg; emptied
+ *
+ * Context: under the node's lock, which keeps the order.
+ */
+void kq_conn_queue(struct kq_conn *conn, struct list_head *list)
+{
+	struct kq_msg *msg;
+	long count = 0;
+	u32 bytes = 0;
+
+	list_for_each_entry(msg, list, node) {
+		bytes += msg->len;
+		count++;
+	}
+	kq_object_add(KQ_OBJECT_MESSAGE, count);
+	spin_lock(&conn->lock);
+	if (list_empty(&conn->queue))
+		conn->moved_ns = kq_clock();
+	list_splice_tail_init(list, &conn->queue);
+	conn->queued += bytes;
+	spin_unlock(&conn->lock);
+}
+
+/* The first messages as vectors. Only who has @sending removes, so they stay. */
+static u32 peek_messages(struct kq_conn *conn, struct kvec *vec, u32 *bytes)
+{
+	u32 count = 0, offset = conn->offset;
+	struct kq_msg *msg;
+
+	*bytes = 0;
+	list_for_each_entry(msg, &conn->queue, node) {
+		if (count == KQ_SEND_VECS)
+			break;
+		vec[count].iov_base = (u8 *)&msg->data + offset;
+		vec[count].iov_len = msg->len - offset;
+		*bytes += msg->len - offset;
+		offset = 0;
+		count++;
+	}
+	return count;
+}
+
+static void drop_sent(struct kq_conn *conn, u32 sent, struct list_head *done)
+{
+	struct kq_msg *msg;
+
+	conn->queued -= sent;
+	conn->moved_ns = kq_clock();
+	sent += conn->offset;
+	while (sent && (msg = list_first_entry_or_null(&conn->queue, struct kq_msg, node))) {
+		if (sent < msg->len)
+			break;
+		sent -= msg->len;
+		list_move_tail(&msg->node, done);
+	}
+	conn->offset = sent;
+}
+
+static void free_messages(struct list_head *list)
+{
+	struct kq_msg *msg, *next;
+
+	list_for_each_entry_safe(msg, next, list, node) {
+		kq_free(msg);
+		kq_object_add(KQ_OBJECT_MESSAGE, -1);
+	}
+	INIT_LIST_HEAD(list);
+}
+
+/* One sendmsg(). Called and returns with @lock held. Return: go on? */
+static bool send_some(struct kq_conn *conn)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct kvec vec[KQ_SEND_VECS];
+	LIST_HEAD(done);
+	u32 count, bytes;
+	int sent;
+
+	conn->again = false;
+	count = peek_messages(conn, vec, &bytes);
+	if (!count)
+		return false;
+	spin_unlock(&conn->lock);
+	sent = kernel_sendmsg(conn->sock, &msg, vec, count, bytes);
+	spin_lock(&conn->lock);
+	if (sent > 0) {
+		drop_sent(conn, sent, &done);
+		spin_unlock(&conn->lock);
+		free_messages(&done);
+		spin_lock(&conn->lock);
+		return true;
+	}
+	if (sent == -EAGAIN)
+		return conn->again;	/* room came while we were told that there is none */
+	conn->error = sent ? sent : -EPIPE;
+	return false;
+}
+
+/**
+ * kq_conn_send() - send what is queued, as far as the socket takes it
+ * @conn: the connection; the caller has a reference
+ *
+ * One sends at a time, so that nothing is interleaved; whoever comes meanwhile leaves
+ * his messages to that one.
+ * Context: may sleep, not under the node's lock.
+ */
+void kq_conn_send(struct kq_conn *conn)
+{
+	u32 rounds = 0;
+	bool more = true;
+
+	spin_lock(&conn->lock);
+	conn->again = true;
+	if (conn->sending || conn->dead || conn->error) {
+		spin_unlock(&conn->lock);
+		return;
+	}
+	conn->sending = true;
+	while (more && !conn->dead && rounds++ < KQ_SEND_ROUNDS)
+		more = send_some(conn);
+	conn->sending = false;
+	more = (more || conn->error) && !conn->dead;
+	spin_unlock(&conn->lock);
+	/* A broken connection too is for the work: its end is a step, which sends in turn. */
+	if (more)
+		conn_queue_work(conn, &conn->tx);
+}
+
+/**
+ * kq_conn_tx_work() - the socket has room, or is broken
+ * @work: of the connection, with a reference to it
+ */
+void kq_conn_tx_work(struct work_struct *work)
+{
+	struct kq_conn *conn = container_of(work, struct kq_conn, tx);
+	unsigned int noio = memalloc_noio_save();
+
+	kq_conn_send(conn);
+	if (READ_ONCE(conn->error))
+		kq_conn_break(conn, false, conn->error == -ETIMEDOUT ?
+			      "peer does not answer (TCP)" : "connection broken (send)");
+	memalloc_noio_restore(noio);
+	kq_conn_put(conn);
+}
+
+/* --- receiving ---------------------------------------------------------------------- */
+
+/* Receives up to @want bytes in all. Return: 0 when they are there, or negative errno. */
+static int recv_upto(struct kq_conn *conn, void *to, u32 want)
+{
+	while (conn->got < want) {
+		struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+		struct kvec vec = { .iov_base = to, .iov_len = want - conn->got };
+		int n = kernel_recvmsg(conn->sock, &msg, &vec, 1, vec.iov_len, msg.msg_flags);
+
+		if (n <= 0)
+			return n ? n : -EPIPE;
+		conn->got += n;
+		to += n;
+	}
+	return 0;
+}
+
+/* Return: 0 a message was handled; -EAGAIN; other errno: the connection ends. */
+static int recv_message(struct kq_conn *conn, const char **why)
+{
+	const u32 head = sizeof(conn->hdr);
+	struct kq_step step;
+	u32 len;
+	int err;
+
+	if (conn->got < head) {
+		err = recv_upto(conn, (u8 *)&conn->hdr + conn->got, head);
+		if (err)
+			return err;
+		err = kq_wire_check_header(&conn->hdr, &conn->wire, why);
+		if (err)
+			return err;
+	}
+	len = le32_to_cpu(conn->hdr.len);
+	if (len > KQ_WIRE_BODY_MAX) {
+		*why = "body too long";
+		return -EPROTO;
+	}
+	err = recv_upto(conn, conn->body + (conn->got - head), head + len);
+	if (err)
+		return err;
+	conn->got = 0;
+	err = kq_wire_check_body(&conn->hdr, conn->body, why);
+	if (err)
+		return err;
+	err = kq_node_enter(conn->node, &step);
+	if (err)
+		return err;
+	/* A message of a connection that was replaced must not reach the core. */
+	if (conn->node->conn[conn->peer] == conn)
+		err = kq_core_recv(step.core, step.now, &conn->hdr, conn->body, why);
+	else
+		err = -ESTALE;
+	kq_node_leave(&step);
+	return err;
+}
+
+/**
+ * kq_conn_rx_work() - there is something to receive, or the connection has ended
+ * @work: of the connection, with a reference to it
+ */
+void kq_conn_rx_work(struct work_struct *work)
+{
+	struct kq_conn *conn = container_of(work, struct kq_conn, rx);
+	unsigned int noio = memalloc_noio_save();
+	const char *why = NULL;
+	int i, err = 0;
+
+	for (i = 0; i < KQ_RECV_MESSAGES && !err && !READ_ONCE(conn->dead); i++)
+		err = recv_message(conn, &why);
+	if (!err && !READ_ONCE(conn->dead))
+		conn_queue_work(conn, &conn->rx);	/* others have their turn first */
+	else if (why)
+		kq_conn_break(conn, true, why);
+	else if (err == -EPIPE)
+		kq_conn_break(conn, false, "peer closed the connection");
+	else if (err == -ETIMEDOUT)
+		kq_conn_break(conn, false, "peer does not answer (TCP)");
+	else if (err && err != -EAGAIN)
+		kq_conn_break(conn, false, "connection broken (receive)");
+	memalloc_noio_restore(noio);
+	kq_conn_put(conn);
+}

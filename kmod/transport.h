@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Connections between nodes: TCP sockets handed over by user space.
+ */
+#ifndef KQ_TRANSPORT_H
+#define KQ_TRANSPORT_H
+
+#include <linux/net.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+#include "core/kq_core.h"
+
+#define KQ_CONN_QUEUE_MAX (4 * 1024 * 1024)	/* bytes waiting; more ends the connection */
+
+struct kq_node;
+struct kq_step;
+
+/**
+ * struct kq_conn - one connection
+ * @ref: the node's pointer, each work that is queued, each sender have one
+ * @node: the node, with a reference
+ * @peer: node id
+ * @wire: what each header on it must say
+ * @sock: the socket, with a reference to its file
+ * @data_ready: the socket's own callbacks, restored when it is let go
+ * @state_change: likewise
+ * @write_space: likewise
+ * @rx: receives
+ * @tx: sends, when the socket has room again
+ * @close: lets go of the socket
+ * @dead: protected by @lock: nothing is sent any more
+ * @reset: close with RST instead of FIN
+ * @lock: protects what follows; taken in process context only
+ * @queue: struct kq_msg, in order; the first may be sent in part
+ * @queued: bytes in @queue, without what was sent of the first
+ * @offset: bytes of the first message that were sent
+ * @sending: somebody is sending: the others only queue
+ * @again: ... and must look again before it stops
+ * @error: negative errno of sendmsg(): the connection is over
+ * @moved_ns: when bytes left @queue last, or it was empty
+ * @hdr: header being received; receive work only
+ * @got: bytes of header and body received
+ * @body: KQ_WIRE_BODY_MAX bytes
+ */
+struct kq_conn {
+	refcount_t ref;
+	struct kq_node *node;
+	u32 peer;
+	struct kq_wire_peer wire;
+	struct socket *sock;
+	void (*data_ready)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	struct work_struct rx;
+	struct work_struct tx;
+	struct work_struct close;
+	bool reset;
+
+	spinlock_t lock;
+	bool dead;
+	struct list_head queue;
+	u32 queued;
+	u32 offset;
+	bool sending;
+	bool again;
+	int error;
+	u64 moved_ns;
+
+	struct kq_wire_hdr hdr;
+	u32 got;
+	u8 *body;
+};
+
+/* transport.c */
+void kq_conn_queue(struct kq_conn *conn, struct list_head *list);
+void kq_conn_send(struct kq_conn *conn);
+void kq_conn_rx_work(struct work_struct *work);
+void kq_conn_tx_work(struct work_struct *work);
+int kq_conn_hook(struct kq_conn *conn);
+void kq_conn_unhook(struct kq_conn *conn);
+
+/* peer.c */
+void kq_conn_get(struct kq_conn *conn);
+void kq_conn_put(struct kq_conn *conn);
+int kq_conn_attach(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 epoch,
+		   const char **why);
+int kq_conn_detach(struct kq_node *node, u32 id, u64 epoch, const char **why);
+void kq_conn_close(struct kq_conn *conn, bool reset);
+void kq_conn_break(struct kq_conn *conn, bool bad_message, const char *why);
+void kq_conns_tick(struct kq_step *step);
+
+#endif /* KQ_TRANSPORT_H */
