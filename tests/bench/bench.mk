@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+# The benchmark. Included by the top Makefile.
+
+BENCH_KERNEL ?= 6.1
+BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wshadow -Wmissing-prototypes \
+	-Wstrict-prototypes
+BENCH_PROGRAMS := build/bench/kqfloor build/bench/etcd-bench build/bench/bench-report
+
+BENCH_RUN = scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 --mem 2048 --disk 4G --timeout 2400 \
+	--shared build/bench/out
+
+##@ Measuring
+
+bench: ## floor, kquorum and etcd side by side: a table and build/bench.json (10 minutes)
+	@scripts/setup --for build --for vm --for bench
+	@$(MAKE) module KERNEL=$(BENCH_KERNEL)
+	@$(MAKE) userspace bench-build
+	@rm -f build/bench.json
+	@$(BENCH_RUN) -- tests/bench/run
+	@cp build/bench/out/bench.json build/bench.json
+	@echo "every figure: build/bench.json"
+
+# one part alone, say KQ_BENCH_ONLY="floor etcd"; needs no kquorum.ko for these
+bench-part: bench-build
+	@$(BENCH_RUN) $(if $(findstring kquorum,$(KQ_BENCH_ONLY)),,--no-module) -- tests/bench/run
+
+bench-build: $(BENCH_PROGRAMS)
+	@tests/bench/floor/build $(BENCH_KERNEL)
+
+build/bench/kqfloor: tests/bench/floor.c tests/bench/samples.c tests/bench/samples.h \
+		tests/bench/floor/kqfloor.h
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) -lpthread
+
+build/bench/etcd-bench: tests/bench/etcd-bench.c tests/bench/samples.c tests/bench/samples.h
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
+
+build/bench/bench-report: tests/bench/report.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcjson
+
+.PHONY: bench bench-part bench-build
