@@ -90,8 +90,8 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 	if (h->body_bytes > h->bytes / KQ_WAL_SECTOR * KQ_WAL_SECTOR_DATA -
 			    sizeof(struct kq_wal_batch_head))
 		return false;
-	if (h->records > h->body_bytes / sizeof(struct kq_record) || !h->records != !h->body_bytes ||
-	    !h->records != !h->first)
+	if (h->records > h->body_bytes / sizeof(struct kq_record) ||
+	    !h->records != !h->body_bytes || !h->records != !h->first)
 		return false;
 	if (h->hs.term >= max || h->first >= max || h->end_index >= max ||
 	    h->end_term > h->hs.term || !h->end_index != !h->end_term)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log on disk, reading half. Nothing that is read is trusted: each length,
- * count, index and address is checked before it is used.
+ * The log on disk: recovery. kq_wal_check.c says what a place holds; here is what
+ * follows from it.
  *
  * As long as all is well, batches are followed one by one along the chain. At the
  * first damage delivery ends, and from there on each block that could begin a
@@ -248,7 +248,7 @@ static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *dat
 	bad = kq_batch_sectors(wal, &h, data, &missing, &first_bad);
 	if (bad) {
 		kq_chain_break(wal, slot, pos,
-			       "batch %llu: %u of its sectors fail their checksum, the first at offset %u",
+			       "batch %llu: %u bad sectors (checksum), the first at offset %u",
 			       seq, bad, first_bad);
 		return KQ_CHAIN_DAMAGED;
 	}
@@ -342,7 +342,8 @@ static int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 	u32 bytes = 0;
 
 	if (!wal->scan.stop && !kq_slot_follows(wal, s))
-		kq_chain_break(wal, slot, 0, "this segment begins with batch %llu, batch %llu is missing",
+		kq_chain_break(wal, slot, 0,
+			       "this segment begins with batch %llu, batch %llu is missing",
 			       (unsigned long long)s->base_seq, (unsigned long long)wal->seq + 1);
 	while (!wal->scan.stop && pos < wal->segment_bytes) {
 		if (next && kq_slot_follows(wal, next))
@@ -361,7 +362,7 @@ static int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 			return 0;
 		if (next)
 			kq_chain_break(wal, slot, pos,
-				       "batch %llu cannot be read, but segment %u goes on with batch %llu",
+				       "batch %llu cannot be read, but segment %u begins with %llu",
 				       (unsigned long long)wal->seq + 1, after,
 				       (unsigned long long)next->base_seq);
 		else
@@ -431,14 +432,16 @@ static int kq_scan_own_header(struct kq_wal *wal, u32 slot, const struct kq_wal_
 				    "log format version %u, this module reads up to %u",
 				    le16_to_cpu(d->version), KQ_WAL_VERSION);
 	if (le32_to_cpu(d->node) != wal->node)
-		return kq_scan_fail(wal, -EINVAL, slot, 0, "this is the log of node %u, not of node %u",
+		return kq_scan_fail(wal, -EINVAL, slot, 0,
+				    "this is the log of node %u, not of node %u",
 				    le32_to_cpu(d->node), wal->node);
 	if (le32_to_cpu(d->segment_bytes) != wal->segment_bytes)
 		return kq_scan_fail(wal, -EINVAL, slot, 0,
 				    "the segment was made with %u bytes, not %u",
 				    le32_to_cpu(d->segment_bytes), wal->segment_bytes);
 	if (le32_to_cpu(d->slot) != slot)
-		return kq_scan_fail(wal, -EINVAL, slot, 0, "this is segment %u, given as segment %u",
+		return kq_scan_fail(wal, -EINVAL, slot, 0,
+				    "this is segment %u, given as segment %u",
 				    le32_to_cpu(d->slot), slot);
 	sl->generation = le64_to_cpu(d->generation);
 	sl->base_seq = le64_to_cpu(d->base_seq);

@@ -12,7 +12,8 @@ CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
 
 CORE_WAL := kq_wal kq_wal_check kq_wal_recover kq_entry kq_platform_user
 
-CORE_TESTS += wal_test wal_damage_test
+CORE_TESTS += entry_test wal_test wal_damage_test
+entry_test_CORE := kq_entry kq_platform_user
 wal_test_CORE := $(CORE_WAL)
 wal_test_WITH := wal_disk
 wal_damage_test_CORE := $(CORE_WAL)

@@ -366,7 +366,8 @@ static void each_cut_point_of_a_write_is_no_damage(void **state)
 				assert_clean();
 				if (first)
 					node_add(&n, 0, 2, 100);
-				assert_int_equal(node_encode(&n, 0, 3, 2500, KQ_WAL_ROOM_CLIENT), 0);
+				assert_int_equal(node_encode(&n, 0, 3, 2500,
+							     KQ_WAL_ROOM_CLIENT), 0);
 				sectors = n.batch->len / KQ_WAL_SECTOR;
 				for (i = 0; i < sectors; i++) {
 					bool lands = mode == 0 ? i < cut : mode == 1 ? i >= cut :

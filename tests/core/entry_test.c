@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One entry: what it takes to be accepted from the wire or the disk.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kq_entry.h"
+
+static struct kq_entry *make(u32 len)
+{
+	struct kq_entry *e = kq_entry_alloc(KQ_ENTRY_APPEND, NULL, len);
+
+	assert_non_null(e);
+	memset(e->data, 0x5a, len);
+	e->rec.index = cpu_to_le64(1);
+	e->rec.term = cpu_to_le64(1);
+	e->rec.node = cpu_to_le32(3);
+	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+	return e;
+}
+
+static void a_sound_entry_is_accepted_and_copied(void **state)
+{
+	static const u32 lens[] = { 0, 1, 100, KQ_PAYLOAD_MAX };
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		struct kq_entry *e = make(lens[i]), *copy;
+
+		assert_int_equal(kq_entry_check(&e->rec, e->data, lens[i]), 0);
+		if (lens[i])
+			assert_int_equal(kq_entry_check(&e->rec, e->data, lens[i] - 1), -EMSGSIZE);
+		copy = kq_entry_from_record(&e->rec, e->data);
+		assert_non_null(copy);
+		assert_memory_equal(&copy->rec, &e->rec, sizeof(e->rec));
+		assert_memory_equal(copy->data, e->data, lens[i]);
+		e->claim = kq_alloc(8);		/* goes with the entry */
+		e->resource = kq_alloc(8);
+		kq_entry_free(e);
+		kq_entry_free(copy);
+	}
+	kq_entry_free(NULL);
+	assert_int_equal(kq_alloc_live, 0);
+}
+
+static void index_and_term_are_the_leaders_the_rest_is_covered(void **state)
+{
+	struct kq_entry *e = make(64);
+	u8 *bytes = (u8 *)&e->rec;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(e->rec) + 64; i++) {
+		u8 *p = i < sizeof(e->rec) ? &bytes[i] : &e->data[i - sizeof(e->rec)];
+		int err;
+
+		*p ^= 0x02;
+		err = kq_entry_check(&e->rec, e->data, 64);
+		if (i < offsetof(struct kq_record, session))
+			assert_int_equal(err, 0);
+		else
+			assert_int_not_equal(err, 0);
+		*p ^= 0x02;
+	}
+	kq_entry_free(e);
+}
+
+static void what_no_honest_node_sends_is_refused(void **state)
+{
+	struct kq_entry *e = make(8);
+
+	(void)state;
+	assert_null(kq_entry_alloc(KQ_ENTRY_APPEND, NULL, KQ_PAYLOAD_MAX + 1));
+	e->rec.index = 0;
+	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EPROTO);
+	e->rec.index = cpu_to_le64(1);
+	e->rec.term = 0;
+	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EPROTO);
+	e->rec.term = cpu_to_le64(1);
+	e->rec.type = cpu_to_le16(7);
+	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EPROTO);
+	e->rec.type = cpu_to_le16(KQ_ENTRY_NOOP);
+	e->rec.flags = cpu_to_le16(1);
+	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EPROTO);
+	e->rec.len = cpu_to_le32(U32_MAX);
+	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EMSGSIZE);
+	assert_null(kq_entry_from_record(&e->rec, e->data));
+	kq_entry_free(e);
+}
+
+static void no_memory_is_reported(void **state)
+{
+	(void)state;
+	kq_alloc_fail_at = 1;
+	assert_null(kq_entry_alloc(KQ_ENTRY_NOOP, NULL, 0));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_sound_entry_is_accepted_and_copied),
+		cmocka_unit_test(index_and_term_are_the_leaders_the_rest_is_covered),
+		cmocka_unit_test(what_no_honest_node_sends_is_refused),
+		cmocka_unit_test(no_memory_is_reported),
+	};
+
+	if (argc > 1)		/* a pattern: only these */
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
