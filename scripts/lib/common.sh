@@ -47,25 +47,34 @@ is_number()
 	[[ $1 =~ ^[0-9]+$ ]]
 }
 
-# Build kq-agent, kq-exec, kq-say, kq-diskd, kq-netd into build/vmtools when they are out of date.
-# Several runs may start at once: one builds, the others wait.
+# Build kq-agent, kq-exec, kq-say, kq-diskd, kq-netd into build/vmtools when they are out of date:
+# kq-X from X.c and X-*.c. Several runs may start at once: one builds, the others wait.
 build_tools()
 {
-	local name src out
+	local src out
 	mkdir -p "$KQ_TOOLS"
 	(
 		flock 9
 		for src in "$KQ_LIB"/vmtools/*.c; do
-			name=kq-$(basename "$src" .c)
-			out=$KQ_TOOLS/$name
-			if [ -x "$out" ] && [ "$out" -nt "$src" ] &&
-			   [ "$out" -nt "$KQ_LIB/vmtools/frame.h" ]; then
+			case ${src##*/} in *-*) continue ;; esac
+			out=$KQ_TOOLS/kq-$(basename "$src" .c)
+			if [ -x "$out" ] && [ -z "$(find "${src%.c}"*.c "$KQ_LIB"/vmtools/*.h -newer "$out")" ]; then
 				continue
 			fi
 			need "${CC:-gcc}" build-essential
-			"${CC:-gcc}" -Wall -Wextra -O2 -g -D_GNU_SOURCE -o "$out.tmp" "$src" ||
-				die "cannot build $src"
+			set -- "$src"
+			for src in "${1%.c}"-*.c; do
+				[ ! -f "$src" ] || set -- "$@" "$src"
+			done
+			"${CC:-gcc}" -Wall -Wextra -O2 -g -D_GNU_SOURCE -o "$out.tmp" "$@" ||
+				die "cannot build $out"
 			mv "$out.tmp" "$out"
 		done
 	) 9>"$KQ_TOOLS/.lock"
+}
+
+# guest_path: PATH for commands in a test machine: what was built here comes first
+guest_path()
+{
+	echo "$KQ_BUILD/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }

@@ -46,14 +46,16 @@ vm_module()
 	VM_MODULE_DEPENDS=$(modinfo -F depends "$VM_MODULE" | tr ',' ' ')
 }
 
-# vm_config SHARED HOSTNAME ADDRESS DATA_DEV DATA_DIR: what guest-init reads
+# vm_config SHARED [NAME VALUE]...: what guest-init reads. Names: KQ_HOSTNAME, KQ_ADDRESS (of eth0),
+# KQ_DATA_DEV and KQ_DATA_DIR (ext4 to be mounted), KQ_COMMON (yes: mount /run/kq-common).
 vm_config()
 {
 	mkdir -p "$1/.kq"
-	printf '%s=%q\n' KQ_ROOT "$KQ_ROOT" KQ_RELEASE "$KERNEL_RELEASE" \
+	local file=$1/.kq/config
+	shift
+	printf "%s=%q\n" KQ_ROOT "$KQ_ROOT" KQ_RELEASE "$KERNEL_RELEASE" \
 		KQ_MODULES "$(realpath "$KERNEL_MODULES")" KQ_MODULE "$VM_MODULE" \
-		KQ_MODULE_DEPENDS "$VM_MODULE_DEPENDS" KQ_HOSTNAME "$2" KQ_ADDRESS "$3" \
-		KQ_DATA_DEV "$4" KQ_DATA_DIR "$5" >"$1/.kq/config"
+		KQ_MODULE_DEPENDS "$VM_MODULE_DEPENDS" "$@" >"$file"
 }
 
 # vm_qemu_args CPUS MEM_MB CONSOLE SHARED: sets QEMU_ARGS. Sockets get relative names (their path
@@ -63,7 +65,7 @@ vm_qemu_args()
 	local i
 	QEMU_ARGS=(
 		"${QEMU_ACCEL[@]}" -smp "$1" -m "$2" -nodefaults -no-user-config -no-reboot
-		-display none -serial "file:$3" -kernel "$KERNEL_IMAGE" -initrd "$KERNEL_INITRD"
+		-display none -chardev "file,id=console,path=$3,append=on" -serial chardev:console -kernel "$KERNEL_IMAGE" -initrd "$KERNEL_INITRD"
 		-append "console=ttyS0 loglevel=5 panic=-1 net.ifnames=0 tsc=reliable mitigations=off"
 		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device virtio-9p-pci,fsdev=root,mount_tag=kqroot

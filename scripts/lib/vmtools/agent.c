@@ -22,7 +22,7 @@
 #include "frame.h"
 
 #define PORTS_MAX	32
-#define HUP_POLL_MS	20	/* a port without a client reports POLLHUP all the time */
+#define IDLE_S		1	/* in case a signal went astray */
 
 struct command {
 	pid_t pid;		/* 0: none runs */
@@ -262,50 +262,74 @@ static int command_step(struct command *c)
 	return 0;
 }
 
-static void on_sigchld(int sig)
+static void on_signal(int sig)
 {
 	(void)sig;
 }
 
+/* What the port has now; waits for nothing. */
+static short port_events(void)
+{
+	struct pollfd p = { port, POLLIN, 0 };
+
+	return poll(&p, 1, 0) > 0 ? p.revents : 0;
+}
+
+/* Returns the number of bytes read: 0 when there is no client, although POLLIN was set. */
+static ssize_t port_read(struct frame_reader *r, struct command *c)
+{
+	ssize_t n = read(port, r->buf + r->used, r->size - r->used);
+	unsigned char *payload;
+	struct frame f;
+
+	if (n > 0)
+		r->used += n;
+	while (frame_reader_peek(r, &f, &payload)) {
+		handle_frame(c, &f, payload);
+		frame_reader_drop(r, sizeof(f) + f.len);
+	}
+	return n;
+}
+
 static void worker(const char *path)
 {
+	static const struct timespec idle = { IDLE_S, 0 };
 	struct command c = { .in = -1, .out = -1, .err = -1 };
 	struct frame_reader r;
-	sigset_t chld, none;
+	sigset_t wakeups, none;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = on_sigchld }, NULL);
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = on_signal }, NULL);
+	sigaction(SIGIO, &(struct sigaction){ .sa_handler = on_signal }, NULL);
 	sigemptyset(&none);
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, NULL);
+	sigemptyset(&wakeups);
+	sigaddset(&wakeups, SIGCHLD);
+	sigaddset(&wakeups, SIGIO);
+	sigprocmask(SIG_BLOCK, &wakeups, NULL);
 	port = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (port < 0 || frame_reader_init(&r))
 		_exit(1);
+	/*
+	 * While no client is there, poll() on the port returns at once (POLLIN and POLLHUP). So the
+	 * port is only looked at, and SIGIO tells of data and of a client that comes or goes.
+	 */
+	fcntl(port, F_SETOWN, getpid());
+	fcntl(port, F_SETFL, O_NONBLOCK | O_ASYNC);
 	for (;;) {
-		struct pollfd p[3] = {
-			{ port, POLLIN, 0 }, { c.out, POLLIN, 0 }, { c.err, POLLIN, 0 },
-		};
-		unsigned char *payload;
-		struct frame f;
-		ssize_t n;
+		struct pollfd p[2] = { { .events = POLLIN }, { .events = POLLIN } };
+		short events = port_events();
 
-		/* the signal mask is opened only while waiting: no exit goes unseen */
-		if (ppoll(p, 3, NULL, &none) < 0 && errno != EINTR)
-			_exit(1);
-		if (p[0].revents & POLLIN) {
-			n = read(port, r.buf + r.used, r.size - r.used);
-			if (n > 0)
-				r.used += n;
-			while (frame_reader_peek(&r, &f, &payload)) {
-				handle_frame(&c, &f, payload);
-				frame_reader_drop(&r, sizeof(f) + f.len);
-			}
-		}
-		if (c.pid && ((p[0].revents & POLLHUP) || command_step(&c)))
+		ssize_t n = events & POLLIN ? port_read(&r, &c) : 0;
+
+		if (c.pid && ((events & POLLHUP) || command_step(&c)))
 			command_kill(&c);
-		if (!c.pid && (p[0].revents & POLLHUP) && !(p[0].revents & POLLIN))
-			poll(NULL, 0, HUP_POLL_MS);
+		if (n > 0)
+			continue;
+		/* ORDER: signals are let in only while waiting, so none is missed */
+		p[0].fd = c.out;
+		p[1].fd = c.err;
+		if (ppoll(p, 2, &idle, &none) < 0 && errno != EINTR)
+			_exit(1);
 	}
 }
 
@@ -347,6 +371,9 @@ int main(void)
 		return 1;
 	}
 	memset(pids, 0, sizeof(pids));
+	/* on the console */
+	printf("kq-agent: ready, %d ports\n", n);
+	fflush(stdout);
 	for (;;) {
 		pid_t pid;
 
