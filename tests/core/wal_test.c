@@ -399,6 +399,36 @@ static void each_cut_point_of_a_write_is_no_damage(void **state)
 	}
 }
 
+/* What the first try to open a segment left, without a header, is not the second's. */
+static void stale_rest_of_a_torn_opening_is_cut_off(void **state)
+{
+	u32 missing;
+
+	(void)state;
+	for (missing = 17; missing < 30; missing++) {
+		u32 try, i;
+
+		rnd_seed(missing);
+		node_init(&n, SEG, 3);
+		assert_clean();
+		for (try = 0; try < 4; try++) {
+			u32 lost = try == 3 ? missing : 0;	/* sector 0: the header */
+
+			assert_int_equal(node_encode(&n, 0, 3, 2500, KQ_WAL_ROOM_CLIENT), 0);
+			assert_int_equal(n.batch->offset, 0);
+			assert_true(n.batch->len > 30 * KQ_WAL_SECTOR);
+			for (i = 0; i < n.batch->len / KQ_WAL_SECTOR; i++)
+				if (i != lost)
+					memcpy(node_at(&n, n.batch->slot, i * KQ_WAL_SECTOR),
+					       n.batch->data + i * KQ_WAL_SECTOR, KQ_WAL_SECTOR);
+			assert_int_equal(node_recover(&n), 0);
+			assert_int_equal(n.report.health, KQ_WAL_TORN);
+			assert_int_equal(n.got.last, 0);
+		}
+		node_free(&n);
+	}
+}
+
 /* Earlier lives of the same files */
 
 static void fill(u32 len)
@@ -609,6 +639,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stale_small_torn_batches_are_cut_off),
 		cmocka_unit_test(stale_large_torn_batches_are_cut_off),
 		cmocka_unit_test(stale_torn_batches_of_one_shape_are_cut_off),
+		cmocka_unit_test(stale_rest_of_a_torn_opening_is_cut_off),
 		cmocka_unit_test(stale_records_of_another_cluster_are_not_replayed),
 		cmocka_unit_test(stale_records_without_their_headers_are_not_replayed),
 		cmocka_unit_test(stale_segments_of_a_lower_generation_are_spare),
