@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The invariants of Raft, seen from outside: what the nodes hold and what they
+ * send, compared with what any of them ever held or sent.
+ */
+#include <linux/kquorum.h>
+#include "sim.h"
+
+void check_init(struct sim *s)
+{
+	s->log_room = 4096;
+	s->log = sim_calloc(s->log_room, sizeof(*s->log));
+	s->term_room = 256;
+	s->term_leader = sim_calloc(s->term_room, sizeof(*s->term_leader));
+	s->term_vote = sim_calloc(s->term_room, sizeof(*s->term_vote));
+}
+
+void check_free(struct sim *s)
+{
+	free(s->log);
+	free(s->term_leader);
+	free(s->term_vote);
+	free(s->ack);
+	model_free(s);
+}
+
+static void room_for_term(struct sim *s, u64 term)
+{
+	u64 room = s->term_room;
+
+	if (term > 1000000)
+		sim_fail(s, NULL, "terms run away: %llu", (unsigned long long)term);
+	while (term >= room)
+		room *= 2;
+	if (room == s->term_room)
+		return;
+	s->term_leader = realloc(s->term_leader, room * sizeof(*s->term_leader));
+	s->term_vote = realloc(s->term_vote, room * sizeof(*s->term_vote));
+	if (!s->term_leader || !s->term_vote)
+		abort();
+	memset(s->term_leader + s->term_room, 0, (room - s->term_room) * sizeof(*s->term_leader));
+	memset(s->term_vote + s->term_room, 0, (room - s->term_room) * sizeof(*s->term_vote));
+	s->term_room = room;
+}
+
+/* One vote per node and term, whatever restarts lie between. */
+void check_vote(struct sim *s, struct sim_node *n, u64 term, u32 vote)
+{
+	room_for_term(s, term);
+	if (s->term_vote[term][n->id] && s->term_vote[term][n->id] != vote)
+		sim_fail(s, n, "votes twice in term %llu: for %u, then for %u",
+			 (unsigned long long)term, s->term_vote[term][n->id], vote);
+	s->term_vote[term][n->id] = vote;
+}
+
+/* Everything that leaves a node passes here. */
+void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, const void *body)
+{
+	u64 term = le64_to_cpu(h->term);
+
+	if (h->type != KQ_MSG_PREVOTE_REQ)
+		n->sent_term = max(n->sent_term, term);
+	if (h->type == KQ_MSG_VOTE_RESP) {
+		const struct kq_body_vote_resp *r = body;
+
+		if (r->granted)
+			check_vote(s, n, le64_to_cpu(r->req_term), le32_to_cpu(h->to));
+	} else if (h->type == KQ_MSG_VOTE_REQ) {
+		check_vote(s, n, term, n->id);
+	} else if (h->type == KQ_MSG_APPEND) {
+		room_for_term(s, term);
+		if (s->term_leader[term] && s->term_leader[term] != n->id)
+			sim_fail(s, n, "sends APPEND in term %llu, which node %u leads",
+				 (unsigned long long)term, s->term_leader[term]);
+	}
+}
+
+static u64 payload_id(const struct kq_entry *e)
+{
+	__le64 id;
+
+	if (le16_to_cpu(e->rec.type) != KQ_ENTRY_APPEND || kq_entry_len(e) < 8)
+		return U64_MAX;
+	memcpy(&id, e->data, sizeof(id));
+	return le64_to_cpu(id);
+}
+
+static void note_claim(struct sim_committed *c, const struct kq_entry *e)
+{
+	const struct kq_acquire_cmd *a = (const void *)e->data;
+	const struct kq_release_cmd *r = (const void *)e->data;
+
+	if (c->type == KQ_ENTRY_ACQUIRE) {
+		c->owner = le64_to_cpu(a->owner);
+		c->is_try = le16_to_cpu(a->flags) & KQ_ACQUIRE_TRY;
+		c->resource = sim_resource_index((const char *)(a + 1), le16_to_cpu(a->name_len));
+	} else if (c->type == KQ_ENTRY_RELEASE) {
+		c->owner = le64_to_cpu(r->owner);
+		c->resource = sim_resource_index((const char *)(r + 1), le16_to_cpu(r->name_len));
+	}
+}
+
+static void note_committed(struct sim *s, struct sim_node *n, u64 index)
+{
+	const struct kq_entry *e = kq_log_get(&n->core->log, index);
+	struct sim_committed *c;
+
+	if (!e)
+		sim_fail(s, n, "commits %llu, which is not in its log", (unsigned long long)index);
+	if (index >= s->log_room) {
+		s->log = realloc(s->log, 2 * s->log_room * sizeof(*s->log));
+		if (!s->log)
+			abort();
+		memset(s->log + s->log_room, 0, s->log_room * sizeof(*s->log));
+		s->log_room *= 2;
+	}
+	c = &s->log[index];
+	if (index <= s->log_count) {
+		if (c->term != kq_entry_term(e) || c->crc != le32_to_cpu(e->rec.crc))
+			sim_fail(s, n, "commits another entry at %llu: term %llu, and term %llu "
+				 "was committed there", (unsigned long long)index,
+				 (unsigned long long)kq_entry_term(e),
+				 (unsigned long long)c->term);
+		return;
+	}
+	if (kq_entry_crc(&e->rec, e->data) != le32_to_cpu(e->rec.crc))
+		sim_fail(s, n, "the checksum of entry %llu is wrong", (unsigned long long)index);
+	s->log_count = index;
+	s->st.committed++;
+	c->term = kq_entry_term(e);
+	c->crc = le32_to_cpu(e->rec.crc);
+	c->type = le16_to_cpu(e->rec.type);
+	c->session = le64_to_cpu(e->rec.session);
+	c->seq = le64_to_cpu(e->rec.seq);
+	c->settled = le64_to_cpu(e->rec.settled);
+	c->node = le32_to_cpu(e->rec.node);
+	c->payload = payload_id(e);
+	note_claim(c, e);
+	if (c->type >= KQ_ENTRY_OPEN && c->type <= KQ_ENTRY_EXPIRE) {
+		const struct kq_session_cmd *cmd = (const void *)e->data;
+
+		c->cmd_session = le64_to_cpu(cmd->session);
+		c->cmd_node = le32_to_cpu(cmd->node);
+		if (c->type == KQ_ENTRY_EXPIRE)
+			s->st.expiries++;
+	}
+}
+
+/* A new leader has everything that was ever committed. */
+static void check_new_leader(struct sim *s, struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+	u64 i;
+
+	room_for_term(s, c->hs.term);
+	if (s->term_leader[c->hs.term] && s->term_leader[c->hs.term] != n->id)
+		sim_fail(s, n, "second leader of term %llu, after node %u",
+			 (unsigned long long)c->hs.term, s->term_leader[c->hs.term]);
+	if (!s->term_leader[c->hs.term])
+		s->st.leaders++;
+	s->term_leader[c->hs.term] = n->id;
+	for (i = 1; i <= s->log_count; i++) {
+		const struct kq_entry *e = kq_log_get(&c->log, i);
+
+		/* Committed in a newer term: this one is a leader of the past. */
+		if (s->log[i].term > c->hs.term)
+			break;
+		if (!e || kq_entry_term(e) != s->log[i].term ||
+		    le32_to_cpu(e->rec.crc) != s->log[i].crc)
+			sim_fail(s, n, "leads without committed entry %llu of term %llu",
+				 (unsigned long long)i, (unsigned long long)s->log[i].term);
+	}
+}
+
+static void check_leader(struct sim *s, struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+
+	if (c->role == KQUORUM_LEADER) {
+		if (n->seen_leader_term != c->hs.term) {
+			check_new_leader(s, n);
+		} else if (c->log.last < n->seen_last ||
+			   kq_log_term(&c->log, n->seen_last) != n->seen_last_term) {
+			sim_fail(s, n, "a leader rewrites its own log below %llu",
+				 (unsigned long long)n->seen_last);
+		}
+		n->seen_leader_term = c->hs.term;
+	}
+	n->seen_last = c->log.last;
+	n->seen_last_term = kq_log_term(&c->log, c->log.last);
+}
+
+/* After every call of the core. */
+void check_node(struct sim *s, struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+	u64 i;
+
+	if (c->hs.term < n->seen_term)
+		sim_fail(s, n, "its term falls to %llu", (unsigned long long)c->hs.term);
+	n->seen_term = c->hs.term;
+	if (c->commit < n->seen_commit)
+		sim_fail(s, n, "its commit index falls from %llu to %llu",
+			 (unsigned long long)n->seen_commit, (unsigned long long)c->commit);
+	if (c->applied > c->commit)
+		sim_fail(s, n, "applies %llu before it is committed",
+			 (unsigned long long)c->applied);
+	if (c->applied < n->seen_applied)
+		sim_fail(s, n, "its applied index falls");
+	check_leader(s, n);
+	for (i = n->seen_commit + 1; i <= c->commit; i++)
+		note_committed(s, n, i);
+	n->seen_commit = c->commit;
+	if (c->applied != n->seen_applied) {
+		n->seen_applied = c->applied;
+		check_state(s, n);
+		model_follow(s, n);
+	}
+	check_holds(s, n);
+}
+
+void check_node_started(struct sim *s, struct sim_node *n)
+{
+	if (n->core->hs.term < n->sent_term)
+		sim_fail(s, n, "restarts in term %llu and has spoken of %llu",
+			 (unsigned long long)n->core->hs.term, (unsigned long long)n->sent_term);
+	n->seen_term = n->core->hs.term;
+	n->seen_commit = n->seen_applied = n->seen_leader_term = 0;
+	n->seen_last = n->core->log.last;
+	n->seen_last_term = kq_log_term(&n->core->log, n->seen_last);
+	n->seen_session = n->seen_deadline = 0;
+	memset(n->seen_token, 0, sizeof(n->seen_token));
+	memset(n->seen_claim, 0, sizeof(n->seen_claim));
+}
+
+/* Two logs with the same index and term are the same up to there. */
+static void check_pair(struct sim *s, struct sim_node *a, struct sim_node *b)
+{
+	u64 i = min(a->core->log.last, b->core->log.last);
+	bool same = false;
+
+	for (; i; i--) {
+		const struct kq_entry *x = kq_log_get(&a->core->log, i);
+		const struct kq_entry *y = kq_log_get(&b->core->log, i);
+
+		if (kq_entry_term(x) != kq_entry_term(y)) {
+			if (same)
+				sim_fail(s, a, "its log and node %u's agree above %llu, not there",
+					 b->id, (unsigned long long)i);
+			continue;
+		}
+		same = true;
+		if (x->rec.crc != y->rec.crc)
+			sim_fail(s, a, "entry %llu of term %llu differs from node %u's",
+				 (unsigned long long)i, (unsigned long long)kq_entry_term(x),
+				 b->id);
+	}
+}
+
+void check_logs(struct sim *s)
+{
+	u32 a, b;
+
+	for (a = 1; a <= s->d.nodes; a++)
+		for (b = a + 1; b <= s->d.nodes; b++)
+			if (s->node[a].up && s->node[b].up)
+				check_pair(s, &s->node[a], &s->node[b]);
+}
+
+/* Every acknowledged append is where it was said to be; every node has it. */
+void check_end(struct sim *s)
+{
+	u64 i;
+	u32 a;
+
+	check_logs(s);
+	for (a = 1; a <= s->d.nodes; a++)
+		for (i = 1; i <= s->log_count; i++)
+			if (kq_log_term(&s->node[a].core->log, i) != s->log[i].term)
+				sim_fail(s, &s->node[a], "has lost committed entry %llu",
+					 (unsigned long long)i);
+	for (i = 0; i < s->ack_count; i++) {
+		const struct sim_ack *k = &s->ack[i];
+
+		if (!k->done || k->error)
+			continue;
+		if (k->index > s->log_count || s->log[k->index].payload != i ||
+		    s->log[k->index].term != k->term)
+			sim_fail(s, &s->node[k->node], "append %llu was acknowledged at index %llu "
+				 "term %llu and is not there", (unsigned long long)i,
+				 (unsigned long long)k->index, (unsigned long long)k->term);
+	}
+	model_end(s);
+}

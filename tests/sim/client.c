@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs on the nodes: some take locks and hold them, give up waiting or die;
+ * one per node appends entries. Each takes note of what it was told.
+ */
+#include <linux/kquorum.h>
+#include "sim.h"
+
+static void wake(struct sim *s, struct sim_node *n, u32 slot, u64 at)
+{
+	sim_push(s, at, EV_CLIENT, n->id, slot, ++n->slot[slot].gen);
+}
+
+void client_start(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 0; i < min(s->d.clients, SIM_SLOTS); i++) {
+		n->slot[i].state = SLOT_IDLE;
+		n->slot[i].since = s->now;
+		wake(s, n, i, s->now + sim_about(s, s->d.think_ms * SIM_MS));
+	}
+	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, n->id, 0, n->life);
+}
+
+/* The node goes: its programs with it. What the core still points to is freed after it. */
+void client_gone(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_SLOTS; i++)
+		n->slot[i].gen++;
+	for (i = 0; i < SIM_APPENDS; i++)
+		if (n->append[i].busy)
+			s->st.unknown++;
+}
+
+void client_free(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	(void)s;
+	for (i = 0; i < SIM_SLOTS; i++) {
+		if (n->slot[i].owner) {
+			kq_owner_destroy(n->slot[i].owner);
+			free(n->slot[i].owner);
+		}
+		n->slot[i].owner = NULL;
+		n->slot[i].state = SLOT_IDLE;
+	}
+	for (i = 0; i < SIM_APPENDS; i++) {
+		if (n->append[i].busy)
+			kq_entry_free(n->append[i].p.entry);
+		n->append[i].busy = false;
+	}
+}
+
+static void lock(struct sim *s, struct sim_node *n, u32 slot)
+{
+	struct sim_slot *c = &n->slot[slot];
+	u32 flags = sim_chance(s, s->d.try_pct) ? KQUORUM_LOCK_TRY : 0;
+	const char *name;
+	int err;
+
+	c->resource = sim_below(s, s->d.resources);
+	name = sim_resource_name(c->resource);
+	c->owner = sim_calloc(1, sizeof(*c->owner));
+	err = kq_owner_init(c->owner, name, strlen(name), flags, 100 + slot, "client");
+	if (!err)
+		err = kq_core_lock(n->core, sim_clock(s, n), c->owner);
+	if (err) {
+		if (err != -ENOMEM && !n->core->stopping && n->core->state == KQUORUM_NODE_RUNNING &&
+		    err != -EBUSY)
+			sim_fail(s, n, "lock refused at once: %d", err);
+		kq_owner_destroy(c->owner);
+		free(c->owner);
+		c->owner = NULL;
+		wake(s, n, slot, s->now + sim_about(s, s->d.think_ms * SIM_MS));
+		return;
+	}
+	c->state = SLOT_WAIT;
+	c->since = s->now;
+	sim_trace(s, n, "client %u asks for %s%s, owner %llu", slot, name, flags ? " (try)" : "",
+		  (unsigned long long)c->owner->id);
+	if (sim_chance(s, s->d.cancel_pct))
+		wake(s, n, slot, s->now + sim_about(s, s->d.hold_ms * SIM_MS));
+	else
+		c->gen++;
+	node_out(s, n);
+}
+
+static void unlock(struct sim *s, struct sim_node *n, u32 slot)
+{
+	struct sim_slot *c = &n->slot[slot];
+
+	sim_trace(s, n, "client %u closes owner %llu on %s", slot,
+		  (unsigned long long)c->owner->id, sim_resource_name(c->resource));
+	check_released(s, n, slot);
+	c->state = SLOT_CLOSING;
+	c->since = s->now;
+	c->gen++;
+	kq_core_unlock(n->core, sim_clock(s, n), c->owner);
+	node_out(s, n);
+}
+
+/* A timer of a client: its thinking is over, or its patience, or its work. */
+void client_step(struct sim *s, struct sim_node *n, u32 slot, u64 gen)
+{
+	struct sim_slot *c = &n->slot[slot];
+
+	if (!n->up || c->gen != gen)
+		return;
+	switch (c->state) {
+	case SLOT_IDLE:
+		if (s->phase < PHASE_DRAIN && !n->stopping)
+			lock(s, n, slot);
+		break;
+	case SLOT_WAIT:
+	case SLOT_HOLD:
+		unlock(s, n, slot);
+		break;
+	case SLOT_CLOSING:
+		break;
+	}
+}
+
+static struct sim_slot *slot_of(struct sim *s, struct sim_node *n, struct kq_owner *o, u32 *slot)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_SLOTS; i++) {
+		if (n->slot[i].owner == o) {
+			*slot = i;
+			return &n->slot[i];
+		}
+	}
+	sim_fail(s, n, "the core speaks of an owner that was let go");
+}
+
+void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
+{
+	u32 i = 0;
+	struct sim_slot *c = slot_of(s, n, o, &i);
+
+	if (o->closed) {
+		if (c->state != SLOT_CLOSING)
+			sim_fail(s, n, "owner %llu closed without being asked to",
+				 (unsigned long long)o->id);
+		kq_owner_destroy(o);
+		free(o);
+		c->owner = NULL;
+		c->state = SLOT_IDLE;
+		c->hold.active = false;
+		c->done++;
+		wake(s, n, i, s->now + sim_about(s, s->d.think_ms * SIM_MS));
+		return;
+	}
+	sim_trace(s, n, "owner %llu on %s: state %u token %llx error %d",
+		  (unsigned long long)o->id, sim_resource_name(c->resource), o->state,
+		  (unsigned long long)o->token, o->error);
+	if (c->state == SLOT_CLOSING)
+		return;
+	switch (o->state) {
+	case KQUORUM_LOCK_GRANTED:
+		if (c->state == SLOT_HOLD)
+			break;
+		c->state = SLOT_HOLD;
+		s->st.grants++;
+		wake(s, n, i, s->now + sim_about(s, s->d.hold_ms * SIM_MS));
+		break;
+	case KQUORUM_LOCK_REFUSED:
+		if (!o->error)
+			sim_fail(s, n, "refused without a reason");
+		/* fall through */
+	case KQUORUM_LOCK_LOST:
+	case KQUORUM_LOCK_UNKNOWN:
+		c->state = SLOT_HOLD;
+		wake(s, n, i, s->now + sim_below(s, 20 * SIM_MS));
+		break;
+	}
+}
+
+/* Nothing of this node's programs is under way. */
+bool client_idle(const struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_SLOTS; i++)
+		if (n->slot[i].owner)
+			return false;
+	for (i = 0; i < SIM_APPENDS; i++)
+		if (n->append[i].busy)
+			return false;
+	return true;
+}
+
+/* --- appends ------------------------------------------------------------------------- */
+
+static u64 new_id(struct sim *s, u32 node)
+{
+	if (s->ack_count == s->ack_room) {
+		s->ack_room = s->ack_room ? s->ack_room * 2 : 1024;
+		s->ack = realloc(s->ack, s->ack_room * sizeof(*s->ack));
+		if (!s->ack)
+			abort();
+	}
+	memset(&s->ack[s->ack_count], 0, sizeof(*s->ack));
+	s->ack[s->ack_count].node = node;
+	return s->ack_count++;
+}
+
+void client_append(struct sim *s, struct sim_node *n)
+{
+	u32 i, len = 8 + sim_below(s, s->d.append_bytes);
+	struct sim_append *a = NULL;
+	__le64 id;
+	u8 *data;
+	int err;
+
+	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, n->id, 0, n->life);
+	/* The log is not emptied: leave room for the locks, and for the end. */
+	if (s->phase >= PHASE_DRAIN || n->stopping || kq_wal_used(n->core->wal) >
+	    kq_wal_capacity(n->core->wal) / 100 * (s->phase == PHASE_FAULTS ? 40 : 60))
+		return;
+	for (i = 0; i < SIM_APPENDS && !a; i++)
+		if (!n->append[i].busy)
+			a = &n->append[i];
+	if (!a)
+		return;
+	if (sim_chance(s, s->d.big_pct))
+		len = 8 + sim_below(s, KQ_PAYLOAD_MAX - 8);
+	memset(a, 0, sizeof(*a));
+	a->id = new_id(s, n->id);
+	a->since = s->now;
+	data = sim_calloc(1, len);
+	id = cpu_to_le64(a->id);
+	memcpy(data, &id, sizeof(id));
+	for (i = 8; i < len; i++)
+		data[i] = (u8)(a->id * 31 + i);
+	a->p.entry = kq_entry_alloc(KQ_ENTRY_APPEND, data, len);
+	free(data);
+	if (!a->p.entry)
+		return;
+	INIT_LIST_HEAD(&a->p.node);
+	err = kq_core_append(n->core, sim_clock(s, n), &a->p);
+	if (err) {
+		kq_entry_free(a->p.entry);
+		s->ack[a->id].done = true;
+		s->ack[a->id].error = err;
+	} else {
+		a->busy = true;
+	}
+	node_out(s, n);
+}
+
+void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p)
+{
+	struct sim_append *a = container_of(p, struct sim_append, p);
+	struct sim_ack *ack = &s->ack[a->id];
+
+	if (a < n->append || a >= n->append + SIM_APPENDS || !a->busy)
+		sim_fail(s, n, "an outcome for a proposal that has one");
+	a->busy = false;
+	ack->done = true;
+	ack->error = p->error;
+	ack->index = p->index;
+	ack->term = p->term;
+	sim_trace(s, n, "append %llu: error %d index %llu term %llu", (unsigned long long)a->id,
+		  p->error, (unsigned long long)p->index, (unsigned long long)p->term);
+	if (!p->error) {
+		s->st.acks++;
+		n->acked++;
+	} else if (p->error == -EHOSTDOWN) {
+		s->st.unknown++;
+	} else {
+		s->st.refused++;
+	}
+	kq_entry_free(p->entry);
+	p->entry = NULL;
+}

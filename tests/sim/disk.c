@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The disk of a node: segments side by side in one array. A completed write is
+ * durable; one under way when the power goes leaves any set of its sectors.
+ */
+#include "sim.h"
+
+static u64 seg(const struct sim *s)
+{
+	return s->set.segment_bytes;
+}
+
+void disk_init(struct sim *s, struct sim_node *n)
+{
+	u64 bytes = seg(s) * s->d.segments;
+
+	n->disk = sim_calloc(1, bytes);
+	n->block_kept = sim_calloc(1, bytes / KQ_WAL_BLOCK);
+}
+
+void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
+{
+	u64 us = 1 + sim_below(s, s->d.disk_us) + sim_below(s, s->d.disk_us);
+	u64 at, i;
+
+	if (n->batch)
+		sim_fail(s, n, "two writes of the log at once");
+	if (!b->len || b->len % KQ_WAL_BLOCK || b->offset % KQ_WAL_BLOCK ||
+	    b->slot >= s->d.segments || b->offset + b->len > seg(s))
+		sim_fail(s, n, "write outside of the log: slot %u offset %llu len %u", b->slot,
+			 (unsigned long long)b->offset, b->len);
+	for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
+		if (n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i])
+			sim_fail(s, n, "a block that was acknowledged is written again: slot %u "
+				 "offset %llu", b->slot,
+				 (unsigned long long)(b->offset + i * KQ_WAL_BLOCK));
+	if (sim_below(s, 1000) < s->d.disk_spike_pm)
+		us += sim_below(s, 200000);
+	if (n->slow_until > s->now)
+		us = us * 20 + sim_below(s, 100000);
+	at = s->now + us * 1000;
+	if (n->hang_until > s->now)
+		at = max(at, n->hang_until);
+	n->batch = b;
+	n->batch_error = 0;
+	if (n->eio) {
+		n->eio = false;
+		n->batch_error = -EIO;
+	}
+	sim_push(s, at, EV_DISK, n->id, 0, ++n->batch_gen);
+}
+
+static u8 *place(struct sim *s, struct sim_node *n, const struct kq_batch *b)
+{
+	return n->disk + b->slot * seg(s) + b->offset;
+}
+
+static void write_some(struct sim *s, struct sim_node *n, const struct kq_batch *b)
+{
+	u32 i, sectors = b->len / KQ_WAL_SECTOR, mode = sim_below(s, 4);
+	u32 cut = sim_below(s, sectors + 1);
+
+	for (i = 0; i < sectors; i++) {
+		bool lost = mode == 0 ? i >= cut :		/* the beginning arrived */
+			mode == 1 ? i < cut :			/* the end did */
+			mode == 2 ? sim_below(s, 2) :		/* any */
+			i == cut;				/* all but one */
+
+		if (!lost)
+			memcpy(place(s, n, b) + i * KQ_WAL_SECTOR, b->data + i * KQ_WAL_SECTOR,
+			       KQ_WAL_SECTOR);
+	}
+}
+
+void disk_done(struct sim *s, struct sim_node *n)
+{
+	struct kq_batch *b = n->batch;
+	s32 error = n->batch_error;
+	u64 i;
+
+	n->batch = NULL;
+	if (error) {
+		write_some(s, n, b);
+	} else {
+		memcpy(place(s, n, b), b->data, b->len);
+		for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
+			n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i] =
+				b->offset / KQ_WAL_BLOCK + i != 1;	/* not the scratch block */
+	}
+	if (sim_tracing)
+		sim_trace(s, n, "disk: %s %llu..%llu slot %u offset %llu%s",
+			  b->probe ? "probe" : "batch", (unsigned long long)b->first,
+			  (unsigned long long)b->last, b->slot, (unsigned long long)b->offset,
+			  error ? " FAILS" : "");
+	kq_core_disk_done(n->core, sim_clock(s, n), b, error);
+	node_out(s, n);
+}
+
+/* The write under way is torn. The batch itself goes with the core. */
+void disk_power_cut(struct sim *s, struct sim_node *n)
+{
+	if (!n->batch)
+		return;
+	write_some(s, n, n->batch);
+	n->batch = NULL;
+	n->batch_gen++;
+}
+
+/* As the module does it at NODE_START: headers first, then the segments it asks for. */
+int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
+{
+	struct kq_wal *wal = n->core->wal;
+	int slot, err = 0;
+
+	for (slot = 0; !err && slot < (int)s->d.segments; slot++)
+		err = kq_wal_scan_header(wal, slot, n->disk + slot * seg(s));
+	while (!err && (slot = kq_wal_next_segment(wal)) >= 0)
+		err = kq_wal_scan_segment(wal, slot, n->disk + slot * seg(s), seg(s),
+					  kq_core_recover_entry, n->core);
+	if (!err)
+		err = kq_wal_scan_end(wal, rep);
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		sim_fail(s, n, "recovery fails: %d", err);
+	if (rep->health == KQ_WAL_DAMAGED)
+		sim_fail(s, n, "recovery finds damage where there is none: slot %u offset %llu: %s",
+			 rep->slot, (unsigned long long)rep->offset, rep->reason);
+	if (rep->health == KQ_WAL_TORN)
+		s->st.torn++;
+	return 0;
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What goes wrong, and the end of it: after the faults everything heals, and
+ * then progress is demanded.
+ */
+#include <linux/kquorum.h>
+#include "sim.h"
+
+static struct sim_node *any_up(struct sim *s)
+{
+	u32 i, at = sim_below(s, s->d.nodes);
+
+	/* The leader is the most rewarding victim. */
+	if (sim_chance(s, 40)) {
+		struct sim_node *l = sim_leader(s);
+
+		if (l)
+			return l;
+	}
+	for (i = 0; i < s->d.nodes; i++) {
+		struct sim_node *n = &s->node[1 + (at + i) % s->d.nodes];
+
+		if (n->up)
+			return n;
+	}
+	return NULL;
+}
+
+/* How long a fault lasts: around an election timeout, a lease, or much longer. */
+static u64 how_long(struct sim *s)
+{
+	switch (sim_below(s, 4)) {
+	case 0:
+		return sim_about(s, s->d.heartbeat_ms * SIM_MS);
+	case 1:
+		return sim_about(s, s->set.election_ms * SIM_MS);
+	case 2:
+		return sim_about(s, s->d.lease_ms * SIM_MS);
+	default:
+		return sim_about(s, 2 * (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS);
+	}
+}
+
+static void do_crash(struct sim *s, struct sim_node *n)
+{
+	s->st.crashes++;
+	node_down(s, n, "power cut");
+	node_restart_at(s, n, s->now + SIM_MS + how_long(s));
+}
+
+static void do_power(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	(void)n;
+	for (i = 1; i <= s->d.nodes; i++)
+		if (s->node[i].up)
+			do_crash(s, &s->node[i]);
+}
+
+static void do_daemon(struct sim *s, struct sim_node *n)
+{
+	if (!n->daemon)
+		return;
+	sim_trace(s, n, "daemon killed");
+	n->daemon = false;
+	n->poll_gen++;
+	sim_push(s, s->now + how_long(s), EV_DAEMON_BACK, n->id, 0, n->life);
+}
+
+static void block(struct sim *s, u32 a, u32 b, u64 until)
+{
+	net_block(s, a, b);
+	sim_push(s, until, EV_UNBLOCK, a, b, s->fault_gen);
+}
+
+/* A set of nodes against the rest, both directions or one. */
+static void partition(struct sim *s, struct sim_node *n, bool oneway)
+{
+	u64 until = s->now + how_long(s);
+	u32 side = 1u << n->id, a, b;
+
+	if (s->d.nodes > 3 && sim_chance(s, 50))
+		side |= 1u << (1 + sim_below(s, s->d.nodes));
+	if (oneway && sim_chance(s, 50))
+		side = ~side;
+	sim_trace(s, n, "partition%s, nodes %#x", oneway ? " (one way)" : "", side & 0x3e);
+	for (a = 1; a <= s->d.nodes; a++) {
+		for (b = 1; b <= s->d.nodes; b++) {
+			bool ina = side >> a & 1, inb = side >> b & 1;
+
+			if (a != b && ina != inb && (!oneway || ina))
+				block(s, a, b, until);
+		}
+	}
+}
+
+static void do_partition(struct sim *s, struct sim_node *n)
+{
+	partition(s, n, false);
+}
+
+static void do_oneway(struct sim *s, struct sim_node *n)
+{
+	partition(s, n, true);
+}
+
+static u32 other(struct sim *s, struct sim_node *n)
+{
+	u32 o = 1 + sim_below(s, s->d.nodes - 1);
+
+	return o >= n->id ? o + 1 : o;
+}
+
+static void do_flap(struct sim *s, struct sim_node *n)
+{
+	if (s->d.nodes > 1)
+		net_break(s, n->id, other(s, n));
+}
+
+static void do_stall(struct sim *s, struct sim_node *n)
+{
+	if (s->d.nodes > 1)
+		block(s, n->id, other(s, n), s->now + sim_about(s, s->set.election_ms * SIM_MS));
+}
+
+static void do_eio(struct sim *s, struct sim_node *n)
+{
+	(void)s;
+	n->eio = true;
+}
+
+static void do_hang(struct sim *s, struct sim_node *n)
+{
+	n->hang_until = s->now + how_long(s);
+}
+
+static void do_slow(struct sim *s, struct sim_node *n)
+{
+	n->slow_until = s->now + how_long(s);
+}
+
+static void do_pause(struct sim *s, struct sim_node *n)
+{
+	n->paused_until = max(n->paused_until, s->now + how_long(s));
+	sim_trace(s, n, "not scheduled until %llu ms",
+		  (unsigned long long)(n->paused_until / SIM_MS));
+}
+
+static void do_freeze(struct sim *s, struct sim_node *n)
+{
+	check_clock_changes(s, n);
+	s->frozen_ever = true;
+	n->paused_until = max(n->paused_until, s->now + how_long(s));
+	sim_clock_set(s, n, sim_clock(s, n), n->clk_ppb, true);
+	sim_trace(s, n, "frozen, its clock too, until %llu ms",
+		  (unsigned long long)(n->paused_until / SIM_MS));
+}
+
+static void do_transfer(struct sim *s, struct sim_node *n)
+{
+	u32 to = sim_chance(s, 50) || s->d.nodes < 2 ? 0 : other(s, n);
+
+	if (n->paused_until > s->now)
+		return;
+	sim_trace(s, n, "transfer to %u: %d", to, kq_core_transfer(n->core, sim_clock(s, n), to));
+	node_out(s, n);
+}
+
+static void do_stop(struct sim *s, struct sim_node *n)
+{
+	if (n->stopping || n->paused_until > s->now)
+		return;
+	sim_trace(s, n, "stop");
+	n->stopping = true;
+	n->stop_since = s->now;
+	kq_core_stop(n->core, sim_clock(s, n), sim_chance(s, 20));
+	node_out(s, n);
+}
+
+/*
+ * The further error that Delta allows: once during a lease. A raw clock does not
+ * step back; it stands still instead, which is a slower rate for a moment.
+ */
+static void do_clock(struct sim *s, struct sim_node *n)
+{
+	u64 delta = s->d.delta_ms * SIM_MS;
+	u64 apart = 3 * (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS + 2 * SIM_SEC;
+
+	if (n->clk_stopped || (n->clk_error_at && s->now - n->clk_error_at < apart))
+		return;
+	check_clock_changes(s, n);
+	s->clock_errors = true;
+	n->clk_error_at = s->now;
+	if (sim_chance(s, 50)) {
+		sim_clock_set(s, n, sim_clock(s, n) + sim_below(s, delta + 1), n->clk_ppb, false);
+		sim_trace(s, n, "its clock jumps ahead");
+		return;
+	}
+	sim_clock_set(s, n, sim_clock(s, n), -500000000, false);
+	sim_push(s, s->now + sim_below(s, 2 * delta), EV_CLOCK, n->id, 0, n->life);
+	sim_trace(s, n, "its clock goes at half speed");
+}
+
+void fault_step(struct sim *s)
+{
+	static void (*const todo[])(struct sim *s, struct sim_node *n) = {
+		do_crash, do_power, do_daemon, do_partition, do_oneway, do_flap, do_stall, do_eio,
+		do_hang, do_slow, do_pause, do_freeze, do_transfer, do_stop, do_clock,
+	};
+	const u64 *weight = &s->d.w_crash;
+	u64 total = 0, pick;
+	struct sim_node *n;
+	u32 i;
+
+	sim_push(s, s->now + sim_about(s, s->d.fault_ms * SIM_MS), EV_FAULT, 0, 0, 0);
+	for (i = 0; i < ARRAY_SIZE(todo); i++)
+		total += weight[i];
+	if (sim_chance(s, s->d.alloc_fail_pct))
+		kq_alloc_fail_at = 1 + sim_below(s, 400);
+	n = any_up(s);
+	if (!total || !n)
+		return;
+	pick = sim_below(s, total);
+	for (i = 0; pick >= weight[i]; i++)
+		pick -= weight[i];
+	s->st.faults++;
+	todo[i](s, n);
+}
+
+void fault_heal(struct sim *s)
+{
+	u32 a, b;
+
+	s->fault_gen++;
+	kq_alloc_fail_at = 0;
+	for (a = 1; a <= s->d.nodes; a++) {
+		struct sim_node *n = &s->node[a];
+
+		n->hang_until = n->slow_until = 0;
+		n->eio = false;
+		for (b = 1; b <= s->d.nodes; b++)
+			net_unblock(s, a, b, true);
+		if (!n->up) {
+			node_restart_at(s, n, s->now + sim_about(s, 100 * SIM_MS));
+			continue;
+		}
+		if (!n->daemon)
+			node_daemon_start(s, n);
+		n->acked = 0;
+		n->slot[0].done = 0;
+	}
+}
+
+/* --- phases -------------------------------------------------------------------------- */
+
+static void enter(struct sim *s, enum sim_phase phase)
+{
+	s->phase = phase;
+	s->phase_since = s->now;
+}
+
+/* Whoever failed (disk, memory) is started again by its operator. */
+static void restart_failed(struct sim *s)
+{
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now) {
+			node_down(s, n, "taken down: it has failed");
+			node_restart_at(s, n, s->now + 10 * SIM_MS);
+		}
+	}
+}
+
+static const char *not_healed(struct sim *s)
+{
+	struct sim_node *l = sim_leader(s);
+	u32 i;
+
+	if (!l)
+		return "no leader";
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (!n->up)
+			return "a node is not started";
+		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
+			return "a node does not follow the leader";
+		if (n->core->local.state != KQ_SESSION_LIVE)
+			return "a session does not live";
+		if (!n->acked)
+			return "a node's append does not commit";
+		if (s->d.clients && !n->slot[0].done)
+			return "a lock client does not come to its turn";
+	}
+	return NULL;
+}
+
+static const char *not_drained(struct sim *s)
+{
+	struct sim_node *l = sim_leader(s);
+	u32 i;
+
+	if (!l)
+		return "no leader";
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (!n->up)
+			return "a node is down";
+		if (!client_idle(n))
+			return "a request without outcome";
+		if (n->core->applied != l->core->log.last)
+			return "a replica lags behind";
+		if (n->core->claims)
+			return "a claim is left in the state";
+		if (n->core->pending_count)
+			return "the core has proposals under way";
+	}
+	return NULL;
+}
+
+static void demand(struct sim *s, const char *missing, u64 bound)
+{
+	u32 i;
+
+	if (!missing || s->now - s->phase_since < bound)
+		return;
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (n->up)
+			sim_trace(s, n, "at the end: state %u role %u leader %u session %u id %llu "
+				  "pending %u claims %u canvass %u why '%s'", n->core->state,
+				  n->core->role, n->core->leader, n->core->local.state,
+				  (unsigned long long)n->core->local.id, n->core->pending_count,
+				  n->core->claims, n->core->canvass, n->core->reason);
+	}
+	sim_fail(s, sim_leader(s), "no progress within %llu s of healing: %s",
+		 (unsigned long long)(bound / SIM_SEC), missing);
+}
+
+/* Every 50 ms: what is the run waiting for? */
+void fault_phase(struct sim *s)
+{
+	u64 lease = (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS;
+	u64 bound = 10 * SIM_SEC + 5 * lease + 20 * s->set.election_ms * SIM_MS +
+		40 * s->d.hold_ms * SIM_MS * s->d.nodes;
+	const char *missing;
+
+	sim_push(s, s->now + 50 * SIM_MS, EV_PHASE, 0, 0, 0);
+	switch (s->phase) {
+	case PHASE_FAULTS:
+		if (sim_chance(s, 2))
+			restart_failed(s);
+		if (s->now < s->end_faults)
+			return;
+		sim_trace(s, NULL, "everything heals");
+		enter(s, PHASE_HEALED);
+		fault_heal(s);
+		break;
+	case PHASE_HEALED:
+		restart_failed(s);
+		missing = not_healed(s);
+		demand(s, missing, bound);
+		if (missing)
+			return;
+		sim_trace(s, NULL, "no new requests from here");
+		enter(s, PHASE_DRAIN);
+		break;
+	case PHASE_DRAIN:
+		missing = not_drained(s);
+		demand(s, missing, bound);
+		if (!missing)
+			enter(s, PHASE_OVER);
+		break;
+	case PHASE_OVER:
+		break;
+	}
+}

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kqsim: runs seeds, each in a child process; on a failure the same seed runs
+ * again with a timeline, which is printed with the broken invariant.
+ */
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim.h"
+
+#define RING 260
+#define LINE 240
+
+/* Leaks are counted by kq_alloc_live, seed by seed; a failing seed leaves all behind. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0:quarantine_size_mb=16:abort_on_error=1:handle_abort=0";
+}
+
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+	return "print_stacktrace=1:abort_on_error=1";
+}
+
+/* One row per knob: drawn for each seed from [lo, hi], or 0 in @zero of 100 seeds. */
+static const struct {
+	const char *name;
+	size_t at;
+	u64 lo, hi;
+	u32 zero;
+} dials[] = {
+#define DIAL(name, lo, hi, zero) { #name, offsetof(struct sim_dials, name), lo, hi, zero }
+	DIAL(nodes, 3, 3, 0),
+	DIAL(heartbeat_ms, 40, 120, 0),
+	DIAL(election_beats, 6, 12, 0),
+	DIAL(lease_ms, 1200, 4000, 0),
+	DIAL(delta_ms, 10, 200, 0),
+	DIAL(drift_ppm, 100, 2000, 20),
+	DIAL(segment_kib, 64, 1024, 0),
+	DIAL(segments, 16, 40, 0),
+	DIAL(net_us, 50, 2000, 0),
+	DIAL(net_jitter_us, 1, 5000, 20),
+	DIAL(net_spike_pm, 1, 30, 60),
+	DIAL(detect_ms, 10, 1500, 0),
+	DIAL(redial_ms, 10, 300, 0),
+	DIAL(disk_us, 200, 8000, 0),
+	DIAL(disk_spike_pm, 1, 50, 60),
+	DIAL(daemon_lag_us, 10, 20000, 0),
+	DIAL(clients, 1, SIM_SLOTS, 5),
+	DIAL(resources, 1, SIM_RESOURCES, 0),
+	DIAL(hold_ms, 2, 400, 0),
+	DIAL(think_ms, 2, 400, 0),
+	DIAL(try_pct, 5, 50, 60),
+	DIAL(cancel_pct, 5, 50, 50),
+	DIAL(append_ms, 10, 400, 0),
+	DIAL(append_bytes, 1, 3000, 0),
+	DIAL(big_pct, 1, 10, 60),
+	DIAL(fault_ms, 200, 2500, 0),
+	DIAL(w_crash, 1, 20, 20),
+	DIAL(w_power, 1, 8, 60),
+	DIAL(w_daemon, 1, 10, 50),
+	DIAL(w_partition, 1, 20, 25),
+	DIAL(w_oneway, 1, 10, 50),
+	DIAL(w_flap, 1, 30, 40),
+	DIAL(w_stall, 1, 20, 40),
+	DIAL(w_eio, 1, 5, 70),
+	DIAL(w_hang, 1, 8, 60),
+	DIAL(w_slow, 1, 8, 60),
+	DIAL(w_pause, 1, 20, 40),
+	DIAL(w_freeze, 1, 10, 90),
+	DIAL(w_transfer, 1, 10, 40),
+	DIAL(w_stop, 1, 8, 60),
+	DIAL(w_clock, 1, 10, 75),
+	DIAL(alloc_fail_pct, 5, 60, 90),
+#undef DIAL
+};
+
+static struct {
+	u64 first, seeds, seconds;
+	u32 jobs;
+	bool quiet, trace;
+} opt = { .first = 1, .seeds = 100, .jobs = 2 };
+
+bool sim_tracing;
+static bool ring_on;
+static char ring[RING][LINE];
+static u64 ring_count;
+static struct sim *running;
+
+void *sim_calloc(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+/* --- the timeline ---------------------------------------------------------------------- */
+
+static void vline(const struct sim *s, const struct sim_node *n, const char *fmt, va_list ap)
+{
+	char *line = ring[ring_count++ % RING];
+	int at;
+
+	at = snprintf(line, LINE, "%10.3f ", (double)s->now / SIM_MS);
+	if (n && n->core)
+		at += snprintf(line + at, LINE - at, "n%u t%llu log %llu/%llu/%llu%s  ", n->id,
+			       (unsigned long long)n->core->hs.term,
+			       (unsigned long long)n->core->log.last,
+			       (unsigned long long)n->core->commit,
+			       (unsigned long long)n->core->applied,
+			       n->core->role == 3 ? " LEADER" : "");
+	else if (n)
+		at += snprintf(line + at, LINE - at, "n%u  ", n->id);
+	vsnprintf(line + at, LINE - at, fmt, ap);
+	if (opt.trace)
+		printf("%s\n", line);
+}
+
+void sim_trace(struct sim *s, const struct sim_node *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!sim_tracing)
+		return;
+	va_start(ap, fmt);
+	vline(s, n, fmt, ap);
+	va_end(ap);
+}
+
+void sim_core_trace(void *ctx, const struct kq_core *core, const char *text)
+{
+	struct sim *s = ctx;
+
+	sim_trace(s, &s->node[core->cfg.self], "%s", text);
+}
+
+static void print_ring(void)
+{
+	u64 i = ring_count > RING ? ring_count - RING : 0;
+	size_t d;
+
+	if (!ring_on)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "# seed %llu, its dials:", (unsigned long long)running->seed);
+	for (d = 0; d < ARRAY_SIZE(dials); d++)
+		fprintf(stderr, " %s=%llu", dials[d].name, (unsigned long long)
+			*(u64 *)((char *)&running->d + dials[d].at));
+	fprintf(stderr, "\n# ms, node, term, log last/commit/applied, what:\n");
+	for (; i < ring_count; i++)
+		fprintf(stderr, "%s\n", ring[i % RING]);
+}
+
+void sim_fail(struct sim *s, const struct sim_node *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (ring_on) {
+		print_ring();
+		fprintf(stderr, "seed %llu FAILED at %.3f ms, node %u: ",
+			(unsigned long long)s->seed, (double)s->now / SIM_MS, n ? n->id : 0);
+		va_start(ap, fmt);
+		vfprintf(stderr, fmt, ap);
+		va_end(ap);
+		fputc('\n', stderr);
+	}
+	_exit(1);
+}
+
+/* An assertion of the core, a sanitizer, or an endless loop. */
+static void on_abort(int sig)
+{
+	print_ring();
+	if (ring_on)
+		fprintf(stderr, "seed %llu FAILED at %.3f ms: %s\n",
+			(unsigned long long)running->seed, (double)running->now / SIM_MS,
+			sig == SIGALRM ? "the core does not return" :
+			"stopped by an assertion or a sanitizer, see above");
+	_exit(1);
+}
+
+/* --- one seed ---------------------------------------------------------------------------- */
+
+static void draw_dials(struct sim *s)
+{
+	size_t i;
+	u64 x;
+
+	for (i = 0; i < ARRAY_SIZE(dials); i++) {
+		u64 v = 0;
+
+		if (!sim_chance(s, dials[i].zero)) {
+			/* Small values as likely as large ones. */
+			v = sim_range(s, dials[i].lo, dials[i].hi);
+			if (sim_chance(s, 50))
+				v = sim_range(s, dials[i].lo, v);
+		}
+		*(u64 *)((char *)&s->d + dials[i].at) = v;
+	}
+	x = sim_below(s, 20);
+	s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
+	if (s->d.nodes == 1)
+		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway = 0;
+	/* Room for the whole run: the log is not emptied yet. */
+	while (s->d.segment_kib * s->d.segments < 24 * 1024)
+		s->d.segments *= 2;
+	s->d.segment_kib = s->d.segment_kib / 4 * 4;
+	s->set = (struct kq_settings){
+		.heartbeat_ms = s->d.heartbeat_ms,
+		.election_ms = s->d.heartbeat_ms * s->d.election_beats,
+		.lease_ms = s->d.lease_ms,
+		.delta_ms = s->d.delta_ms,
+		.drift_ppm = s->d.drift_ppm,
+		.segment_bytes = s->d.segment_kib * 1024,
+	};
+}
+
+static void seed_rng(struct sim *s)
+{
+	u64 x = s->seed, z;
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		z = (x += 0x9e3779b97f4a7c15ULL);
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+		s->rng[i] = z ^ (z >> 31);
+	}
+}
+
+static void run_seed(u64 seed, struct sim_stats *out)
+{
+	struct sim *s = sim_calloc(1, sizeof(*s));
+	u32 i;
+
+	running = s;
+	alarm(120);
+	s->seed = seed;
+	seed_rng(s);
+	draw_dials(s);
+	s->end_faults = opt.seconds ? opt.seconds * SIM_SEC : sim_range(s, 4, 25) * SIM_SEC;
+	kq_alloc_live = 0;
+	kq_alloc_fail_at = 0;
+	check_init(s);
+	for (i = 1; i <= s->d.nodes; i++) {
+		s->node[i].id = i;
+		disk_init(s, &s->node[i]);
+		node_restart_at(s, &s->node[i], sim_below(s, 100 * SIM_MS));
+	}
+	net_init(s);
+	sim_push(s, 2 * SIM_SEC + sim_about(s, s->d.fault_ms * SIM_MS), EV_FAULT, 0, 0, 0);
+	sim_push(s, SIM_SEC, EV_CHECK, 0, 0, 0);
+	sim_push(s, 50 * SIM_MS, EV_PHASE, 0, 0, 0);
+	sim_run(s);
+	check_end(s);
+	for (i = 1; i <= s->d.nodes; i++) {
+		node_down(s, &s->node[i], "end");
+		free(s->node[i].disk);
+		free(s->node[i].block_kept);
+	}
+	if (kq_alloc_live)
+		sim_fail(s, NULL, "%ld allocations of the core are left", kq_alloc_live);
+	net_free(s);
+	check_free(s);
+	*out = s->st;
+	free(s->heap);
+	free(s);
+	running = NULL;
+	alarm(0);
+}
+
+/* --- many seeds ---------------------------------------------------------------------------- */
+
+struct frame {
+	u64 seed;
+	struct sim_stats st;
+};
+
+static void child_setup(bool with_ring)
+{
+	ring_on = with_ring;
+	sim_tracing = with_ring || opt.trace;
+	signal(SIGABRT, on_abort);
+	signal(SIGALRM, on_abort);
+}
+
+struct job {
+	pid_t pid;
+	int fd;
+	u64 next;		/* seed it works on */
+	bool over;
+};
+
+static void job_start(struct job *job, u32 k)
+{
+	int p[2];
+	u64 seed;
+
+	job->next = opt.first + k;
+	job->over = false;
+	if (pipe(p))
+		abort();
+	fflush(NULL);
+	job->pid = fork();
+	if (job->pid < 0)
+		abort();
+	if (job->pid) {
+		close(p[1]);
+		job->fd = p[0];
+		return;
+	}
+	close(p[0]);
+	child_setup(false);
+	if (!freopen("/dev/null", "w", stderr))
+		_exit(2);
+	for (seed = job->next; seed < opt.first + opt.seeds; seed += opt.jobs) {
+		struct frame f = { .seed = seed };
+
+		run_seed(seed, &f.st);
+		if (write(p[1], &f, sizeof(f)) != sizeof(f))
+			_exit(2);
+	}
+	fflush(stdout);
+	_exit(0);
+}
+
+static void add_stats(struct sim_stats *sum, const struct sim_stats *one)
+{
+	const u64 *from = (const u64 *)one;
+	u64 *to = (u64 *)sum;
+	size_t i;
+
+	for (i = 0; i < sizeof(*sum) / sizeof(u64); i++)
+		to[i] += from[i];
+}
+
+/* The same seed once more, with its timeline. */
+static void replay(u64 seed)
+{
+	pid_t pid;
+	int status;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		struct sim_stats st;
+
+		child_setup(true);
+		run_seed(seed, &st);
+		fprintf(stderr, "seed %llu failed, and did not fail again: it is not "
+			"reproducible\n", (unsigned long long)seed);
+		_exit(1);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		abort();
+}
+
+static void summary(const struct sim_stats *t, u64 done, double host_s)
+{
+	printf("kqsim: %llu seeds, %.0f s virtual in %.1f s (%.0f seeds/min): %llu events, "
+	       "%llu messages, %llu campaigns, %llu leaders, %llu faults, %llu crashes, "
+	       "%llu torn, %llu committed, %llu grants, %llu expiries, %llu acknowledged, "
+	       "%llu unknown, %llu refused\n", (unsigned long long)done,
+	       (double)t->virtual_ns / SIM_SEC, host_s, done * 60 / (host_s ? host_s : 1),
+	       (unsigned long long)t->events, (unsigned long long)t->messages,
+	       (unsigned long long)t->elections, (unsigned long long)t->leaders,
+	       (unsigned long long)t->faults, (unsigned long long)t->crashes,
+	       (unsigned long long)t->torn, (unsigned long long)t->committed,
+	       (unsigned long long)t->grants, (unsigned long long)t->expiries,
+	       (unsigned long long)t->acks, (unsigned long long)t->unknown,
+	       (unsigned long long)t->refused);
+}
+
+static double host_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static int run_all(void)
+{
+	struct job job[64];
+	struct pollfd pfd[64];
+	struct sim_stats total = { 0 };
+	u64 done = 0, failed = 0;
+	bool fail = false;
+	double start = host_now();
+	u32 k, live = opt.jobs;
+
+	for (k = 0; k < opt.jobs; k++)
+		job_start(&job[k], k);
+	while (live && !fail) {
+		for (k = 0; k < opt.jobs; k++)
+			pfd[k] = (struct pollfd){ .fd = job[k].over ? -1 : job[k].fd,
+						  .events = POLLIN };
+		if (poll(pfd, opt.jobs, -1) < 0)
+			abort();
+		for (k = 0; k < opt.jobs; k++) {
+			struct frame f;
+			int status;
+
+			if (!pfd[k].revents)
+				continue;
+			if (read(job[k].fd, &f, sizeof(f)) == sizeof(f)) {
+				add_stats(&total, &f.st);
+				job[k].next = f.seed + opt.jobs;
+				done++;
+				continue;
+			}
+			job[k].over = true;
+			live--;
+			close(job[k].fd);
+			waitpid(job[k].pid, &status, 0);
+			if (!status)
+				continue;
+			if (!fail || job[k].next < failed)
+				failed = job[k].next;
+			fail = true;
+		}
+		if (!opt.quiet && isatty(STDERR_FILENO))
+			fprintf(stderr, "\r%llu of %llu seeds ", (unsigned long long)done,
+				(unsigned long long)opt.seeds);
+	}
+	if (!opt.quiet && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+	for (k = 0; k < opt.jobs; k++) {
+		if (job[k].over)
+			continue;
+		kill(job[k].pid, SIGKILL);
+		waitpid(job[k].pid, NULL, 0);
+	}
+	if (fail)
+		replay(failed);
+	summary(&total, done, host_now() - start);
+	return fail;
+}
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: kqsim [--seeds N] [--first-seed S] [--time SECONDS] [--jobs N]\n"
+		"             [--trace] [--quiet]\n"
+		"Runs the core of kquorum on virtual networks, disks and clocks and checks its\n"
+		"invariants. One seed is one run; a failing seed is printed with its timeline,\n"
+		"and the exit status is 1.\n"
+		"  --seeds N        how many (100)\n"
+		"  --first-seed S   from this one on (1)\n"
+		"  --time SECONDS   virtual time with faults; else 4 to 25, by the seed\n"
+		"  --jobs N         processes (2)\n"
+		"  --trace          print every event\n"
+		"  --quiet          no progress on the terminal\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "seeds", required_argument, NULL, 'n' },
+		{ "first-seed", required_argument, NULL, 's' },
+		{ "time", required_argument, NULL, 't' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "trace", no_argument, NULL, 'v' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n:s:t:j:vqh", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'n':
+			opt.seeds = strtoull(optarg, NULL, 0);
+			break;
+		case 's':
+			opt.first = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			opt.seconds = strtoull(optarg, NULL, 0);
+			break;
+		case 'j':
+			opt.jobs = strtoul(optarg, NULL, 0);
+			break;
+		case 'v':
+			opt.trace = true;
+			break;
+		case 'q':
+			opt.quiet = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (!opt.seeds || opt.jobs < 1 || opt.jobs > 64) {
+		usage(stderr);
+		return 2;
+	}
+	if (opt.jobs > opt.seeds)
+		opt.jobs = opt.seeds;
+	return run_all();
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The network: one connection per pair, in order, with delay. It may stall (the
+ * bytes come later) or break (what is on its way is lost); the two ends learn of
+ * either at different times.
+ */
+#include "sim.h"
+
+#define NET_WINDOW (256 * 1024)		/* bytes before the sender's socket is full */
+
+static struct sim_conn *conn(struct sim *s, u32 a, u32 b)
+{
+	return a < b ? &s->conn[a][b] : &s->conn[b][a];
+}
+
+static void pipe_clear(struct sim_pipe *p)
+{
+	while (p->head) {
+		struct sim_packet *k = p->head;
+
+		p->head = k->next;
+		free(k);
+	}
+	p->tail = &p->head;
+	p->bytes = 0;
+	p->last_due = 0;
+}
+
+void net_init(struct sim *s)
+{
+	u32 a, b;
+
+	for (a = 1; a <= s->d.nodes; a++) {
+		for (b = 1; b <= s->d.nodes; b++) {
+			s->pipe[a][b].tail = &s->pipe[a][b].head;
+			if (a < b)
+				sim_push(s, sim_below(s, s->d.redial_ms * SIM_MS), EV_DIAL, a, b, 0);
+		}
+	}
+}
+
+void net_free(struct sim *s)
+{
+	u32 a, b;
+
+	for (a = 1; a <= s->d.nodes; a++)
+		for (b = 1; b <= s->d.nodes; b++)
+			pipe_clear(&s->pipe[a][b]);
+}
+
+static u64 delay(struct sim *s)
+{
+	u64 us = s->d.net_us + sim_below(s, s->d.net_jitter_us + 1);
+
+	if (sim_below(s, 1000) < s->d.net_spike_pm)
+		us += sim_below(s, 300000);
+	return us * 1000;
+}
+
+static void send_one(struct sim *s, struct sim_node *n, u32 to, struct kq_msg *m)
+{
+	struct sim_pipe *p = &s->pipe[n->id][to];
+	const struct kq_wire_hdr *h = (const void *)m->data;
+	struct sim_packet *k;
+
+	if (m->to != to || m->len < sizeof(*h) || le32_to_cpu(h->len) + sizeof(*h) != m->len)
+		sim_fail(s, n, "malformed message in the queue to node %u", to);
+	if (m->hs_version > n->core->hs_durable)
+		sim_fail(s, n, "%s left before its hard state was durable", kq_msg_name(h->type));
+	check_sent(s, n, h, h + 1);
+	s->st.messages++;
+	if (!conn(s, n->id, to)->alive || n->side[to].epoch != conn(s, n->id, to)->epoch) {
+		kq_free(m);
+		return;		/* into a connection that is broken without our knowing */
+	}
+	k = malloc(sizeof(*k) + m->len);
+	if (!k)
+		abort();
+	memcpy(k->data, m->data, m->len);
+	k->len = m->len;
+	k->next = NULL;
+	p->last_due = max(p->last_due, s->now + delay(s));
+	k->due = p->last_due;
+	*p->tail = k;
+	p->tail = &k->next;
+	p->bytes += k->len;
+	kq_free(m);
+	sim_push(s, k->due, EV_DELIVER, n->id, to, n->side[to].epoch);
+}
+
+/* Take what the core has for its peers, as far as the sockets have room. */
+void net_send(struct sim *s, struct sim_node *n)
+{
+	u32 to;
+
+	for (to = 1; to <= s->d.nodes; to++) {
+		LIST_HEAD(list);
+
+		if (to == n->id || !n->side[to].up || s->pipe[n->id][to].bytes > NET_WINDOW)
+			continue;
+		kq_core_take_msgs(n->core, to, &list);
+		while (!list_empty(&list)) {
+			struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
+
+			list_del(&m->node);
+			send_one(s, n, to, m);
+		}
+	}
+}
+
+static void recv_one(struct sim *s, struct sim_node *n, u32 from, struct sim_packet *k)
+{
+	struct kq_wire_hdr *h = (void *)k->data;
+	struct kq_wire_peer peer;
+	const char *why = NULL;
+	u8 *body;
+	int r;
+
+	kq_core_wire_peer(n->core, from, &peer);
+	r = kq_wire_check_header(h, &peer, &why);
+	if (r < 0)
+		sim_fail(s, n, "header of %s from node %u refused: %s", kq_msg_name(h->type), from,
+			 why ? why : "?");
+	/* Exact size, so that the sanitizer sees a read past the end. */
+	body = malloc(r ? r : 1);
+	if (!body)
+		abort();
+	memcpy(body, h + 1, r);
+	if (kq_wire_check_body(h, body, &why))
+		sim_fail(s, n, "body of %s from node %u refused: %s", kq_msg_name(h->type), from,
+			 why ? why : "?");
+	if (sim_tracing)
+		sim_trace(s, n, "<- %u %s term %llu", from, kq_msg_name(h->type),
+			  (unsigned long long)le64_to_cpu(h->term));
+	r = kq_core_recv(n->core, sim_clock(s, n), h, body, &why);
+	free(body);
+	if (r == -ENOMEM) {
+		net_break(s, n->id, from);
+	} else if (r) {
+		sim_fail(s, n, "%s from node %u refused by the core: %d, %s", kq_msg_name(h->type),
+			 from, r, why ? why : "no reason");
+	}
+}
+
+void net_deliver(struct sim *s, u32 from, u32 to, u64 epoch)
+{
+	struct sim_node *n = &s->node[to];
+	struct sim_pipe *p = &s->pipe[from][to];
+	struct sim_packet *k = p->head;
+	bool full = p->bytes > NET_WINDOW;
+
+	if (!conn(s, from, to)->alive || conn(s, from, to)->epoch != epoch || !k ||
+	    p->blocked || !n->up)
+		return;
+	if (!n->side[from].up || n->side[from].epoch != epoch)
+		return;		/* in the socket until the node is given it: net_side_up() */
+	if (k->due > s->now)
+		return;		/* came loose by a stall; its own event is still to come */
+	p->head = k->next;
+	if (!p->head)
+		p->tail = &p->head;
+	p->bytes -= k->len;
+	recv_one(s, n, from, k);
+	free(k);
+	node_out(s, n);
+	if (full && s->node[from].up)
+		net_send(s, &s->node[from]);
+}
+
+/* Deliver all that waited in the pipe. */
+static void pipe_loose(struct sim *s, u32 from, u32 to)
+{
+	struct sim_packet *k;
+
+	for (k = s->pipe[from][to].head; k; k = k->next)
+		sim_push(s, max(k->due, s->now), EV_DELIVER, from, to, conn(s, from, to)->epoch);
+}
+
+void net_side_up(struct sim *s, u32 a, u32 b, u64 epoch)
+{
+	struct sim_node *n = &s->node[a];
+	struct sim_conn *c = conn(s, a, b);
+	struct sim_side *side = &n->side[b];
+
+	if (!n->up || c->epoch != epoch || n->stopping)
+		return;
+	/* The greeting was for an incarnation of both that may be over. */
+	if (side->inc_self != n->core->hs.incarnation)
+		return;
+	if (side->up)
+		kq_core_peer_down(n->core, sim_clock(s, n), b);
+	side->up = true;
+	side->epoch = epoch;
+	sim_trace(s, n, "connection to node %u", b);
+	if (kq_core_peer_up(n->core, sim_clock(s, n), b, side->inc_peer)) {
+		side->up = false;
+		net_break(s, a, b);
+	}
+	pipe_loose(s, b, a);
+	node_out(s, n);
+}
+
+void net_side_down(struct sim *s, u32 a, u32 b, u64 epoch)
+{
+	struct sim_node *n = &s->node[a];
+	struct sim_side *side = &n->side[b];
+
+	if (!n->up || !side->up || side->epoch != epoch)
+		return;
+	side->up = false;
+	sim_trace(s, n, "connection to node %u broke", b);
+	kq_core_peer_down(n->core, sim_clock(s, n), b);
+	node_out(s, n);
+}
+
+/* The connection is dead; both ends learn of it, each in its time. */
+void net_break(struct sim *s, u32 a, u32 b)
+{
+	struct sim_conn *c = conn(s, a, b);
+
+	if (!c->alive)
+		return;
+	c->alive = false;
+	pipe_clear(&s->pipe[a][b]);
+	pipe_clear(&s->pipe[b][a]);
+	sim_push(s, s->now + sim_below(s, s->d.detect_ms * SIM_MS), EV_SIDE_DOWN, a, b, c->epoch);
+	sim_push(s, s->now + sim_below(s, s->d.detect_ms * SIM_MS), EV_SIDE_DOWN, b, a, c->epoch);
+}
+
+void net_node_gone(struct sim *s, u32 a)
+{
+	u32 b;
+
+	for (b = 1; b <= s->d.nodes; b++) {
+		if (b == a)
+			continue;
+		net_break(s, a, b);
+		s->node[a].side[b].up = false;
+	}
+}
+
+void net_dial(struct sim *s, u32 a, u32 b)
+{
+	struct sim_conn *c = conn(s, a, b);
+	struct sim_node *x = &s->node[a], *y = &s->node[b];
+	struct sim_pipe *ab = &s->pipe[a][b], *ba = &s->pipe[b][a];
+	u64 limit = s->d.detect_ms * SIM_MS;
+
+	sim_push(s, s->now + SIM_MS + sim_about(s, s->d.redial_ms * SIM_MS), EV_DIAL, a, b, 0);
+	/* TCP gives up on bytes that nobody acknowledges. */
+	if (c->alive && ((ab->blocked && s->now - ab->blocked_since > limit) ||
+			 (ba->blocked && s->now - ba->blocked_since > limit)))
+		net_break(s, a, b);
+	if (c->alive || ab->blocked || ba->blocked || !x->up || !y->up || !x->greet || !y->greet ||
+	    x->stopping || y->stopping)
+		return;
+	/* Dialling and greeting are the daemons' work. */
+	if (!x->daemon || !y->daemon || x->paused_until > s->now || y->paused_until > s->now)
+		return;
+	c->alive = true;
+	c->epoch++;
+	x->side[b].inc_self = y->side[a].inc_peer = x->core->hs.incarnation;
+	x->side[b].inc_peer = y->side[a].inc_self = y->core->hs.incarnation;
+	sim_push(s, s->now + delay(s), EV_SIDE_UP, a, b, c->epoch);
+	sim_push(s, s->now + delay(s), EV_SIDE_UP, b, a, c->epoch);
+}
+
+void net_block(struct sim *s, u32 from, u32 to)
+{
+	struct sim_pipe *p = &s->pipe[from][to];
+
+	if (!p->blocked++)
+		p->blocked_since = s->now;
+}
+
+void net_unblock(struct sim *s, u32 from, u32 to, bool all)
+{
+	struct sim_pipe *p = &s->pipe[from][to];
+
+	if (!p->blocked)
+		return;
+	p->blocked = all ? 0 : p->blocked - 1;
+	if (!p->blocked)
+		pipe_loose(s, from, to);
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One machine: what the module's glue does around a core, and its daemon.
+ */
+#include <linux/kquorum.h>
+#include "sim.h"
+
+static void configure(const struct sim *s, const struct sim_node *n, struct kq_config *cfg)
+{
+	u32 i;
+
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->cluster_id = 0x5eed ^ s->seed;
+	cfg->self = n->id;
+	cfg->count = s->d.nodes;
+	for (i = 0; i < cfg->count; i++)
+		cfg->members[i] = i + 1;
+	cfg->segments = s->d.segments;
+	cfg->set = s->set;
+}
+
+void node_restart_at(struct sim *s, struct sim_node *n, u64 at)
+{
+	if (n->restarting)
+		return;
+	n->restarting = true;
+	sim_push(s, at, EV_RESTART, n->id, 0, 0);
+}
+
+void node_start(struct sim *s, struct sim_node *n)
+{
+	s64 bound = (s64)s->d.drift_ppm * 1000;
+	struct kq_wal_report rep;
+	struct kq_config cfg;
+	s64 ppb;
+
+	configure(s, n, &cfg);
+	n->core = kq_core_create(&cfg);
+	if (!n->core) {
+		if (!s->d.alloc_fail_pct)
+			sim_fail(s, n, "no core for this configuration");
+		node_restart_at(s, n, s->now + SIM_SEC / 10);
+		return;
+	}
+	if (disk_recover(s, n, &rep)) {
+		kq_core_destroy(n->core);
+		n->core = NULL;
+		node_restart_at(s, n, s->now + SIM_SEC / 10);
+		return;
+	}
+	n->up = true;
+	n->greet = false;
+	n->stopping = false;
+	n->life++;
+	n->paused_until = 0;
+	n->hang_until = n->slow_until = 0;
+	n->eio = false;
+	/* Mostly at the bound: there the arithmetic of the leases is tight. */
+	ppb = sim_chance(s, 60) ? (sim_chance(s, 50) ? bound : -bound) :
+		(s64)sim_below(s, 2 * bound + 1) - bound;
+	n->clk_own_ppb = ppb;
+	n->clk_error_at = 0;
+	sim_clock_set(s, n, SIM_SEC + sim_below(s, 1000000 * SIM_SEC), ppb, false);
+	n->core->trace = sim_tracing ? sim_core_trace : NULL;
+	n->core->trace_ctx = s;
+	kq_core_start(n->core, sim_clock(s, n), &rep);
+	sim_trace(s, n, "starts: log to %llu, recovery %s", (unsigned long long)rep.last_index,
+		  rep.health == KQ_WAL_TORN ? "cut off a torn batch" : "clean");
+	check_node_started(s, n);
+	node_daemon_start(s, n);
+	client_start(s, n);
+	sim_push(s, s->now + sim_below(s, SIM_MS), EV_TICK, n->id, 0, n->life);
+	node_out(s, n);
+}
+
+void node_daemon_start(struct sim *s, struct sim_node *n)
+{
+	n->daemon = true;
+	n->poll_at = 0;
+	kqd_elect_init(&n->elect, s->set.election_ms, sim_rand(s));
+	node_poll_soon(s, n);
+}
+
+/* The machine is gone, and all that was only in memory. */
+void node_down(struct sim *s, struct sim_node *n, const char *how)
+{
+	sim_trace(s, n, "%s", how);
+	check_node_gone(s, n);
+	net_node_gone(s, n->id);
+	disk_power_cut(s, n);
+	n->up = false;
+	n->daemon = false;
+	n->poll_gen++;
+	client_gone(s, n);
+	kq_core_destroy(n->core);
+	n->core = NULL;
+	client_free(s, n);
+}
+
+static void stopped(struct sim *s, struct sim_node *n)
+{
+	if (n->batch)
+		sim_fail(s, n, "says it stopped while a write is under way");
+	node_down(s, n, "has stopped");
+	node_restart_at(s, n, s->now + sim_about(s, 2 * SIM_SEC));
+}
+
+/* All that came out of the core, until nothing more comes. */
+void node_out(struct sim *s, struct sim_node *n)
+{
+	struct kq_proposal *p;
+	struct kq_owner *o;
+	struct kq_batch *b;
+
+	check_node(s, n);
+	b = kq_core_take_batch(n->core);
+	if (b)
+		disk_submit(s, n, b);
+	net_send(s, n);
+	while ((p = kq_core_take_done(n->core)))
+		client_append_done(s, n, p);
+	while ((o = kq_core_take_owner(n->core)))
+		client_owner_changed(s, n, o);
+	if (!n->greet && n->core->hs_durable && n->core->hs_durable == n->core->hs_version)
+		n->greet = true;
+	if (kq_core_take_events(n->core))
+		node_poll_soon(s, n);
+	if (n->stopping && kq_core_stopped(n->core) && !n->batch)
+		stopped(s, n);
+}
+
+void node_tick(struct sim *s, struct sim_node *n)
+{
+	u64 period = s->d.heartbeat_ms * SIM_MS / 4;
+
+	sim_push(s, s->now + period - period / 16 + sim_below(s, period / 8), EV_TICK, n->id, 0,
+		 n->life);
+	kq_core_tick(n->core, sim_clock(s, n));
+	node_out(s, n);
+	if (n->up && n->stopping && s->now - n->stop_since >
+	    30 * SIM_SEC + 4 * s->d.lease_ms * SIM_MS)
+		sim_fail(s, n, "does not stop");
+}
+
+static void poll_at(struct sim *s, struct sim_node *n, u64 at)
+{
+	if (n->poll_at && n->poll_at <= at)
+		return;
+	n->poll_at = max(at, 1);
+	sim_push(s, at, EV_POLL, n->id, 0, ++n->poll_gen);
+}
+
+/* An event woke the daemon; it is scheduled some time later. */
+void node_poll_soon(struct sim *s, struct sim_node *n)
+{
+	if (n->daemon)
+		poll_at(s, n, s->now + 1000 * sim_below(s, s->d.daemon_lag_us + 1));
+}
+
+static void elect_input(const struct sim *s, const struct sim_node *n,
+			struct kqd_elect_input *in)
+{
+	const struct kq_core *c = n->core;
+	u32 i;
+
+	memset(in, 0, sizeof(*in));
+	in->now_ns = sim_clock(s, n);
+	in->state = c->stopping ? KQUORUM_NODE_STOPPING : c->state;
+	in->role = c->role;
+	in->canvass = c->canvass;
+	in->term = c->hs.term;
+	in->leader = c->leader;
+	in->silence_ns = c->heard_ns ? in->now_ns - c->heard_ns : UINT64_MAX;
+	in->wait_left_ns = c->wait_until_ns > in->now_ns ? c->wait_until_ns - in->now_ns : 0;
+	for (i = 0; i < c->cfg.count; i++)
+		in->connected += c->peer[c->cfg.members[i]].connected;
+	in->voters = c->cfg.count;
+}
+
+void node_poll(struct sim *s, struct sim_node *n)
+{
+	struct kqd_elect_input in;
+	enum kqd_elect_action what;
+	u64 next, now;
+
+	n->poll_at = 0;
+	if (!n->daemon)
+		return;
+	elect_input(s, n, &in);
+	what = kqd_elect_step(&n->elect, &in, &next);
+	if (what == KQD_ELECT_CANVASS) {
+		sim_trace(s, n, "daemon: canvass");
+		kq_core_canvass(n->core, sim_clock(s, n));
+	} else if (what == KQD_ELECT_CAMPAIGN) {
+		sim_trace(s, n, "daemon: campaign");
+		if (!kq_core_campaign(n->core, sim_clock(s, n)))
+			s->st.elections++;
+	}
+	if (what != KQD_ELECT_NOTHING)
+		node_out(s, n);
+	if (!n->up || next == UINT64_MAX)
+		return;
+	now = sim_clock(s, n);
+	/* Its timer rounds up, and is late now and then. */
+	poll_at(s, n, s->now + (next > now ? next - now : 0) +
+		1000 * sim_below(s, s->d.daemon_lag_us + 1) + 1000);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulator: N real cores and N real election logics on a virtual network,
+ * virtual disks and virtual clocks. One seed gives one run, to the byte.
+ *
+ * Nothing here may let a pointer, a hash order or the host's clock decide.
+ */
+#ifndef KQSIM_H
+#define KQSIM_H
+
+#include "kq_core.h"
+#include "elect.h"
+
+#define SIM_NODES	5
+#define SIM_SLOTS	4		/* lock clients per node */
+#define SIM_RESOURCES	3
+#define SIM_APPENDS	64		/* proposals of one node under way */
+#define SIM_MS		1000000ULL
+#define SIM_SEC		1000000000ULL
+
+/* Everything that may differ between two seeds; see the table in main.c. */
+struct sim_dials {
+	u64 nodes, heartbeat_ms, election_beats, lease_ms, delta_ms, drift_ppm;
+	u64 segment_kib, segments;
+	u64 net_us, net_jitter_us, net_spike_pm, detect_ms, redial_ms;
+	u64 disk_us, disk_spike_pm, daemon_lag_us;
+	u64 clients, resources, hold_ms, think_ms, try_pct, cancel_pct;
+	u64 append_ms, append_bytes, big_pct;
+	u64 fault_ms;
+	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_flap, w_stall;
+	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock;
+	u64 alloc_fail_pct;
+};
+
+enum sim_kind {
+	EV_TICK,		/* a: node */
+	EV_POLL,		/* the daemon looks */
+	EV_DISK,		/* a write ends */
+	EV_CLIENT,		/* b: slot */
+	EV_APPEND,
+	EV_RESTART,
+	EV_DAEMON_BACK,
+	EV_DIAL,		/* a < b: the pair */
+	EV_DELIVER,		/* a to b */
+	EV_SIDE_UP,		/* a is given its connection to b */
+	EV_SIDE_DOWN,
+	EV_UNBLOCK,		/* a to b passes again */
+	EV_CLOCK,		/* a clock error ends */
+	EV_FAULT,
+	EV_CHECK,
+	EV_PHASE,
+};
+
+struct sim_event {
+	u64 at;
+	u64 seq;
+	u64 gen;
+	u8 kind;
+	u8 a;
+	u8 b;
+};
+
+struct sim_packet {
+	struct sim_packet *next;
+	u64 due;
+	u32 len;
+	u8 data[];
+};
+
+/* One direction of a connection. */
+struct sim_pipe {
+	struct sim_packet *head, **tail;
+	u64 bytes;
+	u64 last_due;
+	u32 blocked;
+	u64 blocked_since;
+};
+
+struct sim_conn {
+	u64 epoch;		/* of the newest connection; both sides may lag behind */
+	bool alive;		/* bytes can pass */
+};
+
+/* One end of a connection, as the node sees it. */
+struct sim_side {
+	bool up;
+	u64 epoch;
+	u64 inc_self, inc_peer;	/* as the greeting had them */
+};
+
+/* What the checker knows of a client's lock. */
+struct sim_hold {
+	bool active;
+	u64 session;
+	u64 deadline;
+	u64 token;
+};
+
+enum sim_slot_state { SLOT_IDLE, SLOT_WAIT, SLOT_HOLD, SLOT_CLOSING };
+
+struct sim_slot {
+	enum sim_slot_state state;
+	struct kq_owner *owner;
+	u32 resource;
+	u64 gen;		/* timers of an earlier round are ignored */
+	u64 since;
+	u64 done;		/* full rounds */
+	struct sim_hold hold;
+};
+
+struct sim_append {
+	struct kq_proposal p;
+	u64 id;
+	bool busy;
+	u64 since;
+};
+
+struct sim_node {
+	u32 id;
+	bool up;
+	bool greet;		/* its incarnation is durable: may connect */
+	bool stopping;
+	bool restarting;	/* an EV_RESTART is on its way */
+	u64 stop_since;
+	u64 life;
+	struct kq_core *core;
+
+	/* clock: value + (true - since) * (1 + ppb / 1e9) */
+	u64 clk_since, clk_value;
+	s64 clk_ppb, clk_own_ppb;
+	bool clk_stopped;
+	u64 clk_error_at;
+	u64 paused_until;
+
+	/* disk */
+	u8 *disk;
+	u8 *block_kept;		/* per block: acknowledged */
+	struct kq_batch *batch;
+	s32 batch_error;
+	u64 batch_gen;
+	u64 slow_until, hang_until;
+	bool eio;
+
+	/* daemon */
+	bool daemon;
+	struct kqd_elect elect;
+	u64 poll_at;
+	u64 poll_gen;
+
+	struct sim_side side[SIM_NODES + 1];
+	struct sim_slot slot[SIM_SLOTS];
+	struct sim_append append[SIM_APPENDS];
+	u64 acked;
+
+	/* checker's shadow */
+	u64 sent_term;		/* highest that it ever spoke of, over restarts */
+	u64 seen_commit, seen_applied, seen_last, seen_last_term, seen_term, seen_leader_term;
+	u64 seen_session, seen_deadline;
+	u64 seen_token[SIM_RESOURCES], seen_claim[SIM_RESOURCES];
+};
+
+struct sim_committed {
+	u64 term;
+	u64 digest;
+	u64 session, seq;
+	u64 payload;		/* APPEND: unique id */
+	u64 settled;
+	u32 crc;
+	u32 node;
+	u16 type;
+	u64 cmd_session;	/* OPEN, CLOSE, EXPIRE: which */
+	u32 cmd_node;
+	u64 owner;		/* ACQUIRE, RELEASE */
+	u32 resource;
+	bool is_try;
+};
+
+struct sim_ack {
+	u64 index;
+	u64 term;
+	u64 effective;		/* index where it counts */
+	s32 error;
+	bool done;
+	u32 node;
+};
+
+struct sim_resource {
+	u64 expired_at;		/* true time of the newest expiry that frees it; 0: none */
+	u32 expired_node;
+	u64 expired_life;
+	u32 expired_slot;
+	u64 fence;		/* highest token that wrote */
+};
+
+#define MODEL_CLAIMS 4096
+
+struct model_claim {
+	u64 session, owner, index;
+	u32 node;
+};
+
+struct model_resource {
+	struct model_claim claim[MODEL_CLAIMS];		/* the first one holds */
+	u32 count;
+	bool held;
+	u64 token;
+};
+
+struct model_session {
+	u64 id, last_id;
+	bool suspect;
+	u8 *applied;		/* by sequence number */
+	u64 seqs;
+};
+
+struct sim_model {
+	u64 applied;
+	struct model_session session[SIM_NODES + 1];
+	struct model_resource res[SIM_RESOURCES];
+};
+
+struct sim_stats {
+	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
+	    acks, unknown, refused, committed, torn;
+};
+
+enum sim_phase { PHASE_FAULTS, PHASE_HEALED, PHASE_DRAIN, PHASE_OVER };
+
+struct sim {
+	u64 seed;
+	u64 rng[4];
+	u64 now;
+	u64 event_seq;
+	struct sim_event *heap;
+	u32 heap_count, heap_room;
+	struct sim_dials d;
+	struct kq_settings set;
+	u64 end_faults;
+	enum sim_phase phase;
+	u64 phase_since;
+	u64 fault_gen;
+	bool clock_errors;	/* the gap may shrink by them */
+	bool frozen_ever;	/* only tokens protect */
+	bool allow_nospace;
+
+	struct sim_node node[SIM_NODES + 1];
+	struct sim_conn conn[SIM_NODES + 1][SIM_NODES + 1];	/* a < b */
+	struct sim_pipe pipe[SIM_NODES + 1][SIM_NODES + 1];	/* from, to */
+
+	/* checker */
+	struct sim_committed *log;	/* by index */
+	u64 log_count, log_room;
+	u32 *term_leader;		/* by term */
+	u8 (*term_vote)[SIM_NODES + 1];	/* by term and node */
+	u64 term_room;
+	struct sim_ack *ack;
+	u64 ack_count, ack_room;
+	struct sim_resource res[SIM_RESOURCES];
+	struct sim_model model;
+	struct sim_stats st;
+};
+
+/* main.c */
+extern bool sim_tracing;
+__attribute__((format(printf, 3, 4)))
+void sim_trace(struct sim *s, const struct sim_node *n, const char *fmt, ...);
+__attribute__((format(printf, 3, 4), noreturn))
+void sim_fail(struct sim *s, const struct sim_node *n, const char *fmt, ...);
+void sim_core_trace(void *ctx, const struct kq_core *core, const char *text);
+void *sim_calloc(size_t n, size_t size);
+
+/* world.c */
+u64 sim_rand(struct sim *s);
+u64 sim_below(struct sim *s, u64 n);
+u64 sim_range(struct sim *s, u64 lo, u64 hi);
+u64 sim_about(struct sim *s, u64 mean);
+bool sim_chance(struct sim *s, u64 pct);
+void sim_push(struct sim *s, u64 at, enum sim_kind kind, u32 a, u32 b, u64 gen);
+void sim_run(struct sim *s);
+u64 sim_clock(const struct sim *s, const struct sim_node *n);
+u64 sim_clock_to_true(const struct sim *s, const struct sim_node *n, u64 clock);
+void sim_clock_set(struct sim *s, struct sim_node *n, u64 value, s64 ppb, bool stopped);
+u32 sim_up(const struct sim *s);
+struct sim_node *sim_leader(struct sim *s);
+
+/* net.c */
+void net_init(struct sim *s);
+void net_send(struct sim *s, struct sim_node *n);
+void net_dial(struct sim *s, u32 a, u32 b);
+void net_deliver(struct sim *s, u32 from, u32 to, u64 epoch);
+void net_side_up(struct sim *s, u32 a, u32 b, u64 epoch);
+void net_side_down(struct sim *s, u32 a, u32 b, u64 epoch);
+void net_break(struct sim *s, u32 a, u32 b);
+void net_node_gone(struct sim *s, u32 a);
+void net_block(struct sim *s, u32 from, u32 to);
+void net_unblock(struct sim *s, u32 from, u32 to, bool all);
+void net_free(struct sim *s);
+
+/* disk.c */
+void disk_init(struct sim *s, struct sim_node *n);
+void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
+void disk_done(struct sim *s, struct sim_node *n);
+void disk_power_cut(struct sim *s, struct sim_node *n);
+int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
+
+/* node.c */
+void node_start(struct sim *s, struct sim_node *n);
+void node_down(struct sim *s, struct sim_node *n, const char *how);
+void node_restart_at(struct sim *s, struct sim_node *n, u64 at);
+void node_out(struct sim *s, struct sim_node *n);
+void node_tick(struct sim *s, struct sim_node *n);
+void node_poll(struct sim *s, struct sim_node *n);
+void node_poll_soon(struct sim *s, struct sim_node *n);
+void node_daemon_start(struct sim *s, struct sim_node *n);
+
+/* client.c */
+void client_start(struct sim *s, struct sim_node *n);
+void client_gone(struct sim *s, struct sim_node *n);
+void client_free(struct sim *s, struct sim_node *n);
+void client_step(struct sim *s, struct sim_node *n, u32 slot, u64 gen);
+void client_append(struct sim *s, struct sim_node *n);
+void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p);
+void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o);
+bool client_idle(const struct sim_node *n);
+
+/* fault.c */
+void fault_step(struct sim *s);
+void fault_heal(struct sim *s);
+void fault_phase(struct sim *s);
+
+/* check.c, check_state.c */
+void check_init(struct sim *s);
+void check_node(struct sim *s, struct sim_node *n);
+void check_node_started(struct sim *s, struct sim_node *n);
+void check_node_gone(struct sim *s, struct sim_node *n);
+void check_clock_changes(struct sim *s, struct sim_node *n);
+void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, const void *body);
+void check_vote(struct sim *s, struct sim_node *n, u64 term, u32 vote);
+void check_released(struct sim *s, struct sim_node *n, u32 slot);
+void check_logs(struct sim *s);
+void check_end(struct sim *s);
+void check_free(struct sim *s);
+void check_holds(struct sim *s, struct sim_node *n);
+void check_state(struct sim *s, struct sim_node *n);
+const char *sim_resource_name(u32 which);
+u32 sim_resource_index(const char *name, u32 len);
+
+/* check_model.c */
+void model_follow(struct sim *s, struct sim_node *n);
+void model_end(struct sim *s);
+void model_free(struct sim *s);
+
+#endif /* KQSIM_H */
