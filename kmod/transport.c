@@ -228,6 +228,27 @@ void kq_conn_send(struct kq_conn *conn)
 		conn_queue_work(conn, &conn->tx);
 }
 
+/* The socket reports an error, or (-EPIPE) the end. */
+static void conn_broken(struct kq_conn *conn, int err)
+{
+	char why[48];
+
+	switch (err) {
+	case -EPIPE:
+		kq_conn_break(conn, false, "peer closed the connection");
+		break;
+	case -ECONNRESET:
+		kq_conn_break(conn, false, "peer reset the connection");
+		break;
+	case -ETIMEDOUT:
+		kq_conn_break(conn, false, "peer does not answer (TCP)");
+		break;
+	default:
+		snprintf(why, sizeof(why), "connection broken: error %d", -err);
+		kq_conn_break(conn, false, why);
+	}
+}
+
 /**
  * kq_conn_tx_work() - the socket has room, or is broken
  * @work: of the connection, with a reference to it
@@ -239,8 +260,7 @@ void kq_conn_tx_work(struct work_struct *work)
 
 	kq_conn_send(conn);
 	if (READ_ONCE(conn->error))
-		kq_conn_break(conn, false, conn->error == -ETIMEDOUT ?
-			      "peer does not answer (TCP)" : "connection broken (send)");
+		conn_broken(conn, conn->error);
 	memalloc_noio_restore(noio);
 	kq_conn_put(conn);
 }
@@ -276,14 +296,10 @@ static int recv_message(struct kq_conn *conn, const char **why)
 		if (err)
 			return err;
 		err = kq_wire_check_header(&conn->hdr, &conn->wire, why);
-		if (err)
+		if (err < 0)
 			return err;
 	}
-	len = le32_to_cpu(conn->hdr.len);
-	if (len > KQ_WIRE_BODY_MAX) {
-		*why = "body too long";
-		return -EPROTO;
-	}
+	len = le32_to_cpu(conn->hdr.len);	/* at most KQ_WIRE_BODY_MAX: checked */
 	err = recv_upto(conn, conn->body + (conn->got - head), head + len);
 	if (err)
 		return err;
@@ -320,12 +336,8 @@ void kq_conn_rx_work(struct work_struct *work)
 		conn_queue_work(conn, &conn->rx);	/* others have their turn first */
 	else if (why)
 		kq_conn_break(conn, true, why);
-	else if (err == -EPIPE)
-		kq_conn_break(conn, false, "peer closed the connection");
-	else if (err == -ETIMEDOUT)
-		kq_conn_break(conn, false, "peer does not answer (TCP)");
 	else if (err && err != -EAGAIN)
-		kq_conn_break(conn, false, "connection broken (receive)");
+		conn_broken(conn, err);
 	memalloc_noio_restore(noio);
 	kq_conn_put(conn);
 }
