@@ -322,18 +322,17 @@ static int append(struct kquorum *k, struct append *a)
 	uint64_t heard_at = now_ns();
 
 	for (;;) {
-		bool idle = !a->count;
-
-		take_lines(a);
-		if (idle)
-			heard_at = now_ns();
-		write_lines(a);
+		/* ORDER: what is done makes room first; else nothing would be under way to wait for. */
 		retire(a);
+		if (!a->count)
+			heard_at = now_ns();
+		take_lines(a);
+		write_lines(a);
 		if (!a->count && !*a->texts && !a->have && (!a->from_stdin || a->eof))
 			return a->code;
 		if (interrupted || a->gone || ferror(stdout))
 			break;
-		if (a->count && unwritten(a) == 0 && a->ring[a->first].done)
+		if (a->count && a->ring[a->first].done)
 			continue;
 		if (!turn(a, &heard_at)) {
 			retire(a);

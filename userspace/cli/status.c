@@ -291,7 +291,7 @@ static int run(int argc, char **argv)
 		return ret;
 	ret = kquorum_status(k, &st);
 	if (ret) {
-		cli_error("%s%s", kquorum_error(k), ret == -ENODEV ? ": kquorum start" : "");
+		cli_error("%s", kquorum_error(k));
 		ret = cli_exit_code(ret);
 	} else if (!o.watch && o.wait_ns == KQUORUM_NEVER) {
 		show(&st, false);

@@ -70,7 +70,7 @@ static const char *errno_text(int error)
 {
 	switch (-error) {
 	case ENODEV:
-		return "no node runs in this network namespace";
+		return "no node runs in this network namespace: kquorum start";
 	case EPERM:
 	case EACCES:
 		return "permission denied: this needs CAP_NET_ADMIN (root)";
