@@ -15,19 +15,32 @@ node_init()
 		[ "$peer" = "$i" ] || args+=(--peer "n$peer=$KQ_NET.$peer")
 	done
 	[ "$rtt_scale" = 1 ] || args+=(--rtt-scale "$rtt_scale")
-	"$run" "$i" kquorum init "${args[@]}" || die "n$i: kquorum init failed"
+	"$run" "$i" kquorum init "${args[@]}" >/dev/null || die "n$i: kquorum init failed"
+}
+
+# all_at_once FUNCTION I...: run it for all nodes in parallel; fails if one fails
+all_at_once()
+{
+	local f=$1 pids=() pid status=0
+	shift
+	for i in "$@"; do
+		"$f" "$i" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid" || status=1; done
+	[ $status = 0 ] || exit 1
 }
 
 # status_leader: reads 'kquorum status -j', prints the leader's name if there is one
 status_leader()
 {
-	tr -d ' \t\n' | sed -n 's/.*"leader":"\([^"]\{1,\}\)".*/\1/p'
+	tr -d ' \t\n' | sed -n 's/.*"leader_node":"\([^"]\{1,\}\)".*/\1/p'
 }
 
 # wait_leader RUN LIMIT_S I...: until all these nodes name the same leader; prints it
 wait_leader()
 {
-	local run=$1 limit_s=$2 end i leader seen
+	local run=$1 limit_s=$2 end i leader seen new
 	shift 2
 	end=$((SECONDS + limit_s))
 	while [ $SECONDS -lt $end ]; do
@@ -47,4 +60,10 @@ wait_leader()
 		sleep 0.2
 	done
 	return 1
+}
+
+# new_cluster_id: 64 random bits, hexadecimal
+new_cluster_id()
+{
+	od -An -N8 -tx1 /dev/urandom | tr -d ' \n'
 }
