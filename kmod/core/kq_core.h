@@ -79,6 +79,7 @@ struct kq_peer {
 	u32 progress;			/* enum kquorum_progress */
 	u64 match;
 	u64 next;
+	u64 commit_sent;		/* commit index that it was told last */
 	bool probe_sent;
 	u64 acked_round;
 	u64 heard_ns;			/* last answer in this term */

@@ -39,7 +39,7 @@ enum kq_entry_type {
  * @flags: 0 in version 1
  * @node: the proposing node
  * @crc: CRC32C made by the proposer over @session, @seq, @settled, @len, @type,
- *	@flags, @node (bytes 16..47) and the payload. Index and term are given by the
+ *	@flags, @node (bytes 16..51) and the payload. Index and term are given by the
  *	leader and are covered by the sectors on disk and the message on the wire.
  */
 struct kq_record {

@@ -109,7 +109,8 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 		kq_become_follower(core, core->hs.term, from);
 	core->heard_ns = core->now_ns;
 	core->round = max(core->round, le64_to_cpu(b->round));
-	core->resp_sent_ns = le64_to_cpu(b->sent_ns);
+	if (!(le32_to_cpu(b->flags) & KQ_APPEND_COMMIT))
+		core->resp_sent_ns = le64_to_cpu(b->sent_ns);
 	if (core->state == KQUORUM_NODE_DAMAGED) {
 		respond(core, 0, 0, 0);		/* says that it is faulty */
 		return;
@@ -130,6 +131,8 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	 */
 	if (!stored)
 		respond(core, KQ_APPEND_REJECT, le64_to_cpu(b->prev_index) + 1, core->log.last);
+	else if (le32_to_cpu(b->flags) & KQ_APPEND_COMMIT)
+		return;
 	else if (!b->count || core->durable >= core->verified)
 		respond(core, 0, 0, 0);
 	else

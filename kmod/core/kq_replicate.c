@@ -22,7 +22,8 @@ static u32 append_bytes(const struct kq_core *core, u64 first, u64 *last)
 	return bytes;
 }
 
-static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool entries)
+static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool entries,
+			u32 flags)
 {
 	struct kq_body_append *b;
 	struct kq_msg *msg;
@@ -40,6 +41,7 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 	b->round = cpu_to_le64(core->round);
 	b->sent_ns = cpu_to_le64(core->now_ns);
 	b->count = cpu_to_le32((u32)(last - prev));
+	b->flags = cpu_to_le32(flags);
 	out = (u8 *)(b + 1);
 	for (i = prev + 1; i <= last; i++) {
 		const struct kq_entry *e = kq_log_get(&core->log, i);
@@ -57,6 +59,7 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 		p->inflight_bytes += bytes;
 		p->next = last + 1;
 	}
+	p->commit_sent = core->commit;
 	kq_msg_send(core, msg, core->hs.term);
 	return true;
 }
@@ -72,10 +75,10 @@ static void send_to(struct kq_core *core, struct kq_peer *p)
 	if (!p->connected || p->id == core->cfg.self)
 		return;
 	if (p->progress == KQUORUM_PROGRESS_PROBE && !p->probe_sent)
-		p->probe_sent = send_append(core, p, p->next - 1, false);
+		p->probe_sent = send_append(core, p, p->next - 1, false, 0);
 	while (p->progress == KQUORUM_PROGRESS_REPLICATE && p->next <= core->log.last &&
 	       window_open(p))
-		if (!send_append(core, p, p->next - 1, true))
+		if (!send_append(core, p, p->next - 1, true, 0))
 			break;
 }
 
@@ -108,7 +111,7 @@ void kq_leader_broadcast(struct kq_core *core)
 			continue;
 		if (p->progress == KQUORUM_PROGRESS_PAUSED)
 			p->next = p->match + 1;
-		send_append(core, p, p->next - 1, false);
+		send_append(core, p, p->next - 1, false, 0);
 	}
 }
 
@@ -121,6 +124,7 @@ void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p)
 {
 	p->progress = p->connected ? KQUORUM_PROGRESS_PROBE : KQUORUM_PROGRESS_PAUSED;
 	p->next = max(p->match, min(p->next - 1, core->log.last)) + 1;
+	p->commit_sent = 0;
 	p->probe_sent = false;
 	p->inflight_start = 0;
 	p->inflight_count = 0;
@@ -246,6 +250,23 @@ static u64 match_of(struct kq_core *core, struct kq_peer *p)
 	return p->id == core->cfg.self ? core->durable : p->match;
 }
 
+/*
+ * Who proposed elsewhere, or waits there for what a release here grants, is served by
+ * its own replica: it must hear of a commit now and not with the next heartbeat.
+ */
+static void tell_commit(struct kq_core *core)
+{
+	struct kq_peer *p;
+	u32 i;
+
+	kq_for_each_member(core, i, p) {
+		if (p->id == core->cfg.self || !p->connected ||
+		    p->progress != KQUORUM_PROGRESS_REPLICATE || p->commit_sent >= core->commit)
+			continue;
+		send_append(core, p, p->next - 1, false, KQ_APPEND_COMMIT);
+	}
+}
+
 /**
  * kq_leader_commit() - commit what a majority has on disk
  * @core: the core, leader
@@ -274,6 +295,10 @@ void kq_leader_commit(struct kq_core *core)
 		kq_lease_lead(core);
 	}
 	kq_propose_pump(core);
+	if (kq_is_leader(core)) {
+		kq_leader_send(core);
+		tell_commit(core);
+	}
 }
 
 static void peer_rejects(struct kq_core *core, struct kq_peer *p,

@@ -125,8 +125,8 @@ static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const
 		term = le64_to_cpu(b->prev_term);
 		if (!index != !term)
 			return "previous index without term";
-		if (b->zero)
-			return "reserved field not zero";
+		if (le32_to_cpu(b->flags) & ~KQ_APPEND_COMMIT)
+			return "unknown flags";
 		p += sizeof(*b);
 	}
 	while (p < end) {

@@ -85,8 +85,9 @@ struct kq_body_append {
 	__le64 round;		/* rises with every broadcast of the leader */
 	__le64 sent_ns;		/* leader's clock, echoed */
 	__le32 count;
-	__le32 zero;
+	__le32 flags;		/* KQ_APPEND_COMMIT */
 } __packed;
+#define KQ_APPEND_COMMIT 1	/* only tells the commit index: needs no answer */
 
 struct kq_body_append_resp {
 	__le64 round;		/* newest seen in this term */
