@@ -5,6 +5,7 @@ BUILD	?= build
 KERNEL	?= 6.1 6.12
 PREFIX	?= /usr/local
 DESTDIR	?=
+RELEASE	?= $(shell uname -r)
 CC	?= gcc
 MAKEFLAGS += --no-print-directory
 
@@ -36,30 +37,38 @@ setup: ## install what is missing (shows the list and asks)
 ##@ Running
 
 demo: ## the story, in three virtual machines; BREAK=guard|fence|vote|flush plants a bug
-	@scripts/setup --yes-if-no-terminal --for demo
+	@scripts/setup --for build --for vm
 	@$(MAKE) userspace
 	@scripts/demo $(if $(BREAK),--break $(BREAK))
 
 check: ## every test that fits a check; TAP through prove
-	@scripts/setup --yes-if-no-terminal --for check
+	@scripts/setup --for build --for vm --for uml
 	@tests/check
 
 soak: ## long tests: PART=<name>; without a part lists them and runs all
-	@scripts/setup --yes-if-no-terminal --for check
+	@scripts/setup --for build --for vm --for uml
 	@$(MAKE) userspace
 	@tests/soak/run $(PART)
 
 ##@ Installing
 
-install: userspace ## into PREFIX; the module through dkms-like sources is not included
+install: userspace install-units ## command, daemon, manual, units into PREFIX (DESTDIR honoured)
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
-	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)/usr/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(BUILD)/bin/kquorum $(BUILD)/bin/kquorumd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 $(BUILD)/lib/libkquorum.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 userspace/lib/libkquorum.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 userspace/cli/kquorum.8 userspace/daemon/kquorumd.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 userspace/cli/kquorum.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kquorum
+
+install-module: ## the module for the running kernel (or RELEASE=), then depmod
+	@scripts/kbuild-module $(RELEASE)
+	install -D -m 644 $(BUILD)/kmod/$(RELEASE)/kquorum.ko \
+		$(DESTDIR)/lib/modules/$(RELEASE)/extra/kquorum.ko
+	$(if $(DESTDIR),,depmod $(RELEASE))
 
 clean: ## remove build/
 	rm -rf $(BUILD)
@@ -68,4 +77,4 @@ help: ## this text
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile tests/*/*.mk
 
-.PHONY: all module userspace tests setup demo check soak install clean help
+.PHONY: all module userspace tests setup demo check soak install install-module clean help
