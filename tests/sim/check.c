@@ -186,6 +186,12 @@ static void check_leader(struct sim *s, struct sim_node *n)
 		}
 		n->seen_leader_term = c->hs.term;
 	}
+	/* Only an entry of its own term commits by counting (paper 5.4.2). */
+	if (c->role == KQUORUM_LEADER && c->commit > n->seen_commit &&
+	    kq_log_term(&c->log, c->commit) != c->hs.term)
+		sim_fail(s, n, "a leader of term %llu commits %llu, of term %llu, by counting",
+			 (unsigned long long)c->hs.term, (unsigned long long)c->commit,
+			 (unsigned long long)kq_log_term(&c->log, c->commit));
 	n->seen_last = c->log.last;
 	n->seen_last_term = kq_log_term(&c->log, c->log.last);
 }

@@ -10,12 +10,62 @@ static u64 seg(const struct sim *s)
 	return s->set.segment_bytes;
 }
 
+static void old_entries(struct sim *s, struct kq_wal *wal, u64 term, u64 *last, u8 *disk)
+{
+	struct kq_hard_state hs = { .term = term, .vote = 1, .incarnation = 7, .commit = *last };
+	struct kq_entry *e[8];
+	u32 i, count = sim_below(s, 9);
+	struct kq_batch *b = NULL;
+	u8 data[512];
+	int err;
+
+	for (i = 0; i < count; i++) {
+		memset(data, 0xff, sizeof(data));	/* no client's id */
+		e[i] = kq_entry_alloc(KQ_ENTRY_APPEND, data, 8 + sim_below(s, 500));
+		e[i]->rec.index = cpu_to_le64(*last + i + 1);
+		e[i]->rec.term = cpu_to_le64(term);
+		e[i]->rec.crc = cpu_to_le32(kq_entry_crc(&e[i]->rec, e[i]->data));
+	}
+	err = kq_wal_encode(wal, &hs, e, count, *last + count, term, KQ_WAL_ROOM_INTERNAL, &b);
+	if (!err) {
+		memcpy(disk + b->slot * seg(s) + b->offset, b->data, b->len);
+		*last += b->entries;
+	}
+	kq_batch_free(b);
+	for (i = 0; i < count; i++)
+		kq_entry_free(e[i]);
+}
+
+/* The files served another cluster before, and hold whole batches of it. */
+static void earlier_life(struct sim *s, struct sim_node *n)
+{
+	struct kq_wal *wal = kq_wal_create(~s->seed, n->id, seg(s), s->d.segments);
+	u32 i, batches = sim_range(s, 1, 200);
+	u64 term = sim_range(s, 1, 9), last = 0;
+	struct kq_wal_report rep;
+	int slot;
+
+	for (i = 0; i < s->d.segments; i++)
+		kq_wal_scan_header(wal, i, n->disk + i * seg(s));
+	while ((slot = kq_wal_next_segment(wal)) >= 0)
+		kq_wal_scan_segment(wal, slot, n->disk + slot * seg(s), seg(s), NULL, NULL);
+	if (kq_wal_scan_end(wal, &rep))
+		sim_fail(s, n, "recovery of a blank log fails");
+	for (i = 0; i < batches; i++) {
+		term += sim_chance(s, 10);
+		old_entries(s, wal, term, &last, n->disk);
+	}
+	kq_wal_destroy(wal);
+}
+
 void disk_init(struct sim *s, struct sim_node *n)
 {
 	u64 bytes = seg(s) * s->d.segments;
 
 	n->disk = sim_calloc(1, bytes);
 	n->block_kept = sim_calloc(1, bytes / KQ_WAL_BLOCK);
+	if (sim_chance(s, s->d.used_disk_pct))
+		earlier_life(s, n);
 }
 
 void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)

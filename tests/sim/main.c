@@ -80,6 +80,7 @@ static const struct {
 	DIAL(w_stop, 1, 8, 60),
 	DIAL(w_clock, 1, 10, 75),
 	DIAL(alloc_fail_pct, 5, 60, 90),
+	DIAL(used_disk_pct, 10, 100, 50),
 #undef DIAL
 };
 

@@ -29,7 +29,7 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock;
-	u64 alloc_fail_pct;
+	u64 alloc_fail_pct, used_disk_pct;
 };
 
 enum sim_kind {
