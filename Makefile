@@ -29,7 +29,10 @@ module: ## kquorum.ko: make module KERNEL=<release> [W=1] [C=1]
 
 userspace: $(USERSPACE) $(DAEMON) ## kquorum, kquorumd and libkquorum
 
-tests: $(CORE_TESTS) $(CLI_TESTS) $(DAEMON_TESTS) $(BUILD)/kqsim ## all test programs
+tests: core-tests $(CLI_TESTS) $(DAEMON_TESTS) sim ## all test programs
+
+list-tests:
+	@printf '%s\n' $(CORE_TEST_PROGRAMS) tests/core/breaks.t tests/cli/*.t $(DAEMON_TESTS)
 
 setup: ## install what is missing (shows the list and asks)
 	@scripts/setup
@@ -77,4 +80,4 @@ help: ## this text
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile tests/*/*.mk
 
-.PHONY: all module userspace tests setup demo check soak install install-module clean help
+.PHONY: list-tests all module userspace tests setup demo check soak install install-module clean help

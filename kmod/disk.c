@@ -156,7 +156,7 @@ int kq_disk_open(struct kq_disk *disk, u32 slot, int fd, const char **why)
 	}
 	err = xa_insert(&kq_disk_inodes, inode_key(file), disk, GFP_KERNEL);
 	if (err) {
-		*why = "segment file is given twice, or a node uses it, or a write of a stopped node to it has not ended yet";
+		*why = "segment file is in use: given twice, by a node, or by a write that has not ended";
 		fput(file);
 		goto put;
 	}

@@ -98,7 +98,7 @@ static void __exit kq_exit(void)
 	kq_nl_module_exit();
 	unregister_pernet_subsys(&kq_net_ops);
 	while (atomic_long_read(&kq_objects[KQ_OBJECT_NODE]))
-		msleep(1);
+		msleep(20);
 	kq_disk_module_exit();
 	destroy_workqueue(kq_wq);
 	synchronize_net();	/* a socket's callback may be about to return */

@@ -183,7 +183,7 @@ static_assert(sizeof(struct kq_wal_batch_head) <= KQ_WAL_SECTOR_DATA);
 	(DIV_ROUND_UP((u32)sizeof(struct kq_wal_batch_head) +			\
 		      (u32)sizeof(struct kq_record) + KQ_PAYLOAD_MAX + 8,	\
 		      KQ_WAL_BLOCK_DATA) * KQ_WAL_BLOCK)
-static_assert(KQ_WAL_ENTRY_BYTES_MAX <= KQ_WAL_SEGMENT_MIN - KQ_WAL_FIRST);
-static_assert(KQ_WAL_ENTRY_BYTES_MAX <= KQ_WAL_BATCH_MAX);
+static_assert(KQ_WAL_SEGMENT_MIN - KQ_WAL_FIRST >= KQ_WAL_ENTRY_BYTES_MAX);
+static_assert(KQ_WAL_BATCH_MAX >= KQ_WAL_ENTRY_BYTES_MAX);
 
 #endif /* KQ_WAL_FORMAT_H */

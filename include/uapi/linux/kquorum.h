@@ -73,9 +73,10 @@ enum kquorum_cmd {
 	KQUORUM_CMD_EVENT,
 	__KQUORUM_CMD_MAX,
 };
+
 #define KQUORUM_CMD_MAX (__KQUORUM_CMD_MAX - 1)
 
-/* Attributes; u64 ones are NLA_U64 with KQUORUM_A_PAD for alignment. Times are nanoseconds. */
+/* Attributes; u64 ones are NLA_U64, padded with KQUORUM_A_PAD. Times are nanoseconds. */
 enum kquorum_attr {
 	KQUORUM_A_UNSPEC,
 	KQUORUM_A_PAD,
@@ -93,7 +94,7 @@ enum kquorum_attr {
 	KQUORUM_A_RESOURCE,	/* string */
 	KQUORUM_A_LOCK_FLAGS,	/* u32: KQUORUM_LOCK_* */
 	KQUORUM_A_TOKEN,	/* u64 */
-	KQUORUM_A_CLAIM,	/* nested enum kquorum_claim_attr, many: holder first, then the queue */
+	KQUORUM_A_CLAIM,	/* nested enum kquorum_claim_attr, many: holder, queue */
 	KQUORUM_A_FIRST_INDEX,	/* u64 */
 	KQUORUM_A_LAST_INDEX,	/* u64: last index in the log */
 	KQUORUM_A_ENTRY,	/* nested enum kquorum_entry_attr */
@@ -115,12 +116,13 @@ enum kquorum_attr {
 	KQUORUM_A_PEER,		/* nested enum kquorum_peer_attr, many */
 	KQUORUM_A_DISK,		/* nested enum kquorum_disk_attr */
 	KQUORUM_A_DAEMON,	/* u8: 1: a daemon has the node and its socket lives */
-	KQUORUM_A_REASON,	/* string: why the node does not serve, or last refused message */
+	KQUORUM_A_REASON,	/* string: why the node does not serve */
 	KQUORUM_A_COUNTERS,	/* nested enum kquorum_counter_attr */
-	KQUORUM_A_CANVASS,	/* u32: enum kquorum_canvass: how the last canvass or campaign went */
+	KQUORUM_A_CANVASS,	/* u32: enum kquorum_canvass: how the last one went */
 	KQUORUM_A_CLUSTER_HASH,	/* u64: cluster id and members, as every message carries it */
 	__KQUORUM_A_MAX,
 };
+
 #define KQUORUM_A_MAX (__KQUORUM_A_MAX - 1)
 
 enum kquorum_setting_attr {
@@ -133,6 +135,7 @@ enum kquorum_setting_attr {
 	KQUORUM_SETTING_SEGMENT_BYTES,	/* u32: size of each segment file */
 	__KQUORUM_SETTING_MAX,
 };
+
 #define KQUORUM_SETTING_MAX (__KQUORUM_SETTING_MAX - 1)
 
 enum kquorum_member_attr {
@@ -142,6 +145,7 @@ enum kquorum_member_attr {
 	KQUORUM_MEMBER_ADDRESS,		/* string, as the operator wrote it; for display */
 	__KQUORUM_MEMBER_MAX,
 };
+
 #define KQUORUM_MEMBER_MAX (__KQUORUM_MEMBER_MAX - 1)
 
 enum kquorum_peer_attr {
@@ -163,6 +167,7 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_DROPS,		/* u64: connections closed for a bad message */
 	__KQUORUM_PEER_MAX,
 };
+
 #define KQUORUM_PEER_MAX (__KQUORUM_PEER_MAX - 1)
 
 #define KQUORUM_PEERF_LOG_FULL	1	/* cannot store entries: its log is full */
@@ -182,6 +187,7 @@ enum kquorum_disk_attr {
 	KQUORUM_DISK_TORN,		/* u64: bytes of a torn last batch that recovery cut off */
 	__KQUORUM_DISK_MAX,
 };
+
 #define KQUORUM_DISK_MAX (__KQUORUM_DISK_MAX - 1)
 
 enum kquorum_claim_attr {
@@ -192,11 +198,12 @@ enum kquorum_claim_attr {
 	KQUORUM_CLAIM_OWNER,		/* u64: the handle's number on its node */
 	KQUORUM_CLAIM_INDEX,		/* u64: log index of the request */
 	KQUORUM_CLAIM_TOKEN,		/* u64: 0 while it waits */
-	KQUORUM_CLAIM_PID,		/* u32: process that asked, in its node's initial namespace */
+	KQUORUM_CLAIM_PID,		/* u32: process that asked, on its node */
 	KQUORUM_CLAIM_COMM,		/* string: its command name */
 	KQUORUM_CLAIM_AGE,		/* u64 ns since it was granted (or queued), as seen here */
 	__KQUORUM_CLAIM_MAX,
 };
+
 #define KQUORUM_CLAIM_MAX (__KQUORUM_CLAIM_MAX - 1)
 
 enum kquorum_entry_attr {
@@ -208,10 +215,11 @@ enum kquorum_entry_attr {
 	KQUORUM_ENTRY_SESSION,		/* u64: proposer's session, 0: the leader itself */
 	KQUORUM_ENTRY_SEQ,		/* u64: proposer's sequence number */
 	KQUORUM_ENTRY_COMMITTED,	/* u8 */
-	KQUORUM_ENTRY_PAYLOAD,		/* binary, as in the log; absent with more than 4 KiB */
+	KQUORUM_ENTRY_PAYLOAD,		/* binary; absent with more than 4 KiB */
 	KQUORUM_ENTRY_BYTES,		/* u32: length of the payload */
 	__KQUORUM_ENTRY_MAX,
 };
+
 #define KQUORUM_ENTRY_MAX (__KQUORUM_ENTRY_MAX - 1)
 
 enum kquorum_counter_attr {
@@ -225,6 +233,7 @@ enum kquorum_counter_attr {
 	KQUORUM_COUNTER_PENDING,	/* u64: proposals of this node without outcome */
 	__KQUORUM_COUNTER_MAX,
 };
+
 #define KQUORUM_COUNTER_MAX (__KQUORUM_COUNTER_MAX - 1)
 
 enum kquorum_node_state {
@@ -301,7 +310,7 @@ enum kquorum_lock_state {
 	KQUORUM_LOCK_ASKING,	/* not in the log yet: no session, no leader, or on its way */
 	KQUORUM_LOCK_QUEUED,	/* in the log, others stand before */
 	KQUORUM_LOCK_GRANTED,
-	KQUORUM_LOCK_REFUSED,	/* by error: -EAGAIN held (try), -EBUSY too much under way, -ENOSPC */
+	KQUORUM_LOCK_REFUSED,	/* by error: -EAGAIN held (try), -EBUSY, -ENOSPC */
 	KQUORUM_LOCK_LOST,	/* it was granted, and the lease ran out: nobody may rely on it */
 	KQUORUM_LOCK_UNKNOWN,	/* the session ended before the outcome was known */
 };
