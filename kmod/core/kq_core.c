@@ -127,6 +127,14 @@ int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *pa
 	return err;
 }
 
+/* How long another clock may take for what this node promised, measured on its own. */
+static u64 promise_longest(const struct kq_core *core, u64 promised_ns)
+{
+	u64 promise = max(promised_ns, core->hs.promise_ns);
+
+	return promise + div_u64(promise, 1000000) * 2 * core->cfg.set.drift_ppm + kq_ms(1);
+}
+
 /**
  * kq_core_start() - take part, with what recovery found
  * @core: the core, all entries delivered
@@ -151,8 +159,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;
 	if (!fresh)
-		core->wait_until_ns += 2 * kq_ms(1) +
-			max(report->hs.promise_ns, core->hs.promise_ns);
+		core->wait_until_ns += promise_longest(core, report->hs.promise_ns);
 	core->state = KQUORUM_NODE_RUNNING;
 	core->events |= KQUORUM_EVENT_STATE;
 	if (report->health == KQ_WAL_DAMAGED) {

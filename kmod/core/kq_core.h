@@ -258,7 +258,8 @@ struct kq_core {
 	bool transfer_sent;
 	bool stopping;
 	u64 stopping_since_ns;
-	bool log_full;
+	bool log_full;			/* no room for what clients propose */
+	bool store_full;		/* follower: refuses entries for want of room */
 	u32 disk_state;			/* enum kquorum_disk_state */
 	s32 disk_error;
 	char reason[200];		/* why it does not serve; for a person */

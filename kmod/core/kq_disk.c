@@ -49,6 +49,7 @@ static u32 disk_state_by_room(struct kq_core *core)
 {
 	u64 capacity = kq_wal_capacity(core->wal);
 
+	core->log_full = !kq_wal_has_room(core->wal, KQ_WAL_BLOCK, KQ_WAL_ROOM_CLIENT);
 	if (core->log_full)
 		return KQUORUM_DISK_FULL;
 	return kq_wal_used(core->wal) > capacity - capacity / 4 ? KQUORUM_DISK_LOW :
@@ -68,14 +69,12 @@ static int disk_encode(struct kq_core *core, struct kq_batch **batch)
 	if (core->state == KQUORUM_NODE_DAMAGED)
 		return kq_wal_encode(core->wal, &core->hs, NULL, 0, core->report.claimed_index,
 				     core->report.claimed_term, KQ_WAL_ROOM_VOTE, batch);
+	/* What was let into the log is written, from the reserve if it must be. */
 	if (count) {
 		int err = kq_wal_encode(core->wal, &core->hs, entries, count, i,
-					kq_log_term(&core->log, i), KQ_WAL_ROOM_INTERNAL, batch);
+					kq_log_term(&core->log, i), KQ_WAL_ROOM_VOTE, batch);
 
-		if (err != -ENOSPC)
-			return err;
-		core->log_full = true;
-		if (core->hs_version == core->hs_durable)
+		if (err != -ENOSPC || core->hs_version == core->hs_durable)
 			return err;
 	}
 	i = core->write_next - 1;

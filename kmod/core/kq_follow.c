@@ -18,7 +18,7 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 	r->sent_ns = cpu_to_le64(core->resp_sent_ns);
 	r->match = cpu_to_le64(min(core->durable, core->verified));
 	r->disk_ns = cpu_to_le64(core->disk_ns);
-	if (core->log_full)
+	if (core->store_full)
 		flags |= KQ_APPEND_FULL;
 	if (core->state != KQUORUM_NODE_RUNNING)
 		flags |= KQ_APPEND_FAULTY;
@@ -50,6 +50,12 @@ static void advance_commit(struct kq_core *core, u64 commit)
 	kq_machines_apply(core);
 }
 
+/* The start of a term is worth the reserve: without it nobody leads. */
+static enum kq_wal_room room_of(const struct kq_record *rec)
+{
+	return le16_to_cpu(rec->type) == KQ_ENTRY_NOOP ? KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL;
+}
+
 /* Take the records that are not there yet. Returns false when one could not be stored. */
 static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
 {
@@ -76,10 +82,9 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			u64 bytes = kq_record_size(le32_to_cpu(rec.len)) +
 				(core->log.last + 1 - core->write_next) * 64;
 
-			if (!kq_wal_has_room(core->wal, bytes, KQ_WAL_ROOM_INTERNAL)) {
-				core->log_full = true;
+			core->store_full = !kq_wal_has_room(core->wal, bytes, room_of(&rec));
+			if (core->store_full)
 				return false;
-			}
 			e = kq_entry_from_record(&rec, (const u8 *)p + sizeof(rec));
 			if (!e || kq_machines_prepare(e) || kq_log_append(&core->log, e)) {
 				kq_entry_free(e);

@@ -198,10 +198,8 @@ int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const vo
 		core->counters.busy++;
 		return -EBUSY;
 	}
-	if (!kq_wal_has_room(core->wal, size + core->uncommitted_bytes, room)) {
-		core->log_full = room == KQ_WAL_ROOM_INTERNAL ? true : core->log_full;
+	if (!kq_wal_has_room(core->wal, size + core->uncommitted_bytes, room))
 		return -ENOSPC;
-	}
 	e = kq_entry_from_record(rec, payload);
 	if (!e)
 		return -ENOMEM;
@@ -237,7 +235,8 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 	int err;
 
 	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
-	err = kq_leader_append(core, &rec, payload, KQ_WAL_ROOM_INTERNAL);
+	err = kq_leader_append(core, &rec, payload, type == KQ_ENTRY_NOOP ?
+			       KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL);
 	if (!err) {
 		kq_leader_send(core);
 		kq_disk_pump(core);
@@ -428,14 +427,14 @@ static u32 best_successor(struct kq_core *core)
  *
  * New proposals wait meanwhile; given up after an election timeout.
  *
- * Return: 0, -EPERM when not leader, -EALREADY when @to leads, -EBUSY during
+ * Return: 0, -EREMOTE when not leader, -EALREADY when @to leads, -EBUSY during
  * another transfer, -EINVAL for who is no member, -ENOTCONN.
  */
 int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
 {
 	core->now_ns = now_ns;
 	if (!kq_is_leader(core))
-		return -EPERM;
+		return -EREMOTE;
 	if (to == core->cfg.self)
 		return -EALREADY;
 	if (core->transfer_to)

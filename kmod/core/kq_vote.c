@@ -38,8 +38,7 @@ static bool heard_leader(const struct kq_core *core)
 static bool may_stand(const struct kq_core *core)
 {
 	return core->state == KQUORUM_NODE_RUNNING && !core->stopping && !kq_is_leader(core) &&
-		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW &&
-		!core->log_full;
+		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
 }
 
 static void send_requests(struct kq_core *core, u8 type, u64 term, u32 flags)
