@@ -79,6 +79,31 @@ static void names_missing_peers(void **state)
 	assert_contains(why, "n3 at 10.0.0.3:7420 is not connected, last seen 3.0s ago\n");
 }
 
+static void notices_a_silent_connection(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.settings.election_ms = 2000;
+	st.peers[1].seen_ns = st.peers[2].seen_ns = 7 * NS_PER_SEC;
+	/* Followers have nothing to tell each other. */
+	assert_int_equal(status_may_lose(&st), 1);
+	st.role = KQUORUM_LEADER;
+	st.peers[1].seen_ns = 5 * NS_PER_SEC;
+	assert_int_equal(status_may_lose(&st), 0);
+	st.role = KQUORUM_FOLLOWER;
+	st.quorum = false;
+	st.leader = 0;
+	why_of(&st);
+	assert_contains(why, "2 of 3 nodes can be reached and work, which is enough; the others:\n");
+	assert_contains(why, "n3 at 10.0.0.3:7420 is connected, but has been silent for 7.0s\n");
+	st.peers[1].seen_ns = 7 * NS_PER_SEC;
+	assert_contains(why_of(&st), "only 1 of 3 nodes can be reached and work, 2 are needed:");
+	/* Who waits after a restart asks nobody. */
+	st.wait_left_ns = 1;
+	assert_null(strstr(why_of(&st), "silent"));
+}
+
 static void tells_of_the_wait_after_a_restart(void **state)
 {
 	struct kquorum_status st = healthy();
@@ -168,6 +193,7 @@ int main(void)
 		cmocka_unit_test(silent_when_all_is_well),
 		cmocka_unit_test(counts_who_may_still_fail),
 		cmocka_unit_test(names_missing_peers),
+		cmocka_unit_test(notices_a_silent_connection),
 		cmocka_unit_test(tells_of_the_wait_after_a_restart),
 		cmocka_unit_test(tells_of_lost_votes),
 		cmocka_unit_test(says_where_the_log_is_damaged),

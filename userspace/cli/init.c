@@ -329,13 +329,15 @@ static void format_line(const struct init *in, const struct kquorum_config_membe
 	if (in->given_dir)
 		ADD(" --dir '%s'", in->dir);
 	if (c->segment_bytes != KQUORUM_DEFAULT_SEGMENT_BYTES)
-		ADD(" --segment-size %u", c->segment_bytes);
+		ADD(" --segment-size %u%s", c->segment_bytes >> (c->segment_bytes % (1 << 20) ? 10 : 20),
+		    c->segment_bytes % (1 << 20) ? "K" : "M");
 	if (c->segments != KQUORUM_DEFAULT_SEGMENTS)
 		ADD(" --segments %u", c->segments);
 	if (in->scale != 1)
 		ADD(" --rtt-scale %g", in->scale);
 	if (c->lease_ms != KQUORUM_DEFAULT_LEASE_MS)
-		ADD(" --lease %ums", c->lease_ms);
+		ADD(" --lease %u%s", c->lease_ms % 1000 ? c->lease_ms : c->lease_ms / 1000,
+		    c->lease_ms % 1000 ? "ms" : "s");
 	if (c->delta_ms != KQUORUM_DEFAULT_DELTA_MS)
 		ADD(" --delta %ums", c->delta_ms);
 	if (c->drift_ppm != KQUORUM_DEFAULT_DRIFT_PPM)

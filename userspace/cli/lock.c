@@ -113,8 +113,9 @@ static int give_up(struct kquorum *k, const struct lock_options *o,
 	}
 	if (!st.quorum) {
 		status_why(&st, why, sizeof(why));
-		why[strcspn(why, "\n")] = '\0';
-		cli_error("%s: no quorum: %s", o->name, why);
+		/* The first line says it; kquorum status has the rest. */
+		why[strcspn(why, ":\n")] = '\0';
+		cli_error("%s: no quorum: %s (kquorum status)", o->name, why);
 		return KQUORUM_EXIT_NO_QUORUM;
 	}
 	kquorum_resource_get(k, o->name, describe_holder, &h);

@@ -64,8 +64,10 @@ static void peer_numbers(const struct kquorum_status *st, const struct kquorum_p
 	n->has_match = self || (leads && p->has_progress);
 	n->match = self ? st->durable_index : p->match_index;
 	n->lag = st->last_index > n->match ? st->last_index - n->match : 0;
-	n->rtt_ns = self ? KQUORUM_NEVER : p->rtt_ns;
-	n->disk_ns = self ? (st->disk.write_ns ? st->disk.write_ns : KQUORUM_NEVER) : p->disk_ns;
+	/* What was measured before the connection broke is no news. */
+	n->rtt_ns = self || !p->connected ? KQUORUM_NEVER : p->rtt_ns;
+	n->disk_ns = self ? (st->disk.write_ns ? st->disk.write_ns : KQUORUM_NEVER) :
+		p->connected ? p->disk_ns : KQUORUM_NEVER;
 	n->seen_ns = self ? 0 : p->seen_ns;
 }
 

@@ -93,12 +93,15 @@ static int transfer(struct kquorum *k, struct kquorum_events *e, const char *nod
 		cli_error("there is no leader to hand over: kquorum status says why");
 		return KQUORUM_EXIT_NO_QUORUM;
 	}
+	if (st.role != KQUORUM_LEADER && to != st.leader) {
+		cli_error("only the leader hands over: run this on %s", node_name(&st, st.leader));
+		return KQUORUM_EXIT_ERROR;
+	}
 	if (to && to == st.leader)
 		return wait_leader(k, e, st.leader, to, 0);
 	ret = kquorum_transfer(k, to);
 	if (ret) {
-		cli_error("%s%s%s", kquorum_error(k), st.role == KQUORUM_LEADER ? "" : "; ask at the leader, ",
-			  st.role == KQUORUM_LEADER ? "" : node_name(&st, st.leader));
+		cli_error("%s", kquorum_error(k));
 		return cli_exit_code(ret);
 	}
 	return wait_leader(k, e, st.leader, to, now_ns() + wait_ns);
@@ -133,6 +136,7 @@ const struct cli_command command_transfer = {
 	.name = "transfer",
 	.synopsis = "[NODE] [--wait TIME]",
 	.summary = "hand leadership to NODE, or to the most up-to-date one",
+	.details = "To be run on the leader.\n",
 	.options = options,
 	.json = true,
 	.run = run,

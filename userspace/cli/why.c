@@ -28,11 +28,26 @@ static void say(struct text *t, const char *format, ...)
 	t->at += n;
 }
 
+/*
+ * Who must have answered by now: everyone to the leader's heartbeats, and to a node
+ * without a leader that asks around. Followers have nothing to tell each other, and
+ * who waits after a restart asks nobody.
+ */
+static bool is_silent(const struct kquorum_status *st, const struct kquorum_peer_status *p)
+{
+	uint64_t election_ms = st->settings.election_ms ? st->settings.election_ms :
+		KQUORUM_DEFAULT_ELECTION_MS;
+
+	if (st->quorum ? st->role != KQUORUM_LEADER : st->wait_left_ns > 0)
+		return false;
+	return p->seen_ns != KQUORUM_NEVER && p->seen_ns > 3 * election_ms * NS_PER_MS;
+}
+
 static bool is_live(const struct kquorum_status *st, const struct kquorum_peer_status *p)
 {
 	if (p->id == st->node_id)
 		return st->state == KQUORUM_NODE_RUNNING;
-	return p->connected && !(p->flags & (KQUORUM_PEERF_FAULTY | KQUORUM_PEERF_LOG_FULL));
+	return p->connected && !is_silent(st, p) && !(p->flags & (KQUORUM_PEERF_FAULTY | KQUORUM_PEERF_LOG_FULL));
 }
 
 static unsigned int count_live(const struct kquorum_status *st)
@@ -114,11 +129,19 @@ static void why_peers(struct text *t, const struct kquorum_status *st)
 	if (live < majority)
 		say(t, "only %u of %u nodes can be reached and work, %u are needed:\n", live, st->n_peers,
 		    majority);
+	else if (live < st->n_peers)
+		say(t, "%u of %u nodes can be reached and work, which is enough; the others:\n", live,
+		    st->n_peers);
 	for (i = 0; i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
 
 		if (p->id == st->node_id || is_live(st, p))
 			continue;
+		if (p->connected && is_silent(st, p)) {
+			say(t, "  %s at %s is connected, but has been silent for %s\n", node_name(st, p->id),
+			    p->address, format_duration(a, p->seen_ns));
+			continue;
+		}
 		if (p->connected) {
 			say(t, "  %s at %s says that its %s\n", node_name(st, p->id), p->address,
 			    p->flags & KQUORUM_PEERF_FAULTY ? "disk or log is faulty" : "log is full");
