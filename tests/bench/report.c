@@ -157,20 +157,35 @@ static void figure_store(const struct figure *f, const char *slug, const char *f
 		cJSON_AddItemToArray(list, cJSON_CreateNumber(f->round[r]));
 }
 
+/* Three digits that mean something: 0.048, 6.67, 43.2, 1549. */
+static const char *short_number(double value, char text[16])
+{
+	snprintf(text, 16, "%.*f", value < 0.1 ? 3 : value < 10 ? 2 : value < 100 ? 1 : 0, value);
+	return text;
+}
+
+static const char *spread_text(const struct figure *f, double unit, char text[40])
+{
+	char low[16], high[16];
+
+	snprintf(text, 40, "(%s-%s)", short_number(f->smallest / unit, low),
+		 short_number(f->largest / unit, high));
+	return text;
+}
+
 /* What so many samples can tell: no 99.9th percentile of 200. */
 static void print_percentile(const struct figure *f, double operations, double needed)
 {
-	if (operations < needed)
-		printf(" %7s", "-");
-	else
-		printf(" %7.0f", f->median);
+	char text[16];
+
+	printf(" %6s", operations < needed ? "-" : short_number(f->median / 1e3, text));
 }
 
 static void print_row(const struct row *row)
 {
 	static const char *const fields[] = { "p50_us", "p99_us", "p999_us" };
 	struct figure f[3], count, rate;
-	char spread[32];
+	char text[16], spread[40];
 	int i;
 
 	for (i = 0; i < 3; i++) {
@@ -180,15 +195,14 @@ static void print_row(const struct row *row)
 	figure_read(&count, row->file, row->has_rate ? "" : row->prefix,
 		    row->has_rate ? "operations" : "count");
 	figure_store(&count, row->slug, row->has_rate ? "operations" : "count");
-	snprintf(spread, sizeof(spread), "(%.0f-%.0f)", f[0].smallest, f[0].largest);
-	printf("%-8s%-39s %6.0f %-13s", row->system, row->label, f[0].median, spread);
+	printf("%-8s%-39s %6s %-14s", row->system, row->label,
+	       short_number(f[0].median / 1e3, text), spread_text(&f[0], 1e3, spread));
 	print_percentile(&f[1], count.smallest, 100);
 	print_percentile(&f[2], count.smallest, 1000);
 	if (row->has_rate) {
 		figure_read(&rate, row->file, "", "operations_per_s");
 		figure_store(&rate, row->slug, "operations_per_s");
-		snprintf(spread, sizeof(spread), "(%.0f-%.0f)", rate.smallest, rate.largest);
-		printf(" %6.0f %s", rate.median, spread);
+		printf(" %6s %s", short_number(rate.median, text), spread_text(&rate, 1, spread));
 	}
 	putchar('\n');
 }
@@ -218,6 +232,7 @@ static void ratio(struct figure *to, const struct figure *a, const struct figure
 
 static void measure_marks(struct mark *marks)
 {
+	char text[16], spread[40];
 	struct figure a, b;
 
 	figure_read(&a, "kquorum.leader.commit.1", "", "p50_us");
@@ -232,8 +247,9 @@ static void measure_marks(struct mark *marks)
 	figure_cycle(&a, "etcd.leader.lock.1", "etcd_lock_1");
 	figure_cycle(&b, "kquorum.leader.lock.1", "kquorum_lock_1");
 	ratio(&marks[2].value, &a, &b);
-	printf("\nlock plus unlock, 1 client: kquorum %.0f us (%.0f-%.0f), etcd %.0f us (%.0f-%.0f)\n",
-	       b.median, b.smallest, b.largest, a.median, a.smallest, a.largest);
+	printf("\nlock plus unlock, 1 client: kquorum %s %s", short_number(b.median / 1e3, text),
+	       spread_text(&b, 1e3, spread));
+	printf(", etcd %s %s\n", short_number(a.median / 1e3, text), spread_text(&a, 1e3, spread));
 }
 
 static void print_marks(struct mark *marks, int n, cJSON *out)
@@ -341,10 +357,10 @@ int main(int argc, char **argv)
 	largest = cJSON_CreateObject();
 	each = cJSON_CreateObject();
 
-	printf("%d rounds; medians, in brackets the smallest and largest round; latencies in us\n",
+	printf("%d rounds; medians, in brackets the smallest and largest round; latencies in ms\n",
 	       rounds);
 	print_where(out, argv[3]);
-	printf("\n%-47s %6s %-13s %7s %7s %6s\n", "", "p50", "", "p99", "p99.9", "per s");
+	printf("\n%-47s %6s %-14s %6s %6s %6s\n", "", "p50", "", "p99", "p99.9", "per s");
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		print_row(&rows[i]);
 	measure_marks(marks);
