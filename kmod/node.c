@@ -214,8 +214,8 @@ void kq_node_kill(struct kq_node *node)
 	memalloc_noio_restore(noio);
 
 	pr_info("%s/%s: down\n", node->cluster, node->member[node->cfg.self].name);
+	/* The next tick finds it dead and drops the tick's reference, once. */
 	kq_disk_shutdown(&node->disk);
-	mod_delayed_work(kq_wq, &node->tick, 0);
 	/* Once STATUS finds no node any more, the module can be unloaded. */
 	module_put(THIS_MODULE);
 	unlink_node(node);
