@@ -14,10 +14,11 @@
  */
 u64 kq_propose_settled(const struct kq_core *core)
 {
-	const struct kq_proposal *p = list_first_entry_or_null(&core->pending,
-							       struct kq_proposal, node);
+	u64 first = 0;
 
-	return p && p->seq ? p->seq : core->local.next_seq;
+	if (!list_empty(&core->pending))
+		first = list_first_entry(&core->pending, struct kq_proposal, node)->seq;
+	return first ? first : core->local.next_seq;
 }
 
 /**
