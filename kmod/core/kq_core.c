@@ -155,6 +155,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->hs.incarnation++;
 	core->hs.promise_ns = kq_ms(core->cfg.set.election_ms);
 	core->write_next = core->log.last + 1;
+	core->written_bytes = core->log.bytes;
 	core->durable = core->log.last;
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;

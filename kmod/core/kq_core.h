@@ -21,7 +21,11 @@
 #define KQ_MAX_NODES	KQUORUM_MAX_NODES
 #define KQ_WINDOW	1024		/* proposals of one session without outcome */
 #define KQ_MAX_CLAIMS	65536		/* holders and waiters in the whole cluster */
-#define KQ_INFLIGHT_MSGS 128		/* APPENDs to one peer without answer */
+/*
+ * APPENDs with entries to one peer without answer. Few, so that what gathers meanwhile
+ * goes in one message, as with the disk: a message an entry costs more than it gains.
+ */
+#define KQ_INFLIGHT_MSGS 4
 #define KQ_INFLIGHT_BYTES (1024 * 1024)
 #define KQ_APPEND_BYTES	(128 * 1024)	/* of entries in one APPEND */
 #define KQ_UNCOMMITTED_BYTES (4 * 1024 * 1024)
@@ -226,6 +230,7 @@ struct kq_core {
 	struct kq_wal *wal;
 	struct kq_log log;
 	u64 write_next;			/* first index not yet given to the disk */
+	u64 written_bytes;		/* of the records before it */
 	u64 durable;			/* last index on disk */
 	struct kq_batch *batch;		/* under way */
 	bool batch_taken;

@@ -29,8 +29,10 @@ void kq_log_cut(struct kq_core *core, u64 last)
 	kq_log_truncate(&core->log, last);
 	if (core->durable > last)
 		core->durable = last;
-	if (core->write_next > last + 1)
+	if (core->write_next > last + 1) {
 		core->write_next = last + 1;
+		core->written_bytes = core->log.bytes;
+	}
 	if (core->batch && core->batch->first && core->batch->last > last) {
 		core->batch->last = last;
 		core->batch->last_term = kq_log_term(&core->log, last);
@@ -54,6 +56,19 @@ static u32 disk_state_by_room(struct kq_core *core)
 		return KQUORUM_DISK_FULL;
 	return kq_wal_used(core->wal) > capacity - capacity / 4 ? KQUORUM_DISK_LOW :
 		KQUORUM_DISK_OK;
+}
+
+/**
+ * kq_disk_has_room() - is there room on disk for one more entry?
+ * @core: the core
+ * @bytes: of its record
+ * @room: how much of the reserve it may use
+ *
+ * Return: true if so, after what waits to be written.
+ */
+bool kq_disk_has_room(const struct kq_core *core, u32 bytes, enum kq_wal_room room)
+{
+	return kq_wal_has_room(core->wal, core->log.bytes - core->written_bytes + bytes, room);
 }
 
 static int disk_encode(struct kq_core *core, struct kq_batch **batch)
@@ -113,7 +128,9 @@ void kq_disk_pump(struct kq_core *core)
 	batch->hs_version = core->hs_version;
 	if (batch->entries) {
 		KQ_ASSERT(core, batch->first == core->write_next);
-		core->write_next = batch->last + 1;
+		while (core->write_next <= batch->last)
+			core->written_bytes += kq_record_size(kq_entry_len(
+				kq_log_get(&core->log, core->write_next++)));
 		core->counters.entries += batch->entries;
 	}
 	core->counters.batches++;

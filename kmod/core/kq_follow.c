@@ -79,10 +79,9 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 				return false;
 		}
 		if (index > core->log.last) {
-			u64 bytes = kq_record_size(le32_to_cpu(rec.len)) +
-				(core->log.last + 1 - core->write_next) * 64;
+			u32 bytes = kq_record_size(le32_to_cpu(rec.len));
 
-			core->store_full = !kq_wal_has_room(core->wal, bytes, room_of(&rec));
+			core->store_full = !kq_disk_has_room(core, bytes, room_of(&rec));
 			if (core->store_full)
 				return false;
 			e = kq_entry_from_record(&rec, (const u8 *)p + sizeof(rec));

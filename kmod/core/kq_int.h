@@ -67,6 +67,7 @@ u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct 
 void kq_hard_state_changed(struct kq_core *core);
 void kq_log_cut(struct kq_core *core, u64 last);
 void kq_disk_pump(struct kq_core *core);
+bool kq_disk_has_room(const struct kq_core *core, u32 bytes, enum kq_wal_room room);
 void kq_disk_probe(struct kq_core *core);
 void kq_disk_watch(struct kq_core *core);
 

@@ -198,7 +198,7 @@ int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const vo
 		core->counters.busy++;
 		return -EBUSY;
 	}
-	if (!kq_wal_has_room(core->wal, size + core->uncommitted_bytes, room))
+	if (!kq_disk_has_room(core, size, room))
 		return -ENOSPC;
 	e = kq_entry_from_record(rec, payload);
 	if (!e)
