@@ -78,7 +78,7 @@ static bool must_pass(const struct kq_proposal *p)
 
 static bool known_session(const struct kq_core *core, const struct kq_proposal *p)
 {
-	return p->session == core->local.id;
+	return p->session && p->session == core->local.id;
 }
 
 /*
