@@ -26,7 +26,7 @@
 
 struct command {
 	pid_t pid;		/* 0: none runs */
-	uint32_t session;
+	uint32_t session;	/* the last one: kept when it is over */
 	int in, out, err;	/* our ends of its pipes; -1: closed */
 };
 
@@ -60,6 +60,25 @@ static int port_write(const void *data, size_t len)
 			return -1;
 	}
 	return 0;
+}
+
+/*
+ * Data and the news that a client has connected come on different queues, and on a busy machine
+ * the data may be first: a request is no reason to believe POLLHUP.
+ */
+static int wait_client(void)
+{
+	struct pollfd pfd = { .fd = port, .events = POLLOUT };
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		pfd.revents = 0;
+		poll(&pfd, 1, 0);
+		if (!(pfd.revents & POLLHUP))
+			return 0;
+		poll(NULL, 0, 10);
+	}
+	return -1;
 }
 
 static int send_frame(uint32_t session, enum frame_type type, const void *data, size_t len)
@@ -113,7 +132,7 @@ static void command_exec(char *payload, size_t len)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int command_start(struct command *c, uint32_t session, unsigned char *payload, size_t len)
+static int command_start(struct command *c, unsigned char *payload, size_t len)
 {
 	int in[2], out[2], err[2];
 
@@ -143,7 +162,6 @@ static int command_start(struct command *c, uint32_t session, unsigned char *pay
 	close(in[0]);
 	close(out[1]);
 	close(err[1]);
-	c->session = session;
 	c->in = in[1];
 	c->out = out[0];
 	c->err = err[0];
@@ -214,10 +232,14 @@ static void handle_frame(struct command *c, const struct frame *f, unsigned char
 	uint32_t status = 127 << 8, sig;
 
 	if (f->type == FRAME_REQUEST) {
-		command_kill(c);
-		if (send_frame(f->session, FRAME_HELLO, NULL, 0))
+		/* the client repeats its request until it has seen the answer */
+		if (f->session == c->session)
 			return;
-		if (command_start(c, f->session, payload, f->len))
+		command_kill(c);
+		if (wait_client() || send_frame(f->session, FRAME_HELLO, NULL, 0))
+			return;
+		c->session = f->session;
+		if (command_start(c, payload, f->len))
 			send_frame(f->session, FRAME_EXIT, &status, sizeof(status));
 		return;
 	}
@@ -321,7 +343,8 @@ static void worker(const char *path)
 
 		ssize_t n = events & POLLIN ? port_read(&r, &c) : 0;
 
-		if (c.pid && ((events & POLLHUP) || command_step(&c)))
+		/* what was seen before a request was read says nothing about its sender */
+		if (c.pid && ((n <= 0 && (events & POLLHUP)) || command_step(&c)))
 			command_kill(&c);
 		if (n > 0)
 			continue;

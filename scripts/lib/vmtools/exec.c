@@ -24,6 +24,8 @@
 #define EXIT_TIMEOUT	124
 #define EXIT_LOST	125
 #define PORTS_MAX	32
+#define LEAVE_S		3	/* from a signal that was passed on to giving up */
+#define REPEAT_S	10	/* a request without an answer is sent again; the agent takes it once */
 
 static const char usage[] =
 "Usage: kq-exec [OPTION]... DIR -- CMD [ARG]...\n"
@@ -169,9 +171,12 @@ static int handle_frame(const struct frame *f, const unsigned char *payload, int
 	return -1;
 }
 
-static int session_run(int fd, uint32_t session, int use_stdin, double wait_s, double limit_s)
+static int session_run(int fd, uint32_t session, const struct request *q, int use_stdin,
+		       double wait_s, double limit_s)
 {
 	double hello_by_s = now_s() + wait_s, end_s = limit_s ? now_s() + limit_s : 0;
+	double repeat_s = 0, leave_s = 0;
+	int leave_status = 0;
 	struct frame_reader r;
 	int hello = 0, status;
 
@@ -183,8 +188,6 @@ static int session_run(int fd, uint32_t session, int use_stdin, double wait_s, d
 		struct frame f;
 		ssize_t n;
 
-		if (poll(p, 2, 100) < 0 && errno != EINTR)
-			return EXIT_LOST;
 		if (pending_signal) {
 			uint32_t sig = pending_signal;
 
@@ -193,6 +196,20 @@ static int session_run(int fd, uint32_t session, int use_stdin, double wait_s, d
 			if (!hello)
 				return 128 + sig;
 			send_frame(fd, session, FRAME_SIGNAL, &sig, sizeof(sig));
+			/* a command that does not heed it is killed when the connection closes */
+			if (!leave_s) {
+				leave_s = now_s() + LEAVE_S;
+				leave_status = 128 + sig;
+			}
+		}
+		if (leave_s && now_s() > leave_s)
+			return leave_status;
+		/* not more often than it takes a machine that is busy: what is sent piles up there */
+		if (!hello && now_s() > repeat_s) {
+			if (send_frame(fd, session, FRAME_REQUEST, q->buf, q->len) ||
+			    (!use_stdin && send_frame(fd, session, FRAME_STDIN_EOF, NULL, 0)))
+				return EXIT_LOST;
+			repeat_s = now_s() + REPEAT_S;
 		}
 		if (!hello && now_s() > hello_by_s) {
 			fprintf(stderr, "kq-exec: the machine does not answer\n");
@@ -202,6 +219,8 @@ static int session_run(int fd, uint32_t session, int use_stdin, double wait_s, d
 			fprintf(stderr, "kq-exec: time limit of %g s is over\n", limit_s);
 			return EXIT_TIMEOUT;
 		}
+		if (poll(p, 2, 100) < 0 && errno != EINTR)
+			return EXIT_LOST;
 		if (hello && (p[1].revents & (POLLIN | POLLHUP))) {
 			char buf[16384];
 
@@ -285,8 +304,5 @@ int main(int argc, char **argv)
 		return EXIT_LOST;
 	if (getrandom(&session, sizeof(session), 0) != sizeof(session))
 		return EXIT_LOST;
-	if (send_frame(fd, session, FRAME_REQUEST, q.buf, q.len) ||
-	    (!use_stdin && send_frame(fd, session, FRAME_STDIN_EOF, NULL, 0)))
-		return EXIT_LOST;
-	return session_run(fd, session, use_stdin, wait_s, limit_s);
+	return session_run(fd, session, &q, use_stdin, wait_s, limit_s);
 }
