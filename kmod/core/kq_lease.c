@@ -352,7 +352,8 @@ void kq_lease_local_tick(struct kq_core *core)
 	check_lapse(core);
 	if (core->state != KQUORUM_NODE_RUNNING || !core->leader)
 		return;
-	if (l->state == KQ_SESSION_NONE && !core->stopping &&
+	/* While the one of before the restart is in the table, an OPEN is refused: wait. */
+	if (l->state == KQ_SESSION_NONE && !core->stopping && !core->session[core->cfg.self].id &&
 	    (!l->asked_ns || since >= 2 * heartbeat))
 		open_session(core);
 	if (l->state != KQ_SESSION_OPEN && l->state != KQ_SESSION_LIVE)
