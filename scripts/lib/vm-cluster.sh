@@ -120,6 +120,9 @@ machine_start()
 	disk_start "$i"
 	vm_config "$d/shared" KQ_HOSTNAME "n$i" KQ_ADDRESS "10.77.0.$i/24" KQ_DATA_DEV /dev/vda \
 		KQ_DATA_DIR /var/lib/kquorum KQ_COMMON yes
+	# On a busy host a guest misjudges the rate of its TSC, by a factor of four in one case: its
+	# leases then run at another speed than everybody else's. The HPET's rate is known.
+	VM_APPEND="clocksource=hpet"
 	vm_qemu_args "$CPUS" "$MEM" console.log shared
 	# cache=writeback: the guest sees a volatile write cache and sends flushes, which go to
 	# kq-diskd; QEMU itself keeps nothing back

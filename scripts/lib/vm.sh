@@ -58,7 +58,8 @@ vm_config()
 		KQ_MODULE_DEPENDS "$VM_MODULE_DEPENDS" "$@" >"$file"
 }
 
-# vm_qemu_args CPUS MEM_MB CONSOLE SHARED: sets QEMU_ARGS. Sockets get relative names (their path
+# vm_qemu_args CPUS MEM_MB CONSOLE SHARED: sets QEMU_ARGS; VM_APPEND: more for the kernel's command
+# line. Sockets get relative names (their path
 # may have 107 bytes only), so QEMU must be started in the machine's directory.
 vm_qemu_args()
 {
@@ -66,7 +67,7 @@ vm_qemu_args()
 	QEMU_ARGS=(
 		"${QEMU_ACCEL[@]}" -smp "$1" -m "$2" -nodefaults -no-user-config -no-reboot
 		-display none -chardev "file,id=console,path=$3,append=on" -serial chardev:console -kernel "$KERNEL_IMAGE" -initrd "$KERNEL_INITRD"
-		-append "console=ttyS0 loglevel=5 panic=-1 net.ifnames=0 tsc=reliable no_timer_check mitigations=off"
+		-append "console=ttyS0 loglevel=5 panic=-1 net.ifnames=0 tsc=reliable no_timer_check mitigations=off${VM_APPEND:+ $VM_APPEND}"
 		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device virtio-9p-pci,fsdev=root,mount_tag=kqroot
 		-fsdev "local,id=shared,path=$4,security_model=none,multidevs=remap"
