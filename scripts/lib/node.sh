@@ -5,12 +5,13 @@
 
 KQ_NET=10.77.0
 
-# node_init RUN I N DIR CLUSTER_ID RTT_SCALE: 'kquorum init' on node I of N, unless it was done
+# node_init RUN I N DIR CLUSTER_ID RTT_SCALE: 'kquorum init' on node I of N, unless it was done; its
+# log has KQ_SEGMENTS segments of 1 MiB (default 8)
 node_init()
 {
 	local run=$1 i=$2 n=$3 dir=$4 id=$5 rtt_scale=$6 peer args
 	args=(--dir "$dir" --name demo --node "n$i" --listen "$KQ_NET.$i" --cluster-id "$id"
-		--segment-size 1M --segments 8)
+		--segment-size 1M --segments "${KQ_SEGMENTS:-8}")
 	for ((peer = 1; peer <= n; peer++)); do
 		[ "$peer" = "$i" ] || args+=(--peer "n$peer=$KQ_NET.$peer")
 	done
