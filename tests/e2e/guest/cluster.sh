@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Three nodes: elections, locks, daemons killed, partitions, refusals.
+# shellcheck source=tests/e2e/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guest/locks.sh
+. "$(dirname "$0")/locks.sh"
+# shellcheck source=tests/e2e/guest/partition.sh
+. "$(dirname "$0")/partition.sh"
+# shellcheck source=tests/e2e/guest/refuse.sh
+. "$(dirname "$0")/refuse.sh"
+DELTA_MS=500
+case ${1-} in
+heart) heart "$2"; exit ;;	# the commands of holders
+stamp) boot_ms && echo "$boot_ms" >"$2"; exit ;;
+esac
+
+ONLY=$*
+run_tests before_any_node
+ok "three nodes start" bring_up /tmp/kq --delta ${DELTA_MS}ms
+becomes "three nodes elect one leader" 60 agree_in 1
+run_tests status_fields lock_runs_a_command lock_that_is_held queue_is_fifo \
+	killed_holder_releases_at_once cancelled_wait_leaves_nothing tokens_rise \
+	fence_refuses_lower_tokens unprivileged_users_are_denied bad_greetings_are_refused \
+	bad_messages_are_refused transfer_moves_leadership stopped_leader_hands_over \
+	minority_grants_nothing_and_guard_band_holds all_daemons_killed
+nodes_stop_cleanly
+finish

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Segment files that are removed, cut or damaged; limits of callers; a full log. Sourced by disk.sh.
+
+file_size_limit()
+{
+	# shellcheck disable=SC2016
+	run on 1 bash -c 'ulimit -f 0; kquorum lock -w 60 small -- sh -c "exit 3"; echo $?'
+	is "$out" 3 "a caller with 'ulimit -f 0' locks"
+	run on 1 bash -c "ulimit -f 0; kquorum append tiny"
+	is "$rc" 0 "and appends"
+	run on 1 bash -c "ulimit -f 0; kquorum init --dir $WORK/tiny --name tiny --node n1 --listen 10.77.0.1"
+	is "$rc" 1 "but cannot make a node"
+	like "$out" 'too large.*ulimit -f' "and is told why"
+}
+
+segment_now() { printf '/mnt/n%d/segment-%04d' "$1" "$(st "$1" .disk.segment)"; }
+
+removed_segment()
+{
+	local file
+	file=$(segment_now 3)
+	appenders_pause
+	cp "$file" "$WORK/removed"
+	rm "$file"
+	appenders_go
+	failed_as 3 'segment file was removed'
+	node_down 3
+	run start_node 3 /mnt/n3
+	is "$rc" 1 "without the file it does not start"
+	like "$out" "${file##*/}" "and names the file"
+	cp "$WORK/removed" "$file"
+	back 3
+}
+
+cut_segment()
+{
+	local file
+	file=$(segment_now 3)
+	appenders_pause
+	cp "$file" "$WORK/cut"
+	truncate -s 4096 "$file"
+	appenders_go
+	failed_as 3 'segment file was cut'
+	node_down 3
+	run start_node 3 /mnt/n3
+	is "$rc" 1 "with a file that is too short it does not start"
+	like "$out" "${file##*/}" "and names the file"
+	cp "$WORK/cut" "$file"
+	back 3
+}
+
+# flip FILE OFFSET: one byte becomes another
+flip()
+{
+	local byte
+	byte=$(xxd -p -s "$2" -l 1 "$1")
+	printf '%02x' $((0x$byte ^ 0xff)) | xxd -r -p | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+damaged_log_is_told()
+{
+	local at where text
+	node_down 3
+	at=$(grep -abo 'n1 line 3' /mnt/n3/segment-0000 | head -n 1 | cut -d : -f 1)
+	flip /mnt/n3/segment-0000 "$at"
+	ok "a node with a byte changed in the middle of its log starts" start_node 3 /mnt/n3
+	becomes "and is damaged" 30 st_is 3 '.state == "damaged" and .disk.state == "damaged"'
+	is "$(st 3 .disk.segment)" 0 "status names the segment"
+	where=$(st 3 .disk.offset_bytes)
+	ok "and where in it (at $where, changed at $at)" [ "$where" -gt $((at - 4096)) -a "$where" -le "$at" ]
+	text=$(st 3 .why)
+	like "$text" "segment-0000 at byte $where" "in words too"
+	like "$text" 'does not lead or serve.*others go on' "and what follows from it"
+	like "$(tr '\n' ' ' <<<"$text")" 'keep a copy.*kquorum stop' "and what to do"
+	ok "the kernel log names it too" eval "dmesg | grep -E 'n3: does not serve: .*segment 0'"
+	run kq 3 lock -w 1 damaged -- true
+	ok "it grants nothing" [ "$rc" != 0 ]
+	becomes "the others have a leader" 60 replaced 3
+	granting "$leader" damaged
+	run kq "$leader" transfer n3 --wait 8s
+	ok "and it cannot be made the leader" [ "$rc" != 0 ]
+	becomes "the others have a leader" 60 replaced 3
+	node_down 3
+	flip /mnt/n3/segment-0000 "$at"
+	back 3
+}
+
+log_full()
+{
+	local line i
+	ok "n1 leads" lead 1
+	line=$(head -c 40000 /dev/zero | tr '\0' x)
+	i=0
+	until st_is 1 '.disk.state != "ok"'; do
+		kq 1 append "$line" "$line" "$line" >/dev/null || break
+		i=$((i + 1))
+		[ $i -lt 200 ] || break
+	done
+	like "$(st 1 .why)" 'the log is 7[5-9]% full' "status announces in time that the log fills up"
+	for ((; i < 400; i++)); do
+		run kq 1 append --wait 20s "$line"
+		[ $rc = 0 ] || break
+	done
+	is "$rc" 1 "when it is full an entry is refused"
+	like "$out" 'log is full' "and the refusal says so"
+	run kq 1 append --wait 20s "$line"
+	run kq 2 lock -w 10 full -- true
+	like "$(st 1 .why)" 'log is full' "status says so"
+	ok "the leader still leads" st_is 1 '.role == "leader" and .quorum'
+	kq 1 transfer n2 --wait 40s >/dev/null 2>&1
+	becomes "an election still works" 60 eval 'agree && [ $leader = 2 ]'
+	node_down 2
+	becomes "also when the leader goes" 60 replaced 2
+}

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# For the guest scripts: TAP, clusters of namespaces, waiting for conditions. Runs as root in a test
+# machine (scripts/vm); a cluster is made and broken by scripts/cluster.
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 1
+export PATH=$PWD/scripts:$PATH
+SMALL=${KQ_SMALL:-0}
+WORK=$(mktemp -d /tmp/e2e.XXXXXX)
+KERNEL_COMPLAINS='BUG:|WARNING:|INFO: (task|possible)|Call Trace'
+tests=0
+failed=0
+NODES=3
+
+# small COUNT_FULL COUNT_SMALL: which of them this run does
+small() { if [ "$SMALL" = 1 ]; then echo "$2"; else echo "$1"; fi; }
+
+# report STATUS NAME [DIAGNOSTICS]
+report()
+{
+	tests=$((tests + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tests - $2"
+		return 0
+	fi
+	failed=$((failed + 1))
+	echo "not ok $tests - $2"
+	[ -z "${3-}" ] || sed 's/^/# /' <<<"$3"
+	return 1
+}
+
+# is GOT WANTED NAME
+is()
+{
+	local rc=0
+	[ "$1" = "$2" ] || rc=1
+	report $rc "$3" "got: $1
+wanted: $2"
+}
+
+# like TEXT EXTENDED-REGEX NAME
+like()
+{
+	local rc=0
+	grep -qE -- "$2" <<<"$1" || rc=1
+	report $rc "$3" "got: $1
+wanted: $2"
+}
+
+# ok NAME CMD...: CMD succeeds
+ok()
+{
+	local name=$1 out rc=0
+	shift
+	out=$("$@" 2>&1) || rc=$?
+	report $rc "$name" "$* ended with $rc: $out" || show_cluster
+}
+
+# becomes NAME LIMIT_S CMD...: CMD succeeds in time
+becomes()
+{
+	local name=$1 rc=0
+	shift
+	wait_for "$@" || rc=1
+	report $rc "$name" "not within $*" || show_cluster
+}
+
+# wait_for LIMIT_S CMD...: until CMD succeeds
+wait_for()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# run CMD...: its output into $out, its exit status into $rc
+run()
+{
+	rc=0
+	out=$("$@" 2>&1 </dev/null) || rc=$?
+}
+
+# on I CMD...: in node I's namespace
+on()
+{
+	local i=$1
+	shift
+	ip netns exec "kq$i" "$@"
+}
+
+# kq I CMD...: kquorum there
+kq()
+{
+	local i=$1
+	shift
+	ip netns exec "kq$i" timeout 120 kquorum "$@"
+}
+
+# st I JQ: something of node I's status
+st() { kq "$1" status -j 2>/dev/null | jq -r "$2"; }
+
+# st_is I JQ: an expression about node I's status is true
+st_is() { kq "$1" status -j 2>/dev/null | jq -e "$2" >/dev/null; }
+
+# boot_ms: CLOCK_BOOTTIME (10 ms steps); no process is started for it
+boot_ms()
+{
+	local up
+	read -r up _ </proc/uptime
+	boot_ms=$((10#${up/./}0))
+}
+
+# daemon_pid I: of node I's kquorumd
+daemon_pid()
+{
+	local pid
+	for pid in $(ip netns pids "kq$1"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = kquorumd ] && echo "$pid"
+	done
+	return 0
+}
+
+# kill_daemon I: and wait until it is gone
+kill_daemon()
+{
+	local pid
+	pid=$(daemon_pid "$1")
+	[ -n "$pid" ] || return 1
+	kill -KILL "$pid" && wait_for 20 no_daemon "$1"
+}
+
+# init_node I DIR [OPTION]...: 'kquorum init' of node I of $NODES; the same cluster each time
+init_node()
+{
+	local i=$1 dir=$2 peer args=()
+	shift 2
+	for ((peer = 1; peer <= NODES; peer++)); do
+		[ "$peer" = "$i" ] || args+=(--peer "n$peer=10.77.0.$peer")
+	done
+	kq "$i" init --dir "$dir" --name e2e --node "n$i" --listen "10.77.0.$i" --cluster-id 77 \
+		"${args[@]}" --segment-size 256K --segments 8 --rtt-scale 3 --lease 6s "$@"
+}
+
+# start_node I DIR
+start_node() { kq "$1" start --dir "$2"; }
+
+# bring_up DIR [INIT_OPTION]...: namespaces and NODES nodes with state in DIR/n1, ...
+bring_up()
+{
+	local dir=$1 i
+	shift
+	cluster up -n "$NODES" --bare || return 1
+	for ((i = 1; i <= NODES; i++)); do
+		init_node "$i" "$dir/n$i" "$@" || return 1
+		start_node "$i" "$dir/n$i" || return 1
+	done
+}
+
+# node_down I: stopped without ceremony, daemon gone, files closed
+node_down()
+{
+	kq "$1" stop --force --wait 60s >/dev/null 2>&1
+	wait_for 30 no_daemon "$1"
+}
+no_daemon() { [ -z "$(daemon_pid "$1")" ]; }
+
+# agree [I]...: these nodes (default: all) name the same leader; sets $leader (a number)
+agree()
+{
+	local i one
+	leader=
+	[ $# -gt 0 ] || set -- $(seq "$NODES")
+	for i in "$@"; do
+		one=$(st "$i" 'if .quorum then .leader else 0 end')
+		[ "${one:-0}" != 0 ] || return 1
+		[ -z "$leader" ] || [ "$leader" = "$one" ] || return 1
+		leader=$one
+	done
+}
+
+# agree_in LIMIT_S [I]...
+agree_in()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until agree "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+# lead I: make node I the leader
+lead()
+{
+	agree_in 60 || return 1
+	[ "$leader" = "$1" ] || kq "$leader" transfer "n$1" --wait 30s >/dev/null || return 1
+	agree_in 30 && [ "$leader" = "$1" ]
+}
+
+show_cluster()
+{
+	local i
+	for ((i = 1; i <= NODES; i++)); do
+		[ -e "/run/netns/kq$i" ] || continue
+		echo "--- n$i"
+		kq "$i" status
+	done 2>&1 | sed 's/^/# /'
+	dmesg | tail -n 15 | sed 's/^/# /'
+}
+
+# run_tests NAME...: each is a function; those that are named as arguments of the script, or all
+run_tests()
+{
+	local test
+	for test in "$@"; do
+		case " ${ONLY-} " in
+		"  " | *" $test "*) echo "# $test ($SECONDS s)" && $test ;;
+		esac
+	done
+}
+
+no_objects() { objects | grep -qE '^([a-z]+ 0 ?)+$'; }
+objects() { cat /sys/module/kquorum/parameters/objects; }
+
+# finish: the kernel log must be clean; print the plan
+finish()
+{
+	local bad
+	bad=$(dmesg | grep -E "$KERNEL_COMPLAINS")
+	report "$([ -z "$bad" ]; echo $?)" "the kernel log has no complaint" "$(dmesg | grep -E -A 30 "$KERNEL_COMPLAINS" | head -n 100)"
+	echo "# $SECONDS s"
+	echo "1..$tests"
+	[ "$failed" = 0 ]
+	exit
+}

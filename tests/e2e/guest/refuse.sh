@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What is refused: users without privilege, greetings and messages that are wrong. Sourced by cluster.sh.
+
+nobody() { ip netns exec kq1 setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+
+unprivileged_users_are_denied()
+{
+	run nobody kquorum lock u -- true
+	is "$rc" 77 "an unprivileged user may not lock"
+	run nobody kquorum stop
+	is "$rc" 77 "nor stop the node"
+	run nobody kquorum append text
+	is "$rc" 77 "nor append"
+	agree_in 60
+	run nobody kquorum transfer "n$((leader % 3 + 1))"
+	is "$rc" 77 "nor move leadership"
+	run nobody kquorum status -j
+	is "$rc" 0 "but see the status"
+	run nobody unshare -Urn kquorum start --dir /tmp/kq/n1
+	like "$rc" '^(1|77)$' "root of a user namespace of its own cannot start a node there"
+}
+
+bad_greetings_are_refused()
+{
+	local term
+	term=$(st 1 .term)
+	run on 2 tests/e2e/guest/peer.pl 10.77.0.1 garbage
+	like "$out" closed "a connection that sends garbage is closed"
+	run on 2 tests/e2e/guest/peer.pl 10.77.0.1 cluster
+	like "$out" closed "a greeting of another cluster is refused"
+	run on 2 tests/e2e/guest/peer.pl 10.77.0.1 version
+	like "$out" closed "a greeting of a later version is refused"
+	ok "leader and term are the same after it" eval "agree_in 30 && [ \$(st 1 .term) = $term ]"
+}
+
+bad_messages_are_refused()
+{
+	local before how
+	ok "n1 leads" lead 1
+	for how in header body; do
+		before=$(st 1 .counters.bad_messages)
+		run on 3 tests/e2e/guest/peer.pl 10.77.0.1 $how "$(st 3 .incarnation)"
+		like "$out" '^greeted closed' "a peer whose message has a wrong $how is cut off"
+		becomes "and counted" 20 st_is 1 ".counters.bad_messages == $((before + 1))"
+	done
+	ok "the count is kept with the peer" st_is 1 '.nodes[] | select(.node == "n3") | .drops == 2'
+	becomes "the real peer connects again" 60 st_is 1 '.nodes[] | select(.node == "n3") | .connected'
+	run kq 3 lock -w 60 after -- true
+	is "$rc" 0 "and nothing came to harm"
+}
