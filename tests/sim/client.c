@@ -11,6 +11,21 @@ static void wake(struct sim *s, struct sim_node *n, u32 slot, u64 at)
 	sim_push(s, at, EV_CLIENT, n->id, slot, ++n->slot[slot].gen);
 }
 
+/*
+ * The log is not emptied yet: during the faults clients keep quiet above @pct of it
+ * (0: always, when the faults are over), so that the rest of the run has room.
+ */
+static bool sparing(const struct sim *s, const struct sim_node *n, u32 pct)
+{
+	u64 capacity = kq_wal_capacity(n->core->wal);
+
+	if (s->d.full)
+		return false;
+	if (s->phase != PHASE_FAULTS)
+		return !pct;
+	return pct && kq_wal_used(n->core->wal) > capacity / 100 * pct;
+}
+
 void client_start(struct sim *s, struct sim_node *n)
 {
 	u32 i;
@@ -112,6 +127,10 @@ void client_step(struct sim *s, struct sim_node *n, u32 slot, u64 gen)
 		return;
 	switch (c->state) {
 	case SLOT_IDLE:
+		if (sparing(s, n, 50)) {
+			wake(s, n, slot, s->now + SIM_SEC);
+			break;
+		}
 		if (s->phase < PHASE_DRAIN && !n->stopping)
 			lock(s, n, slot);
 		break;
@@ -169,8 +188,9 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 		wake(s, n, i, s->now + sim_about(s, s->d.hold_ms * SIM_MS));
 		break;
 	case KQUORUM_LOCK_REFUSED:
-		if (!o->error)
-			sim_fail(s, n, "refused without a reason");
+		if (o->error != -EAGAIN && o->error != -EBUSY && o->error != -ENOSPC)
+			sim_fail(s, n, "refused by an error that its client cannot know: %d",
+				 o->error);
 		/* fall through */
 	case KQUORUM_LOCK_LOST:
 	case KQUORUM_LOCK_UNKNOWN:
@@ -209,7 +229,7 @@ static u64 new_id(struct sim *s, u32 node)
 	return s->ack_count++;
 }
 
-void client_append(struct sim *s, struct sim_node *n)
+static void append_one(struct sim *s, struct sim_node *n)
 {
 	u32 i, len = 8 + sim_below(s, s->d.append_bytes);
 	struct sim_append *a = NULL;
@@ -217,10 +237,8 @@ void client_append(struct sim *s, struct sim_node *n)
 	u8 *data;
 	int err;
 
-	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, n->id, 0, n->life);
-	/* The log is not emptied: leave room for the locks, and for the end. */
-	if (s->phase >= PHASE_DRAIN || n->stopping || kq_wal_used(n->core->wal) >
-	    kq_wal_capacity(n->core->wal) / 100 * (s->phase == PHASE_FAULTS ? 40 : 60))
+	if (s->phase >= PHASE_DRAIN || n->stopping || sparing(s, n, 40) ||
+	    (n->acked > 2 && sparing(s, n, 0)))
 		return;
 	for (i = 0; i < SIM_APPENDS && !a; i++)
 		if (!n->append[i].busy)
@@ -253,6 +271,22 @@ void client_append(struct sim *s, struct sim_node *n)
 	node_out(s, n);
 }
 
+void client_append(struct sim *s, struct sim_node *n)
+{
+	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, n->id, 0, n->life);
+	append_one(s, n);
+}
+
+/* A long tail that is not committed is what the next leader has to cut off. */
+void client_burst(struct sim *s, struct sim_node *n)
+{
+	u32 count = sim_range(s, 5, SIM_APPENDS);
+	u64 life = n->life;
+
+	while (count-- && n->up && n->life == life)
+		append_one(s, n);
+}
+
 void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p)
 {
 	struct sim_append *a = container_of(p, struct sim_append, p);
@@ -267,6 +301,9 @@ void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p
 	ack->term = p->term;
 	sim_trace(s, n, "append %llu: error %d index %llu term %llu", (unsigned long long)a->id,
 		  p->error, (unsigned long long)p->index, (unsigned long long)p->term);
+	if (p->error && p->error != -EHOSTDOWN && p->error != -EBUSY && p->error != -ENOSPC)
+		sim_fail(s, n, "append %llu is refused by an error that its client cannot know: %d",
+			 (unsigned long long)a->id, p->error);
 	if (!p->error) {
 		s->st.acks++;
 		n->acked++;

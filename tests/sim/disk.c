@@ -156,6 +156,27 @@ void disk_power_cut(struct sim *s, struct sim_node *n)
 	n->batch_gen++;
 }
 
+/* One byte of what was acknowledged changes. Returns false: nothing is there yet. */
+bool disk_rot(struct sim *s, struct sim_node *n)
+{
+	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
+	u64 i, start = sim_below(s, total);
+
+	for (i = 0; i < total; i++) {
+		u64 b = (start + i) % total;
+
+		if (!n->block_kept[b])
+			continue;
+		/* Of a segment's first block only the first sector is used. */
+		n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK :
+						     KQ_WAL_SECTOR)] ^= 1 + sim_below(s, 255);
+		n->rotten = true;
+		s->st.damaged++;
+		return true;
+	}
+	return false;
+}
+
 /* As the module does it at NODE_START: headers first, then the segments it asks for. */
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 {
@@ -173,7 +194,9 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 		return err;
 	if (err)
 		sim_fail(s, n, "recovery fails: %d", err);
-	if (rep->health == KQ_WAL_DAMAGED)
+	if (n->rotten && rep->health != KQ_WAL_DAMAGED)
+		sim_fail(s, n, "recovery does not see that a byte was changed");
+	if (!n->rotten && rep->health == KQ_WAL_DAMAGED)
 		sim_fail(s, n, "recovery finds damage where there is none: slot %u offset %llu: %s",
 			 rep->slot, (unsigned long long)rep->offset, rep->reason);
 	if (rep->health == KQ_WAL_TORN)

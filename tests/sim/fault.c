@@ -84,6 +84,9 @@ static void partition(struct sim *s, struct sim_node *n, bool oneway)
 		side |= 1u << (1 + sim_below(s, s->d.nodes));
 	if (oneway && sim_chance(s, 50))
 		side = ~side;
+	if (sim_chance(s, s->d.burst_pct))
+		sim_push(s, s->now + sim_about(s, s->set.election_ms * SIM_MS / 2), EV_BURST, n->id,
+			 0, n->life);
 	sim_trace(s, n, "partition%s, nodes %#x", oneway ? " (one way)" : "", side & 0x3e);
 	for (a = 1; a <= s->d.nodes; a++) {
 		for (b = 1; b <= s->d.nodes; b++) {
@@ -202,11 +205,26 @@ static void do_clock(struct sim *s, struct sim_node *n)
 	sim_trace(s, n, "its clock goes at half speed");
 }
 
+/* A minority of the disks goes bad, while its machine is off. */
+static void do_rot(struct sim *s, struct sim_node *n)
+{
+	u32 i, bad = 0;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		bad += s->node[i].rotten;
+	if (n->rotten || bad + 1 > (s->d.nodes - 1) / 2)
+		return;
+	do_crash(s, n);
+	if (disk_rot(s, n))
+		sim_trace(s, n, "a byte of its log changes");
+}
+
 void fault_step(struct sim *s)
 {
 	static void (*const todo[])(struct sim *s, struct sim_node *n) = {
 		do_crash, do_power, do_daemon, do_partition, do_oneway, do_flap, do_stall, do_eio,
 		do_hang, do_slow, do_pause, do_freeze, do_transfer, do_stop, do_clock,
+		do_rot,
 	};
 	const u64 *weight = &s->d.w_crash;
 	u64 total = 0, pick;
@@ -241,14 +259,14 @@ void fault_heal(struct sim *s)
 		n->eio = false;
 		for (b = 1; b <= s->d.nodes; b++)
 			net_unblock(s, a, b, true);
+		n->acked = 0;
+		n->slot[0].done = 0;
 		if (!n->up) {
 			node_restart_at(s, n, s->now + sim_about(s, 100 * SIM_MS));
 			continue;
 		}
 		if (!n->daemon)
 			node_daemon_start(s, n);
-		n->acked = 0;
-		n->slot[0].done = 0;
 	}
 }
 
@@ -282,18 +300,22 @@ static const char *not_healed(struct sim *s)
 
 	if (!l)
 		return "no leader";
+	if (sim_no_room(s, l))
+		return NULL;
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
 
 		if (!n->up)
 			return "a node is not started";
+		if (n->rotten || sim_no_room(s, n))
+			continue;
 		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
 			return "a node does not follow the leader";
 		if (n->core->local.state != KQ_SESSION_LIVE)
 			return "a session does not live";
-		if (!n->acked)
+		if (!n->acked && !s->d.full)
 			return "a node's append does not commit";
-		if (s->d.clients && !n->slot[0].done)
+		if (s->d.clients && !n->slot[0].done && !s->d.full)
 			return "a lock client does not come to its turn";
 	}
 	return NULL;
@@ -306,21 +328,40 @@ static const char *not_drained(struct sim *s)
 
 	if (!l)
 		return "no leader";
+	if (sim_no_room(s, l))
+		return NULL;
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
 
 		if (!n->up)
 			return "a node is down";
-		if (!client_idle(n))
+		if (sim_no_room(s, n))
+			continue;
+		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";
+		if (n->rotten)
+			continue;
 		if (n->core->applied != l->core->log.last)
 			return "a replica lags behind";
-		if (n->core->claims)
+		if (n->core->claims && !s->d.full)
 			return "a claim is left in the state";
-		if (n->core->pending_count)
+		if (n->core->pending_count && !s->d.full)
 			return "the core has proposals under way";
 	}
 	return NULL;
+}
+
+/* The last committed entries, by type: what was the log used for? */
+static void trace_tail(struct sim *s)
+{
+	char text[200];
+	int at = 0;
+	u64 i = s->log_count > 60 ? s->log_count - 60 : 1;
+
+	for (; i <= s->log_count && at < (int)sizeof(text) - 8; i++)
+		at += snprintf(text + at, sizeof(text) - at, " %u/%u", s->log[i].type,
+			       s->log[i].type < 16 ? s->log[i].cmd_node : s->log[i].node);
+	sim_trace(s, NULL, "tail of the log, type/node:%s", text);
 }
 
 static void demand(struct sim *s, const char *missing, u64 bound)
@@ -334,13 +375,31 @@ static void demand(struct sim *s, const char *missing, u64 bound)
 
 		if (n->up)
 			sim_trace(s, n, "at the end: state %u role %u leader %u session %u id %llu "
-				  "pending %u claims %u canvass %u why '%s'", n->core->state,
+				  "pending %u claims %u canvass %u log used %u%% why '%s'", n->core->state,
 				  n->core->role, n->core->leader, n->core->local.state,
 				  (unsigned long long)n->core->local.id, n->core->pending_count,
-				  n->core->claims, n->core->canvass, n->core->reason);
+				  n->core->claims, n->core->canvass,
+				  (u32)(kq_wal_used(n->core->wal) * 100 /
+					kq_wal_capacity(n->core->wal)), n->core->reason);
 	}
+	trace_tail(s);
 	sim_fail(s, sim_leader(s), "no progress within %llu s of healing: %s",
 		 (unsigned long long)(bound / SIM_SEC), missing);
+}
+
+/* A full log has a reserve, not an endless one: soon after it is full, all heals. */
+static void watch_full(struct sim *s)
+{
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		if (s->node[i].up && s->node[i].core->log_full)
+			break;
+	if (i > s->d.nodes || s->st.full)
+		return;
+	s->st.full = 1;
+	sim_trace(s, &s->node[i], "its log is full");
+	s->end_faults = min(s->end_faults, s->now + sim_below(s, 3 * SIM_SEC));
 }
 
 /* Every 50 ms: what is the run waiting for? */
@@ -354,6 +413,8 @@ void fault_phase(struct sim *s)
 	sim_push(s, s->now + 50 * SIM_MS, EV_PHASE, 0, 0, 0);
 	switch (s->phase) {
 	case PHASE_FAULTS:
+		if (s->d.full)
+			watch_full(s);
 		if (sim_chance(s, 2))
 			restart_failed(s);
 		if (s->now < s->end_faults)

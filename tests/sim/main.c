@@ -43,7 +43,7 @@ static const struct {
 	DIAL(election_beats, 6, 12, 0),
 	DIAL(lease_ms, 1200, 4000, 0),
 	DIAL(delta_ms, 10, 200, 0),
-	DIAL(drift_ppm, 100, 2000, 20),
+	DIAL(drift_ppm, 100, 30000, 20),
 	DIAL(segment_kib, 64, 1024, 0),
 	DIAL(segments, 16, 40, 0),
 	DIAL(net_us, 50, 2000, 0),
@@ -63,6 +63,7 @@ static const struct {
 	DIAL(append_ms, 10, 400, 0),
 	DIAL(append_bytes, 1, 3000, 0),
 	DIAL(big_pct, 1, 10, 60),
+	DIAL(burst_pct, 10, 80, 40),
 	DIAL(fault_ms, 200, 2500, 0),
 	DIAL(w_crash, 1, 20, 20),
 	DIAL(w_power, 1, 8, 60),
@@ -79,8 +80,10 @@ static const struct {
 	DIAL(w_transfer, 1, 10, 40),
 	DIAL(w_stop, 1, 8, 60),
 	DIAL(w_clock, 1, 10, 75),
+	DIAL(w_rot, 1, 5, 85),
 	DIAL(alloc_fail_pct, 5, 60, 90),
 	DIAL(used_disk_pct, 10, 100, 50),
+	DIAL(full, 1, 1, 92),
 #undef DIAL
 };
 
@@ -212,8 +215,14 @@ static void draw_dials(struct sim *s)
 	s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway = 0;
-	/* Room for the whole run: the log is not emptied yet. */
-	while (s->d.segment_kib * s->d.segments < 24 * 1024)
+	if (s->d.full) {
+		s->d.segment_kib = 256;
+		s->d.segments = sim_range(s, 16, 24);
+		s->d.append_ms = 10;
+		s->d.big_pct = 10;
+	}
+	/* Else room for the whole run: the log is not emptied yet. */
+	while (!s->d.full && s->d.segment_kib * s->d.segments < 24 * 1024)
 		s->d.segments *= 2;
 	s->d.segment_kib = s->d.segment_kib / 4 * 4;
 	s->set = (struct kq_settings){
@@ -370,13 +379,14 @@ static void summary(const struct sim_stats *t, u64 done, double host_s)
 {
 	printf("kqsim: %llu seeds, %.0f s virtual in %.1f s (%.0f seeds/min): %llu events, "
 	       "%llu messages, %llu campaigns, %llu leaders, %llu faults, %llu crashes, "
-	       "%llu torn, %llu committed, %llu grants, %llu expiries, %llu acknowledged, "
+	       "%llu torn, %llu damaged, %llu full, %llu committed, %llu grants, %llu expiries, %llu acknowledged, "
 	       "%llu unknown, %llu refused\n", (unsigned long long)done,
 	       (double)t->virtual_ns / SIM_SEC, host_s, done * 60 / (host_s ? host_s : 1),
 	       (unsigned long long)t->events, (unsigned long long)t->messages,
 	       (unsigned long long)t->elections, (unsigned long long)t->leaders,
 	       (unsigned long long)t->faults, (unsigned long long)t->crashes,
-	       (unsigned long long)t->torn, (unsigned long long)t->committed,
+	       (unsigned long long)t->torn, (unsigned long long)t->damaged,
+	       (unsigned long long)t->full, (unsigned long long)t->committed,
 	       (unsigned long long)t->grants, (unsigned long long)t->expiries,
 	       (unsigned long long)t->acks, (unsigned long long)t->unknown,
 	       (unsigned long long)t->refused);
@@ -388,6 +398,14 @@ static double host_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static volatile sig_atomic_t stop;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop = 1;
 }
 
 static int run_all(void)
@@ -402,12 +420,17 @@ static int run_all(void)
 
 	for (k = 0; k < opt.jobs; k++)
 		job_start(&job[k], k);
-	while (live && !fail) {
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_stop }, NULL);
+	sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_stop }, NULL);
+	while (live && !fail && !stop) {
 		for (k = 0; k < opt.jobs; k++)
 			pfd[k] = (struct pollfd){ .fd = job[k].over ? -1 : job[k].fd,
 						  .events = POLLIN };
-		if (poll(pfd, opt.jobs, -1) < 0)
+		if (poll(pfd, opt.jobs, -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			abort();
+		}
 		for (k = 0; k < opt.jobs; k++) {
 			struct frame f;
 			int status;
@@ -445,7 +468,7 @@ static int run_all(void)
 	if (fail)
 		replay(failed);
 	summary(&total, done, host_now() - start);
-	return fail;
+	return fail || stop;
 }
 
 static void usage(FILE *out)

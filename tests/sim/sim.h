@@ -25,11 +25,11 @@ struct sim_dials {
 	u64 net_us, net_jitter_us, net_spike_pm, detect_ms, redial_ms;
 	u64 disk_us, disk_spike_pm, daemon_lag_us;
 	u64 clients, resources, hold_ms, think_ms, try_pct, cancel_pct;
-	u64 append_ms, append_bytes, big_pct;
+	u64 append_ms, append_bytes, big_pct, burst_pct;
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_flap, w_stall;
-	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock;
-	u64 alloc_fail_pct, used_disk_pct;
+	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock, w_rot;
+	u64 alloc_fail_pct, used_disk_pct, full;
 };
 
 enum sim_kind {
@@ -38,6 +38,7 @@ enum sim_kind {
 	EV_DISK,		/* a write ends */
 	EV_CLIENT,		/* b: slot */
 	EV_APPEND,
+	EV_BURST,		/* many appends at once */
 	EV_RESTART,
 	EV_DAEMON_BACK,
 	EV_DIAL,		/* a < b: the pair */
@@ -140,6 +141,7 @@ struct sim_node {
 	u64 batch_gen;
 	u64 slow_until, hang_until;
 	bool eio;
+	bool rotten;		/* a byte of its log was changed: it is damaged for good */
 
 	/* daemon */
 	bool daemon;
@@ -221,7 +223,7 @@ struct sim_model {
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn;
+	    acks, unknown, refused, committed, torn, damaged, full;
 };
 
 enum sim_phase { PHASE_FAULTS, PHASE_HEALED, PHASE_DRAIN, PHASE_OVER };
@@ -241,7 +243,6 @@ struct sim {
 	u64 fault_gen;
 	bool clock_errors;	/* the gap may shrink by them */
 	bool frozen_ever;	/* only tokens protect */
-	bool allow_nospace;
 
 	struct sim_node node[SIM_NODES + 1];
 	struct sim_conn conn[SIM_NODES + 1][SIM_NODES + 1];	/* a < b */
@@ -282,6 +283,7 @@ u64 sim_clock_to_true(const struct sim *s, const struct sim_node *n, u64 clock);
 void sim_clock_set(struct sim *s, struct sim_node *n, u64 value, s64 ppb, bool stopped);
 u32 sim_up(const struct sim *s);
 struct sim_node *sim_leader(struct sim *s);
+bool sim_no_room(const struct sim *s, const struct sim_node *n);
 
 /* net.c */
 void net_init(struct sim *s);
@@ -300,6 +302,7 @@ void net_free(struct sim *s);
 void disk_init(struct sim *s, struct sim_node *n);
 void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
+bool disk_rot(struct sim *s, struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 
@@ -319,6 +322,7 @@ void client_gone(struct sim *s, struct sim_node *n);
 void client_free(struct sim *s, struct sim_node *n);
 void client_step(struct sim *s, struct sim_node *n, u32 slot, u64 gen);
 void client_append(struct sim *s, struct sim_node *n);
+void client_burst(struct sim *s, struct sim_node *n);
 void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p);
 void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o);
 bool client_idle(const struct sim_node *n);

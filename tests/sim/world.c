@@ -147,6 +147,13 @@ struct sim_node *sim_leader(struct sim *s)
 	return best;
 }
 
+/* Its log is so full that it stores nothing but votes: nothing is demanded of it. */
+bool sim_no_room(const struct sim *s, const struct sim_node *n)
+{
+	return s->d.full && n->up && (n->core->store_full ||
+		!kq_wal_has_room(n->core->wal, KQ_PAYLOAD_MAX, KQ_WAL_ROOM_INTERNAL));
+}
+
 /* A node that is not scheduled sees nothing until it runs again. */
 static bool defer(struct sim *s, struct sim_event *e)
 {
@@ -156,7 +163,7 @@ static bool defer(struct sim *s, struct sim_event *e)
 	case EV_DELIVER:
 		who = e->b;
 		break;
-	case EV_TICK: case EV_POLL: case EV_DISK: case EV_CLIENT: case EV_APPEND:
+	case EV_TICK: case EV_POLL: case EV_DISK: case EV_CLIENT: case EV_APPEND: case EV_BURST:
 	case EV_SIDE_UP: case EV_SIDE_DOWN:
 		break;
 	default:
@@ -200,6 +207,10 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 	case EV_APPEND:
 		if (n->up && n->life == e->gen)
 			client_append(s, n);
+		break;
+	case EV_BURST:
+		if (n->up && n->life == e->gen)
+			client_burst(s, n);
 		break;
 	case EV_RESTART:
 		n->restarting = false;
