@@ -65,7 +65,10 @@ struct nbd_reply {
 	uint64_t handle;
 } __attribute__((packed));
 
+#define TICK_MS			100
+
 static bool stopping, hanging;
+static int waiting_fd = -1;	/* control client that waits for "cut-in-write" */
 
 void server_stop(void)
 {
@@ -109,6 +112,18 @@ static int write_all(int fd, const void *data, size_t len)
 		len -= n;
 	}
 	return 0;
+}
+
+/* Cuts, and answers who waits for it, if this is the moment. */
+static bool armed_cut(bool flush)
+{
+	char answer[512];
+
+	if (!disk_armed_cut(flush, answer, sizeof(answer)))
+		return false;
+	if (waiting_fd >= 0)
+		write_all(waiting_fd, answer, strlen(answer));
+	return true;
 }
 
 static int option_reply(int fd, uint32_t option, uint32_t type, const void *data, uint32_t len)
@@ -211,6 +226,8 @@ static int serve_request(int fd)
 				   be16toh(q.flags) & NBD_CMD_FLAG_FUA);
 		break;
 	case NBD_CMD_FLUSH:
+		if (armed_cut(true))
+			return 0;
 		error = disk_flush();
 		break;
 	case NBD_CMD_DISC:
@@ -238,6 +255,10 @@ static void serve_control(int listener)
 		line[n] = '\0';
 		line[strcspn(line, "\n")] = '\0';
 		disk_control(line, answer, sizeof(answer));
+		if (!answer[0]) {
+			waiting_fd = fd;
+			return;
+		}
 		if (write_all(fd, answer, strlen(answer)))
 			break;
 	}
@@ -274,8 +295,10 @@ int server_run(const char *nbd_path, const char *control_path)
 			{ hanging ? -1 : client, POLLIN, 0 },
 		};
 
-		if (poll(p, 3, -1) < 0 && errno != EINTR)
+		if (poll(p, 3, TICK_MS) < 0 && errno != EINTR)
 			return 1;
+		if (armed_cut(false))
+			break;
 		if (p[1].revents & POLLIN)
 			serve_control(control);
 		if (p[0].revents & POLLIN) {

@@ -34,6 +34,7 @@
 
 #define SECTOR			512
 #define PENDING_BYTES_MAX	(64UL << 20)	/* more is written out: a cache is finite */
+#define ARMED_MS_MAX		5000
 #define LIE_BYTES_MAX		(512UL << 20)
 
 struct write_op {
@@ -54,6 +55,8 @@ static struct {
 	uint64_t lie_ms;	/* 0: honest */
 	uint64_t n_writes, n_fua, n_flushes;
 	bool error;		/* answer writes and flushes with EIO */
+	uint64_t armed_until_ms;	/* 0, or: cut at the next flush, at the latest then */
+	uint64_t armed_seed;
 } disk = { .last = &disk.first };
 
 static void image_write(uint64_t offset, const void *data, uint32_t len)
@@ -241,18 +244,40 @@ static void cut(uint64_t seed, struct cut_result *r)
 	}
 }
 
-/* One command line on the control socket; the answer goes to @answer. */
-void disk_control(const char *line, char *answer, size_t size)
+static void cut_and_stop(uint64_t seed, char *answer, size_t size)
 {
 	struct cut_result r;
+
+	cut(seed, &r);
+	snprintf(answer, size, "ok seed %llu: of the writes since the last flush "
+		 "%u kept, %u torn, %u lost; %u with FUA kept\n", (unsigned long long)seed,
+		 r.kept, r.torn, r.lost, r.fua);
+	server_stop();
+}
+
+/* Is now the moment that "cut-in-write" waits for? @flush: a flush is about to be served. */
+bool disk_armed_cut(bool flush, char *answer, size_t size)
+{
+	if (!disk.armed_until_ms)
+		return false;
+	if (!(flush && disk.pending_bytes) && now_ms() < disk.armed_until_ms)
+		return false;
+	disk.armed_until_ms = 0;
+	cut_and_stop(disk.armed_seed, answer, size);
+	return true;
+}
+
+/* One command line on the control socket; the answer goes to @answer, "" if it comes later. */
+void disk_control(const char *line, char *answer, size_t size)
+{
 	unsigned long long seed;
 
 	if (sscanf(line, "cut %llu", &seed) == 1) {
-		cut(seed, &r);
-		snprintf(answer, size, "ok seed %llu: of the writes since the last flush "
-			 "%u kept, %u torn, %u lost; %u with FUA kept\n",
-			 seed, r.kept, r.torn, r.lost, r.fua);
-		server_stop();
+		cut_and_stop(seed, answer, size);
+	} else if (sscanf(line, "cut-in-write %llu", &seed) == 1) {
+		disk.armed_seed = seed;
+		disk.armed_until_ms = now_ms() + ARMED_MS_MAX;
+		answer[0] = '\0';
 	} else if (!strncmp(line, "hang", 4)) {
 		server_hang(true);
 		snprintf(answer, size, "ok requests hang\n");
@@ -302,6 +327,8 @@ static const char usage[] =
 "  --lie MS   acknowledge a flush at once, honour it MS milliseconds later: a cut in between\n"
 "             loses what was promised (to show that a checker notices)\n"
 "Commands on CONTROL-SOCKET (kq-say): cut SEED   lose and tear what is not flushed, and end\n"
+"  cut-in-write SEED   the same when the next flush comes in that has something to flush, before\n"
+"             it is served (after 5 s at the latest)\n"
 "  quit   write all and end    hang, resume   stop and go on answering    eio   fail writes\n"
 "  stat   counters\n";
 

@@ -21,6 +21,7 @@ uint64_t disk_size(void);
 int disk_read(uint64_t offset, uint32_t len, void *to);
 int disk_write(uint64_t offset, uint32_t len, const void *from, bool fua);
 int disk_flush(void);
+bool disk_armed_cut(bool flush, char *answer, size_t size);
 void disk_control(const char *line, char *answer, size_t size);
 
 /* diskd-nbd.c */
