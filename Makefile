@@ -41,7 +41,6 @@ setup: ## install what is missing (shows the list and asks)
 
 demo: ## the story, in three virtual machines; BREAK=guard|fence|vote|flush plants a bug
 	@scripts/setup --for build --for vm
-	@$(MAKE) userspace
 	@scripts/demo $(if $(BREAK),--break $(BREAK))
 
 check: ## every test that fits a check; TAP through prove
@@ -50,7 +49,7 @@ check: ## every test that fits a check; TAP through prove
 
 soak: ## long tests: PART=<name>; without a part lists them and runs all
 	@scripts/setup --for build --for vm --for uml
-	@$(MAKE) userspace
+	@$(MAKE) module userspace
 	@tests/soak/run $(PART)
 
 ##@ Installing

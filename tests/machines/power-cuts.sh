@@ -1,0 +1,133 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Power cuts under load, and what must be in the logs afterwards. Needs lib.sh and a cluster.
+#
+# Each machine runs 'kquorum append' of lines that exist once ("NODE.RUN.NUMBER"). It answers "INDEX
+# TERM" for each line, in the order of the lines, when it is durable; the answers are kept on this
+# host as they come. So the k-th answer of a run says where its k-th line must be for ever.
+
+# appender NODE: runs until the file "stop" is there
+appender()
+{
+	local run=0
+	while [ ! -e "$KQ_VM_CLUSTER/stop" ]; do
+		run=$((run + 1))
+		# shellcheck disable=SC2016
+		vc exec -t 600 "$1" sh -c 'i=0
+			while [ ! -e /run/kq-common/stop ]; do
+				for burst in 1 2 3 4 5; do i=$((i + 1)); echo "$0.$i"; done
+				sleep 0.4
+			done | kquorum append -' "$1.$run" >"$acks/$1.$run" 2>>"$acks/errors"
+		sleep 1
+	done
+}
+
+appenders_start()
+{
+	acks=$KQ_VM_CLUSTER/acks
+	mkdir -p "$acks"
+	rm -f "$KQ_VM_CLUSTER/stop" "$KQ_VM_CLUSTER/common/stop"
+	appender_pids=()
+	local node
+	for node in n1 n2 n3; do
+		appender $node &
+		appender_pids+=($!)
+	done
+}
+
+appenders_stop()
+{
+	touch "$KQ_VM_CLUSTER/stop" "$KQ_VM_CLUSTER/common/stop"
+	within 60 all_ended "${appender_pids[@]}" || kill "${appender_pids[@]}" 2>/dev/null
+	wait "${appender_pids[@]}" 2>/dev/null
+}
+
+# acked: the answers that came through whole, "INDEX TERM LINE"
+acked()
+{
+	local file
+	for file in "$acks"/n*; do
+		# an answer without its newline may be half of one
+		sed -n '/^[0-9]* [0-9]*$/p' "$file" | head -n "$(wc -l <"$file")" |
+			awk -v run="$(basename "$file")" '{ print $1, $2, run "." NR }'
+	done
+}
+acked_count() { cat "$acks"/n* 2>/dev/null | wc -l; }
+more_acked() { [ "$(acked_count)" -gt "$1" ]; }
+work_goes_on() { within 120 more_acked "$(acked_count)"; }
+
+# random_cuts N: N times a random machine at a random moment
+random_cuts()
+{
+	local i node stuck=0
+	for ((i = 1; i <= $1; i++)); do
+		work_goes_on || { stuck=$((stuck + 1)); note "cut $i: nothing is acknowledged"; }
+		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+		node=n$((RANDOM % 3 + 1))
+		note "cut $i: $node, $(acked_count) acknowledged; $(vc power-cut --seed $((seed + i)) $node | tail -1)"
+		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+		vc boot $node || { stuck=$((stuck + 1)); note "$node does not boot"; }
+	done
+	check "$(truth [ $stuck = 0 ])" "the work goes on after each of $1 power cuts"
+}
+
+# cut_all hang|now: all machines lose their power at once; hang: their disks have stopped to answer a
+# moment before, so that nothing may be acknowledged that was written meanwhile
+cut_all()
+{
+	local node
+	within 120 more_acked $(($(acked_count) + 10)) || note "nothing is acknowledged"
+	if [ "$1" = hang ]; then
+		for node in n1 n2 n3; do vc disk $node hang >/dev/null; done
+		sleep 2
+	fi
+	note "all three are cut, $(acked_count) acknowledged"
+	vc power-cut --seed $((seed + 100)) n1 n2 n3 | sed 's/^/# /'
+	vc boot n1 n2 n3 || { note "they do not boot"; return 1; }
+}
+
+# log_of NODE: its log as "INDEX TERM TYPE COMMITTED SESSION SEQ PAYLOAD-IN-HEX TEXT"
+log_of()
+{
+	vc exec -t 200 "$1" kquorum log -j | sed -n -E \
+		's/^\{"index":([0-9]+),"term":([0-9]+),"type":"([^"]*)","committed":(true|false)(,"session":([0-9]+),"seq":([0-9]+))?.*"payload_hex":"([0-9a-f]*)"(,"text":"([^"]*)")?.*/\1 \2 \3 \4 \6. \7. \8. \9/p'
+}
+
+# what_is_wrong: reads all logs, prints what they should not be like; nothing: all is well
+what_is_wrong()
+{
+	local node logs=$KQ_VM_CLUSTER/logs
+	mkdir -p "$logs"
+	for node in n1 n2 n3; do
+		log_of $node >"$logs/$node"
+		[ -s "$logs/$node" ] || echo "$node shows no log"
+		awk '$4 != "true" { print FILENAME ": not committed:", $0; exit }' "$logs/$node"
+		# every index once, without a gap
+		awk 'NR > 1 && $1 != last + 1 { print FILENAME ": after", last, "comes", $1; exit }
+			{ last = $1 }' "$logs/$node"
+	done
+	cmp "$logs/n1" "$logs/n2"
+	cmp "$logs/n1" "$logs/n3"
+	acked >"$logs/acked"
+	[ -s "$logs/acked" ] || echo "nothing was acknowledged: this shows nothing"
+	# the text is the last field; an answer names index, term and text
+	awk 'NR == FNR { at[$1] = $2 " " $NF; next }
+		at[$1] != $2 " " $3 { n++; if (n <= 5) print "acknowledged and lost:", $0, "- there is:", at[$1] }
+		END { if (n) print n, "acknowledged lines are lost" }' "$logs/n1" "$logs/acked"
+	# once in effect: a line that was sent again has the same session and number, and counts once
+	awk '$3 == "append" { if ($NF in by && by[$NF] != $5 " " $6) print "twice in effect:", $NF
+		by[$NF] = $5 " " $6 }' "$logs/n1"
+}
+
+# logs_are_right NAME: one check of all that was acknowledged
+logs_are_right()
+{
+	local wrong
+	appenders_stop
+	leader=$(vc leader 90) || note "no leader"
+	check "$(truth within 120 same_applied n1 n2 n3)" "all three machines apply the same entries"
+	wrong=$(what_is_wrong 2>&1)
+	[ -z "$wrong" ] || sed 's/^/# /' <<<"$wrong"
+	check "$(truth [ -z "$wrong" ])" "$1"
+	note "$(wc -l <"$KQ_VM_CLUSTER/logs/acked") acknowledged, $(wc -l <"$KQ_VM_CLUSTER/logs/n1") entries"
+}
