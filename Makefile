@@ -49,7 +49,7 @@ check: ## every test that fits a check; TAP through prove
 
 soak: ## long tests: PART=<name>; without a part lists them and runs all
 	@scripts/setup --for build --for vm --for uml
-	@$(MAKE) module userspace
+	@$(MAKE) userspace
 	@tests/soak/run $(PART)
 
 ##@ Installing

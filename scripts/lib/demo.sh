@@ -59,4 +59,4 @@ journal_twice() { awk '{ print $1, $2 }' "$1" | sort | uniq -d | wc -l; }
 journal_falls() { awk '$3 <= last { n++ } { last = $3 } END { print n + 0 }' "$1"; }
 
 # kernel_noise FILE: what a kernel says when something is wrong
-kernel_noise() { grep -E 'BUG:|WARNING:|INFO: (task|possible)|Call Trace' "$1"; }
+kernel_noise() { awk '/BUG:|WARNING:|INFO: (task|possible)|Call Trace/' "$1"; }
