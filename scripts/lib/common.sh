@@ -51,7 +51,7 @@ is_number()
 # kq-X from X.c and X-*.c. Several runs may start at once: one builds, the others wait.
 build_tools()
 {
-	local src out
+	local src part out
 	mkdir -p "$KQ_TOOLS"
 	(
 		flock 9
@@ -63,8 +63,8 @@ build_tools()
 			fi
 			need "${CC:-gcc}" build-essential
 			set -- "$src"
-			for src in "${1%.c}"-*.c; do
-				[ ! -f "$src" ] || set -- "$@" "$src"
+			for part in "${1%.c}"-*.c; do
+				[ ! -f "$part" ] || set -- "$@" "$part"
 			done
 			"${CC:-gcc}" -Wall -Wextra -O2 -g -D_GNU_SOURCE -o "$out.tmp" "$@" ||
 				die "cannot build $out"
