@@ -29,12 +29,18 @@ static void conn_queue_work(struct kq_conn *conn, struct work_struct *work)
 		kq_conn_put(conn);
 }
 
+/* A timer of TCP's calls without rcu_read_lock(); what protects is the callback lock. */
+static struct kq_conn *conn_of(struct sock *sk)
+{
+	return rcu_dereference_check(__sk_user_data(sk), lockdep_is_held(&sk->sk_callback_lock));
+}
+
 static void conn_data_ready(struct sock *sk)
 {
 	struct kq_conn *conn;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	conn = rcu_dereference_sk_user_data(sk);
+	conn = conn_of(sk);
 	if (conn)
 		conn_queue_work(conn, &conn->rx);
 	read_unlock_bh(&sk->sk_callback_lock);
@@ -45,7 +51,7 @@ static void conn_write_space(struct sock *sk)
 	struct kq_conn *conn;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	conn = rcu_dereference_sk_user_data(sk);
+	conn = conn_of(sk);
 	if (conn && sk_stream_is_writeable(sk)) {
 		clear_bit(SOCK_NOSPACE, &conn->sock->flags);
 		conn_queue_work(conn, &conn->tx);
