@@ -132,6 +132,8 @@ sub settings
 {
 	# A fault that a test injects is no complaint: nothing about it in the kernel log.
 	write_file($_, "0") for glob "/sys/kernel/debug/fail*/verbose";
+	# Nothing fails until a test asks for it; then allocations that may wait fail too.
+	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
 	write_file("/proc/sys/kernel/hostname", "uml");
 	my $loopback = pack("a16 s x22", "lo", IFF_UP);
 	socket(my $socket, AF_INET, SOCK_DGRAM, 0) or give_up("no network");

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family from a socket's side: what is refused, with which error,
+ * and that the reason is told in words.
+ */
+#include <linux/cred.h>
+#include <net/genetlink.h>
+#include <net/sock.h>
+#include "fixture.h"
+#include "netlink.h"
+
+#define EPOCH		5
+#define ANSWER_MAX	16384
+
+/* A request to be built, and what came back. */
+struct request {
+	struct socket *sock;
+	struct file *file;	/* privileges are those of its opener */
+	struct sk_buff *skb;
+	u8 *answer;
+	char text[160];		/* of the extended ack */
+};
+
+static struct request *request_make(struct kunit *test)
+{
+	struct request *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+	int on = 1;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	r->answer = kunit_kmalloc(test, ANSWER_MAX, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, r->answer);
+	KUNIT_ASSERT_EQ(test, sock_create(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, &r->sock), 0);
+	r->file = sock_alloc_file(r->sock, O_CLOEXEC, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(r->file));
+	r->sock->sk->sk_rcvtimeo = 20 * HZ;
+	KUNIT_ASSERT_EQ(test, r->sock->ops->setsockopt(r->sock, SOL_NETLINK, NETLINK_EXT_ACK,
+						       KERNEL_SOCKPTR(&on), sizeof(on)), 0);
+	KUNIT_ASSERT_EQ(test, r->sock->ops->setsockopt(r->sock, SOL_NETLINK, NETLINK_CAP_ACK,
+						       KERNEL_SOCKPTR(&on), sizeof(on)), 0);
+	return r;
+}
+
+static void request_new(struct kunit *test, struct request *r, u8 cmd)
+{
+	r->skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, r->skb);
+	KUNIT_ASSERT_NOT_NULL(test, genlmsg_put(r->skb, 0, 1, &kq_nl_family,
+						NLM_F_REQUEST | NLM_F_ACK, cmd));
+}
+
+/* The error that is answered, its text kept; 1: this is something else. */
+static int ack_error(struct request *r, const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = nlmsg_data(nlh);
+	const struct nlattr *text;
+
+	if (nlh->nlmsg_type != NLMSG_ERROR)
+		return 1;
+	text = nla_find((const struct nlattr *)(e + 1), nlmsg_len(nlh) - (int)sizeof(*e),
+			NLMSGERR_ATTR_MSG);
+	if (text)
+		nla_strscpy(r->text, text, sizeof(r->text));
+	return e->error;
+}
+
+/* Sends the request and frees it. Return: the error that it is acknowledged with. */
+static int request_send(struct kunit *test, struct request *r)
+{
+	struct nlmsghdr *nlh = nlmsg_hdr(r->skb);
+	struct msghdr msg = {};
+	struct kvec vec = { .iov_base = nlh, .iov_len = r->skb->len };
+	int n, err = 1;
+
+	nlh->nlmsg_len = r->skb->len;
+	r->text[0] = 0;
+	KUNIT_EXPECT_EQ(test, kernel_sendmsg(r->sock, &msg, &vec, 1, vec.iov_len),
+			(int)vec.iov_len);
+	nlmsg_free(r->skb);
+	r->skb = NULL;
+	while (err == 1) {
+		struct msghdr in = {};
+		struct kvec to = { .iov_base = r->answer, .iov_len = ANSWER_MAX };
+
+		n = kernel_recvmsg(r->sock, &in, &to, 1, ANSWER_MAX, 0);
+		KUNIT_ASSERT_GE(test, n, (int)NLMSG_HDRLEN);
+		err = ack_error(r, (struct nlmsghdr *)r->answer);
+	}
+	return err;
+}
+
+/* --- refusals ------------------------------------------------------------------------ */
+
+struct refusal_row {
+	const char *desc;
+	u8 cmd;
+	int error;
+	const char *text;	/* part of what is said; NULL: anything, or nothing */
+	u16 attr[4];		/* u32 each, but EPOCH and INCARNATION; 0 ends */
+	u64 value[4];
+	bool no_node;
+};
+
+#define A(name)	KQUORUM_A_##name
+#define C(name)	KQUORUM_CMD_##name
+
+static const struct refusal_row refusal_rows[] = {
+	{ "status", C(STATUS), 0 },
+	{ "status without a node", C(STATUS), -ENODEV, "no node in this network", .no_node = true },
+	{ "lock without a node", C(LOCK), -EINVAL, .no_node = true },
+	{ "an attribute of other commands", C(STATUS), -EINVAL, NULL, { A(EPOCH) }, { EPOCH } },
+	{ "another group", C(STATUS), -ERANGE, NULL, { A(GROUP) }, { 1 } },
+	{ "an unknown command", KQUORUM_CMD_MAX + 1, -EOPNOTSUPP },
+	{ "the command of multicasts", C(EVENT), -EOPNOTSUPP },
+	{ "canvass without epoch", C(CANVASS), -EINVAL },
+	{ "canvass of an earlier daemon", C(CANVASS), -ESTALE, "another daemon",
+	  { A(EPOCH) }, { EPOCH - 1 } },
+	{ "campaign of a later daemon", C(CAMPAIGN), -ESTALE, "another daemon",
+	  { A(EPOCH) }, { EPOCH + 1 } },
+	{ "transfer by who does not lead", C(TRANSFER), -EREMOTE, "not the leader",
+	  { A(NODE_ID) }, { 2 } },
+	{ "transfer to node 16", C(TRANSFER), -ERANGE, NULL, { A(NODE_ID) }, { 16 } },
+	{ "attach without descriptor", C(PEER_ATTACH), -EINVAL, NULL,
+	  { A(EPOCH), A(NODE_ID), A(INCARNATION) }, { EPOCH, 2, 9 } },
+	{ "attach to node 0", C(PEER_ATTACH), -ERANGE, NULL,
+	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 0, 9, 0 } },
+	{ "attach to node 16", C(PEER_ATTACH), -ERANGE, NULL,
+	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 16, 9, 0 } },
+	{ "attach what is not open", C(PEER_ATTACH), -EBADF, "not an open socket",
+	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 2, 9, 9999 } },
+	{ "detach what is not connected", C(PEER_DETACH), -ENOTCONN, "no connection",
+	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
+	{ "lock without a name", C(LOCK), -EINVAL },
+	{ "lock with unknown flags", C(LOCK), -EINVAL, NULL, { A(LOCK_FLAGS) }, { 4 } },
+	{ "start with nothing", C(NODE_START), -EINVAL },
+};
+
+static void refusal_desc(const struct refusal_row *row, char *desc)
+{
+	strscpy(desc, row->desc, KUNIT_PARAM_DESC_SIZE);
+}
+KUNIT_ARRAY_PARAM(refusal, refusal_rows, refusal_desc);
+
+static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(row->attr) && row->attr[i]; i++) {
+		if (row->attr[i] == A(EPOCH) || row->attr[i] == A(INCARNATION))
+			nla_put(skb, row->attr[i], sizeof(u64), &row->value[i]);
+		else
+			nla_put_u32(skb, row->attr[i], row->value[i]);
+	}
+}
+
+static void what_a_command_cannot_take_is_refused_in_words(struct kunit *test)
+{
+	const struct refusal_row *row = test->param_value;
+	struct fixture *f = test->priv;
+	struct request *r = request_make(test);
+	int err;
+
+	if (row->no_node)
+		fixture_kill(f);
+	request_new(test, r, row->cmd);
+	put_attrs(r->skb, row);
+	err = request_send(test, r);
+	KUNIT_EXPECT_EQ_MSG(test, err, row->error, "'%s'", r->text);
+	if (row->text)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(r->text, row->text), "'%s'", r->text);
+	fput(r->file);
+}
+
+static void a_header_with_reserved_bits_is_refused(struct kunit *test)
+{
+	struct request *r = request_make(test);
+
+	request_new(test, r, KQUORUM_CMD_STATUS);
+	((struct genlmsghdr *)nlmsg_data(nlmsg_hdr(r->skb)))->reserved = 1;
+	KUNIT_EXPECT_EQ(test, request_send(test, r), -EINVAL);
+	fput(r->file);
+}
+
+/* --- privileges ---------------------------------------------------------------------- */
+
+static const u8 admin_cmds[] = {
+	C(NODE_START), C(NODE_STOP), C(DAEMON_TAKE), C(CANVASS), C(CAMPAIGN), C(TRANSFER),
+	C(PEER_ATTACH), C(PEER_DETACH), C(LOCK), C(APPEND_OPEN),
+};
+
+static void without_privilege_only_looking_is_allowed(struct kunit *test)
+{
+	const struct cred *root;
+	struct cred *cred = prepare_creds();
+	struct request *r;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, cred);
+	cap_clear(cred->cap_effective);
+	cred->euid = KUIDT_INIT(1000);
+	root = override_creds(cred);
+	r = request_make(test);
+	for (i = 0; i < ARRAY_SIZE(admin_cmds); i++) {
+		request_new(test, r, admin_cmds[i]);
+		if (admin_cmds[i] == C(LOCK))
+			nla_put_string(r->skb, A(RESOURCE), "a");
+		KUNIT_EXPECT_EQ_MSG(test, request_send(test, r), -EPERM, "command %u",
+				    admin_cmds[i]);
+	}
+	request_new(test, r, C(STATUS));
+	KUNIT_EXPECT_EQ(test, request_send(test, r), 0);
+	revert_creds(root);
+	put_cred(cred);
+	fput(r->file);
+}
+
+static int netlink_setup(struct kunit *test)
+{
+	struct fixture *f;
+	int err = fixture_setup(test);
+
+	if (err)
+		return err;
+	f = test->priv;
+	fixture_start(test, f, 3);
+	f->node->epoch = EPOCH;
+	return 0;
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(what_a_command_cannot_take_is_refused_in_words, refusal_gen_params),
+	KUNIT_CASE(a_header_with_reserved_bits_is_refused),
+	KUNIT_CASE(without_privilege_only_looking_is_allowed),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kquorum_netlink",
+	.test_cases = cases,
+	.init = netlink_setup,
+	.exit = fixture_teardown,
+};
+kunit_test_suite(suite);
