@@ -56,41 +56,45 @@ acked_count() { cat "$acks"/n* 2>/dev/null | wc -l; }
 more_acked() { [ "$(acked_count)" -gt "$1" ]; }
 work_goes_on() { within 120 more_acked "$(acked_count)"; }
 
-# random_cuts N: N times a random machine at a random moment
+# random_cuts N: N times a random machine at a random moment, two in three in the middle of a write
 random_cuts()
 {
-	local i node stuck=0
+	local i node how=() stuck=0
 	for ((i = 1; i <= $1; i++)); do
 		work_goes_on || { stuck=$((stuck + 1)); note "cut $i: nothing is acknowledged"; }
 		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 		node=n$((RANDOM % 3 + 1))
-		note "cut $i: $node, $(acked_count) acknowledged; $(vc power-cut --seed $((seed + i)) $node | tail -1)"
+		how=()
+		[ $((RANDOM % 3)) = 0 ] || how=(--in-write)
+		note "cut $i: $(acked_count) acknowledged; $(vc power-cut --seed $((seed + i)) "${how[@]}" $node | tail -1)"
 		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 		vc boot $node || { stuck=$((stuck + 1)); note "$node does not boot"; }
 	done
 	check "$(truth [ $stuck = 0 ])" "the work goes on after each of $1 power cuts"
 }
 
-# cut_all hang|now: all machines lose their power at once; hang: their disks have stopped to answer a
-# moment before, so that nothing may be acknowledged that was written meanwhile
+# cut_all now|in-write|hang: all machines lose their power at once; in-write: each at its next flush;
+# hang: their disks have stopped to answer a moment before, so that nothing may be acknowledged that
+# was written meanwhile
 cut_all()
 {
-	local node
+	local node how=()
 	within 120 more_acked $(($(acked_count) + 10)) || note "nothing is acknowledged"
+	[ "$1" != in-write ] || how=(--in-write)
 	if [ "$1" = hang ]; then
 		for node in n1 n2 n3; do vc disk $node hang >/dev/null; done
 		sleep 2
 	fi
 	note "all three are cut, $(acked_count) acknowledged"
-	vc power-cut --seed $((seed + 100)) n1 n2 n3 | sed 's/^/# /'
+	vc power-cut --seed $((seed + 100)) "${how[@]}" n1 n2 n3 | sed 's/^/# /'
 	vc boot n1 n2 n3 || { note "they do not boot"; return 1; }
 }
 
-# log_of NODE: its log as "INDEX TERM TYPE COMMITTED SESSION SEQ PAYLOAD-IN-HEX TEXT"
+# log_of NODE: its log as "INDEX TERM TYPE COMMITTED SESSION-AND-SEQ PAYLOAD-IN-HEX [TEXT]"
 log_of()
 {
 	vc exec -t 200 "$1" kquorum log -j | sed -n -E \
-		's/^\{"index":([0-9]+),"term":([0-9]+),"type":"([^"]*)","committed":(true|false)(,"session":([0-9]+),"seq":([0-9]+))?.*"payload_hex":"([0-9a-f]*)"(,"text":"([^"]*)")?.*/\1 \2 \3 \4 \6. \7. \8. \9/p'
+		's/^\{"index":([0-9]+),"term":([0-9]+),"type":"([^"]*)","committed":(true|false),("session":[0-9]+,"seq":[0-9]+)?.*"payload_hex":"([0-9a-f]*)"(,"text":"([^"]*)")?.*/\1 \2 \3 \4 -\5 -\6 \8/p'
 }
 
 # what_is_wrong: reads all logs, prints what they should not be like; nothing: all is well
@@ -110,13 +114,13 @@ what_is_wrong()
 	cmp "$logs/n1" "$logs/n3"
 	acked >"$logs/acked"
 	[ -s "$logs/acked" ] || echo "nothing was acknowledged: this shows nothing"
-	# the text is the last field; an answer names index, term and text
-	awk 'NR == FNR { at[$1] = $2 " " $NF; next }
+	# an answer names index, term and text
+	awk 'NR == FNR { at[$1] = $2 " " $7; next }
 		at[$1] != $2 " " $3 { n++; if (n <= 5) print "acknowledged and lost:", $0, "- there is:", at[$1] }
 		END { if (n) print n, "acknowledged lines are lost" }' "$logs/n1" "$logs/acked"
 	# once in effect: a line that was sent again has the same session and number, and counts once
-	awk '$3 == "append" { if ($NF in by && by[$NF] != $5 " " $6) print "twice in effect:", $NF
-		by[$NF] = $5 " " $6 }' "$logs/n1"
+	awk '$3 == "append" { if ($7 in by && by[$7] != $5) print "twice in effect:", $7
+		by[$7] = $5 }' "$logs/n1"
 }
 
 # logs_are_right NAME: one check of all that was acknowledged
