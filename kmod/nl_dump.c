@@ -344,6 +344,7 @@ int kq_nl_log_start(struct netlink_callback *cb)
 	dump = dump_start(cb, &err);
 	if (!dump)
 		return err;
+	cb->min_dump_alloc = 2 * KQ_PAYLOAD_SHOWN;	/* one entry at least, whoever receives */
 	dump->index = 1;
 	dump->last = U64_MAX;
 	if (attrs && attrs[KQUORUM_A_FIRST_INDEX])
