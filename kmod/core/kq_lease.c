@@ -90,7 +90,8 @@ void kq_lease_leader_tick(struct kq_core *core)
 			p->expire_sent = true;	/* in the log from here on: not renewed */
 			if (append_session(core, KQ_ENTRY_EXPIRE, p->id, 0))
 				p->expire_sent = false;
-		} else if (!p->suspect_sent && until - now + silence < promise) {
+		} else if (!p->suspect_sent && !p->renew_round && until - now + silence < promise) {
+			/* Whose request waits for its answer is not silent. */
 			p->suspect_sent = true;
 			if (append_session(core, KQ_ENTRY_SUSPECT, p->id, until - now))
 				p->suspect_sent = false;
@@ -147,6 +148,14 @@ void kq_lease_rounds(struct kq_core *core)
 			answer_renewal(core, p);
 }
 
+/* The request of @p is answered when a quorum has acknowledged what is sent from now on. */
+static void start_round(struct kq_core *core, struct kq_peer *p)
+{
+	p->renew_round = core->round + 1;
+	kq_leader_broadcast(core);
+	kq_lease_rounds(core);
+}
+
 static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 {
 	struct kq_peer *p = &core->peer[from];
@@ -154,8 +163,16 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 	if (!kq_is_leader(core) || !core->lead_ready || !session ||
 	    session != core->session[from].id || p->expire_sent)
 		return;
+	/*
+	 * The request that waits is answered first. Where a round takes longer than the
+	 * time between two requests, the newer in its place would never be answered either.
+	 */
+	if (p->renew_round && p->renew_session == session)
+		return;
+	p->renew_session = session;
+	p->renew_sent_ns = sent_ns;
 	if (p->suspect_sent) {
-		/* Only a committed CLEAR lifts the suspicion; the holder asks again. */
+		/* Only a committed CLEAR lifts the suspicion; it takes the request up again. */
 		if (core->session[from].suspect && !p->clear_sent) {
 			p->clear_sent = true;
 			if (append_session(core, KQ_ENTRY_CLEAR, from, 0))
@@ -163,11 +180,7 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 		}
 		return;
 	}
-	p->renew_session = session;
-	p->renew_sent_ns = sent_ns;
-	p->renew_round = core->round + 1;
-	kq_leader_broadcast(core);
-	kq_lease_rounds(core);
+	start_round(core, p);
 }
 
 /**
@@ -439,9 +452,18 @@ void kq_lease_session_ended(struct kq_core *core, u32 node, u64 id)
  * kq_lease_session_cleared() - the log says that a suspect was heard again
  * @core: the core
  * @node: whose session
+ *
+ * The leader goes on with the request that made it say so. Were the holder to ask
+ * again, the next tick would come first: it finds it as silent as before.
  */
 void kq_lease_session_cleared(struct kq_core *core, u32 node)
 {
-	core->peer[node].suspect_sent = false;
-	core->peer[node].clear_sent = false;
+	struct kq_peer *p = &core->peer[node];
+	bool asked = p->clear_sent;
+
+	p->suspect_sent = false;
+	p->clear_sent = false;
+	if (asked && kq_is_leader(core) && core->lead_ready && !p->expire_sent &&
+	    p->renew_session == core->session[node].id)
+		start_round(core, p);
 }
