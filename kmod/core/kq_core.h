@@ -101,6 +101,7 @@ struct kq_peer {
 
 	/* leader: this node's session */
 	u64 promise_until_ns;
+	u64 told_left_ns;		/* of the promise, as the log says or soon will */
 	bool suspect_sent;		/* SUSPECT or EXPIRE is in the log: not renewed */
 	bool expire_sent;
 	bool clear_sent;

@@ -48,23 +48,46 @@ static int append_session(struct kq_core *core, u16 type, u32 node, u64 left_ns)
  * @core: the core, leader
  *
  * A new leader knows no deadlines: every session starts at its full promise, a
- * suspect one at what the log says it has left.
+ * suspect one at what the log says it has left. That was counted on another clock;
+ * the error of this one comes on top, or the promise would be spent by two errors of
+ * Delta on this side, where it allows for one.
  */
 void kq_lease_lead(struct kq_core *core)
 {
 	u64 promise = kq_lease_promise_ns(&core->cfg.set);
+	u64 error = 2 * kq_ms(core->cfg.set.delta_ms);	/* over (1+rho) Delta */
 	struct kq_peer *p;
 	u32 i;
 
 	kq_for_each_member(core, i, p) {
 		const struct kq_session *s = &core->session[p->id];
-		u64 left = s->suspect ? min(promise, s->left_ns) : promise;
+		u64 left = promise;
 
+		if (s->suspect)
+			left = min(promise, min(promise, s->left_ns) + error);
 		p->promise_until_ns = core->now_ns + left;
+		p->told_left_ns = left;
 		p->suspect_sent = s->suspect;
 		p->expire_sent = false;
 		p->clear_sent = false;
 		p->renew_round = 0;
+	}
+}
+
+/*
+ * Say in the log what a silent session has left, and again as that shrinks: each new
+ * leader counts down from there, and leaders that come and go must not keep it for ever.
+ */
+static void suspect(struct kq_core *core, struct kq_peer *p, u64 left)
+{
+	u64 told = p->told_left_ns;
+	bool suspected = p->suspect_sent;
+
+	p->suspect_sent = true;		/* in the log from here on: not renewed */
+	p->told_left_ns = left;
+	if (append_session(core, KQ_ENTRY_SUSPECT, p->id, left)) {
+		p->suspect_sent = suspected;
+		p->told_left_ns = told;
 	}
 }
 
@@ -74,7 +97,6 @@ void kq_lease_lead(struct kq_core *core)
  */
 void kq_lease_leader_tick(struct kq_core *core)
 {
-	u64 promise = kq_lease_promise_ns(&core->cfg.set);
 	u64 silence = kq_ms(core->cfg.set.lease_ms) / 2;
 	struct kq_peer *p;
 	u32 i;
@@ -83,6 +105,7 @@ void kq_lease_leader_tick(struct kq_core *core)
 		return;
 	kq_for_each_member(core, i, p) {
 		u64 until = p->promise_until_ns, now = core->now_ns;
+		u64 step = p->suspect_sent ? silence / 2 : silence;
 
 		if (!core->session[p->id].id || p->expire_sent)
 			continue;
@@ -90,11 +113,10 @@ void kq_lease_leader_tick(struct kq_core *core)
 			p->expire_sent = true;	/* in the log from here on: not renewed */
 			if (append_session(core, KQ_ENTRY_EXPIRE, p->id, 0))
 				p->expire_sent = false;
-		} else if (!p->suspect_sent && !p->renew_round && until - now + silence < promise) {
+		} else if (!p->renew_round && !p->clear_sent &&
+			   until - now + step < p->told_left_ns) {
 			/* Whose request waits for its answer is not silent. */
-			p->suspect_sent = true;
-			if (append_session(core, KQ_ENTRY_SUSPECT, p->id, until - now))
-				p->suspect_sent = false;
+			suspect(core, p, until - now);
 		}
 		if (!kq_is_leader(core))
 			return;
@@ -415,7 +437,8 @@ void kq_lease_session_opened(struct kq_core *core, u32 node, u64 id)
 {
 	struct kq_peer *p = &core->peer[node];
 
-	p->promise_until_ns = core->now_ns + kq_lease_promise_ns(&core->cfg.set);
+	p->told_left_ns = kq_lease_promise_ns(&core->cfg.set);
+	p->promise_until_ns = core->now_ns + p->told_left_ns;
 	p->suspect_sent = false;
 	p->expire_sent = false;
 	p->clear_sent = false;
@@ -463,6 +486,7 @@ void kq_lease_session_cleared(struct kq_core *core, u32 node)
 
 	p->suspect_sent = false;
 	p->clear_sent = false;
+	p->told_left_ns = kq_lease_promise_ns(&core->cfg.set);
 	if (asked && kq_is_leader(core) && core->lead_ready && !p->expire_sent &&
 	    p->renew_session == core->session[node].id)
 		start_round(core, p);
