@@ -267,7 +267,12 @@ static void renew_accept(struct kq_core *core, u64 session, u64 sent_ns, u64 lea
 
 	if (session != l->id || sent_ns > core->now_ns)
 		return;
-	if (sent_ns + lease_ns > l->pending_deadline_ns) {
+	/*
+	 * One that waits for its commit index stays, while it is good for anything: a node
+	 * that lags would never reach the index of the newest.
+	 */
+	if (sent_ns + lease_ns > l->pending_deadline_ns &&
+	    (commit <= l->pending_commit || l->pending_deadline_ns <= core->now_ns)) {
 		l->pending_deadline_ns = sent_ns + lease_ns;
 		l->pending_commit = commit;
 	}
