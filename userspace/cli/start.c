@@ -13,7 +13,7 @@ enum { OPT_NO_DAEMON = 256 };
 static const struct cli_option options[] = {
 	{ 'd', "dir", "DIR", "the node's directory" },
 	{ OPT_NO_DAEMON, "no-daemon", NULL, "do not start kquorumd (a service manager does)" },
-	{ 'w', "wait", "TIME", "how long to wait for recovery (default 60s)" },
+	{ 'w', "wait", "TIME", "how long to wait for recovery and the daemon (default 60s)" },
 	{ 0 },
 };
 
@@ -148,7 +148,7 @@ static int start(struct kquorum *k, struct kquorum_events *e, const struct start
 	if (!ret)
 		ret = wait_recovery(k, e, until, &st);
 	if (!ret && !s->no_daemon)
-		ret = daemon_ensure(k, dir, 5 * NS_PER_SEC);
+		ret = daemon_ensure(k, dir, s->wait_ns);
 	if (ret)
 		return ret;
 	if (kquorum_status(k, &st)) {
