@@ -15,7 +15,8 @@ appender()
 		# shellcheck disable=SC2016
 		vc exec -t 600 "$1" sh -c 'i=0
 			while [ ! -e /run/kq-common/stop ]; do
-				for burst in 1 2 3 4 5; do i=$((i + 1)); echo "$0.$i"; done
+				[ -e /run/kq-common/pause ] ||
+					for burst in 1 2 3 4 5; do i=$((i + 1)); echo "$0.$i"; done
 				sleep 0.4
 			done | kquorum append -' "$1.$run" >"$acks/$1.$run" 2>>"$acks/errors"
 		sleep 1
@@ -74,16 +75,20 @@ random_cuts()
 }
 
 # cut_all now|in-write|hang: all machines lose their power at once; in-write: each at its next flush;
-# hang: their disks have stopped to answer a moment before, so that nothing may be acknowledged that
-# was written meanwhile
+# hang: all their disks stop to answer, then lines are written for a moment, none of which may be
+# acknowledged
 cut_all()
 {
 	local node how=()
 	within 120 more_acked $(($(acked_count) + 10)) || note "nothing is acknowledged"
 	[ "$1" != in-write ] || how=(--in-write)
 	if [ "$1" = hang ]; then
-		for node in n1 n2 n3; do vc disk $node hang >/dev/null; done
+		# were the disks stopped one by one under load, the last would keep what the others lie about
+		touch "$KQ_VM_CLUSTER/common/pause"
 		sleep 2
+		for node in n1 n2 n3; do vc disk $node hang >/dev/null; done
+		rm "$KQ_VM_CLUSTER/common/pause"
+		sleep 3
 	fi
 	note "all three are cut, $(acked_count) acknowledged"
 	vc power-cut --seed $((seed + 100)) "${how[@]}" n1 n2 n3 | sed 's/^/# /'
