@@ -90,6 +90,7 @@ struct kq_peer {
 	u64 rtt_ns;
 	u64 disk_ns;
 	u32 flags;			/* KQUORUM_PEERF_* */
+	bool low;			/* has no room for what clients propose */
 	struct kq_inflight inflight[KQ_INFLIGHT_MSGS];
 	u32 inflight_start;
 	u32 inflight_count;

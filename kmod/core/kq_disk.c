@@ -51,7 +51,7 @@ static u32 disk_state_by_room(struct kq_core *core)
 {
 	u64 capacity = kq_wal_capacity(core->wal);
 
-	core->log_full = !kq_wal_has_room(core->wal, KQ_WAL_BLOCK, KQ_WAL_ROOM_CLIENT);
+	core->log_full = !kq_disk_has_room(core, KQ_WAL_BLOCK, KQ_WAL_ROOM_CLIENT);
 	if (core->log_full)
 		return KQUORUM_DISK_FULL;
 	return kq_wal_used(core->wal) > capacity - capacity / 4 ? KQUORUM_DISK_LOW :

@@ -158,6 +158,7 @@ void kq_leader_start(struct kq_core *core)
 		p->heard_ns = core->now_ns;
 		p->renew_round = 0;
 		p->flags = 0;
+		p->low = false;
 		kq_leader_peer_reset(core, p);
 	}
 	core->uncommitted_bytes = 0;
@@ -172,6 +173,20 @@ void kq_leader_start(struct kq_core *core)
 	kq_propose_unsend(core);
 	kq_leader_broadcast(core);
 	kq_propose_pump(core);
+}
+
+/*
+ * Logs do not fill evenly. What clients propose must leave the reserve of a majority
+ * alone, or releases and the ends of sessions could not commit any more.
+ */
+static bool quorum_has_room(struct kq_core *core)
+{
+	struct kq_peer *p;
+	u32 room = 0, i;
+
+	kq_for_each_member(core, i, p)
+		room += p->id == core->cfg.self || !p->low;
+	return room >= kq_majority(core);
 }
 
 /**
@@ -198,6 +213,8 @@ int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const vo
 		core->counters.busy++;
 		return -EBUSY;
 	}
+	if (room == KQ_WAL_ROOM_CLIENT && !quorum_has_room(core))
+		return -ENOSPC;
 	if (!kq_disk_has_room(core, size, room))
 		return -ENOSPC;
 	e = kq_entry_from_record(rec, payload);
@@ -359,6 +376,7 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 	p->disk_ns = le64_to_cpu(r->disk_ns);
 	p->flags = (flags & KQ_APPEND_FULL ? KQUORUM_PEERF_LOG_FULL : 0) |
 		(flags & KQ_APPEND_FAULTY ? KQUORUM_PEERF_FAULTY : 0);
+	p->low = flags & (KQ_APPEND_LOW | KQ_APPEND_FULL);
 	if (le64_to_cpu(r->sent_ns) && core->now_ns >= le64_to_cpu(r->sent_ns))
 		p->rtt_ns = core->now_ns - le64_to_cpu(r->sent_ns);
 	if (round <= core->round && round > p->acked_round)
