@@ -20,8 +20,6 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 	r->disk_ns = cpu_to_le64(core->disk_ns);
 	if (core->store_full)
 		flags |= KQ_APPEND_FULL;
-	if (core->log_full)
-		flags |= KQ_APPEND_LOW;
 	if (core->state != KQUORUM_NODE_RUNNING)
 		flags |= KQ_APPEND_FAULTY;
 	if (flags & KQ_APPEND_REJECT) {
@@ -75,6 +73,11 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			return false;
 		if (index <= core->log.last &&
 		    kq_log_term(&core->log, index) != le64_to_cpu(rec.term)) {
+			if (index <= core->verified) {
+				/* Cut, the log would end before what counts as agreed. */
+				core->refused = "a leader sends two entries for one index";
+				return false;
+			}
 			kq_trace(core, "cuts its log to %llu", (unsigned long long)index - 1);
 			kq_log_cut(core, index - 1);
 			if (!kq_is_up(core))
