@@ -285,6 +285,10 @@ void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, con
 
 	if (core->leader != le32_to_cpu(h->from))
 		return;
+	if (!r->error) {
+		core->refused = "a refusal without an error";	/* it would pass for success */
+		return;
+	}
 	p = kq_propose_find(core, le64_to_cpu(r->session), le64_to_cpu(r->seq));
 	if (p && p->sent)
 		refused(core, p, -(s32)min_t(u32, le32_to_cpu(r->error), 4095));
