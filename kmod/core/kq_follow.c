@@ -20,6 +20,8 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 	r->disk_ns = cpu_to_le64(core->disk_ns);
 	if (core->store_full)
 		flags |= KQ_APPEND_FULL;
+	if (core->log_full)
+		flags |= KQ_APPEND_LOW;
 	if (core->state != KQUORUM_NODE_RUNNING)
 		flags |= KQ_APPEND_FAULTY;
 	if (flags & KQ_APPEND_REJECT) {
