@@ -25,7 +25,7 @@ if ! make -s -j2 -f tests/sim/tests.mk BUILD="$build" sim sim-breaks >"$out" 2>&
 fi
 
 for bug in $bugs; do
-	# Far more seeds than any of them needs; README.md says how many they took.
+	# Far more seeds than any of them needs; the comment says which one found it.
 	if timeout 300 "$build/kqsim-break-$bug" --seeds 300 --quiet >"$out" 2>&1; then
 		result "not ok" "bug '$bug' is found"
 	elif found=$(grep -a '^seed [0-9]* FAILED' "$out"); then

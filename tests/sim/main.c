@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +92,8 @@ static struct {
 	u64 first, seeds, seconds;
 	u32 jobs;
 	bool quiet, trace;
+	u64 dial[64];
+	bool fixed[64];
 } opt = { .first = 1, .seeds = 100, .jobs = 2 };
 
 bool sim_tracing;
@@ -188,7 +191,7 @@ static void on_abort(int sig)
 	if (ring_on)
 		fprintf(stderr, "seed %llu FAILED at %.3f ms: %s\n",
 			(unsigned long long)running->seed, (double)running->now / SIM_MS,
-			sig == SIGALRM ? "the core does not return" :
+			sig == SIGVTALRM ? "the core does not return" :
 			"stopped by an assertion or a sanitizer, see above");
 	_exit(1);
 }
@@ -209,16 +212,20 @@ static void draw_dials(struct sim *s)
 			if (sim_chance(s, 50))
 				v = sim_range(s, dials[i].lo, v);
 		}
+		if (opt.fixed[i])
+			v = opt.dial[i];
 		*(u64 *)((char *)&s->d + dials[i].at) = v;
 	}
 	x = sim_below(s, 20);
-	s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
+	if (!opt.fixed[0])
+		s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway = 0;
 	if (s->d.full) {
 		s->d.segment_kib = 256;
-		s->d.segments = sim_range(s, 16, 24);
-		s->d.append_ms = 10;
+		s->d.segments = sim_range(s, 40, 64);
+		s->d.append_ms = 6;
+		s->d.append_bytes = 6000;
 		s->d.big_pct = 10;
 	}
 	/* Else room for the whole run: the log is not emptied yet. */
@@ -248,13 +255,19 @@ static void seed_rng(struct sim *s)
 	}
 }
 
+/* In seconds of this process, not of a busy machine. */
+static void cpu_limit(time_t s)
+{
+	setitimer(ITIMER_VIRTUAL, &(struct itimerval){ .it_value.tv_sec = s }, NULL);
+}
+
 static void run_seed(u64 seed, struct sim_stats *out)
 {
 	struct sim *s = sim_calloc(1, sizeof(*s));
 	u32 i;
 
 	running = s;
-	alarm(120);
+	cpu_limit(120);
 	s->seed = seed;
 	seed_rng(s);
 	draw_dials(s);
@@ -286,7 +299,7 @@ static void run_seed(u64 seed, struct sim_stats *out)
 	free(s->heap);
 	free(s);
 	running = NULL;
-	alarm(0);
+	cpu_limit(0);
 }
 
 /* --- many seeds ---------------------------------------------------------------------------- */
@@ -301,7 +314,7 @@ static void child_setup(bool with_ring)
 	ring_on = with_ring;
 	sim_tracing = with_ring || opt.trace;
 	signal(SIGABRT, on_abort);
-	signal(SIGALRM, on_abort);
+	signal(SIGVTALRM, on_abort);
 }
 
 struct job {
@@ -471,11 +484,28 @@ static int run_all(void)
 	return fail || stop;
 }
 
+/* NAME=VALUE */
+static bool fix_dial(const char *arg)
+{
+	const char *eq = strchr(arg, '=');
+	size_t i;
+
+	for (i = 0; eq && i < ARRAY_SIZE(dials); i++) {
+		if (strlen(dials[i].name) != (size_t)(eq - arg) ||
+		    strncmp(dials[i].name, arg, eq - arg))
+			continue;
+		opt.dial[i] = strtoull(eq + 1, NULL, 0);
+		opt.fixed[i] = true;
+		return opt.dial[i] <= (i ? dials[i].hi : SIM_NODES) && (i || opt.dial[i]);
+	}
+	return false;
+}
+
 static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: kqsim [--seeds N] [--first-seed S] [--time SECONDS] [--jobs N]\n"
-		"             [--trace] [--quiet]\n"
+		"             [--dial NAME=VALUE]... [--trace] [--quiet]\n"
 		"Runs the core of kquorum on virtual networks, disks and clocks and checks its\n"
 		"invariants. One seed is one run; a failing seed is printed with its timeline,\n"
 		"and the exit status is 1.\n"
@@ -483,6 +513,7 @@ static void usage(FILE *out)
 		"  --first-seed S   from this one on (1)\n"
 		"  --time SECONDS   virtual time with faults; else 4 to 25, by the seed\n"
 		"  --jobs N         processes (2)\n"
+		"  --dial N=V       fix one dial instead of drawing it; a failure lists them all\n"
 		"  --trace          print every event\n"
 		"  --quiet          no progress on the terminal\n");
 }
@@ -494,6 +525,7 @@ int main(int argc, char **argv)
 		{ "first-seed", required_argument, NULL, 's' },
 		{ "time", required_argument, NULL, 't' },
 		{ "jobs", required_argument, NULL, 'j' },
+		{ "dial", required_argument, NULL, 'd' },
 		{ "trace", no_argument, NULL, 'v' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -501,7 +533,7 @@ int main(int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "n:s:t:j:vqh", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "n:s:t:j:d:vqh", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'n':
 			opt.seeds = strtoull(optarg, NULL, 0);
@@ -515,6 +547,12 @@ int main(int argc, char **argv)
 		case 'j':
 			opt.jobs = strtoul(optarg, NULL, 0);
 			break;
+		case 'd':
+			if (fix_dial(optarg))
+				break;
+			fprintf(stderr, "kqsim: --dial %s: no such dial, or out of its range\n",
+				optarg);
+			return 2;
 		case 'v':
 			opt.trace = true;
 			break;
