@@ -171,6 +171,8 @@ struct told {
 	bool new_state;
 	bool new_leader;
 	char reason[200];
+	u32 slot;		/* where the damage is */
+	u64 offset;		/* bytes */
 };
 
 static const char *member_name(const struct kq_node *node, u32 id)
@@ -190,6 +192,11 @@ static void tell_state(const struct kq_node *node, const struct told *t)
 		pr_info("%s/%s: stopping\n", node->cluster, self);
 		break;
 	case KQUORUM_NODE_DAMAGED:
+		pr_err("%s/%s: does not serve: damage in segment-%04u at byte %llu: %s\n",
+		       node->cluster, self, t->slot, t->offset, t->reason);
+		pr_err("%s/%s: check the disk and keep a copy of the files, see kquorum status\n",
+		       node->cluster, self);
+		break;
 	case KQUORUM_NODE_FAILED:
 		pr_err("%s/%s: does not serve: %s\n", node->cluster, self, t->reason);
 		break;
@@ -227,6 +234,8 @@ static void event_snapshot(struct kq_node *node, struct told *t)
 	if (core->stopping && core->state == KQUORUM_NODE_RUNNING)
 		t->state = KQUORUM_NODE_STOPPING;
 	strscpy(t->reason, core->reason, sizeof(t->reason));
+	t->slot = core->report.slot;
+	t->offset = core->report.offset;
 	t->new_state = t->state != node->told_state;
 	t->new_leader = core->leader != node->told_leader ||
 		(core->leader && core->hs.term != node->told_term) ||
