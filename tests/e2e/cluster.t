@@ -3,4 +3,4 @@
 # Three nodes in three namespaces: elections, locks, daemons killed, partitions, refusals.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-e2e cluster 600
+e2e cluster 900

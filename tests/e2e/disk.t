@@ -3,4 +3,4 @@
 # Disks that fail, hang, fill up or forget, and files that are damaged, cut or removed.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-e2e disk 600 --disk 256M
+e2e disk 900 --disk 256M

@@ -64,8 +64,10 @@ damaged_log_is_told()
 	node_down 3
 	at=$(grep -abo 'n1 line 3' /mnt/n3/segment-0000 | head -n 1 | cut -d : -f 1)
 	flip /mnt/n3/segment-0000 "$at"
-	ok "a node with a byte changed in the middle of its log starts" start_node 3 /mnt/n3
-	becomes "and is damaged" 30 st_is 3 '.state == "damaged" and .disk.state == "damaged"'
+	run start_node 3 /mnt/n3
+	is "$rc" 1 "start fails for a node with a byte changed in the middle of its log"
+	like "$out" 'damaged in segment-0000 at byte' "and says where"
+	becomes "the node is damaged" 30 st_is 3 '.state == "damaged" and .disk.state == "damaged"'
 	is "$(st 3 .disk.segment)" 0 "status names the segment"
 	where=$(st 3 .disk.offset_bytes)
 	ok "and where in it (at $where, changed at $at)" [ "$where" -gt $((at - 4096)) -a "$where" -le "$at" ]
@@ -73,7 +75,7 @@ damaged_log_is_told()
 	like "$text" "segment-0000 at byte $where" "in words too"
 	like "$text" 'does not lead or serve.*others go on' "and what follows from it"
 	like "$(tr '\n' ' ' <<<"$text")" 'keep a copy.*kquorum stop' "and what to do"
-	ok "the kernel log names it too" eval "dmesg | grep -E 'n3: does not serve: .*segment 0'"
+	ok "the kernel log names it too" eval "dmesg | grep 'n3: does not serve: damage in segment-0000 at byte $where:'"
 	run kq 3 lock -w 1 damaged -- true
 	ok "it grants nothing" [ "$rc" != 0 ]
 	becomes "the others have a leader" 60 replaced 3
