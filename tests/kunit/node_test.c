@@ -77,6 +77,20 @@ static void killed_as_leader_it_goes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&f->node->ref), 1u);
 }
 
+/* The tick that was about to enter finds the node dead, and no other tick follows it. */
+static void killed_while_its_tick_waits_it_goes(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	fixture_start(test, f, 1);
+	mutex_lock(&f->node->lock);
+	msleep(200);
+	mutex_unlock(&f->node->lock);
+	kq_node_kill(f->node);
+	msleep(500);
+	KUNIT_EXPECT_EQ(test, refcount_read(&f->node->ref), 1u);
+}
+
 static void stopped_in_order_it_ends_by_itself(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -161,6 +175,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_namespace_has_one_node),
 	KUNIT_CASE(killed_while_it_recovers_it_goes),
 	KUNIT_CASE(killed_as_leader_it_goes),
+	KUNIT_CASE(killed_while_its_tick_waits_it_goes),
 	KUNIT_CASE(stopped_in_order_it_ends_by_itself),
 	KUNIT_CASE(stopped_while_it_recovers_it_ends_by_itself),
 	KUNIT_CASE(started_again_it_knows_its_term_and_log),
