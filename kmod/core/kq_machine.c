@@ -106,6 +106,10 @@ static void apply_one(struct kq_core *core, struct kq_entry *e)
 	const struct kq_machine_ops *ops = machine_of(type);
 	s32 result = 0;
 
+	/* Without a session only the leader itself proposes, and only these. */
+	if (!e->rec.session && type != KQ_ENTRY_NOOP && type != KQ_ENTRY_SUSPECT &&
+	    type != KQ_ENTRY_CLEAR && type != KQ_ENTRY_EXPIRE)
+		return;
 	if (e->rec.session && type != KQ_ENTRY_OPEN && !kq_session_admit(core, e))
 		return;		/* a retry that was applied before, or of a session that is over */
 	if (ops)

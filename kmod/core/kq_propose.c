@@ -14,11 +14,13 @@
  */
 u64 kq_propose_settled(const struct kq_core *core)
 {
-	u64 first = 0;
+	struct kq_proposal *p;
 
-	if (!list_empty(&core->pending))
-		first = list_first_entry(&core->pending, struct kq_proposal, node)->seq;
-	return first ? first : core->local.next_seq;
+	/* Those that wait for a session have no number yet. */
+	list_for_each_entry(p, &core->pending, node)
+		if (p->seq)
+			return p->seq;
+	return core->local.next_seq;
 }
 
 /**
@@ -121,8 +123,12 @@ static void submit_one(struct kq_core *core, struct kq_proposal *p)
 		err = forward(core, p);
 	p->sent = true;
 	p->tries++;
-	/* Whatever was lost on the way, a refusal for want of memory say: ask again. */
-	p->not_before_ns = core->now_ns + 2 * kq_ms(core->cfg.set.election_ms);
+	/*
+	 * Whatever was lost on the way, a refusal for want of memory say: ask again, less
+	 * and less often, since each time may leave a twin in the log.
+	 */
+	p->not_before_ns = core->now_ns + 2 * kq_ms(core->cfg.set.election_ms) *
+		min_t(u32, p->tries, 16);
 	if (err)
 		refused(core, p, err);
 }
@@ -143,6 +149,8 @@ void kq_propose_pump(struct kq_core *core)
 	list_for_each_entry_safe(p, next, &core->pending, node) {
 		if (core->now_ns < p->not_before_ns || !known_session(core, p))
 			continue;
+		if (p->sent && kq_is_leader(core))
+			continue;	/* it is in the own log */
 		if (p->seq && p->seq - kq_propose_settled(core) >= KQ_WINDOW)
 			break;	/* the window of the session table */
 		submit_one(core, p);

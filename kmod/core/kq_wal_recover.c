@@ -297,10 +297,12 @@ static void kq_chain_judge(struct kq_wal *wal, u32 slot, const void *data, u32 p
 {
 	u64 generation = wal->slots[slot].generation;
 	unsigned long long seq = wal->seq + 1;
+	/* What a torn batch carries is no header, whatever a client wrote into it. */
+	u32 behind = pos + (how == KQ_CHAIN_TORN ? bytes : KQ_WAL_BLOCK);
 	u32 left;
 
 	if (pos < wal->segment_bytes &&
-	    kq_scan_heads(wal, slot, data, pos + KQ_WAL_BLOCK, generation, false)) {
+	    kq_scan_heads(wal, slot, data, behind, generation, false)) {
 		kq_chain_break(wal, slot, pos, "batch %llu %s, but later ones are there", seq,
 			       how == KQ_CHAIN_BAD ? "cannot be read" :
 			       how == KQ_CHAIN_TORN ? "has sectors that were never written" :
