@@ -370,8 +370,9 @@ static void usage(FILE *to)
 	fprintf(to, "Usage: etcd-bench put|lock -a ADDRESS [-c CLIENTS] [-t SECONDS] [-s BYTES]\n"
 		"       etcd-bench leader ADDRESS...\n\n"
 		"put: each client puts a value of BYTES (default 128) and waits for the answer.\n"
-		"lock: each client takes and releases a lock of its own; the latency is that of both,\n"
-		"granted_* that of the first half. Prints JSON. leader: prints who of them leads.\n");
+		"lock: each client takes and releases a lock of its own; the latency is that of\n"
+		"both, granted_* that of the first half. Prints JSON.\n"
+		"leader: prints who of them leads.\n");
 }
 
 int main(int argc, char **argv)

@@ -24,6 +24,7 @@
 #include "samples.h"
 
 #define WRITERS 3
+#define WRITES_MAX (KQFLOOR_SAMPLES_MAX / 4)	/* of each */
 #define FILE_BYTES (16 << 20)
 #define MESSAGE_BYTES 128
 #define PORT 7499
@@ -32,6 +33,7 @@ struct writer {
 	pthread_t thread;
 	int device, fd;
 	unsigned int duration_ms;
+	uint32_t *ns;
 	struct samples samples;
 	int error;
 };
@@ -47,6 +49,24 @@ static void fail(const char *format, ...)
 	va_end(args);
 	fprintf(stderr, ": %s\n", strerror(error));
 	exit(1);
+}
+
+static uint32_t *buffer(size_t count)
+{
+	uint32_t *ns = calloc(count, sizeof(*ns));
+
+	if (!ns)
+		abort();
+	return ns;
+}
+
+static void take(struct samples *s, uint32_t *ns, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		samples_add(s, ns[i]);
+	free(ns);
 }
 
 static void enter(const char *netns)
@@ -93,12 +113,12 @@ static void measure_rtt(int device, const int fd[2], unsigned int count, struct 
 	struct kqfloor_rtt ask = {
 		.fd = { fd[0], fd[1] }, .bytes = MESSAGE_BYTES, .count = count,
 	};
+	uint32_t *ns = buffer(count);
 
-	samples_room(out, count);
-	ask.samples = (uintptr_t)out->ns;
+	ask.samples = (uintptr_t)ns;
 	if (ioctl(device, KQFLOOR_RTT, &ask))
 		fail("round trips");
-	out->count = count;
+	take(out, ns, count);
 }
 
 /* Blocks that were really written, as those of a recycled segment. */
@@ -130,13 +150,13 @@ static void *write_thread(void *arg)
 	struct writer *w = arg;
 	struct kqfloor_write ask = {
 		.fd = w->fd, .duration_ms = w->duration_ms, .span = FILE_BYTES,
-		.count = w->samples.room, .samples = (uintptr_t)w->samples.ns,
+		.count = WRITES_MAX, .samples = (uintptr_t)w->ns,
 	};
 
 	if (ioctl(w->device, KQFLOOR_WRITE, &ask))
 		w->error = errno;
 	else
-		w->samples.count = ask.count;
+		take(&w->samples, w->ns, ask.count);
 	return NULL;
 }
 
@@ -149,7 +169,7 @@ static void measure_writes(int device, const char *dir, unsigned int duration_ms
 		w[i].device = device;
 		w[i].duration_ms = duration_ms;
 		w[i].fd = filled_file(dir, i + 1);
-		samples_room(&w[i].samples, KQFLOOR_SAMPLES_MAX / 4);
+		w[i].ns = buffer(WRITES_MAX);
 	}
 	for (i = 0; i < WRITERS; i++)
 		if (pthread_create(&w[i].thread, NULL, write_thread, &w[i]))
@@ -191,7 +211,8 @@ int main(int argc, char **argv)
 	int device, pair[2];
 
 	if (argc != 7) {
-		fprintf(stderr, "Usage: kqfloor NETNS ADDRESS OTHER_NETNS DIR ROUND_TRIPS WRITE_SECONDS\n"
+		fprintf(stderr,
+			"Usage: kqfloor NETNS ADDRESS OTHER_NETNS DIR ROUND_TRIPS WRITE_SECONDS\n"
 			"ADDRESS is NETNS's. DIR gets three files. kqfloor.ko must be loaded.\n");
 		return 2;
 	}

@@ -27,7 +27,8 @@ static const struct row rows[] = {
 	{ "", "durable 4 KiB write, three writers", "floor", "write_", "floor_write", false },
 	{ "kquorum", "commit, 1 client", "kquorum.leader.commit.1", "", "kquorum_commit_1", true },
 	{ "", "commit, 64 clients", "kquorum.leader.commit.64", "", "kquorum_commit_64", true },
-	{ "", "lock (until granted), 1 client", "kquorum.leader.lock.1", "", "kquorum_lock_1", true },
+	{ "", "lock (until granted), 1 client", "kquorum.leader.lock.1", "", "kquorum_lock_1",
+	  true },
 	{ "", "lock (until granted), 64 clients", "kquorum.leader.lock.64", "", "kquorum_lock_64",
 	  true },
 	{ "", "commit, 1 client, on a follower", "kquorum.follower.commit.1", "",
@@ -267,7 +268,8 @@ static void print_marks(struct mark *marks, int n, cJSON *out)
 
 		snprintf(bound, sizeof(bound), "at %s %.0f", marks[i].at_most ? "most" : "least",
 			 marks[i].bound);
-		snprintf(text, sizeof(text), "%.2f (%.2f-%.2f)", v->median, v->smallest, v->largest);
+		snprintf(text, sizeof(text), "%.2f (%.2f-%.2f)", v->median, v->smallest,
+			 v->largest);
 		printf("%-56s %-13s %-20s %s\n", marks[i].label, bound, text,
 		       met ? "met" : "missed");
 		add_number(out, marks[i].name, v->median);
@@ -299,7 +301,7 @@ static void hypervisor(char id[13])
 	id[12] = '\0';
 }
 
-static void print_where(cJSON *out, const char *disk)
+static void print_where(cJSON *out, const char *disk, double host_load)
 {
 	cJSON *o = cJSON_AddObjectToObject(out, "where");
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -314,6 +316,13 @@ static void print_where(cJSON *out, const char *disk)
 	printf("where: %s; Linux %s, %ld cpus, %.0f MiB\n       disk: %s\n",
 	       emulated ? "emulated by QEMU's TCG: compare figures with each other only"
 	       : id[0] ? id : "no hypervisor", un.release, cpus, memory_mib, disk);
+	if (host_load >= 0) {
+		char text[16];
+
+		printf("       host: load %s when it began%s\n", short_number(host_load, text),
+		       host_load > 1 ? "; latencies include waiting for its processors" : "");
+		cJSON_AddNumberToObject(o, "host_load_processes", host_load);
+	}
 	cJSON_AddBoolToObject(o, "emulated", emulated);
 	cJSON_AddStringToObject(o, "hypervisor", id);
 	cJSON_AddStringToObject(o, "kernel", un.release);
@@ -335,19 +344,20 @@ static void write_json(const cJSON *out, const char *path)
 int main(int argc, char **argv)
 {
 	struct mark marks[] = {
-		{ "commit_p50_over_floor", "commit p50 over the floor's (larger of the two), 1 client",
-		  true, 2, { { 0 }, 0, 0, 0 } },
-		{ "throughput_64_over_etcd", "commits per second over etcd's puts, 64 clients", false, 5,
-		  { { 0 }, 0, 0, 0 } },
-		{ "etcd_lock_cycle_over_kquorum", "etcd's lock plus unlock over kquorum's, 1 client",
-		  false, 10, { { 0 }, 0, 0, 0 } },
+		{ .name = "commit_p50_over_floor", .at_most = true, .bound = 2,
+		  .label = "commit p50 over the floor (larger of the two), 1 client" },
+		{ .name = "throughput_64_over_etcd", .bound = 5,
+		  .label = "commits per second over etcd's puts, 64 clients" },
+		{ .name = "etcd_lock_cycle_over_kquorum", .bound = 10,
+		  .label = "etcd's lock plus unlock over kquorum's, 1 client" },
 	};
 	cJSON *out = cJSON_CreateObject();
 	size_t i;
 
-	if (argc != 5 || atoi(argv[2]) < 1 || atoi(argv[2]) > MAX_ROUNDS) {
-		fprintf(stderr, "Usage: bench-report DIR ROUNDS DISK OUT.json\n"
-			"DIR has what the rounds measured, DISK says in words what they wrote to.\n");
+	if (argc != 6 || atoi(argv[2]) < 1 || atoi(argv[2]) > MAX_ROUNDS) {
+		fprintf(stderr, "Usage: bench-report DIR ROUNDS DISK HOST_LOAD OUT.json\n"
+			"DIR has what the rounds measured, DISK says in words what they wrote to,\n"
+			"HOST_LOAD how many processes ran on the host beside it, -1: not known.\n");
 		return 2;
 	}
 	dir = argv[1];
@@ -359,7 +369,7 @@ int main(int argc, char **argv)
 
 	printf("%d rounds; medians, in brackets the smallest and largest round; latencies in ms\n",
 	       rounds);
-	print_where(out, argv[3]);
+	print_where(out, argv[3], atof(argv[4]));
 	printf("\n%-47s %6s %-14s %6s %6s %6s\n", "", "p50", "", "p99", "p99.9", "per s");
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		print_row(&rows[i]);
@@ -371,7 +381,7 @@ int main(int argc, char **argv)
 	cJSON_AddItemToObject(out, "smallest", smallest);
 	cJSON_AddItemToObject(out, "largest", largest);
 	cJSON_AddItemToObject(out, "each_round", each);
-	write_json(out, argv[4]);
+	write_json(out, argv[5]);
 	cJSON_Delete(out);
 	return 0;
 }

@@ -6,12 +6,8 @@
 
 #include "samples.h"
 
-/**
- * samples_room() - make room
- * @s: the samples
- * @room: for so many at least; without memory the program ends
- */
-void samples_room(struct samples *s, size_t room)
+/* Room for so many at least; without memory the program ends. */
+static void samples_room(struct samples *s, size_t room)
 {
 	if (room <= s->room)
 		return;
@@ -24,13 +20,13 @@ void samples_room(struct samples *s, size_t room)
 /**
  * samples_add() - one more
  * @s: the samples
- * @ns: nanoseconds; more than 4 s count as 4.29 s
+ * @ns: nanoseconds
  */
 void samples_add(struct samples *s, uint64_t ns)
 {
 	if (s->count == s->room)
 		samples_room(s, s->room ? 2 * s->room : 4096);
-	s->ns[s->count++] = ns < UINT32_MAX ? ns : UINT32_MAX;
+	s->ns[s->count++] = ns;
 }
 
 /**
@@ -48,7 +44,7 @@ void samples_append(struct samples *s, const struct samples *more)
 
 static int compare(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
 }

@@ -16,11 +16,10 @@
  * @sorted: the first so many are sorted
  */
 struct samples {
-	uint32_t *ns;
+	uint64_t *ns;
 	size_t count, room, sorted;
 };
 
-void samples_room(struct samples *s, size_t room);
 void samples_add(struct samples *s, uint64_t ns);
 void samples_append(struct samples *s, const struct samples *more);
 double samples_percentile_us(struct samples *s, unsigned int permille);
