@@ -18,7 +18,7 @@
 #define SIM_MS		1000000ULL
 #define SIM_SEC		1000000000ULL
 
-/* Everything that may differ between two seeds; see the table in main.c. */
+/* Everything that may differ between two seeds; see the table in dials.c. */
 struct sim_dials {
 	u64 nodes, heartbeat_ms, election_beats, lease_ms, delta_ms, drift_ppm;
 	u64 segment_kib, segments;
@@ -269,6 +269,11 @@ __attribute__((format(printf, 3, 4), noreturn))
 void sim_fail(struct sim *s, const struct sim_node *n, const char *fmt, ...);
 void sim_core_trace(void *ctx, const struct kq_core *core, const char *text);
 void *sim_calloc(size_t n, size_t size);
+
+/* dials.c */
+void dials_draw(struct sim *s);
+bool dials_fix(const char *arg);
+void dials_print(FILE *out, const struct sim_dials *d);
 
 /* world.c */
 u64 sim_rand(struct sim *s);
