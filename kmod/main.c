@@ -66,7 +66,7 @@ static int __init kq_init(void)
 {
 	int err;
 
-	kq_wq = alloc_workqueue("kquorum", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_HIGHPRI,
+	kq_wq = alloc_workqueue("kquorum", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				WQ_UNBOUND_MAX_ACTIVE);
 	if (!kq_wq)
 		return -ENOMEM;
