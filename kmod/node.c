@@ -177,12 +177,18 @@ static void unlink_node(struct kq_node *node)
 	mutex_lock(&node->net_lock);
 	if (node->net) {
 		struct kq_net *kn = kq_net(node->net);
+		struct net *net = maybe_get_net(node->net);	/* NULL: it goes, nobody listens */
 
+		/* ORDER: once unlinked, the namespace's exit no longer finds us to wait for. */
+		WRITE_ONCE(node->net, NULL);
 		spin_lock(&kn->lock);
 		if (kn->node == node)
 			kn->node = NULL;
 		spin_unlock(&kn->lock);
-		kq_nl_multicast(node->net, &ev);
+		if (net) {
+			kq_nl_multicast(net, &ev);
+			put_net(net);
+		}
 	}
 	mutex_unlock(&node->net_lock);
 }

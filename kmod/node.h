@@ -69,7 +69,7 @@ struct kq_member {
  * @told_leader: likewise
  * @told_term: likewise
  * @net_lock: protects @net
- * @net: the namespace, not counted; NULL once it is gone
+ * @net: the namespace, not counted; NULL once it or the node is gone
  * @sockets: attached sockets; each of them pins the namespace
  * @daemon: port of the daemon's netlink socket, 0: none lives
  * @cancel: recovery is to end

@@ -165,6 +165,10 @@ static int sock_check(struct socket *sock, const struct net *net, const char **w
 {
 	struct sock *sk = sock->sk;
 
+	if (!net) {
+		*why = "the node went down";
+		return -ENODEV;
+	}
 	if (sock->type != SOCK_STREAM || sk->sk_protocol != IPPROTO_TCP ||
 	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)) {
 		*why = "not a TCP socket";
@@ -293,7 +297,7 @@ int kq_conn_attach(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 ep
 		*why = "not an open socket";
 		return err;
 	}
-	err = sock_check(sock, node->net, why);
+	err = sock_check(sock, READ_ONCE(node->net), why);
 	if (err) {
 		sockfd_put(sock);
 		return err;
