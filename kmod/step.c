@@ -60,11 +60,12 @@ int kq_node_enter(struct kq_node *node, struct kq_step *step)
 int kq_node_enter_recovered(struct kq_node *node, struct kq_step *step)
 {
 	mutex_lock(&node->lock);
-	node->recovering = false;
 	if (node->dead) {
+		/* Still recovering: others keep off the core while it is freed. */
 		mutex_unlock(&node->lock);
 		return -ENODEV;
 	}
+	node->recovering = false;
 	step_begin(node, step);
 	return 0;
 }
