@@ -216,6 +216,8 @@ void kq_node_kill(struct kq_node *node)
 	close_connections(node);
 	if (!node->recovering)
 		drop_core(node);
+	else
+		kq_appends_end(node);	/* streams can be opened meanwhile */
 	mutex_unlock(&node->lock);
 	memalloc_noio_restore(noio);
 
@@ -244,7 +246,10 @@ int kq_node_stop(struct kq_node *node, bool force)
 	if (err == -EBUSY) {
 		/* Nothing to hand over yet: recovery ends and the node with it. */
 		WRITE_ONCE(node->cancel, true);
-		return 0;
+		err = kq_node_enter(node, &step);
+		if (err == -EBUSY)
+			return 0;
+		/* It has ended between the two, perhaps without a look at the flag. */
 	}
 	if (err)
 		return err;
