@@ -356,8 +356,10 @@ static void disk_complete(struct kiocb *iocb, long result)
 static void disk_submit(struct work_struct *work)
 {
 	struct kq_disk *disk = container_of(work, struct kq_disk, submit);
+	struct kq_node *node = disk_node(disk);
 	struct kq_batch *batch = disk->batch;
 	struct file *file = disk->files[batch->slot];
+	bool direct = file->f_flags & O_DIRECT;
 	unsigned int noio = memalloc_noio_save();
 	const char *why = NULL;
 	struct iov_iter iter;
@@ -377,13 +379,19 @@ static void disk_submit(struct work_struct *work)
 		.ki_pos = batch->offset + disk->written,
 		.ki_flags = IOCB_WRITE,
 	};
-	if (file->f_flags & O_DIRECT) {
+	if (direct) {
 		disk->iocb.ki_flags |= IOCB_DIRECT | IOCB_DSYNC;
 		disk->iocb.ki_complete = disk_complete;
 	}
+	/*
+	 * The write may be complete, its node gone and the file closed before ->write_iter(),
+	 * which has the inode locked, returns.
+	 */
+	kq_node_get(node);
+	get_file(file);
 	kq_kiocb_start_write(&disk->iocb);	/* waits while the file system is frozen */
 	result = file->f_op->write_iter(&disk->iocb, &iter);
-	if (!(file->f_flags & O_DIRECT) && result == disk->chunk) {
+	if (!direct && result == disk->chunk) {
 		loff_t pos = batch->offset + disk->written;
 
 		err = vfs_fsync_range(file, pos, pos + disk->chunk - 1, 1);
@@ -393,6 +401,8 @@ static void disk_submit(struct work_struct *work)
 	/* Any other value means that no completion will come. */
 	if (result != -EIOCBQUEUED)
 		disk_complete(&disk->iocb, result);
+	fput(file);
+	kq_node_put(node);
 out:
 	memalloc_noio_restore(noio);
 }
