@@ -312,11 +312,11 @@ struct genl_family kq_nl_family __ro_after_init = {
  * @ev: what happened
  *
  * Lost when there is no memory: the truth is in the status, this is a wake-up.
- * Context: may sleep.
+ * Context: may sleep, under the node's net_lock, for which the tick waits: so no I/O.
  */
 void kq_nl_multicast(struct net *net, const struct kq_nl_event *ev)
 {
-	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_NOIO);
 	void *hdr;
 
 	if (!skb)
@@ -331,7 +331,7 @@ void kq_nl_multicast(struct net *net, const struct kq_nl_event *ev)
 		return;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast_netns(&kq_nl_family, net, skb, 0, 0, GFP_KERNEL);
+	genlmsg_multicast_netns(&kq_nl_family, net, skb, 0, 0, GFP_NOIO);
 }
 
 /* A netlink socket was closed: was it the daemon's? */
