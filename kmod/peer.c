@@ -182,6 +182,11 @@ static int sock_check(struct socket *sock, const struct net *net, const char **w
 		*why = "socket is not connected";
 		return -ENOTCONN;
 	}
+	/* Such a protocol (TLS, say) has callbacks of its own, which ours would cut off. */
+	if (inet_csk_has_ulp(sk)) {
+		*why = "socket with an upper layer protocol (TCP_ULP)";
+		return -EPROTOTYPE;
+	}
 	return 0;
 }
 
@@ -193,6 +198,8 @@ static void sock_prepare(struct sock *sk, const struct kq_settings *set)
 	lock_sock(sk);
 	sk->sk_allocation = GFP_NOIO;
 	kq_sock_no_task_frag(sk);
+	/* The last close is ours, in a work that closes for the whole machine: no waiting. */
+	sock_reset_flag(sk, SOCK_LINGER);
 	release_sock(sk);
 	tcp_sock_set_nodelay(sk);
 	tcp_sock_set_user_timeout(sk, dead_ms);

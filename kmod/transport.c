@@ -32,7 +32,7 @@ static void conn_queue_work(struct kq_conn *conn, struct work_struct *work)
 /* A timer of TCP's calls without rcu_read_lock(); what protects is the callback lock. */
 static struct kq_conn *conn_of(struct sock *sk)
 {
-	return rcu_dereference_check(__sk_user_data(sk), lockdep_is_held(&sk->sk_callback_lock));
+	return __locked_read_sk_user_data_with_flags(sk, SK_USER_DATA_NOCOPY);
 }
 
 static void conn_data_ready(struct sock *sk)
@@ -77,7 +77,8 @@ int kq_conn_hook(struct kq_conn *conn)
 	conn->data_ready = sk->sk_data_ready;
 	conn->state_change = sk->sk_state_change;
 	conn->write_space = sk->sk_write_space;
-	rcu_assign_sk_user_data(sk, conn);
+	/* Not counted: who disconnects the socket and listens on it must not clone this. */
+	__rcu_assign_sk_user_data_with_flags(sk, conn, SK_USER_DATA_NOCOPY);
 	sk->sk_data_ready = conn_data_ready;
 	sk->sk_state_change = conn_data_ready;
 	sk->sk_write_space = conn_write_space;
@@ -338,7 +339,10 @@ void kq_conn_rx_work(struct work_struct *work)
 
 	for (i = 0; i < KQ_RECV_MESSAGES && !err && !READ_ONCE(conn->dead); i++)
 		err = recv_message(conn, &why);
-	if (!err && !READ_ONCE(conn->dead))
+	/* Who asks and takes no answers must not fill the memory until the next tick. */
+	if (!err && READ_ONCE(conn->queued) > KQ_CONN_QUEUE_MAX)
+		kq_conn_break(conn, false, "peer too slow: send queue over its bound");
+	else if (!err && !READ_ONCE(conn->dead))
 		conn_queue_work(conn, &conn->rx);	/* others have their turn first */
 	else if (why)
 		kq_conn_break(conn, true, why);
