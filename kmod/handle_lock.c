@@ -175,7 +175,9 @@ static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 	kq_lock_refresh(lock);
 	kq_lock_info(lock, &info);
 	mutex_unlock(&lock->node->lock);
-	seq_printf(m, "kquorum-resource:\t%.*s\n", lock->owner.name_len, lock->owner.name);
+	seq_puts(m, "kquorum-resource:\t");
+	seq_escape(m, lock->owner.name, "\n\\");	/* whoever took it chose the name */
+	seq_putc(m, '\n');
 	seq_printf(m, "kquorum-state:\t%s\n", kq_lock_state_names[info.state]);
 	seq_printf(m, "kquorum-token:\t%llu\n", info.token);
 	seq_printf(m, "kquorum-left-ms:\t%llu\n", div_u64(info.left_ns, NSEC_PER_MSEC));
