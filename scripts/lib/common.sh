@@ -47,7 +47,7 @@ is_number()
 	[[ $1 =~ ^[0-9]+$ ]]
 }
 
-# Build kq-agent, kq-exec, kq-say, kq-diskd, kq-netd into build/vmtools when they are out of date:
+# Build kq-agent, kq-exec, kq-say, kq-diskd, kq-netd, kq-tsc into build/vmtools when they are out of date:
 # kq-X from X.c and X-*.c. Several runs may start at once: one builds, the others wait.
 build_tools()
 {

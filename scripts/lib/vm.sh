@@ -63,11 +63,15 @@ vm_config()
 # may have 107 bytes only), so QEMU must be started in the machine's directory.
 vm_qemu_args()
 {
-	local i
+	local i clock=''
+	# the emulated machine has the host's counter: it need not measure it, for it cannot on a busy host
+	case "${QEMU_ACCEL[*]}" in
+	*tcg*) clock=$("$KQ_TOOLS/kq-tsc") && clock=" tsc_early_khz=$clock" || clock='' ;;
+	esac
 	QEMU_ARGS=(
 		"${QEMU_ACCEL[@]}" -smp "$1" -m "$2" -nodefaults -no-user-config -no-reboot
 		-display none -chardev "file,id=console,path=$3,append=on" -serial chardev:console -kernel "$KERNEL_IMAGE" -initrd "$KERNEL_INITRD"
-		-append "console=ttyS0 loglevel=5 panic=-1 net.ifnames=0 tsc=reliable no_timer_check mitigations=off${VM_APPEND:+ $VM_APPEND}"
+		-append "console=ttyS0 loglevel=5 panic=-1 net.ifnames=0 tsc=reliable no_timer_check mitigations=off${VM_APPEND:+ $VM_APPEND}$clock"
 		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device virtio-9p-pci,fsdev=root,mount_tag=kqroot
 		-fsdev "local,id=shared,path=$4,security_model=none,multidevs=remap"
