@@ -27,10 +27,12 @@ load_and_unload()
 	local k loaded=0
 	ip netns add kq1
 	ip -n kq1 link set lo up
-	NODES=1 init_node 1 $DIR/alone --listen 127.0.0.1 --force >/dev/null
+	mkdir -p $DIR
+	NODES=1 init_node 1 $DIR/alone --listen 127.0.0.1 >/dev/null
 	for ((k = 0; k < TIMES; k++)); do
 		# every other time a node has lived in between
-		if ((k % 2)) && start_node 1 $DIR/alone >/dev/null; then
+		if ((k % 2)); then
+			start_node 1 $DIR/alone >/dev/null || break
 			wait_for 60 st_is 1 .quorum
 			! rmmod kquorum 2>/dev/null || break
 			kq 1 lock -w 60 l -- true || break
@@ -54,7 +56,7 @@ load_start()
 	load[$1]=$!
 }
 
-# port I: the node's namespace and its link, again
+# namespace_again I: the node's namespace and its link, again
 namespace_again()
 {
 	ip netns add "kq$1"
@@ -76,7 +78,7 @@ namespace_dies()
 	# shellcheck disable=SC2086
 	kill -KILL "${load[$1]}" $pids
 	[ "$2" = name ] || ip netns del "kq$1"
-	wait "${load[$1]}"
+	wait "${load[$1]}" 2>/dev/null
 	wait_for 60 counts nodes 2 && wait_for 60 no_port "$1"
 }
 
