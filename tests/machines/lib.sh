@@ -64,6 +64,15 @@ cluster_end()
 	vc down >/dev/null 2>&1 || true
 }
 
+# all_ended PID...
+all_ended()
+{
+	local pid
+	for pid; do
+		! kill -0 "$pid" 2>/dev/null || return 1
+	done
+}
+
 kernels_are_clean()
 {
 	local node

@@ -52,14 +52,6 @@ shared_file()
 	check "$(truth within 60 nobody_waits)" "nobody holds the lock or waits for it any more"
 }
 
-all_ended()
-{
-	local pid
-	for pid; do
-		! kill -0 "$pid" 2>/dev/null || return 1
-	done
-}
-
 nobody_waits()
 {
 	local list
