@@ -156,7 +156,7 @@ int kq_disk_open(struct kq_disk *disk, u32 slot, int fd, const char **why)
 	}
 	err = xa_insert(&kq_disk_inodes, inode_key(file), disk, GFP_KERNEL);
 	if (err) {
-		*why = "segment file is in use: given twice, by a node, or by a write that has not ended";
+		*why = "segment file is given twice, or in use by a node or an unfinished write";
 		fput(file);
 		goto put;
 	}

@@ -128,9 +128,11 @@ void kq_disk_pump(struct kq_core *core)
 	batch->hs_version = core->hs_version;
 	if (batch->entries) {
 		KQ_ASSERT(core, batch->first == core->write_next);
-		while (core->write_next <= batch->last)
-			core->written_bytes += kq_record_size(kq_entry_len(
-				kq_log_get(&core->log, core->write_next++)));
+		while (core->write_next <= batch->last) {
+			const struct kq_entry *e = kq_log_get(&core->log, core->write_next++);
+
+			core->written_bytes += kq_record_size(kq_entry_len(e));
+		}
 		core->counters.entries += batch->entries;
 	}
 	core->counters.batches++;
