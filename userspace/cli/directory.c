@@ -160,7 +160,7 @@ static int open_segment(const char *path, const struct kquorum_config *c, int *f
 	else if (errno == EROFS)
 		cli_error("%s: the file system is mounted read-only", path);
 	else if (errno == ENOENT)
-		cli_error("%s is missing: do not replace it with an empty file; bring it back, or make this node anew",
+		cli_error("%s is missing: do not replace it with an empty file; bring it back, or leave this node down",
 			  path);
 	else
 		cli_error("%s: %s", path, strerror(errno));

@@ -75,8 +75,10 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 	case KQUORUM_NODE_DAMAGED:
 		say(t, "this node's log is damaged in segment-%04u at byte %" PRIu64 "%s%s\n",
 		    st->disk.segment, st->disk.offset_bytes, st->reason[0] ? ": " : "", st->reason);
-		say(t, "  it does not lead or serve; the others go on. Check the disk, keep a copy of the files,\n"
-		       "  then make this node anew: kquorum stop, and kquorum init --force\n");
+		say(t, "  it does not lead or serve; the others go on. Check the disk and keep a copy of the files.\n"
+		       "  It cannot be repaired from the others yet, and must not come back empty, for it would\n"
+		       "  forget what it acknowledged: bring the files back, or leave it down (kquorum stop), or\n"
+		       "  make the cluster anew: kquorum init --force with a new --cluster-id on all nodes\n");
 		break;
 	case KQUORUM_NODE_FAILED:
 		say(t, "this node has failed%s%s\n", st->reason[0] ? ": " : "", st->reason);
