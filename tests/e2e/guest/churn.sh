@@ -117,10 +117,9 @@ daemons_killed_under_load()
 
 all_is_gone()
 {
-	local i
 	touch "$WORK/stop"
 	wait "${load[@]}"
-	for i in 1 2 3; do node_down $i; done
+	nodes_down 1 2 3
 	cluster down >/dev/null
 	becomes "the module counts no object any more" 60 no_objects
 	echo "# $(objects)"

@@ -23,7 +23,7 @@ run_tests file_size_limit hanging_leader_is_replaced failing_leader_is_replaced 
 appenders_stop
 acknowledged_is_in_every_log
 run_tests log_full
-for i in 1 2 3; do node_down $i; done
+nodes_down 1 2 3
 cluster down >/dev/null
 
 NODES=1

@@ -74,7 +74,7 @@ damaged_log_is_told()
 	text=$(st 3 .why)
 	like "$text" "segment-0000 at byte $where" "in words too"
 	like "$text" 'does not lead or serve.*others go on' "and what follows from it"
-	like "$(tr '\n' ' ' <<<"$text")" 'keep a copy.*kquorum stop' "and what to do"
+	like "$(tr '\n' ' ' <<<"$text")" 'keep a copy.*bring the files back, or leave it down .kquorum stop' "and what to do"
 	ok "the kernel log names it too" eval "dmesg | grep 'n3: does not serve: damage in segment-0000 at byte $where:'"
 	run kq 3 lock -w 1 damaged -- true
 	ok "it grants nothing" [ "$rc" != 0 ]

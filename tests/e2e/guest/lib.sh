@@ -166,6 +166,18 @@ node_down()
 	kq "$1" stop --force --wait 60s >/dev/null 2>&1
 	wait_for 30 no_daemon "$1"
 }
+
+# nodes_down I...: all at once, for the last one alone would have nobody to hand over to
+nodes_down()
+{
+	local i pids=()
+	for i in "$@"; do
+		node_down "$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+}
+
 no_daemon() { [ -z "$(daemon_pid "$1")" ]; }
 
 # agree [I]...: these nodes (default: all) name the same leader; sets $leader (a number)

@@ -202,8 +202,12 @@ log_sum() { kq "$1" log -j | jq -c 'del(.committed)' | head -n 40 | cksum; }
 
 nodes_stop_cleanly()
 {
-	local i
-	for i in 1 2 3; do kq "$i" stop --wait 60s >/dev/null 2>&1; done
+	local i pids=()
+	for i in 1 2 3; do
+		kq "$i" stop --wait 60s >/dev/null 2>&1 &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
 	run cluster down
 	is "$rc" 0 "all nodes stop, their namespaces go"
 	becomes "no object of the module is left" 30 no_objects
