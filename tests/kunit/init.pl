@@ -20,6 +20,7 @@ use constant {
 	SYS_mount => 165,
 	SYS_reboot => 169,
 	MS_MOVE => 8192,
+	MS_BIND => 4096,
 	SIOCSIFFLAGS => 0x8914,
 	IFF_UP => 1,
 	DRAIN_SECONDS => 2,
@@ -54,11 +55,26 @@ sub mount_or_give_up
 		or give_up("cannot mount $type on $where");
 }
 
+sub bind_or_give_up
+{
+	my ($from, $to, $nothing) = (@_, "");
+
+	my $path = "";
+	for (split m{/}, $to) {
+		$path .= "$_/";
+		mkdir $path unless $path eq "/";
+	}
+	syscall(SYS_mount, $from, $to, $nothing, MS_BIND, $nothing) == 0
+		or give_up("cannot bind $from to $to");
+}
+
 # A root of our own over the host's files: what is written goes to memory and is forgotten.
 sub make_root
 {
 	my ($host) = @_;
 	my ($from, $to, $nothing) = (".", "/", "");
+	my $cwd = read_file("$host/cwd") // "";
+	my $hidden = $cwd =~ m{^/(tmp|run|var/tmp|dev/shm)/};
 
 	mount_or_give_up("devtmpfs", "/dev");
 	mount_or_give_up("tmpfs", "/tmp");
@@ -77,7 +93,10 @@ sub make_root
 	symlink "fd/0", "dev/stdin";
 	symlink "fd/1", "dev/stdout";
 	symlink "fd/2", "dev/stderr";
+	# The project must stay visible when it lives below a directory that gets its own tmpfs.
+	bind_or_give_up("/tmp/root$cwd", "/tmp/keep") if $hidden;
 	mount_or_give_up("tmpfs", $_) for qw(dev/shm run tmp var/tmp);
+	bind_or_give_up("/tmp/keep", "/tmp/root$cwd") if $hidden;
 	mkdir "run/$_" for qw(host lock);
 	mount_or_give_up("hostfs", "run/host", $host);
 	syscall(SYS_mount, $from, $to, $nothing, MS_MOVE, $nothing) == 0
