@@ -144,6 +144,11 @@ static bool write_slot(struct append *a, struct slot *s)
 
 	if (wrote < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	if (wrote < 0 && errno == EBUSY) {
+		/* Not appended: once more, a little later. */
+		a->retry_at = now_ns() + 10 * NS_PER_MS;
+		return false;
+	}
 	if (wrote == (ssize_t)s->bytes) {
 		s->number = ++a->numbers;
 		return true;
