@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Power cuts under load, and what must be in the logs afterwards. Needs lib.sh and a cluster.
 #
-# Each machine runs 'kquorum append' of lines that exist once ("NODE.RUN.NUMBER"). It answers "INDEX
-# TERM" for each line, in the order of the lines, when it is durable; the answers are kept on this
-# host as they come. So the k-th answer of a run says where its k-th line must be for ever.
+# Each machine runs 'kquorum append -j' of lines that exist once ("NODE.RUN.NUMBER"). It says for each
+# line when it is durable, and at which index and term; the answers are kept on this host as they
+# come. There the line must be for ever.
 
 # appender NODE: runs until the file "stop" is there
 appender()
@@ -18,7 +18,7 @@ appender()
 				[ -e /run/kq-common/pause ] ||
 					for burst in 1 2 3 4 5; do i=$((i + 1)); echo "$0.$i"; done
 				sleep 0.4
-			done | kquorum append -' "$1.$run" >"$acks/$1.$run" 2>>"$acks/errors"
+			done | kquorum append -j -' "$1.$run" >"$acks/$1.$run" 2>>"$acks/errors"
 		sleep 1
 	done
 }
@@ -48,12 +48,11 @@ acked()
 {
 	local file
 	for file in "$acks"/n*; do
-		# an answer without its newline may be half of one
-		sed -n '/^[0-9]* [0-9]*$/p' "$file" | head -n "$(wc -l <"$file")" |
-			awk -v run="$(basename "$file")" '{ print $1, $2, run "." NR }'
+		sed -n -E "s/^\{\"line\":([0-9]+),\"outcome\":\"committed\",\"index\":([0-9]+),\"term\":([0-9]+),.*\}$/\2 \3 $(
+			basename "$file").\1/p" "$file"
 	done
 }
-acked_count() { cat "$acks"/n* 2>/dev/null | wc -l; }
+acked_count() { cat "$acks"/n* 2>/dev/null | grep -c '"committed"'; }
 more_acked() { [ "$(acked_count)" -gt "$1" ]; }
 work_goes_on() { within 120 more_acked "$(acked_count)"; }
 
@@ -95,20 +94,27 @@ cut_all()
 	vc boot n1 n2 n3 || { note "they do not boot"; return 1; }
 }
 
-# log_of NODE: its log as "INDEX TERM TYPE COMMITTED SESSION-AND-SEQ PAYLOAD-IN-HEX [TEXT]"
+# log_of NODE TO: its log up to an index, as "INDEX TERM TYPE COMMITTED SESSION-AND-SEQ PAYLOAD-IN-HEX [TEXT]"
 log_of()
 {
-	vc exec -t 200 "$1" kquorum log -j | sed -n -E \
+	vc exec -t 200 "$1" kquorum log -j --to "$2" | sed -n -E \
 		's/^\{"index":([0-9]+),"term":([0-9]+),"type":"([^"]*)","committed":(true|false),("session":[0-9]+,"seq":[0-9]+)?.*"payload_hex":"([0-9a-f]*)"(,"text":"([^"]*)")?.*/\1 \2 \3 \4 -\5 -\6 \8/p'
 }
+
+has_committed() { [ "$(field "$1" commit_index)" -ge "$2" ] 2>/dev/null; }
 
 # what_is_wrong: reads all logs, prints what they should not be like; nothing: all is well
 what_is_wrong()
 {
-	local node logs=$KQ_VM_CLUSTER/logs
+	local node logs=$KQ_VM_CLUSTER/logs to
 	mkdir -p "$logs"
+	# sessions end and begin meanwhile: the log grows while it is read
+	to=$(field n1 commit_index)
+	for node in n2 n3; do
+		within 60 has_committed $node "${to:=1}" || echo "$node has not committed $to"
+	done
 	for node in n1 n2 n3; do
-		log_of $node >"$logs/$node"
+		log_of $node "$to" >"$logs/$node"
 		[ -s "$logs/$node" ] || echo "$node shows no log"
 		awk '$4 != "true" { print FILENAME ": not committed:", $0; exit }' "$logs/$node"
 		# every index once, without a gap
