@@ -7,16 +7,15 @@ cd "$(dirname "$0")/../.." || exit 1
 CHURN=${KQ_CHURN:-1}
 scripts/uml module --plain || { echo "1..0 # the module does not build"; exit 1; }
 LOG=$(mktemp) || exit 1
-trap 'rm -f "$LOG"' EXIT
+trap 'rm -f "$LOG" "$LOG.tap"' EXIT
 
 # What the checkers say comes on standard error, after the guest's own plan.
-status=0
 scripts/uml run --time-travel=inf-cpu --mem $((768 + 20 * CHURN)) --timeout $((600 + 120 * CHURN)) \
-	-- env KQ_CHURN="$CHURN" tests/kunit/guest/cluster.sh 2>"$LOG" >"$LOG.tap" || status=$?
-sed '/^1\.\./d' "$LOG.tap"
+	-- env KQ_CHURN="$CHURN" tests/kunit/guest/cluster.sh 2>"$LOG" |
+	tee "$LOG.tap" | sed -u '/^1\.\./d'
+status=${PIPESTATUS[0]}
 count=$(grep -cE '^(not )?ok ' "$LOG.tap")
 planned=$(sed -n 's/^1\.\.//p' "$LOG.tap")
-rm -f "$LOG.tap"
 report()
 {
 	count=$((count + 1))

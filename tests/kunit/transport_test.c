@@ -63,10 +63,7 @@ static struct socket *attach(struct kunit *test, struct fixture *f)
 	return far;
 }
 
-static bool is_connected(struct fixture *f)
-{
-	return READ_ONCE(f->node->conn[PEER]);
-}
+#define is_connected(f) READ_ONCE((f)->node->conn[PEER])
 
 static void expect_reason(struct kunit *test, struct fixture *f, const char *why, u64 bad)
 {
@@ -95,8 +92,6 @@ static void expect_answer(struct kunit *test, struct socket *far)
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(a.b.req_term), 5ull);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(a.b.granted), 1u);
 }
-
-/* --- receiving ---------------------------------------------------------------------- */
 
 static void a_message_in_pieces_waits_for_its_last_byte(struct kunit *test)
 {
@@ -192,18 +187,16 @@ static void a_peer_that_closes_is_no_bad_message(struct kunit *test)
 	expect_reason(test, f, "peer closed the connection", 0);
 }
 
-/* --- sending ------------------------------------------------------------------------- */
-
 /* As if the core had sent @count messages of PIECE bytes. */
 static void send_pieces(struct kunit *test, struct fixture *f, u32 count)
 {
 	struct kq_conn *conn;
+	struct kq_msg *msg;
 	LIST_HEAD(list);
 	u32 i;
 
 	for (i = 0; i < count; i++) {
-		struct kq_msg *msg = kq_alloc(sizeof(*msg) + PIECE);
-
+		msg = kq_alloc(sizeof(*msg) + PIECE);
 		KUNIT_ASSERT_NOT_NULL(test, msg);
 		msg->len = PIECE;
 		memset(msg->data, 1 + i, PIECE);
