@@ -126,7 +126,7 @@ what_is_wrong()
 	acked >"$logs/acked"
 	[ -s "$logs/acked" ] || echo "nothing was acknowledged: this shows nothing"
 	# an answer names index, term and text
-	awk 'NR == FNR { at[$1] = $2 " " $7; next }
+	awk 'FILENAME == ARGV[1] { at[$1] = $2 " " $7; next }
 		at[$1] != $2 " " $3 { n++; if (n <= 5) print "acknowledged and lost:", $0, "- there is:", at[$1] }
 		END { if (n) print n, "acknowledged lines are lost" }' "$logs/n1" "$logs/acked"
 	# once in effect: a line that was sent again has the same session and number, and counts once

@@ -14,37 +14,39 @@ keep_appending()
 # grows JOURNAL LINES: by so many lines within two minutes
 grows() { within 120 has_lines "$1" $(($(wc -l <"$1") + $2)); }
 
+power_fails() { vc power-cut "$1" | sed 's/^/# /'; }
+power_returns() { vc boot "$1"; }
+link_fails() { vc link-down "$1"; }
+link_returns() { vc link-up "$1"; }
+daemon_fails() { on "$1" killall -KILL kquorumd; }
+daemon_returns() { on "$1" kquorum start --dir /var/lib/kquorum/demo >/dev/null; }
+
+# leg WHAT COUNT: all programs append up to their line COUNT; on the way WHAT of the leader fails
+leg()
+{
+	local what=$1 count=$2 node pids=() leader
+	for node in n1 n2 n3; do
+		keep_appending $node "$count" >>"$KQ_VM_CLUSTER/append-$node.log" &
+		pids+=($!)
+	done
+	grows "$journal" 2 || check 1 "three programs append"
+	leader=$(vc leader 60)
+	note "$(wc -l <"$journal") lines; the $what of $leader, the leader, fails"
+	"${what}_fails" "$leader"
+	check "$(truth grows "$journal" 2)" "the work goes on without the $what of the leader"
+	"${what}_returns" "$leader" || check 1 "the $what of $leader comes back"
+	check "$(truth within $((120 + 3 * count)) all_ended "${pids[@]}")" \
+		"$what: every program comes to its end, none waits for ever"
+}
+
 # shared_file LINES
 shared_file()
 {
-	local lines=$1 journal=$KQ_VM_CLUSTER/common/journal all=$((3 * $1)) node pids=() leader
+	local lines=$1 journal=$KQ_VM_CLUSTER/common/journal all=$((3 * $1))
 	: >"$journal"
-	for node in n1 n2 n3; do
-		keep_appending $node "$lines" >"$KQ_VM_CLUSTER/append-$node.log" &
-		pids+=($!)
-	done
-	check "$(truth within 120 has_lines "$journal" $((all / 6)))" "three programs append to one file"
-
-	leader=$(vc leader 60)
-	note "$(wc -l <"$journal") lines; power of $leader, the leader, is cut"
-	vc power-cut "$leader" | sed 's/^/# /'
-	check "$(truth grows "$journal" 3)" "the work goes on without the power of the leader"
-	vc boot "$leader" || check 1 "$leader boots again"
-
-	leader=$(vc leader 60)
-	note "$(wc -l <"$journal") lines; link of $leader, the leader, is cut"
-	vc link-down "$leader"
-	check "$(truth grows "$journal" 3)" "the work goes on without the link of the leader"
-	vc link-up "$leader"
-
-	leader=$(vc leader 60)
-	note "$(wc -l <"$journal") lines; daemon of $leader, the leader, is killed"
-	on "$leader" killall -KILL kquorumd
-	check "$(truth grows "$journal" 3)" "the work goes on without the daemon of the leader"
-	on "$leader" kquorum start --dir /var/lib/kquorum/demo >/dev/null || check 1 "its daemon starts again"
-
-	within $((120 + 3 * lines)) has_lines "$journal" "$all" || true
-	check "$(truth within 60 all_ended "${pids[@]}")" "every program comes to its end: none waits for ever"
+	leg power $((lines / 3))
+	leg link $((2 * lines / 3))
+	leg daemon "$lines"
 	check "$(truth [ "$(journal_pairs "$journal")" = $all ])" "each of $all pairs of node and number is there"
 	check "$(truth [ "$(journal_twice "$journal")" = 0 ])" "none is there twice"
 	check "$(truth [ "$(journal_falls "$journal")" = 0 ])" "tokens rise strictly from line to line"

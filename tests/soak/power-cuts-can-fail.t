@@ -7,22 +7,23 @@ cd "$(dirname "$(realpath "$0")")/../.." || exit 1
 . tests/machines/lib.sh
 . tests/machines/power-cuts.sh
 
-# finds_the_lie HOW NAME: cut all, and what is wrong must be what was acknowledged
+# finds_the_lie HOW NAME: cut all, and what was acknowledged must be missing, or no node be able to
+# say that it is there
 finds_the_lie()
 {
-	local wrong how=$1
+	local wrong way=$1
 	appenders_start
-	if cut_all "$how"; then
+	if cut_all "$way"; then
 		appenders_stop
-		leader=$(vc leader 90) || note "no leader"
-		within 60 same_applied n1 n2 n3 || note "they do not apply the same"
+		leader=$(vc leader 40) || note "no leader"
+		within 30 same_applied n1 n2 n3 || note "they do not apply the same"
 		wrong=$(what_is_wrong 2>&1)
 	else
-		wrong="acknowledged and lost: a node does not start again"
+		wrong="the machines do not boot"
 		appenders_stop
 	fi
 	sed 's/^/# /' <<<"$wrong"
-	check "$(truth grep -q 'acknowledged and lost' <<<"$wrong")" "$2"
+	check "$(truth grep -qE 'acknowledged and lost|has not committed|shows no log' <<<"$wrong")" "$2"
 	cluster_end
 }
 
