@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # What is refused: users without privilege, greetings and messages that are wrong. Sourced by cluster.sh.
 
-nobody() { ip netns exec kq1 setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+nobody_on() { local i=$1; shift; ip netns exec "kq$i" setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+nobody() { nobody_on 1 "$@"; }
 
 unprivileged_users_are_denied()
 {
@@ -13,7 +14,7 @@ unprivileged_users_are_denied()
 	run nobody kquorum append text
 	is "$rc" 77 "nor append"
 	agree_in 60
-	run nobody kquorum transfer "n$((leader % 3 + 1))"
+	run nobody_on "$leader" kquorum transfer "n$((leader % 3 + 1))"
 	is "$rc" 77 "nor move leadership"
 	run nobody kquorum status -j
 	is "$rc" 0 "but see the status"
