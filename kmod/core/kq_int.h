@@ -111,8 +111,6 @@ void kq_propose_finish(struct kq_core *core, struct kq_proposal *p, s32 error, u
 void kq_propose_recv(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 result);
-u64 kq_propose_settled(const struct kq_core *core);
-struct kq_proposal *kq_propose_find(struct kq_core *core, u64 session, u64 seq);
 
 /* kq_owner.c */
 void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p);
@@ -124,7 +122,6 @@ void kq_owners_failed(struct kq_core *core);
 void kq_owners_end(struct kq_core *core);
 
 /* kq_lease.c: sessions, both sides (design section 6) */
-u64 kq_lease_promise_ns(const struct kq_settings *set);
 void kq_lease_lead(struct kq_core *core);
 void kq_lease_leader_tick(struct kq_core *core);
 void kq_lease_rounds(struct kq_core *core);

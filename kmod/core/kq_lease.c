@@ -18,7 +18,7 @@
  *
  * Return: the promise.
  */
-u64 kq_lease_promise_ns(const struct kq_settings *set)
+static u64 kq_lease_promise_ns(const struct kq_settings *set)
 {
 	u64 lease = kq_ms(set->lease_ms);
 	u32 million = 1000000;

@@ -12,7 +12,7 @@
  *
  * Return: every number below it is settled.
  */
-u64 kq_propose_settled(const struct kq_core *core)
+static u64 kq_propose_settled(const struct kq_core *core)
 {
 	struct kq_proposal *p;
 
@@ -31,7 +31,7 @@ u64 kq_propose_settled(const struct kq_core *core)
  *
  * Return: it, or NULL.
  */
-struct kq_proposal *kq_propose_find(struct kq_core *core, u64 session, u64 seq)
+static struct kq_proposal *kq_propose_find(struct kq_core *core, u64 session, u64 seq)
 {
 	struct kq_proposal *p;
 
