@@ -103,6 +103,24 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 	return true;
 }
 
+/*
+ * What this node acknowledged may have been counted for a commit. When it is gone (the
+ * disk lied, or the files are older than that), only silence is safe: its next vote could
+ * elect a leader without it.
+ */
+static bool has_what_it_acknowledged(struct kq_core *core, u64 match)
+{
+	char why[160];
+
+	if (match <= core->durable)
+		return true;
+	snprintf(why, sizeof(why), "acknowledged log entries are gone: up to %llu, the log ends at "
+		 "%llu; the disk lost them, or the files are older",
+		 (unsigned long long)match, (unsigned long long)core->durable);
+	kq_core_fail(core, -EUCLEAN, why);
+	return false;
+}
+
 /**
  * kq_follow_recv_append() - entries or a heartbeat of the leader of this term
  * @core: the core
@@ -126,6 +144,8 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 		respond(core, 0, 0, 0);		/* says that it is faulty */
 		return;
 	}
+	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match)))
+		return;
 	if (prev > core->log.last || kq_log_term(&core->log, prev) != prev_term) {
 		respond(core, KQ_APPEND_REJECT, prev, find_hint(core, prev, prev_term));
 		return;

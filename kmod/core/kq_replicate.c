@@ -40,6 +40,7 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 	b->commit = cpu_to_le64(core->commit);
 	b->round = cpu_to_le64(core->round);
 	b->sent_ns = cpu_to_le64(core->now_ns);
+	b->match = cpu_to_le64(p->match);
 	b->count = cpu_to_le32((u32)(last - prev));
 	b->flags = cpu_to_le32(flags);
 	out = (u8 *)(b + 1);

@@ -55,6 +55,7 @@ static const struct {
 	DIAL(w_stop, 1, 8, 60),
 	DIAL(w_clock, 1, 10, 75),
 	DIAL(w_rot, 1, 5, 85),
+	DIAL(w_older, 1, 10, 85),
 	DIAL(alloc_fail_pct, 5, 60, 90),
 	DIAL(used_disk_pct, 10, 100, 50),
 	DIAL(full, 1, 1, 92),

@@ -122,6 +122,20 @@ static void write_some(struct sim *s, struct sim_node *n, const struct kq_batch 
 	}
 }
 
+/* A batch of entries alone, with nothing of term or vote, can be taken back: disk_undo(). */
+static void keep_undo(struct sim *s, struct sim_node *n, const struct kq_batch *b)
+{
+	if (b->probe)
+		return;
+	free(n->undo);
+	n->undo = sim_calloc(1, b->len);
+	memcpy(n->undo, place(s, n, b), b->len);
+	n->undo_slot = b->slot;
+	n->undo_offset = b->offset;
+	n->undo_len = b->len;
+	n->undo_last = b->hs_version == n->core->hs_durable && b->first ? b->last : 0;
+}
+
 void disk_done(struct sim *s, struct sim_node *n)
 {
 	struct kq_batch *b = n->batch;
@@ -131,7 +145,9 @@ void disk_done(struct sim *s, struct sim_node *n)
 	n->batch = NULL;
 	if (error) {
 		write_some(s, n, b);
+		n->undo_last = 0;
 	} else {
+		keep_undo(s, n, b);
 		memcpy(place(s, n, b), b->data, b->len);
 		for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
 			n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i] =
@@ -152,6 +168,7 @@ void disk_power_cut(struct sim *s, struct sim_node *n)
 	if (!n->batch)
 		return;
 	write_some(s, n, n->batch);
+	n->undo_last = 0;	/* something may stand behind it now */
 	n->batch = NULL;
 	n->batch_gen++;
 }
@@ -175,6 +192,17 @@ bool disk_rot(struct sim *s, struct sim_node *n)
 		return true;
 	}
 	return false;
+}
+
+/* The last batch never was: the disk lied, or the files are those of a moment before. */
+void disk_undo(struct sim *s, struct sim_node *n)
+{
+	u64 at = n->undo_slot * seg(s) + n->undo_offset;
+
+	memcpy(n->disk + at, n->undo, n->undo_len);
+	memset(n->block_kept + at / KQ_WAL_BLOCK, 0, n->undo_len / KQ_WAL_BLOCK);
+	n->undo_last = 0;
+	s->st.damaged++;
 }
 
 /* As the module does it at NODE_START: headers first, then the segments it asks for. */

@@ -211,7 +211,7 @@ static void do_rot(struct sim *s, struct sim_node *n)
 	u32 i, bad = 0;
 
 	for (i = 1; i <= s->d.nodes; i++)
-		bad += s->node[i].rotten;
+		bad += s->node[i].rotten || s->node[i].older_term;
 	if (n->rotten || bad + 1 > (s->d.nodes - 1) / 2)
 		return;
 	do_crash(s, n);
@@ -219,12 +219,47 @@ static void do_rot(struct sim *s, struct sim_node *n)
 		sim_trace(s, n, "a byte of its log changes");
 }
 
+/*
+ * A follower comes back without its last batch, which its leader has seen acknowledged.
+ * All nodes have those entries, so none is lost by it; but the node must not go on.
+ */
+static void do_older(struct sim *s, struct sim_node *n)
+{
+	struct sim_node *l = sim_leader(s);
+	u64 last = n->undo_last, term = kq_log_term(&n->core->log, last);
+	u32 i;
+
+	if (!l || n == l || !last || n->batch || l->core->peer[n->id].match < last)
+		return;
+	for (i = 1; i <= s->d.nodes; i++) {
+		const struct sim_node *o = &s->node[i];
+
+		if (!o->up || o->rotten || o->older_term || o->core->durable < last ||
+		    kq_log_term(&o->core->log, last) != term)
+			return;
+	}
+	s->st.crashes++;
+	node_down(s, n, "power cut, and its last batch is gone");
+	disk_undo(s, n);
+	n->older_term = l->core->hs.term;
+	node_restart_at(s, n, s->now + SIM_MS);
+}
+
+/* Says this node that it lacks what it acknowledged, to the leader that still counts on it? */
+bool sim_told_older(struct sim *s, const struct sim_node *n)
+{
+	const struct sim_node *l = sim_leader(s);
+
+	return l && n->up && n->older_term == l->core->hs.term &&
+		n->core->state == KQUORUM_NODE_FAILED;
+}
+
 void fault_step(struct sim *s)
 {
 	static void (*const todo[])(struct sim *s, struct sim_node *n) = {
 		do_crash, do_power, do_daemon, do_partition, do_oneway, do_flap, do_stall, do_eio,
 		do_hang, do_slow, do_pause, do_freeze, do_transfer, do_stop, do_clock,
-		do_rot,
+		do_rot, do_older,
 	};
 	const u64 *weight = &s->d.w_crash;
 	u64 total = 0, pick;
@@ -286,7 +321,8 @@ static void restart_failed(struct sim *s)
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
 
-		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now) {
+		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now &&
+		    !sim_told_older(s, n)) {
 			node_down(s, n, "taken down: it has failed");
 			node_restart_at(s, n, s->now + 10 * SIM_MS);
 		}
@@ -307,7 +343,7 @@ static const char *not_healed(struct sim *s)
 
 		if (!n->up)
 			return "a node is not started";
-		if (n->rotten || sim_no_room(s, n))
+		if (n->rotten || sim_told_older(s, n) || sim_no_room(s, n))
 			continue;
 		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
 			return "a node does not follow the leader";
@@ -339,7 +375,7 @@ static const char *not_drained(struct sim *s)
 			continue;
 		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";
-		if (n->rotten)
+		if (n->rotten || sim_told_older(s, n))
 			continue;
 		if (n->core->applied != l->core->log.last)
 			return "a replica lags behind";

@@ -183,6 +183,7 @@ static void run_seed(u64 seed, struct sim_stats *out)
 		node_down(s, &s->node[i], "end");
 		free(s->node[i].disk);
 		free(s->node[i].block_kept);
+		free(s->node[i].undo);
 	}
 	if (kq_alloc_live)
 		sim_fail(s, NULL, "%ld allocations of the core are left", kq_alloc_live);

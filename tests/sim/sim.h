@@ -28,7 +28,7 @@ struct sim_dials {
 	u64 append_ms, append_bytes, big_pct, burst_pct;
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_flap, w_stall;
-	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock, w_rot;
+	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock, w_rot, w_older;
 	u64 alloc_fail_pct, used_disk_pct, full;
 };
 
@@ -142,6 +142,11 @@ struct sim_node {
 	u64 slow_until, hang_until;
 	bool eio;
 	bool rotten;		/* a byte of its log was changed: it is damaged for good */
+	u8 *undo;		/* what stood where the last batch was written */
+	u32 undo_slot, undo_len;
+	u64 undo_offset;
+	u64 undo_last;		/* its last index; 0: cannot be undone */
+	u64 older_term;		/* its last batch was undone while this term's leader counted on it */
 
 	/* daemon */
 	bool daemon;
@@ -308,6 +313,8 @@ void disk_init(struct sim *s, struct sim_node *n);
 void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n);
+void disk_undo(struct sim *s, struct sim_node *n);
+bool sim_told_older(struct sim *s, const struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 

@@ -82,7 +82,8 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 		break;
 	case KQUORUM_NODE_FAILED:
 		say(t, "this node has failed%s%s\n", st->reason[0] ? ": " : "", st->reason);
-		say(t, "  look at dmesg and the disk, then: kquorum stop; kquorum start\n");
+		say(t, "  look at dmesg and the disk, bring the newest files back if they are not there, then:\n"
+		       "  kquorum stop; kquorum start\n");
 		break;
 	case KQUORUM_NODE_STOPPING:
 		say(t, "this node is stopping\n");

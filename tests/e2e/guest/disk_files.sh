@@ -50,6 +50,43 @@ cut_segment()
 	back 3
 }
 
+# Copies n3's $file, in which the log ends at $match; then n3 acknowledges more.
+older_copy()
+{
+	appenders_pause
+	file=$(segment_now 3)
+	cp "$file" "$WORK/older"
+	match=$(st 3 .last_index)
+	appenders_go
+	wait_for 60 st_is 1 ".nodes[] | select(.node == \"n3\") | .match_index > $match"
+}
+
+# What a node acknowledged is gone from its disk, and its leader knows: a restored image, a disk that lied.
+older_files_are_told()
+{
+	local file match try
+	ok "n1 leads" lead 1
+	for try in 1 2 3; do
+		older_copy
+		report $? "n3 acknowledges more than a copy of its log has" || return
+		# else the log went on into another segment
+		[ "$(segment_now 3)" != "$file" ] || break
+	done
+	node_down 3
+	cp "$file" "$WORK/newest"
+	cp "$WORK/older" "$file"
+	start_node 3 /mnt/n3 >/dev/null 2>&1
+	becomes "with files that are older it does not serve" 40 st_is 3 '.state == "failed"'
+	like "$(st 3 .why)" "acknowledged log entries are gone: up to [0-9]+, the log ends at $match" "status says what is gone"
+	like "$(st 3 .why)" 'bring the newest files back' "and what to do"
+	run kq 3 lock -w 1 older -- true
+	ok "it grants nothing" [ "$rc" != 0 ]
+	granting 1 older
+	node_down 3
+	cp "$WORK/newest" "$file"
+	back 3
+}
+
 # flip FILE OFFSET: one byte becomes another
 flip()
 {
