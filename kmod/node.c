@@ -91,6 +91,7 @@ struct kq_node *kq_node_create(const struct kq_config *cfg)
 	INIT_DELAYED_WORK(&node->tick, kq_node_tick);
 	INIT_WORK(&node->recover, kq_node_recover);
 	INIT_WORK(&node->event, kq_node_event_work);
+	INIT_WORK(&node->linger, kq_node_linger_work);
 	INIT_WORK(&node->teardown, teardown_work);
 	node->cfg = *cfg;
 	node->core = kq_core_create(cfg);

@@ -106,6 +106,7 @@ struct kq_node {
 	struct delayed_work tick;
 	struct work_struct recover;
 	struct work_struct event;
+	struct work_struct linger;
 	struct work_struct teardown;
 };
 
@@ -145,6 +146,7 @@ void kq_node_disk_done(struct kq_node *node, struct kq_batch *batch, int error,
 		       const char *why);
 void kq_node_tick(struct work_struct *work);
 void kq_node_event_work(struct work_struct *work);
+void kq_node_linger_work(struct work_struct *work);
 
 /* recover.c */
 void kq_node_recover(struct work_struct *work);

@@ -31,7 +31,7 @@ static void conn_free(struct kq_conn *conn)
 		kq_free(msg);
 		kq_object_add(KQ_OBJECT_MESSAGE, -1);
 	}
-	kvfree(conn->body);
+	kvfree(conn->in);
 	kfree(conn);
 	kq_object_add(KQ_OBJECT_PEER, -1);
 }
@@ -215,8 +215,8 @@ static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *
 
 	if (!conn)
 		return NULL;
-	conn->body = kvmalloc(KQ_WIRE_BODY_MAX, GFP_KERNEL);
-	if (!conn->body) {
+	conn->in = kvmalloc(KQ_RECV_BUFFER, GFP_KERNEL);
+	if (!conn->in) {
 		kfree(conn);
 		return NULL;
 	}

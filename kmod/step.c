@@ -6,6 +6,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include "handle.h"
@@ -68,6 +69,14 @@ int kq_node_enter_recovered(struct kq_node *node, struct kq_step *step)
 	node->recovering = false;
 	step_begin(node, step);
 	return 0;
+}
+
+/* The work has a reference to the node. */
+static void node_queue_work(struct kq_node *node, struct work_struct *work)
+{
+	kq_node_get(node);
+	if (!queue_work(kq_wq, work))
+		kq_node_put(node);
 }
 
 /* Moves messages to the connections. Returns how many of these have something to send. */
@@ -133,6 +142,8 @@ void kq_node_leave(struct kq_step *step)
 		kq_disk_write(node, batch);
 	kq_handles_drain(step->core);
 	kq_node_event(node, kq_core_take_events(step->core));
+	if (kq_core_take_linger(step->core))
+		node_queue_work(node, &node->linger);
 	stopped = kq_core_stopped(step->core);
 	mutex_unlock(&node->lock);
 
@@ -140,11 +151,8 @@ void kq_node_leave(struct kq_step *step)
 		kq_conn_send(kick[i]);
 		kq_conn_put(kick[i]);
 	}
-	if (stopped) {
-		kq_node_get(node);
-		if (!queue_work(kq_wq, &node->teardown))
-			kq_node_put(node);
-	}
+	if (stopped)
+		node_queue_work(node, &node->teardown);
 	memalloc_noio_restore(step->noio);
 }
 
@@ -161,9 +169,24 @@ void kq_node_event(struct kq_node *node, u32 bits)
 	if (!bits)
 		return;
 	node->event_bits |= bits;
-	kq_node_get(node);
-	if (!queue_work(kq_wq, &node->event))
-		kq_node_put(node);
+	node_queue_work(node, &node->event);
+}
+
+/**
+ * kq_node_linger_work() - some proposals waited for company, long enough now
+ * @work: of the node, with a reference to it
+ */
+void kq_node_linger_work(struct work_struct *work)
+{
+	struct kq_node *node = container_of(work, struct kq_node, linger);
+	struct kq_step step;
+
+	usleep_range(KQ_LINGER_NS / NSEC_PER_USEC, 2 * KQ_LINGER_NS / NSEC_PER_USEC);
+	if (!kq_node_enter(node, &step)) {
+		kq_core_linger_over(step.core, step.now);
+		kq_node_leave(&step);
+	}
+	kq_node_put(node);
 }
 
 struct told {

@@ -251,7 +251,8 @@ static void conn_broken(struct kq_conn *conn, int err)
 		kq_conn_break(conn, false, "peer does not answer (TCP)");
 		break;
 	default:
-		snprintf(why, sizeof(why), "connection broken: error %d", -err);
+		/* %pe: -EHOSTUNREACH, where the kernel knows its name */
+		snprintf(why, sizeof(why), "connection broken: %pe", ERR_PTR(err));
 		kq_conn_break(conn, false, why);
 	}
 }
@@ -274,44 +275,62 @@ void kq_conn_tx_work(struct work_struct *work)
 
 /* --- receiving ---------------------------------------------------------------------- */
 
-/* Receives up to @want bytes in all. Return: 0 when they are there, or negative errno. */
-static int recv_upto(struct kq_conn *conn, void *to, u32 want)
+/*
+ * Reads what the socket has, as far as there is room: mostly whole messages, header and
+ * body in one go. Return: 0, -EAGAIN, or the errno that ends the connection.
+ */
+static int recv_some(struct kq_conn *conn)
 {
-	while (conn->got < want) {
-		struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-		struct kvec vec = { .iov_base = to, .iov_len = want - conn->got };
-		int n = kernel_recvmsg(conn->sock, &msg, &vec, 1, vec.iov_len, msg.msg_flags);
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct kvec vec;
+	int n;
 
-		if (n <= 0)
-			return n ? n : -EPIPE;
-		conn->got += n;
-		to += n;
+	if (conn->in_start) {
+		conn->in_end -= conn->in_start;
+		memmove(conn->in, conn->in + conn->in_start, conn->in_end);
+		conn->in_start = 0;
 	}
+	vec.iov_base = conn->in + conn->in_end;
+	vec.iov_len = KQ_RECV_BUFFER - conn->in_end;
+	n = kernel_recvmsg(conn->sock, &msg, &vec, 1, vec.iov_len, msg.msg_flags);
+	if (n <= 0)
+		return n ? n : -EPIPE;
+	conn->in_end += n;
 	return 0;
+}
+
+/* Return: bytes of the message at the start of what was received; 0: not whole yet; errno. */
+static int whole_message(struct kq_conn *conn, const char **why)
+{
+	const struct kq_wire_hdr *hdr = (const void *)(conn->in + conn->in_start);
+	u32 have = conn->in_end - conn->in_start;
+	int len;
+
+	if (have < sizeof(*hdr))
+		return 0;
+	len = kq_wire_check_header(hdr, &conn->wire, why);
+	if (len < 0)
+		return len;
+	return have < sizeof(*hdr) + len ? 0 : (int)sizeof(*hdr) + len;
 }
 
 /* Return: 0 a message was handled; -EAGAIN; other errno: the connection ends. */
 static int recv_message(struct kq_conn *conn, const char **why)
 {
-	const u32 head = sizeof(conn->hdr);
+	const struct kq_wire_hdr *hdr;
 	struct kq_step step;
-	u32 len;
-	int err;
+	int err, len;
 
-	if (conn->got < head) {
-		err = recv_upto(conn, (u8 *)&conn->hdr + conn->got, head);
+	while (!(len = whole_message(conn, why))) {
+		err = recv_some(conn);
 		if (err)
 			return err;
-		err = kq_wire_check_header(&conn->hdr, &conn->wire, why);
-		if (err < 0)
-			return err;
 	}
-	len = le32_to_cpu(conn->hdr.len);	/* at most KQ_WIRE_BODY_MAX: checked */
-	err = recv_upto(conn, conn->body + (conn->got - head), head + len);
-	if (err)
-		return err;
-	conn->got = 0;
-	err = kq_wire_check_body(&conn->hdr, conn->body, why);
+	if (len < 0)
+		return len;
+	hdr = (const void *)(conn->in + conn->in_start);
+	conn->in_start += len;
+	err = kq_wire_check_body(hdr, hdr + 1, why);
 	if (err)
 		return err;
 	err = kq_node_enter(conn->node, &step);
@@ -319,7 +338,7 @@ static int recv_message(struct kq_conn *conn, const char **why)
 		return err;
 	/* A message of a connection that was replaced must not reach the core. */
 	if (conn->node->conn[conn->peer] == conn)
-		err = kq_core_recv(step.core, step.now, &conn->hdr, conn->body, why);
+		err = kq_core_recv(step.core, step.now, hdr, hdr + 1, why);
 	else
 		err = -ESTALE;
 	kq_node_leave(&step);

@@ -12,6 +12,7 @@
 #include "core/kq_core.h"
 
 #define KQ_CONN_QUEUE_MAX (4 * 1024 * 1024)	/* bytes waiting; more ends the connection */
+#define KQ_RECV_BUFFER	(sizeof(struct kq_wire_hdr) + KQ_WIRE_BODY_MAX)	/* one message, whole */
 
 struct kq_node;
 struct kq_step;
@@ -39,9 +40,9 @@ struct kq_step;
  * @again: ... and must look again before it stops
  * @error: negative errno of sendmsg(): the connection is over
  * @moved_ns: when bytes left @queue last, or it was empty
- * @hdr: header being received; receive work only
- * @got: bytes of header and body received
- * @body: KQ_WIRE_BODY_MAX bytes
+ * @in: KQ_RECV_BUFFER bytes received and not handled yet; receive work only
+ * @in_start: where the next message starts in @in
+ * @in_end: behind the last byte received
  */
 struct kq_conn {
 	refcount_t ref;
@@ -67,9 +68,9 @@ struct kq_conn {
 	int error;
 	u64 moved_ns;
 
-	struct kq_wire_hdr hdr;
-	u32 got;
-	u8 *body;
+	u8 *in;
+	u32 in_start;
+	u32 in_end;
 };
 
 /* transport.c */

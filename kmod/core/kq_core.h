@@ -19,6 +19,7 @@
 #include "kq_wire.h"
 
 #define KQ_MAX_NODES	KQUORUM_MAX_NODES
+#define KQ_LINGER_NS	500000		/* how long a release waits for company */
 #define KQ_WINDOW	1024		/* proposals of one session without outcome */
 #define KQ_MAX_CLAIMS	65536		/* holders and waiters in the whole cluster */
 /*
@@ -157,6 +158,7 @@ struct kq_proposal {
 	u64 session;
 	u64 seq;			/* 0: not submitted */
 	bool sent;			/* to the present leader, on the present connection */
+	bool lingers;			/* waits a moment for company */
 	u32 tries;
 	u64 not_before_ns;
 	s32 error;			/* the outcome */
@@ -260,6 +262,7 @@ struct kq_core {
 	bool lead_ready;		/* ... and it is applied */
 	u64 heartbeat_ns;		/* last broadcast */
 	u64 uncommitted_bytes;
+	u64 concerned;			/* leader: bits of the nodes that what was applied concerns */
 	u32 transfer_to;
 	u64 transfer_since_ns;
 	bool transfer_sent;
@@ -284,6 +287,8 @@ struct kq_core {
 	struct list_head owners;
 	struct list_head pending;	/* proposals with a seq, in order of seq */
 	u32 pending_count;
+	u64 linger_until_ns;		/* until then some of them linger; 0: none */
+	bool linger_new;		/* ... and nobody was asked yet to wake the core then */
 	u64 next_owner;
 
 	u32 events;
@@ -307,6 +312,7 @@ void kq_core_fail(struct kq_core *core, s32 error, const char *why);
 
 /* Events in */
 void kq_core_tick(struct kq_core *core, u64 now_ns);
+void kq_core_linger_over(struct kq_core *core, u64 now_ns);
 void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error);
 int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation);
 void kq_core_peer_down(struct kq_core *core, u64 now_ns, u32 id);
@@ -327,6 +333,7 @@ void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
 
 /* Out */
 struct kq_batch *kq_core_take_batch(struct kq_core *core);
+bool kq_core_take_linger(struct kq_core *core);
 void kq_core_take_msgs(struct kq_core *core, u32 id, struct list_head *to);
 struct kq_proposal *kq_core_take_done(struct kq_core *core);
 struct kq_owner *kq_core_take_owner(struct kq_core *core);

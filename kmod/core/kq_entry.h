@@ -71,6 +71,8 @@ struct kq_entry {
 	struct kq_record rec;
 	struct kq_claim *claim;
 	struct kq_resource *resource;
+	bool applied;
+	s32 result;			/* of applying it: 0 it took effect, else why not */
 	u8 data[];
 };
 

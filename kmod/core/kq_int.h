@@ -104,6 +104,7 @@ void kq_follow_durable(struct kq_core *core);
 
 /* kq_propose.c */
 void kq_propose_submit(struct kq_core *core, struct kq_proposal *p);
+void kq_propose_linger(struct kq_core *core, struct kq_proposal *p);
 void kq_propose_pump(struct kq_core *core);
 void kq_propose_unsend(struct kq_core *core);
 void kq_propose_finish(struct kq_core *core, struct kq_proposal *p, s32 error, u64 index,
@@ -169,7 +170,7 @@ int kq_machines_prepare(struct kq_entry *e);
 void kq_machines_apply(struct kq_core *core);
 
 /* kq_m_session.c */
-bool kq_session_admit(struct kq_core *core, const struct kq_entry *e);
+s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e);
 
 /* kq_m_resource.c */
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index);

@@ -53,6 +53,7 @@ static void grant(struct kq_core *core, struct kq_resource *r, struct kq_claim *
 	r->holder = c;
 	c->token = token;
 	c->since_ns = core->now_ns;
+	core->concerned |= 1ULL << c->holder_node;
 	kq_trace(core, "grants %s to %u/%llu", r->name, c->holder_node,
 		 (unsigned long long)c->owner);
 	if (c->holder_node == core->cfg.self)

@@ -22,9 +22,10 @@ static void window_clear(struct kq_session *s, u64 from, u64 to)
  * A change of leader may bring 5 before 4, so a window is kept, up to what the
  * proposer says is settled. A command of an unknown session is never applied.
  *
- * Return: true once per proposal.
+ * Return: 0 once per proposal; -EALREADY: it was applied before; -ESTALE: its session is
+ * over.
  */
-bool kq_session_admit(struct kq_core *core, const struct kq_entry *e)
+s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e)
 {
 	u32 node = le32_to_cpu(e->rec.node);
 	u64 seq = le64_to_cpu(e->rec.seq), settled = le64_to_cpu(e->rec.settled);
@@ -32,22 +33,22 @@ bool kq_session_admit(struct kq_core *core, const struct kq_entry *e)
 	u64 bit = 1ULL << (seq % 64);
 
 	if (!node || node > KQ_MAX_NODES || !seq)
-		return false;
+		return -EINVAL;
 	s = &core->session[node];
 	if (s->id != le64_to_cpu(e->rec.session))
-		return false;
+		return -ESTALE;
 	if (settled > s->settled) {
 		window_clear(s, s->settled, settled);
 		s->settled = settled;
 	}
 	if (KQ_BREAK_DEDUP)
-		return true;
+		return 0;
 	if (seq < s->settled || seq - s->settled >= KQ_WINDOW)
-		return false;
+		return -EALREADY;
 	if (s->applied[seq % KQ_WINDOW / 64] & bit)
-		return false;
+		return -EALREADY;
 	s->applied[seq % KQ_WINDOW / 64] |= bit;
-	return true;
+	return 0;
 }
 
 static int session_check(struct kq_core *core, const struct kq_record *rec, const void *payload)

@@ -100,21 +100,28 @@ int kq_machines_prepare(struct kq_entry *e)
 	return e->claim && e->resource ? 0 : -ENOMEM;
 }
 
-static void apply_one(struct kq_core *core, struct kq_entry *e)
+static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 {
 	u16 type = le16_to_cpu(e->rec.type);
 	const struct kq_machine_ops *ops = machine_of(type);
 	s32 result = 0;
 
+	/* A session's end, which only the leader proposes, concerns all. */
+	core->concerned |= type == KQ_ENTRY_ACQUIRE || type == KQ_ENTRY_RELEASE ||
+		type == KQ_ENTRY_APPEND ? 1ULL << (le32_to_cpu(e->rec.node) & 63) : U64_MAX;
 	/* Without a session only the leader itself proposes, and only these. */
 	if (!e->rec.session && type != KQ_ENTRY_NOOP && type != KQ_ENTRY_SUSPECT &&
 	    type != KQ_ENTRY_CLEAR && type != KQ_ENTRY_EXPIRE)
-		return;
-	if (e->rec.session && type != KQ_ENTRY_OPEN && !kq_session_admit(core, e))
-		return;		/* a retry that was applied before, or of a session that is over */
+		return -EINVAL;
+	if (e->rec.session && type != KQ_ENTRY_OPEN) {
+		result = kq_session_admit(core, e);
+		if (result)
+			return result;
+	}
 	if (ops)
 		result = ops->apply(core, e);
 	kq_propose_applied(core, e, result);
+	return result;
 }
 
 /**
@@ -131,7 +138,8 @@ void kq_machines_apply(struct kq_core *core)
 		if (!KQ_ASSERT(core, kq_entry_crc(&e->rec, e->data) == le32_to_cpu(e->rec.crc)))
 			return;
 		core->applied++;
-		apply_one(core, e);
+		e->result = apply_one(core, e);
+		e->applied = true;
 		kq_free(e->claim);
 		kq_free(e->resource);
 		e->claim = NULL;

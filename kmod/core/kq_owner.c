@@ -92,10 +92,22 @@ static void ask(struct kq_core *core, struct kq_owner *o)
 	kq_propose_submit(core, &o->acquire);
 }
 
+/* Does anybody wait for it, as far as this replica knows? */
+static bool is_awaited(struct kq_core *core, const struct kq_owner *o)
+{
+	const struct kq_resource *r = kq_core_resource_find(core, o->name, o->name_len);
+
+	return r && !list_empty(&r->queue);
+}
+
 static void release(struct kq_core *core, struct kq_owner *o)
 {
-	if (list_empty(&o->release.node))
+	if (!list_empty(&o->release.node))
+		return;
+	if (core->stopping || is_awaited(core, o))
 		kq_propose_submit(core, &o->release);
+	else
+		kq_propose_linger(core, &o->release);
 }
 
 /**

@@ -122,6 +122,7 @@ static void submit_one(struct kq_core *core, struct kq_proposal *p)
 	else
 		err = forward(core, p);
 	p->sent = true;
+	p->lingers = false;
 	p->tries++;
 	/*
 	 * Whatever was lost on the way, a refusal for want of memory say: ask again, less
@@ -176,6 +177,32 @@ void kq_propose_unsend(struct kq_core *core)
 	}
 }
 
+static void number(struct kq_core *core, struct kq_proposal *p)
+{
+	p->session = core->local.id;
+	p->seq = core->local.next_seq++;
+	p->sent = false;
+	p->lingers = false;
+	p->tries = 0;
+	p->not_before_ns = 0;
+	p->error = 0;
+	list_add_tail(&p->node, &core->pending);
+	core->pending_count++;
+}
+
+/* Something is proposed now: what lingers goes with it. */
+static void end_linger(struct kq_core *core)
+{
+	struct kq_proposal *p;
+
+	if (!core->linger_until_ns)
+		return;
+	core->linger_until_ns = 0;
+	list_for_each_entry(p, &core->pending, node)
+		if (p->lingers)
+			p->not_before_ns = 0;
+}
+
 /**
  * kq_propose_submit() - number a proposal in the present session and send it
  * @core: the core, its session live or (session commands) about to be
@@ -183,14 +210,53 @@ void kq_propose_unsend(struct kq_core *core)
  */
 void kq_propose_submit(struct kq_core *core, struct kq_proposal *p)
 {
-	p->session = core->local.id;
-	p->seq = core->local.next_seq++;
-	p->sent = false;
-	p->tries = 0;
-	p->not_before_ns = 0;
-	p->error = 0;
-	list_add_tail(&p->node, &core->pending);
-	core->pending_count++;
+	number(core, p);
+	end_linger(core);
+	kq_propose_pump(core);
+}
+
+/**
+ * kq_propose_linger() - number a proposal that nobody waits for
+ * @core: the core, its session live
+ * @p: proposal with its entry; stays with the core until it is finished
+ *
+ * It goes with the node's next proposal, in one message and one write of the log, or
+ * alone after KQ_LINGER_NS: a program that gives a lock back often takes another one
+ * (or the same) next.
+ */
+void kq_propose_linger(struct kq_core *core, struct kq_proposal *p)
+{
+	number(core, p);
+	p->lingers = true;
+	p->not_before_ns = core->now_ns + KQ_LINGER_NS;
+	core->linger_until_ns = p->not_before_ns;
+	core->linger_new = true;
+}
+
+/**
+ * kq_core_take_linger() - is the core to be woken in KQ_LINGER_NS?
+ * @core: the core
+ *
+ * Return: true once per proposal that lingers: call kq_core_linger_over() then.
+ */
+bool kq_core_take_linger(struct kq_core *core)
+{
+	bool is_new = core->linger_new;
+
+	core->linger_new = false;
+	return is_new;
+}
+
+/**
+ * kq_core_linger_over() - what lingered long enough is proposed
+ * @core: the core
+ * @now_ns: the clock
+ */
+void kq_core_linger_over(struct kq_core *core, u64 now_ns)
+{
+	core->now_ns = now_ns;
+	if (now_ns >= core->linger_until_ns)
+		core->linger_until_ns = 0;
 	kq_propose_pump(core);
 }
 

@@ -269,15 +269,16 @@ static u64 match_of(struct kq_core *core, struct kq_peer *p)
 
 /*
  * Who proposed elsewhere, or waits there for what a release here grants, is served by
- * its own replica: it must hear of a commit now and not with the next heartbeat.
+ * its own replica: it must hear of a commit now. The others hear of it with the next
+ * entries, or at the next tick.
  */
-static void tell_commit(struct kq_core *core)
+static void tell_commit(struct kq_core *core, u64 nodes)
 {
 	struct kq_peer *p;
 	u32 i;
 
 	kq_for_each_member(core, i, p) {
-		if (p->id == core->cfg.self || !p->connected ||
+		if (p->id == core->cfg.self || !p->connected || !(nodes & 1ULL << p->id) ||
 		    p->progress != KQUORUM_PROGRESS_REPLICATE || p->commit_sent >= core->commit)
 			continue;
 		send_append(core, p, p->next - 1, false, KQ_APPEND_COMMIT);
@@ -306,6 +307,7 @@ void kq_leader_commit(struct kq_core *core)
 
 		core->uncommitted_bytes -= min_t(u64, size, core->uncommitted_bytes);
 	}
+	core->concerned = 0;
 	kq_machines_apply(core);
 	if (!core->lead_ready && kq_is_leader(core) && core->applied >= core->term_start) {
 		core->lead_ready = true;
@@ -314,7 +316,7 @@ void kq_leader_commit(struct kq_core *core)
 	kq_propose_pump(core);
 	if (kq_is_leader(core)) {
 		kq_leader_send(core);
-		tell_commit(core);
+		tell_commit(core, core->concerned);
 	}
 }
 
@@ -495,4 +497,5 @@ void kq_leader_tick(struct kq_core *core)
 	    core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
 		kq_leader_broadcast(core);
 	kq_leader_send(core);
+	tell_commit(core, U64_MAX);
 }

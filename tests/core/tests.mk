@@ -10,7 +10,7 @@ CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -O1 -g -fsanitize=address,u
 	-fno-sanitize-recover -Ikmod/core -Itests/core
 CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
 
-CORE_WAL := kq_wal kq_wal_check kq_wal_recover kq_entry kq_platform_user
+CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform_user
 
 CORE_TESTS += entry_test wal_test wal_damage_test
 entry_test_CORE := kq_entry kq_platform_user

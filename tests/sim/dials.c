@@ -12,7 +12,7 @@ static const struct {
 	u32 zero;
 } dials[] = {
 #define DIAL(name, lo, hi, zero) { #name, offsetof(struct sim_dials, name), lo, hi, zero }
-	DIAL(nodes, 3, 3, 0),
+	DIAL(nodes, 3, 5, 0),
 	DIAL(heartbeat_ms, 40, 120, 0),
 	DIAL(election_beats, 6, 12, 0),
 	DIAL(lease_ms, 1200, 4000, 0),
@@ -21,6 +21,7 @@ static const struct {
 	DIAL(segment_kib, 64, 1024, 0),
 	DIAL(segments, 16, 40, 0),
 	DIAL(net_us, 50, 2000, 0),
+	DIAL(wan_us, 2000, 60000, 80),
 	DIAL(net_jitter_us, 1, 5000, 20),
 	DIAL(net_spike_pm, 1, 30, 60),
 	DIAL(detect_ms, 10, 1500, 0),

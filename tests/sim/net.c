@@ -50,7 +50,7 @@ void net_free(struct sim *s)
 
 static u64 delay(struct sim *s)
 {
-	u64 us = s->d.net_us + sim_below(s, s->d.net_jitter_us + 1);
+	u64 us = s->d.net_us + s->d.wan_us + sim_below(s, s->d.net_jitter_us + 1);
 
 	if (sim_below(s, 1000) < s->d.net_spike_pm)
 		us += sim_below(s, 300000);

@@ -121,6 +121,9 @@ void node_out(struct sim *s, struct sim_node *n)
 		client_append_done(s, n, p);
 	while ((o = kq_core_take_owner(n->core)))
 		client_owner_changed(s, n, o);
+	if (kq_core_take_linger(n->core))
+		sim_push(s, s->now + KQ_LINGER_NS + sim_below(s, KQ_LINGER_NS), EV_LINGER, n->id, 0,
+			 n->life);
 	if (!n->greet && n->core->hs_durable && n->core->hs_durable == n->core->hs_version)
 		n->greet = true;
 	if (kq_core_take_events(n->core))

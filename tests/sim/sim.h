@@ -22,7 +22,7 @@
 struct sim_dials {
 	u64 nodes, heartbeat_ms, election_beats, lease_ms, delta_ms, drift_ppm;
 	u64 segment_kib, segments;
-	u64 net_us, net_jitter_us, net_spike_pm, detect_ms, redial_ms;
+	u64 net_us, wan_us, net_jitter_us, net_spike_pm, detect_ms, redial_ms;
 	u64 disk_us, disk_spike_pm, daemon_lag_us;
 	u64 clients, resources, hold_ms, think_ms, try_pct, cancel_pct;
 	u64 append_ms, append_bytes, big_pct, burst_pct;
@@ -35,6 +35,7 @@ struct sim_dials {
 enum sim_kind {
 	EV_TICK,		/* a: node */
 	EV_POLL,		/* the daemon looks */
+	EV_LINGER,
 	EV_DISK,		/* a write ends */
 	EV_CLIENT,		/* b: slot */
 	EV_APPEND,

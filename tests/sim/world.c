@@ -163,7 +163,8 @@ static bool defer(struct sim *s, struct sim_event *e)
 	case EV_DELIVER:
 		who = e->b;
 		break;
-	case EV_TICK: case EV_POLL: case EV_DISK: case EV_CLIENT: case EV_APPEND: case EV_BURST:
+	case EV_TICK: case EV_POLL: case EV_LINGER: case EV_DISK: case EV_CLIENT: case EV_APPEND:
+	case EV_BURST:
 	case EV_SIDE_UP: case EV_SIDE_DOWN:
 		break;
 	default:
@@ -192,6 +193,12 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 	case EV_TICK:
 		if (n->up && n->life == e->gen)
 			node_tick(s, n);
+		break;
+	case EV_LINGER:
+		if (n->up && n->life == e->gen) {
+			kq_core_linger_over(n->core, sim_clock(s, n));
+			node_out(s, n);
+		}
 		break;
 	case EV_POLL:
 		if (n->up && n->poll_gen == e->gen)

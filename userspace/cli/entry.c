@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What an entry of the log means; the layouts are those of kmod/core/kq_entry.h. */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -89,6 +90,24 @@ static void describe_lock(const struct kquorum_log_entry *e, const struct decode
 		 le16_to_cpu(d->acquire->flags) & KQ_ACQUIRE_TRY ? ", or not at all" : "");
 }
 
+const char *entry_remark(const struct kquorum_log_entry *e)
+{
+	if (!e->committed)
+		return "(not committed) ";
+	if (!e->applied || !e->result)
+		return "";
+	switch (e->result) {
+	case -EALREADY:
+		return "(again, no effect) ";
+	case -ESTALE:
+		return "(session over, no effect) ";
+	case -EAGAIN:
+		return "(held, not granted) ";
+	default:
+		return "(refused) ";
+	}
+}
+
 void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_status *st, char *buf,
 		    size_t size)
 {
@@ -143,6 +162,10 @@ cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status
 	cJSON_AddBoolToObject(o, "committed", e->committed);
 	json_u64(o, "session", e->session);
 	json_u64(o, "seq", e->seq);
+	if (e->applied)
+		cJSON_AddBoolToObject(o, "effect", !e->result);
+	else
+		cJSON_AddNullToObject(o, "effect");
 	payload_json(o, e);
 	if (!decode(e, &d))
 		return o;

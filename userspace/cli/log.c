@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -50,6 +51,7 @@ static void take(int key, const char *arg, void *user)
 static int show_entry(const struct kquorum_log_entry *e, void *user)
 {
 	struct showing *s = user;
+	const char *remark = entry_remark(e);
 	/* Index, term and type take 36 of 100 columns. */
 	char text[65];
 
@@ -62,9 +64,9 @@ static int show_entry(const struct kquorum_log_entry *e, void *user)
 		json_print(entry_json(e, s->st), true);
 		return 0;
 	}
-	entry_describe(e, s->st, text, sizeof(text));
+	entry_describe(e, s->st, text, sizeof(text) - strlen(remark));
 	printf("%10" PRIu64 "%c %6" PRIu64 "  %-8s %s%s\n", e->index, e->committed ? ' ' : '?', e->term,
-	       entry_type_name(e->type), e->committed ? "" : "(not committed) ", text);
+	       entry_type_name(e->type), remark, text);
 	return 0;
 }
 
@@ -137,8 +139,9 @@ const struct cli_command command_log = {
 	.name = "log",
 	.synopsis = "[--from INDEX] [--to INDEX] [-n COUNT] [-f]",
 	.summary = "show the entries of the log",
-	.details = "A \"?\" marks an entry that this node does not know to be committed. With --json each entry\n"
-		   "is one line.\n",
+	.details = "A \"?\" marks an entry that this node does not know to be committed. A request whose fate was\n"
+		   "not known is asked again, and may be in the log twice: it takes effect once, and the\n"
+		   "other is marked. With --json each entry is one line; \"effect\" is null until it is applied.\n",
 	.options = options,
 	.json = true,
 	.run = run,

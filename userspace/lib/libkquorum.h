@@ -152,6 +152,8 @@ struct kquorum_log_entry {
 	uint32_t type;		/* enum kquorum_entry_type */
 	uint32_t bytes;		/* length of the payload */
 	bool committed;
+	bool applied;		/* by the node that was asked: @result counts */
+	int32_t result;		/* 0: it took effect; -EALREADY: repeated; -ESTALE: session over; ... */
 	const void *payload;	/* NULL: too long to be shown; valid in the callback */
 };
 

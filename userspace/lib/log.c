@@ -22,6 +22,8 @@ static int take_entry(const struct dumping *d, const struct nlattr *nest)
 	e.seq = kq_lib_u64(&a, KQUORUM_ENTRY_SEQ, 0);
 	e.type = kq_lib_u32(&a, KQUORUM_ENTRY_TYPE, 0);
 	e.committed = kq_lib_u8(&a, KQUORUM_ENTRY_COMMITTED);
+	e.applied = a.table[KQUORUM_ENTRY_RESULT];
+	e.result = (int32_t)kq_lib_u32(&a, KQUORUM_ENTRY_RESULT, 0);
 	payload = a.table[KQUORUM_ENTRY_PAYLOAD];
 	e.bytes = kq_lib_u32(&a, KQUORUM_ENTRY_BYTES, payload ? mnl_attr_get_payload_len(payload) : 0);
 	/* Readers go by @bytes, so a payload of another length is none. */

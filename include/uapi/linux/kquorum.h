@@ -217,6 +217,11 @@ enum kquorum_entry_attr {
 	KQUORUM_ENTRY_COMMITTED,	/* u8 */
 	KQUORUM_ENTRY_PAYLOAD,		/* binary; absent with more than 4 KiB */
 	KQUORUM_ENTRY_BYTES,		/* u32: length of the payload */
+	/*
+	 * s32, absent while it is not applied: 0 it took effect; -EALREADY it was proposed
+	 * again and counted before; -ESTALE its session was over; another errno: refused
+	 */
+	KQUORUM_ENTRY_RESULT,
 	__KQUORUM_ENTRY_MAX,
 };
 

@@ -93,7 +93,7 @@ appenders_stop()
 # log_lines I: "INDEX TERM LINE" of what was appended and is committed, as node I has it
 log_lines()
 {
-	kq "$1" log -j | jq -r 'select(.type == "append" and .committed and .text != null) | "\(.index) \(.term) \(.text)"'
+	kq "$1" log -j | jq -r 'select(.type == "append" and .effect and .text != null) | "\(.index) \(.term) \(.text)"'
 }
 
 # In a cluster at rest: there is nothing that one node does not have.
@@ -125,10 +125,9 @@ acknowledged_is_in_every_log()
 	done
 }
 
-# twice_in_effect I: lines that are in the log under two names. One that was proposed again while its
-# fate was not known may stand there twice, with the same session and number: it is applied once.
+# twice_in_effect I: one that was proposed again while its fate was not known may stand in the log
+# twice; it counts once.
 twice_in_effect()
 {
-	kq "$1" log -j | jq -r 'select(.type == "append" and .committed) | "\(.session)-\(.seq) \(.text)"' |
-		sort -u | cut -d ' ' -f 2- | sort | uniq -d
+	kq "$1" log -j | jq -r 'select(.type == "append" and .effect) | .text' | sort | uniq -d
 }
