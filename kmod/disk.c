@@ -455,7 +455,8 @@ void kq_disk_write(struct kq_node *node, struct kq_batch *batch)
  */
 int kq_disk_module_init(void)
 {
-	kq_disk_wq = alloc_workqueue("kquorum_disk", WQ_UNBOUND | WQ_MEM_RECLAIM,
+	/* Freezable as kq_wq is. */
+	kq_disk_wq = alloc_workqueue("kquorum_disk", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_FREEZABLE,
 				     WQ_UNBOUND_MAX_ACTIVE);
 	return kq_disk_wq ? 0 : -ENOMEM;
 }

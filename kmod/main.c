@@ -66,7 +66,11 @@ static int __init kq_init(void)
 {
 	int err;
 
-	kq_wq = alloc_workqueue("kquorum", WQ_UNBOUND | WQ_MEM_RECLAIM,
+	/*
+	 * Freezable: after a hibernation's image is made nothing may be promised or written
+	 * that the resumed image would not know of.
+	 */
+	kq_wq = alloc_workqueue("kquorum", WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_FREEZABLE,
 				WQ_UNBOUND_MAX_ACTIVE);
 	if (!kq_wq)
 		return -ENOMEM;

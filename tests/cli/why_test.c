@@ -133,9 +133,14 @@ static void says_where_the_log_is_damaged(void **state)
 	st.disk.state = KQUORUM_DISK_DAMAGED;
 	st.disk.segment = 3;
 	st.disk.offset_bytes = 8192;
+	st.quorum = false;
+	st.peers[1].seen_ns = 3600 * NS_PER_SEC;
 	why_of(&st);
 	assert_contains(why, "segment-0003 at byte 8192");
 	assert_contains(why, "kquorum init --force");
+	/* it takes no part, so that it hears nothing of the others is no news of them */
+	assert_null(strstr(why, "silent"));
+	assert_null(strstr(why, "can be reached"));
 }
 
 static void announces_a_filling_log(void **state)

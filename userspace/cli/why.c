@@ -191,10 +191,11 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 	buf[0] = '\0';
 	why_state(&t, st);
 	why_disk(&t, st);
-	if (!st->quorum)
+	/* Who does not take part hears nothing of the others, and that is no news of them. */
+	if (!st->quorum && st->state == KQUORUM_NODE_RUNNING) {
 		why_peers(&t, st);
-	if (!st->quorum && st->state == KQUORUM_NODE_RUNNING)
 		why_election(&t, st);
+	}
 	if (!st->daemon)
 		say(&t, "no daemon has this node: %s; start it with kquorum start\n",
 		    st->quorum ? "what runs goes on, but a lost connection or leader is not replaced" :
