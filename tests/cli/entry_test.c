@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Entries of the log in words; a wrong length is never read past. */
 #include <endian.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,12 +85,48 @@ static void describes_the_rest(void **state)
 	assert_string_equal(describe(77, "x", 1), "x");
 }
 
+/* The effect as JSON has it: "true", "false", "null". */
+static const char *effect(const struct kquorum_log_entry *e)
+{
+	static char value[8];
+	cJSON *o = entry_json(e, &st), *effect = cJSON_GetObjectItem(o, "effect");
+	char *json = cJSON_PrintUnformatted(effect);
+
+	assert_non_null(json);
+	snprintf(value, sizeof(value), "%s", json);
+	free(json);
+	cJSON_Delete(o);
+	return value;
+}
+
+static void tells_what_has_no_effect(void **state)
+{
+	struct kquorum_log_entry e = { .index = 7, .term = 3, .type = KQUORUM_ENTRY_APPEND };
+
+	(void)state;
+	assert_string_equal(entry_remark(&e), "(not committed) ");
+	e.committed = true;
+	assert_string_equal(entry_remark(&e), "");
+	assert_string_equal(effect(&e), "null");
+	e.applied = true;
+	assert_string_equal(entry_remark(&e), "");
+	assert_string_equal(effect(&e), "true");
+	e.result = -EALREADY;
+	assert_string_equal(entry_remark(&e), "(again, no effect) ");
+	assert_string_equal(effect(&e), "false");
+	e.result = -ESTALE;
+	assert_string_equal(entry_remark(&e), "(session over, no effect) ");
+	e.result = -EAGAIN;
+	assert_string_equal(entry_remark(&e), "(held, not granted) ");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(describes_sessions),
 		cmocka_unit_test(describes_locks),
 		cmocka_unit_test(describes_the_rest),
+		cmocka_unit_test(tells_what_has_no_effect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
