@@ -257,6 +257,36 @@ static int nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
 	return err ? kq_nl_error(info->extack, NULL, err, why) : 0;
 }
 
+/* The daemon's own finding, until a connection has a story of its own. */
+static int nl_peer_note(struct sk_buff *skb, struct genl_info *info)
+{
+	struct kq_node *node;
+	struct kq_step step;
+	u32 id;
+	int err;
+
+	if (!kq_nl_admin(skb, info->extack))
+		return -EPERM;
+	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_EPOCH) ||
+	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_NODE_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_REASON))
+		return -EINVAL;
+	node = kq_nl_node(genl_info_net(info), info->extack);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	id = nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]);
+	err = kq_node_enter(node, &step);
+	if (!err) {
+		err = check_epoch(node, info);
+		if (!err && !node->conn[id])
+			nla_strscpy(node->member[id].reason, info->attrs[KQUORUM_A_REASON],
+				    sizeof(node->member[id].reason));
+		kq_node_leave(&step);
+	}
+	kq_node_put(node);
+	return err && err != -ESTALE ? kq_nl_error(info->extack, NULL, err, NULL) : err;
+}
+
 static const struct genl_ops nl_ops[] = {
 	{ .cmd = KQUORUM_CMD_NODE_START, .doit = kq_nl_node_start,
 	  .policy = kq_nl_start_policy, .maxattr = KQUORUM_A_MAX },
@@ -276,6 +306,8 @@ static const struct genl_ops nl_ops[] = {
 	  .policy = kq_nl_attach_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_PEER_DETACH, .doit = nl_peer_detach,
 	  .policy = kq_nl_detach_policy, .maxattr = KQUORUM_A_MAX },
+	{ .cmd = KQUORUM_CMD_PEER_NOTE, .doit = nl_peer_note,
+	  .policy = kq_nl_note_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_LOCK, .doit = kq_nl_lock,
 	  .policy = kq_nl_lock_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_APPEND_OPEN, .doit = kq_nl_append_open,

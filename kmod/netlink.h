@@ -38,6 +38,7 @@ extern const struct nla_policy kq_nl_epoch_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_transfer_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_attach_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_detach_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];

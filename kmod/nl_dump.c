@@ -303,6 +303,7 @@ static int put_entry(struct sk_buff *skb, const struct kq_entry *e, bool committ
 			      KQUORUM_ENTRY_PAD) ||
 	    nla_put_u8(skb, KQUORUM_ENTRY_COMMITTED, committed) ||
 	    nla_put_u32(skb, KQUORUM_ENTRY_BYTES, len) ||
+	    nla_put_u32(skb, KQUORUM_ENTRY_NODE, le32_to_cpu(e->rec.node)) ||
 	    (e->applied && nla_put_s32(skb, KQUORUM_ENTRY_RESULT, e->result)))
 		return -EMSGSIZE;
 	if (len <= KQ_PAYLOAD_SHOWN && nla_put(skb, KQUORUM_ENTRY_PAYLOAD, len, e->data))

@@ -5,6 +5,7 @@
  */
 #include <linux/kquorum.h>
 #include "netlink.h"
+#include "node.h"
 
 #define KQ_NODE_ID	NLA_POLICY_RANGE(NLA_U32, 1, KQUORUM_MAX_NODES)
 #define KQ_GROUP	NLA_POLICY_MAX(NLA_U32, 0)
@@ -67,6 +68,13 @@ const struct nla_policy kq_nl_detach_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_GROUP] = KQ_GROUP,
 	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
 	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+};
+
+const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+	[KQUORUM_A_REASON] = KQ_NAME(KQ_REASON_MAX - 1),
 };
 
 const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1] = {

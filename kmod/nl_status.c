@@ -85,6 +85,22 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 	return 0;
 }
 
+/* Of itself a node has no more to say than why nobody can connect to it. */
+static int put_self(struct sk_buff *skb, const struct kq_node *node)
+{
+	const struct kq_member *m = &node->member[node->cfg.self];
+	struct nlattr *nest;
+
+	if (!m->reason[0])
+		return 0;
+	nest = nla_nest_start(skb, KQUORUM_A_PEER);
+	if (!nest || nla_put_u32(skb, KQUORUM_PEER_ID, node->cfg.self) ||
+	    nla_put_string(skb, KQUORUM_PEER_REASON, m->reason))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
 static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
 {
 	u32 i;
@@ -95,7 +111,7 @@ static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
 		if (id != node->cfg.self && put_peer(skb, node, id, now))
 			return -EMSGSIZE;
 	}
-	return 0;
+	return put_self(skb, node);
 }
 
 static int put_disk(struct sk_buff *skb, const struct kq_core *core, u64 now)

@@ -6,15 +6,22 @@
 #include "kq_int.h"
 
 /**
- * kq_cluster_hash() - what every message carries: cluster id and member list
+ * kq_cluster_hash() - what every message carries: cluster id, members, settings
  * @cfg: configuration
  *
- * Nodes that differ in either do not talk to each other.
+ * Nodes that differ in any do not talk to each other: a lease that one node promises for
+ * a shorter time than another counts on would have two holders.
  *
  * Return: the hash.
  */
 u64 kq_cluster_hash(const struct kq_config *cfg)
 {
+	const struct kq_settings *set = &cfg->set;
+	__le32 same[] = {
+		cpu_to_le32(set->heartbeat_ms), cpu_to_le32(set->election_ms),
+		cpu_to_le32(set->lease_ms), cpu_to_le32(set->delta_ms),
+		cpu_to_le32(set->drift_ppm),
+	};
 	__le64 id = cpu_to_le64(cfg->cluster_id);
 	u32 hi = kq_crc(0, &id, sizeof(id));
 	u32 lo = kq_crc(0x6b71, &id, sizeof(id));
@@ -25,6 +32,7 @@ u64 kq_cluster_hash(const struct kq_config *cfg)
 
 		lo = kq_crc(lo, &m, sizeof(m));
 	}
+	lo = kq_crc(lo, same, sizeof(same));
 	return (u64)hi << 32 | lo;
 }
 
@@ -365,6 +373,26 @@ static void answer_stale(struct kq_core *core, const struct kq_wire_hdr *h)
 		kq_msg_send(core, msg, core->hs.term);
 }
 
+/*
+ * A node that has failed takes no part, but its leader's status should tell it from one
+ * that is merely silent. It says nothing of a term that is not on disk.
+ */
+static void answer_failed(struct kq_core *core, const struct kq_wire_hdr *h)
+{
+	struct kq_body_append_resp *r;
+	struct kq_msg *msg;
+
+	if (core->state != KQUORUM_NODE_FAILED || h->type != KQ_MSG_APPEND ||
+	    le64_to_cpu(h->term) != core->hs.term || core->hs_durable != core->hs_version)
+		return;
+	msg = kq_msg_alloc(core, le32_to_cpu(h->from), KQ_MSG_APPEND_RESP, sizeof(*r));
+	if (!msg)
+		return;
+	r = kq_msg_body(msg);
+	r->flags = cpu_to_le32(KQ_APPEND_FAILED);
+	kq_msg_send_failed(core, msg);
+}
+
 /* Returns false when the message is of no further interest. */
 static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h)
 {
@@ -416,10 +444,12 @@ int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
 
 	core->now_ns = now_ns;
 	*why = NULL;
-	if (!kq_is_up(core))
-		return 0;
 	if (from > KQ_MAX_NODES || !core->peer[from].connected)
 		return 0;	/* of a connection that was given up meanwhile */
+	if (!kq_is_up(core)) {
+		answer_failed(core, h);
+		return 0;
+	}
 	if (h->type == KQ_MSG_APPEND && le64_to_cpu(h->term) == core->hs.term &&
 	    (kq_is_leader(core) || (core->leader && core->leader != from))) {
 		*why = "a second leader in one term";

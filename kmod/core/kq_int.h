@@ -74,6 +74,7 @@ void kq_disk_watch(struct kq_core *core);
 /* kq_send.c */
 struct kq_msg *kq_msg_alloc(struct kq_core *core, u32 to, u8 type, u32 body);
 void *kq_msg_body(struct kq_msg *msg);
+void kq_msg_send_failed(struct kq_core *core, struct kq_msg *msg);
 void kq_msg_send(struct kq_core *core, struct kq_msg *msg, u64 term);
 void kq_msgs_free(struct list_head *list);
 void kq_held_release(struct kq_core *core);

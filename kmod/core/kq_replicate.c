@@ -375,6 +375,11 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 		core->refused = "acknowledges what was never sent";
 		return;
 	}
+	if (flags & KQ_APPEND_FAILED) {
+		p->flags = KQUORUM_PEERF_FAULTY;
+		p->progress = KQUORUM_PROGRESS_PAUSED;
+		return;
+	}
 	p->heard_ns = core->now_ns;
 	p->disk_ns = le64_to_cpu(r->disk_ns);
 	p->flags = (flags & KQ_APPEND_FULL ? KQUORUM_PEERF_LOG_FULL : 0) |

@@ -55,6 +55,27 @@ void *kq_msg_body(struct kq_msg *msg)
 	return msg->data + sizeof(struct kq_wire_hdr);
 }
 
+static void seal(struct kq_msg *msg, u64 term)
+{
+	struct kq_wire_hdr *h = (struct kq_wire_hdr *)msg->data;
+
+	h->term = cpu_to_le64(term);
+	h->body_crc = cpu_to_le32(kq_crc(0, kq_msg_body(msg), msg->len - sizeof(*h)));
+	h->crc = cpu_to_le32(kq_crc(0, h, offsetof(struct kq_wire_hdr, crc)));
+}
+
+/**
+ * kq_msg_send_failed() - what a node that has failed still says: that it has
+ * @core: the core, failed, its hard state durable
+ * @msg: the message; belongs to the queue
+ */
+void kq_msg_send_failed(struct kq_core *core, struct kq_msg *msg)
+{
+	seal(msg, core->hs.term);
+	msg->hs_version = core->hs_version;
+	list_add_tail(&msg->node, &core->peer[msg->to].msgs);
+}
+
 /**
  * kq_msg_send() - finish a message and put it on its peer's queue
  * @core: the core
@@ -63,16 +84,12 @@ void *kq_msg_body(struct kq_msg *msg)
  */
 void kq_msg_send(struct kq_core *core, struct kq_msg *msg, u64 term)
 {
-	struct kq_wire_hdr *h = (struct kq_wire_hdr *)msg->data;
-
 	if (!core->peer[msg->to].connected || !kq_is_up(core) || !term ||
 	    core->held_count >= HELD_MAX) {
 		kq_free(msg);
 		return;
 	}
-	h->term = cpu_to_le64(term);
-	h->body_crc = cpu_to_le32(kq_crc(0, kq_msg_body(msg), msg->len - sizeof(*h)));
-	h->crc = cpu_to_le32(kq_crc(0, h, offsetof(struct kq_wire_hdr, crc)));
+	seal(msg, term);
 	msg->hs_version = core->hs_version;
 	if (core->hs_durable < core->hs_version && !KQ_BREAK_FLUSH) {
 		list_add_tail(&msg->node, &core->held);

@@ -98,14 +98,15 @@ struct kq_body_append_resp {
 	__le64 hint_term;	/* REJECT: term there */
 	__le64 reject_prev;	/* REJECT: prev_index that did not match */
 	__le64 disk_ns;		/* last log write */
-	__le32 flags;		/* KQ_APPEND_REJECT, _FULL, _FAULTY, _LOW */
+	__le32 flags;		/* KQ_APPEND_REJECT, _FULL, _FAULTY, _LOW, _FAILED */
 	__le32 zero;
 } __packed;
 #define KQ_APPEND_REJECT 1
 #define KQ_APPEND_FULL	 2
 #define KQ_APPEND_FAULTY 4
 #define KQ_APPEND_LOW	 8	/* no room for what clients propose */
-#define KQ_APPEND_FLAGS	 15
+#define KQ_APPEND_FAILED 16	/* does not take part at all: counts for nothing */
+#define KQ_APPEND_FLAGS	 31
 
 struct kq_body_propose_resp {
 	__le64 session;

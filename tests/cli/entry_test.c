@@ -67,9 +67,9 @@ static void describes_locks(void **state)
 
 	(void)state;
 	assert_string_equal(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)),
-			    "db for owner 11 of session 5, pid 1234 (sixteen-bytes-co), or not at all");
+			    "db, owner 11, pid 1234 (sixteen-bytes-co), without waiting");
 	assert_string_equal(describe(KQUORUM_ENTRY_RELEASE, &r, sizeof(r)),
-			    "db by owner 11 of session 5");
+			    "db, owner 11");
 	a.cmd.name_len = htole16(3);
 	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "not shown");
 	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, 10), "not shown");

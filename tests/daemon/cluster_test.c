@@ -270,15 +270,46 @@ static void broken_connection_is_made_again(void **state)
 	assert_int_equal(attached(1, 2), a12);
 }
 
+/* Does the status of a node say this of another? */
+static bool noted(unsigned int node, unsigned int of, const char *text)
+{
+	bool is;
+
+	fake_lock();
+	is = strstr(fake->node[node].note[of], text);
+	fake_unlock();
+	return is;
+}
+
+static bool refused_is_noted(void) { return noted(3, 1, "Connection refused"); }
+static bool stranger_is_noted(void) { return noted(2, 3, "refused: it is of another cluster"); }
+
 /* Nobody listens for node 3 while its peer is down; then it comes back. */
 static void peer_that_was_away_is_found_again(void **state)
 {
 	kill_daemon(1);
 	cut(1, 3);
 	cut(1, 2);
-	sleep_ms(500);
+	assert_true(wait_for(refused_is_noted));
 	assert_false(all_connected());
 	daemons[1] = start(1, false);
+	assert_true(wait_for(all_connected));
+}
+
+static void why_a_node_is_refused_is_noted(void **state)
+{
+	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf, .incarnation = 1 };
+	struct kquorum_hello wire;
+	int fd;
+
+	kill_daemon(3);
+	cut(2, 3);
+	fd = connect_to(2);
+	kqd_hello_encode(&wire, &other);
+	send(fd, &wire, sizeof(wire), 0);
+	assert_true(wait_for(stranger_is_noted));
+	close(fd);
+	daemons[3] = start(3, false);
 	assert_true(wait_for(all_connected));
 }
 
@@ -513,6 +544,7 @@ int main(void)
 		cmocka_unit_test(killed_daemon_leaves_connections_alone),
 		cmocka_unit_test(broken_connection_is_made_again),
 		cmocka_unit_test(peer_that_was_away_is_found_again),
+		cmocka_unit_test(why_a_node_is_refused_is_noted),
 		cmocka_unit_test(dead_leader_is_replaced),
 		cmocka_unit_test(newer_daemon_wins),
 		cmocka_unit_test(restarted_node_is_taken_again),

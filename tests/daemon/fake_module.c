@@ -216,6 +216,18 @@ int kqd_genl_campaign(struct kqd_genl *g)
 	return rc;
 }
 
+int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
+{
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	if (!rc && node >= 1 && node <= FAKE_NODES && !self()->connected[node])
+		snprintf(self()->note[node], sizeof(self()->note[node]), "%s", why);
+	fake_unlock();
+	return rc;
+}
+
 int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation)
 {
 	struct sockaddr_storage a;

@@ -22,6 +22,7 @@ struct fake_node {
 	bool connected[FAKE_NODES + 1];
 	unsigned int attached[FAKE_NODES + 1];	/* how often */
 	unsigned int bad_attach;	/* a wrong socket or incarnation */
+	char note[FAKE_NODES + 1][128];	/* why that one is not connected */
 	unsigned int canvasses, campaigns;
 	uint64_t heard_ns;		/* 0: never */
 };

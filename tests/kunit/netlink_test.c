@@ -129,6 +129,9 @@ static const struct refusal_row refusal_rows[] = {
 	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 2, 9, 9999 } },
 	{ "detach what is not connected", C(PEER_DETACH), -ENOTCONN, "no connection",
 	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
+	{ "a note without a reason", C(PEER_NOTE), -EINVAL, NULL,
+	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
+	{ "a note about node 16", C(PEER_NOTE), -ERANGE, NULL, { A(NODE_ID) }, { 16 } },
 	{ "lock without a name", C(LOCK), -EINVAL },
 	{ "lock with unknown flags", C(LOCK), -EINVAL, NULL, { A(LOCK_FLAGS) }, { 4 } },
 	{ "start with nothing", C(NODE_START), -EINVAL },
@@ -184,7 +187,7 @@ static void a_header_with_reserved_bits_is_refused(struct kunit *test)
 
 static const u8 admin_cmds[] = {
 	C(NODE_START), C(NODE_STOP), C(DAEMON_TAKE), C(CANVASS), C(CAMPAIGN), C(TRANSFER),
-	C(PEER_ATTACH), C(PEER_DETACH), C(LOCK), C(APPEND_OPEN),
+	C(PEER_ATTACH), C(PEER_DETACH), C(PEER_NOTE), C(LOCK), C(APPEND_OPEN),
 };
 
 static void without_privilege_only_looking_is_allowed(struct kunit *test)

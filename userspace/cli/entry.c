@@ -73,21 +73,20 @@ static void describe_session(const struct kquorum_log_entry *e, const struct kqu
 	}
 }
 
-static void describe_lock(const struct kquorum_log_entry *e, const struct decoded *d, char *buf,
-			  size_t size)
+static void describe_lock(const struct decoded *d, char *buf, size_t size)
 {
 	char name[160], comm[4 * KQ_COMM_MAX];
 
 	format_text(name, sizeof(name), d->name, d->name_len);
 	if (d->release) {
-		snprintf(buf, size, "%s by owner %" PRIu64 " of session %" PRIu64, name,
-			 (uint64_t)le64_to_cpu(d->release->owner), e->session);
+		snprintf(buf, size, "%s, owner %" PRIu64, name,
+			 (uint64_t)le64_to_cpu(d->release->owner));
 		return;
 	}
 	format_text(comm, sizeof(comm), d->acquire->comm, strnlen(d->acquire->comm, KQ_COMM_MAX));
-	snprintf(buf, size, "%s for owner %" PRIu64 " of session %" PRIu64 ", pid %u (%s)%s", name,
-		 (uint64_t)le64_to_cpu(d->acquire->owner), e->session, le32_to_cpu(d->acquire->pid), comm,
-		 le16_to_cpu(d->acquire->flags) & KQ_ACQUIRE_TRY ? ", or not at all" : "");
+	snprintf(buf, size, "%s, owner %" PRIu64 ", pid %u (%s)%s", name,
+		 (uint64_t)le64_to_cpu(d->acquire->owner), le32_to_cpu(d->acquire->pid), comm,
+		 le16_to_cpu(d->acquire->flags) & KQ_ACQUIRE_TRY ? ", without waiting" : "");
 }
 
 const char *entry_remark(const struct kquorum_log_entry *e)
@@ -121,7 +120,7 @@ void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_stat
 	if (d.session)
 		describe_session(e, st, d.session, buf, size);
 	else if (d.name)
-		describe_lock(e, &d, buf, size);
+		describe_lock(&d, buf, size);
 	else if (e->type == KQUORUM_ENTRY_NOOP)
 		snprintf(buf, size, "term %" PRIu64 " begins", e->term);
 	else if (!e->payload)
@@ -160,6 +159,7 @@ cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status
 	json_u64(o, "term", e->term);
 	cJSON_AddStringToObject(o, "type", entry_type_name(e->type));
 	cJSON_AddBoolToObject(o, "committed", e->committed);
+	cJSON_AddStringToObject(o, "node", node_name(st, e->node));
 	json_u64(o, "session", e->session);
 	json_u64(o, "seq", e->seq);
 	if (e->applied)

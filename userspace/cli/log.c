@@ -24,6 +24,7 @@ struct log_options {
 
 struct showing {
 	const struct kquorum_status *st;
+	uint64_t shown;
 	bool committed_only;	/* when following: what is not may still be replaced */
 	uint64_t next;
 };
@@ -52,8 +53,8 @@ static int show_entry(const struct kquorum_log_entry *e, void *user)
 {
 	struct showing *s = user;
 	const char *remark = entry_remark(e);
-	/* Index, term and type take 36 of 100 columns. */
-	char text[65];
+	/* Index, term, node and type take 45 of 100 columns. */
+	char text[56];
 
 	if (e->index < s->next)
 		return 0;
@@ -65,8 +66,10 @@ static int show_entry(const struct kquorum_log_entry *e, void *user)
 		return 0;
 	}
 	entry_describe(e, s->st, text, sizeof(text) - strlen(remark));
-	printf("%10" PRIu64 "%c %6" PRIu64 "  %-8s %s%s\n", e->index, e->committed ? ' ' : '?', e->term,
-	       entry_type_name(e->type), remark, text);
+	if (!s->shown++)
+		puts("     INDEX    TERM  NODE     TYPE     WHAT");
+	printf("%10" PRIu64 "%c %6" PRIu64 "  %-8.8s %-8s %s%s\n", e->index, e->committed ? ' ' : '?', e->term,
+	       node_name(s->st, e->node), entry_type_name(e->type), remark, text);
 	return 0;
 }
 
@@ -127,8 +130,6 @@ static int run(int argc, char **argv)
 		cli_error("%s", kquorum_error(k));
 		ret = cli_exit_code(ret);
 	} else {
-		if (!cli.json)
-			puts("     INDEX    TERM  TYPE     WHAT");
 		ret = show(k, &o, &st);
 	}
 	kquorum_close(k);
@@ -139,9 +140,10 @@ const struct cli_command command_log = {
 	.name = "log",
 	.synopsis = "[--from INDEX] [--to INDEX] [-n COUNT] [-f]",
 	.summary = "show the entries of the log",
-	.details = "A \"?\" marks an entry that this node does not know to be committed. A request whose fate was\n"
-		   "not known is asked again, and may be in the log twice: it takes effect once, and the\n"
-		   "other is marked. With --json each entry is one line; \"effect\" is null until it is applied.\n",
+	.details = "NODE is who proposed it. A \"?\" marks an entry that this node does not know to be committed.\n"
+		   "A request whose fate was not known is asked again, and may be in the log twice: it takes\n"
+		   "effect once, and the other is marked. With --json each entry is one line; \"effect\" is null\n"
+		   "until it is applied.\n",
 	.options = options,
 	.json = true,
 	.run = run,

@@ -70,11 +70,15 @@ static void listen_pause_over(struct kqd_timer *t)
 static void listen_failed(struct kqd *d, const char *why)
 {
 	bool patience = ++d->listen.failures < LISTEN_QUIET;
+	char text[256];
 
 	if (!patience && strcmp(d->listen.why, why)) {
 		kqd_err("cannot listen on %s port %u: %s; trying on", d->config.listen.host,
 			d->config.listen.port, why);
 		snprintf(d->listen.why, sizeof(d->listen.why), "%s", why);
+		snprintf(text, sizeof(text), "cannot listen on %s port %u: %s", d->config.listen.host,
+			 d->config.listen.port, why);
+		kqd_genl_note(&d->genl, d->st.node_id, text);
 	}
 	kqd_timer_in(&d->listen.retry, LISTEN_RETRY_NS);
 }
@@ -137,6 +141,8 @@ static void listen_resolved(struct kqd_resolve *r)
 		listen_failed(d, strerror(-rc));
 		return;
 	}
+	if (l->why[0])
+		kqd_genl_note(&d->genl, d->st.node_id, "");
 	l->why[0] = '\0';
 	l->failures = 0;
 }
@@ -219,11 +225,15 @@ void kqd_listen_update(struct kqd *d, bool wanted)
  */
 void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 {
-	char where[KQD_ADDRESS_TEXT];
+	char where[KQD_ADDRESS_TEXT], why[sizeof(g->why) + 16];
 
 	if (!g->why[0])
 		return;
 	kqd_address_text(&g->address, where, sizeof(where));
 	kqd_log_limited(&d->listen.refused, LOG_NOTICE, "refused a connection from %s: %s", where,
 			g->why);
+	if (g->peer && !d->peers[g->peer].connected && kqd_node_serves(d)) {
+		snprintf(why, sizeof(why), "refused: %s", g->why);
+		kqd_genl_note(&d->genl, g->peer, why);
+	}
 }

@@ -42,6 +42,8 @@ static void dial_failed(struct kqd_peer *p, const char *why)
 		kqd_log(news ? LOG_NOTICE : LOG_DEBUG, "cannot connect to %s: %s%s",
 			kqd_node_name(p->d, p->id), why, news ? "; trying on" : "");
 		snprintf(p->dial.why, sizeof(p->dial.why), "%s", why);
+		if (news)
+			kqd_genl_note(&p->d->genl, p->id, why);
 	}
 	dial_wait(p);
 }

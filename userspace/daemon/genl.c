@@ -5,6 +5,7 @@
  * on the socket covers the case that the kernel is stuck all the same.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -357,6 +358,26 @@ int kqd_genl_probe(struct kqd_genl *g, uint32_t self)
 	struct nl_msg *msg = genl_epoch_request(g, KQUORUM_CMD_PEER_DETACH);
 
 	nla_put_u32(msg, KQUORUM_A_NODE_ID, self);
+	return genl_exchange(g, msg, &a);
+}
+
+/**
+ * kqd_genl_note() - have the status say why a node is not connected
+ * @g: with an epoch
+ * @node: which; this node itself: why it takes no connections
+ * @why: for a person, cut when too long; "": no reason any more
+ *
+ * Return: 0, or a negative errno; -ESTALE: another daemon has the node.
+ */
+int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
+{
+	struct genl_answer a = { .what = "a reason", .quiet = true };
+	struct nl_msg *msg = genl_epoch_request(g, KQUORUM_CMD_PEER_NOTE);
+	char text[KQD_NOTE_MAX];
+
+	snprintf(text, sizeof(text), "%s", why);
+	nla_put_u32(msg, KQUORUM_A_NODE_ID, node);
+	nla_put_string(msg, KQUORUM_A_REASON, text);
 	return genl_exchange(g, msg, &a);
 }
 

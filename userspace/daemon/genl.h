@@ -25,6 +25,8 @@ struct kqd_genl {
 #define KQD_EVENT_FAMILY	(1u << 30)	/* the module came or went */
 #define KQD_EVENT_OVERRUN	(1u << 31)	/* some were lost */
 
+#define KQD_NOTE_MAX	128	/* bytes of a reason with its 0 */
+
 int kqd_genl_init(struct kqd_genl *g);
 int kqd_genl_resolve(struct kqd_genl *g);
 void kqd_genl_forget(struct kqd_genl *g);
@@ -37,5 +39,6 @@ int kqd_genl_canvass(struct kqd_genl *g);
 int kqd_genl_campaign(struct kqd_genl *g);
 int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
 int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation);
+int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why);
 
 #endif /* KQD_GENL_H */

@@ -36,7 +36,10 @@ static void greet_finish(struct kqd_greet *g)
 
 	if (!g->why[0]) {
 		rc = kqd_genl_attach(&d->genl, g->peer, g->fd, g->hello.incarnation);
-		if (rc)
+		if (rc == -ESTALE)
+			snprintf(g->why, sizeof(g->why), "the module did not take it: it was seen "
+				 "here with newer files than it has now");
+		else if (rc)
 			snprintf(g->why, sizeof(g->why), "the module did not take it: %s",
 				 strerror(-rc));
 		else
@@ -108,6 +111,7 @@ static int greet_check(struct kqd_greet *g)
 	if (kqd_hello_decode(&g->in, d->st.node_id, d->st.cluster_hash, d->members, &g->hello,
 			     why, sizeof(why))) {
 		snprintf(g->why, sizeof(g->why), "%s", why);
+		kqd_hello_claims(&g->in, d->members, &g->peer);
 		return -EPROTO;
 	}
 	if (g->dialled && g->hello.from != g->peer) {
@@ -151,7 +155,8 @@ static void greet_received(struct kqd_op *op, int res)
 
 	if (g->why[0] || res <= 0) {
 		greet_fail(g, res < 0 ? strerror(-res) :
-			   "it closed the connection instead of greeting");
+			   "it closes the connection instead of greeting: its cluster id, members "
+			   "or settings may differ, its log says");
 		return;
 	}
 	g->got += res;

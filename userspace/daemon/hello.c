@@ -42,6 +42,22 @@ static int hello_member(uint16_t members, uint32_t id)
 }
 
 /**
+ * kqd_hello_claims() - whose is a greeting that was refused, by what it says itself?
+ * @wire: as received
+ * @members: bit n: node n belongs to the cluster
+ * @id: set when it names a member; good for a message and nothing else
+ *
+ * Context: Any.
+ */
+void kqd_hello_claims(const struct kquorum_hello *wire, uint16_t members, uint32_t *id)
+{
+	uint32_t from = le32_to_cpu(wire->from);
+
+	if (le64_to_cpu(wire->magic) == KQUORUM_HELLO_MAGIC && hello_member(members, from))
+		*id = from;
+}
+
+/**
  * kqd_hello_decode() - check a greeting
  * @wire: as received, all of it
  * @self: id of this node
@@ -53,7 +69,7 @@ static int hello_member(uint16_t members, uint32_t id)
  *
  * Context: Any.
  * Return: 0; -EPROTO (not a greeting, or damaged), -EPROTONOSUPPORT (another
- * version), -EXDEV (another cluster or member list), -EINVAL (wrong node).
+ * version), -EXDEV (another cluster, members or settings), -EINVAL (wrong node).
  */
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
 		     uint16_t members, struct kqd_hello *h, char *why, size_t whylen)
@@ -84,7 +100,7 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 	}
 	if (le64_to_cpu(wire->cluster) != cluster) {
 		snprintf(why, whylen,
-			 "it is of another cluster or has another member list (%016" PRIx64
+			 "it is of another cluster, or has other members or settings (%016" PRIx64
 			 ", here %016" PRIx64 ")", (uint64_t)le64_to_cpu(wire->cluster), cluster);
 		return -EXDEV;
 	}

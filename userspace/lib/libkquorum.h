@@ -151,6 +151,7 @@ struct kquorum_log_entry {
 	uint64_t index, term, session, seq;
 	uint32_t type;		/* enum kquorum_entry_type */
 	uint32_t bytes;		/* length of the payload */
+	uint32_t node;		/* who proposed it */
 	bool committed;
 	bool applied;		/* by the node that was asked: @result counts */
 	int32_t result;		/* 0: it took effect; -EALREADY: repeated; -ESTALE: session over; ... */

@@ -21,6 +21,7 @@ static int take_entry(const struct dumping *d, const struct nlattr *nest)
 	e.session = kq_lib_u64(&a, KQUORUM_ENTRY_SESSION, 0);
 	e.seq = kq_lib_u64(&a, KQUORUM_ENTRY_SEQ, 0);
 	e.type = kq_lib_u32(&a, KQUORUM_ENTRY_TYPE, 0);
+	e.node = kq_lib_u32(&a, KQUORUM_ENTRY_NODE, 0);
 	e.committed = kq_lib_u8(&a, KQUORUM_ENTRY_COMMITTED);
 	e.applied = a.table[KQUORUM_ENTRY_RESULT];
 	e.result = (int32_t)kq_lib_u32(&a, KQUORUM_ENTRY_RESULT, 0);

@@ -45,6 +45,8 @@
  *	INCARNATION of the peer as its greeting told, EPOCH. An older connection to
  *	that peer is closed. Admin.
  * @KQUORUM_CMD_PEER_DETACH: drop the connection to NODE_ID. EPOCH. Admin.
+ * @KQUORUM_CMD_PEER_NOTE: the daemon says why there is no connection to NODE_ID, or, of
+ *	this node itself, why it takes none: REASON, shown in the status. EPOCH. Admin.
  * @KQUORUM_CMD_LOCK: ask for RESOURCE; LOCK_FLAGS. Answers FD, the handle,
  *	which is close-on-exec only with KQUORUM_LOCK_CLOEXEC.
  * @KQUORUM_CMD_APPEND_OPEN: answers FD of an append stream (struct
@@ -66,6 +68,7 @@ enum kquorum_cmd {
 	KQUORUM_CMD_TRANSFER,
 	KQUORUM_CMD_PEER_ATTACH,
 	KQUORUM_CMD_PEER_DETACH,
+	KQUORUM_CMD_PEER_NOTE,
 	KQUORUM_CMD_LOCK,
 	KQUORUM_CMD_APPEND_OPEN,
 	KQUORUM_CMD_RESOURCE_GET,
@@ -222,6 +225,7 @@ enum kquorum_entry_attr {
 	 * again and counted before; -ESTALE its session was over; another errno: refused
 	 */
 	KQUORUM_ENTRY_RESULT,
+	KQUORUM_ENTRY_NODE,		/* u32: who proposed it */
 	__KQUORUM_ENTRY_MAX,
 };
 

@@ -33,6 +33,7 @@ failed_as() # I TEXT
 	becomes "status of n$1 says what is wrong" 40 st_is "$1" ".state == \"failed\" and .disk.state == \"failed\" and (.why | test(\"$2\"))"
 	ok "so does the kernel log" eval "dmesg | grep -qE 'n$1: does not serve: .*log write failed: segment [0-9]+'"
 	becomes "the others have a leader" 60 replaced "$1"
+	becomes "whose status calls n$1 faulty" 40 st_is "$leader" ".nodes[] | select(.node == \"n$1\") | .state == \"faulty\""
 	granting "$leader" "after-$1"
 }
 
