@@ -9,7 +9,7 @@ comma := ,
 CLI_TEST_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 CLI_TEST_CFLAGS := $(USER_CFLAGS) $(CLI_TEST_SAN)
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
-	hold_test)
+	hold_test command_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -21,6 +21,10 @@ $(BUILD)/tests/cli/netlink_test: tests/cli/netlink_test.c $(wildcard userspace/l
 $(BUILD)/tests/cli/netlink_test: CLI_TEST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind \
 	setsockopt sendto recvfrom close get_portid)
 $(BUILD)/tests/cli/hold_test: tests/cli/hold_test.c userspace/cli/hold.c $(CLI_TEST_COMMON)
+# The library is what is replaced here.
+$(BUILD)/tests/cli/command_test: tests/cli/command_test.c userspace/lib/config.c \
+	$(addprefix userspace/cli/,append.c clock.c directory.c format.c hold.c lock.c options.c \
+	output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
 $(CLI_TESTS): $(wildcard userspace/lib/*.h userspace/cli/*.h) include/uapi/linux/kquorum.h
 
 $(CLI_TESTS):

@@ -122,6 +122,102 @@ static void tells_of_lost_votes(void **state)
 	st.quorum = false;
 	st.canvass = KQUORUM_CANVASS_LOST;
 	assert_contains(why_of(&st), "did not vote for this node");
+	/* Whom nobody can reach has refused nothing. */
+	st.peers[1].connected = st.peers[2].connected = false;
+	assert_null(strstr(why_of(&st), "did not vote"));
+}
+
+static void says_what_to_do_about_missing_peers(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.leader = 0;
+	st.peers[1].connected = st.peers[2].connected = false;
+	strcpy(st.peers[1].reason, "10.0.0.2:7420: Connection refused");
+	assert_contains(why_of(&st), "  are they up (kquorum start there), and are their ports open?\n");
+	strcpy(st.peers[2].reason, "its cluster id or its list of members is another");
+	assert_contains(why_of(&st), "  is it up (kquorum start there), and is its port open?\n");
+	strcpy(st.peers[1].reason, "Name or service not known");
+	assert_null(strstr(why_of(&st), "port"));
+}
+
+static const char *missing_of(const struct kquorum_status *st)
+{
+	status_missing(st, why, sizeof(why));
+	return why;
+}
+
+static void names_who_is_missing_in_a_working_cluster(void **state)
+{
+	struct kquorum_status st = healthy();
+	unsigned int i;
+
+	(void)state;
+	assert_string_equal(missing_of(&st), "");
+	st.peers[2].connected = false;
+	st.peers[2].seen_ns = 12 * NS_PER_SEC;
+	/* A follower heard nothing of another follower before either. */
+	assert_string_equal(missing_of(&st), "without n3 (down): kquorum start there, or open the port\n");
+	st.leader = 1;
+	st.role = KQUORUM_LEADER;
+	assert_contains(missing_of(&st), "without n3 (down, heard 12.0s ago): kquorum start there");
+	st.peers[2].connected = true;
+	assert_string_equal(missing_of(&st),
+			    "without n3 (silent for 12.0s): kquorum status there says why\n");
+	st.peers[2].seen_ns = 0;
+	st.peers[2].flags = KQUORUM_PEERF_FAULTY;
+	assert_contains(missing_of(&st), "without n3 (faulty): kquorum status there");
+	st.n_peers = KQUORUM_MAX_NODES;
+	for (i = 1; i < st.n_peers; i++) {
+		st.peers[i].id = i + 1;
+		st.peers[i].connected = i > 7;
+		st.peers[i].seen_ns = i > 7 ? 0 : 125 * NS_PER_SEC;
+		snprintf(st.peers[i].name, sizeof(st.peers[i].name), "n%u", i + 1);
+	}
+	assert_contains(missing_of(&st), "without n2 (down, heard 2m05s ago) and 6 more: ");
+	assert_true(strlen(why) <= 101);
+	st.quorum = false;
+	assert_string_equal(missing_of(&st), "");
+}
+
+static void assert_fits(const struct kquorum_status *st)
+{
+	const char *line;
+
+	for (line = why_of(st); *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") > 100)
+			fail_msg("more than 100 columns: %s", line);
+}
+
+static void fits_the_screen(void **state)
+{
+	struct kquorum_status st = healthy();
+	unsigned int i;
+
+	(void)state;
+	st.disk.capacity_bytes = st.disk.used_bytes = 512 << 20;
+	st.disk.torn_bytes = 4096;
+	st.disk.error = -EIO;
+	for (i = 0; i <= KQUORUM_DISK_DAMAGED; i++) {
+		st.disk.state = i;
+		assert_fits(&st);
+	}
+	st.daemon = false;
+	assert_fits(&st);
+	st.quorum = false;
+	st.wait_left_ns = 99 * NS_PER_SEC;
+	for (i = 0; i <= KQUORUM_CAMPAIGN_LOST; i++) {
+		st.canvass = i;
+		assert_fits(&st);
+	}
+	st.peers[1].connected = st.peers[2].connected = false;
+	assert_fits(&st);
+	for (i = 0; i <= KQUORUM_NODE_STOPPING; i++) {
+		st.state = i;
+		assert_fits(&st);
+	}
 }
 
 static void says_where_the_log_is_damaged(void **state)
@@ -167,7 +263,7 @@ static void says_how_to_start_the_daemon(void **state)
 	st.daemon = false;
 	assert_contains(why_of(&st), "what runs goes on");
 	st.quorum = false;
-	assert_contains(why_of(&st), "nobody connects it or stands for election; start it with kquorum start");
+	assert_contains(why_of(&st), "nobody connects it or stands for election (kquorum start)");
 }
 
 static void never_silent_without_quorum(void **state)
@@ -201,6 +297,9 @@ int main(void)
 		cmocka_unit_test(notices_a_silent_connection),
 		cmocka_unit_test(tells_of_the_wait_after_a_restart),
 		cmocka_unit_test(tells_of_lost_votes),
+		cmocka_unit_test(says_what_to_do_about_missing_peers),
+		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),
+		cmocka_unit_test(fits_the_screen),
 		cmocka_unit_test(says_where_the_log_is_damaged),
 		cmocka_unit_test(announces_a_filling_log),
 		cmocka_unit_test(says_how_to_start_the_daemon),

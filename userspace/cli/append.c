@@ -20,7 +20,7 @@
 #define IN_FLIGHT 64
 
 static const struct cli_option options[] = {
-	{ 'w', "wait", "TIME", "give up after this time without any result" },
+	{ 'w', "wait", "TIME", "give up when no result comes for so long (exit 69 or 75)" },
 	{ 0 },
 };
 
@@ -41,6 +41,7 @@ struct append {
 	unsigned int first, count;
 	uint64_t lines, numbers;	/* read, written so far */
 	uint64_t retry_at;		/* not before, after a "busy" */
+	uint64_t explain_at;		/* when to say why nothing comes */
 	/* where lines come from: operands, then stdin */
 	char **texts;
 	bool from_stdin, eof;
@@ -298,14 +299,29 @@ static unsigned int unwritten(struct append *a)
 	return n;
 }
 
+static void explain(struct kquorum *k, struct append *a)
+{
+	struct kquorum_status st;
+
+	if (!kquorum_status(k, &st))
+		wait_explain(&st, NULL);
+	a->explain_at = now_ns() + 10 * NS_PER_SEC;
+}
+
+static void heard(struct append *a, uint64_t *heard_at)
+{
+	*heard_at = now_ns();
+	a->explain_at = cli_progress_wanted() ? *heard_at + NS_PER_SEC : KQUORUM_NEVER;
+}
+
 /* Returns false when nothing came in the time allowed. */
-static bool turn(struct append *a, uint64_t *heard_at)
+static bool turn(struct kquorum *k, struct append *a, uint64_t *heard_at)
 {
 	struct pollfd p[2] = {
 		{ a->fd, POLLIN, 0 }, { wants_input(a) ? STDIN_FILENO : -1, POLLIN, 0 },
 	};
 	uint64_t until = a->wait_ns != KQUORUM_NEVER && a->count ? *heard_at + a->wait_ns : KQUORUM_NEVER;
-	int timeout = poll_ms(until, -1);
+	int timeout = poll_ms(until, a->count ? poll_ms(a->explain_at, -1) : -1);
 
 	if (unwritten(a)) {
 		if (now_ns() < a->retry_at)
@@ -315,22 +331,38 @@ static bool turn(struct append *a, uint64_t *heard_at)
 	}
 	poll(p, 2, timeout);
 	if (read_results(a))
-		*heard_at = now_ns();
+		heard(a, heard_at);
+	else if (a->count && now_ns() >= a->explain_at && now_ns() < until)
+		explain(k, a);
 	if (p[1].revents)
 		read_input(a);
 	return now_ns() < until || !a->count;
 }
 
-static int append(struct kquorum *k, struct append *a)
+/* Says why there was no result in time; returns the exit code. */
+static int give_up(struct kquorum *k, struct append *a)
 {
 	struct kquorum_status st;
-	uint64_t heard_at = now_ns();
+	int ret;
 
+	retire(a);
+	ret = kquorum_status(k, &st) ? 0 : wait_give_up(&st, NULL, "no result in time");
+	if (!ret)
+		cli_error("no result in time");
+	report_rest(a);
+	return ret ? ret : KQUORUM_EXIT_BLOCKED;
+}
+
+static int append(struct kquorum *k, struct append *a)
+{
+	uint64_t heard_at;
+
+	heard(a, &heard_at);
 	for (;;) {
 		/* ORDER: what is done makes room first; else nothing would be under way to wait for. */
 		retire(a);
 		if (!a->count)
-			heard_at = now_ns();
+			heard(a, &heard_at);
 		take_lines(a);
 		write_lines(a);
 		if (!a->count && !*a->texts && !a->have && (!a->from_stdin || a->eof))
@@ -339,13 +371,8 @@ static int append(struct kquorum *k, struct append *a)
 			break;
 		if (a->count && a->ring[a->first].done)
 			continue;
-		if (!turn(a, &heard_at)) {
-			retire(a);
-			cli_error("no result in time");
-			report_rest(a);
-			return !kquorum_status(k, &st) && !st.quorum ? KQUORUM_EXIT_NO_QUORUM :
-				KQUORUM_EXIT_BLOCKED;
-		}
+		if (!turn(k, a, &heard_at))
+			return give_up(k, a);
 	}
 	retire(a);
 	report_rest(a);
@@ -397,7 +424,8 @@ const struct cli_command command_append = {
 	.summary = "put lines into the log, durably and in one agreed order",
 	.details = "Each TEXT, or each line of the standard input, is one entry. For each that is committed and\n"
 		   "durable \"INDEX TERM\" is printed, in the order of the lines. A line that the cluster was too\n"
-		   "busy for is sent again, and may then stand after later ones.\n",
+		   "busy for is sent again, and may then stand after later ones. Without a quorum it waits, and\n"
+		   "says so on a terminal after a second.\n",
 	.options = options,
 	.json = true,
 	.run = run,

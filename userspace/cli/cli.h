@@ -90,6 +90,8 @@ void format_text(char *buf, size_t size, const void *data, size_t bytes);
 enum cli_colour { COLOUR_GOOD, COLOUR_WARN, COLOUR_BAD, COLOUR_BOLD, COLOUR_NONE };
 
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "WHAT: WHY", on two lines when one of 100 columns is too short. */
+void cli_error_because(const char *what, const char *why);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool cli_progress_wanted(void);
 const char *colour_on(enum cli_colour colour);
@@ -130,8 +132,17 @@ void sleep_ms(unsigned int ms);
 
 /* One line per reason why there is no quorum, or what else needs a hand; may be empty. */
 void status_why(const struct kquorum_status *st, char *buf, size_t size);
+/* A line about the nodes that a working cluster does without for now; may be empty. */
+void status_missing(const struct kquorum_status *st, char *buf, size_t size);
 /* How many more nodes may fail now; 0 without a quorum. */
 unsigned int status_may_lose(const struct kquorum_status *st);
+
+/* wait.c: @what is waited for, NULL: it goes without saying */
+
+/* Says why nothing comes; false: neither quorum nor session stands against it. */
+bool wait_explain(const struct kquorum_status *st, const char *what);
+/* Says why nothing came in time, an exit code; 0: as above, and nothing is said. */
+int wait_give_up(const struct kquorum_status *st, const char *what, const char *late);
 
 /* directory.c */
 

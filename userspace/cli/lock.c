@@ -20,8 +20,8 @@ enum { OPT_INHERIT = 256, OPT_KILL_AFTER };
 
 static const struct cli_option options[] = {
 	{ 'n', "nonblock", NULL, "fail instead of waiting when it is held" },
-	{ 'w', "wait", "TIME", "give up after this time" },
-	{ 'E', "conflict-exit-code", "CODE", "instead of 75 when held (-n) or timed out (-w)" },
+	{ 'w', "wait", "TIME", "give up after this time; 0 is the same as -n" },
+	{ 'E', "conflict-exit-code", "CODE", "exit with CODE in place of 75: held (-n) or not granted in time (-w)" },
 	{ OPT_KILL_AFTER, "kill-after", "TIME", "from SIGTERM to SIGKILL when the lock is lost (default 2s)" },
 	{ OPT_INHERIT, "inherit", NULL, "hand the lock's descriptor on: held until its last copy closes" },
 	{ 'v', "verbose", NULL, "say when it is granted" },
@@ -67,6 +67,7 @@ static int describe_holder(const struct kquorum_resource *r, void *user)
 	const struct kquorum_claim *c = r->claims;
 	unsigned int i, before = 0;
 	char age[FORMAT_MAX];
+	int n;
 
 	if (!r->n_claims || !c[0].token)
 		return 0;
@@ -75,9 +76,10 @@ static int describe_holder(const struct kquorum_resource *r, void *user)
 			break;
 		before++;
 	}
-	snprintf(h->text, sizeof(h->text), "held by %s, pid %u (%s), for %s; %u more before this one",
-		 node_name(h->st, c[0].node), c[0].pid, c[0].comm, format_duration(age, c[0].age_ns),
-		 before);
+	n = snprintf(h->text, sizeof(h->text), "held by %s for %s: pid %u (%s)", node_name(h->st, c[0].node),
+		     format_duration(age, c[0].age_ns), c[0].pid, c[0].comm);
+	if (before)
+		snprintf(h->text + n, sizeof(h->text) - n, ", %u more before this one", before);
 	return 0;
 }
 
@@ -86,15 +88,9 @@ static void explain_wait(struct kquorum *k, const struct lock_options *o,
 {
 	struct kquorum_status st;
 	struct holder_text h = { .st = &st, .info = info };
-	char why[4096];
 
-	if (kquorum_status(k, &st))
+	if (kquorum_status(k, &st) || wait_explain(&st, o->name))
 		return;
-	if (!st.quorum) {
-		status_why(&st, why, sizeof(why));
-		cli_note("waiting for %s: no quorum\n%s", o->name, why);
-		return;
-	}
 	kquorum_resource_get(k, o->name, describe_holder, &h);
 	cli_note("waiting for %s%s%s", o->name, h.text[0] ? ": " : "", h.text);
 }
@@ -103,23 +99,24 @@ static void explain_wait(struct kquorum *k, const struct lock_options *o,
 static int give_up(struct kquorum *k, const struct lock_options *o,
 		   const struct kquorum_lock_info *info)
 {
+	char late[KQUORUM_RESOURCE_NAME_MAX + 32];
 	struct kquorum_status st;
 	struct holder_text h = { .st = &st, .info = info };
-	char why[4096];
+	int ret;
 
 	if (kquorum_status(k, &st)) {
 		cli_error("%s: %s", o->name, kquorum_error(k));
 		return KQUORUM_EXIT_ERROR;
 	}
-	if (!st.quorum) {
-		status_why(&st, why, sizeof(why));
-		/* The first line says it; kquorum status has the rest. */
-		why[strcspn(why, ":\n")] = '\0';
-		cli_error("%s: no quorum: %s (kquorum status)", o->name, why);
-		return KQUORUM_EXIT_NO_QUORUM;
-	}
+	ret = wait_give_up(&st, o->name, "not granted in time");
+	if (ret)
+		return ret == KQUORUM_EXIT_BLOCKED ? o->conflict_code : ret;
 	kquorum_resource_get(k, o->name, describe_holder, &h);
-	cli_error("%s: not granted in time%s%s", o->name, h.text[0] ? ": " : "", h.text);
+	snprintf(late, sizeof(late), "%s: not granted in time", o->name);
+	if (h.text[0])
+		cli_error_because(late, h.text);
+	else
+		cli_error("%s", late);
 	return o->conflict_code;
 }
 
@@ -134,7 +131,7 @@ static int refused(struct kquorum *k, const struct lock_options *o,
 		if (!kquorum_status(k, &st))
 			kquorum_resource_get(k, o->name, describe_holder, &h);
 		if (o->verbose || cli_progress_wanted())
-			cli_error("%s is held%s%s", o->name, h.text[0] ? ": " : "", h.text);
+			cli_error("%s is %s", o->name, h.text[0] ? h.text : "held");
 		return o->conflict_code;
 	case EBUSY:
 		cli_error("%s: refused, too much is under way; try again", o->name);
@@ -260,6 +257,11 @@ static int run(int argc, char **argv)
 
 	if (at >= argc)
 		cli_usage_error("the lock's NAME is needed");
+	if (!o.wait_ns) {
+		/* As flock(1) has it: no time to wait is not to wait, and not to give up before an answer. */
+		o.nonblock = true;
+		o.wait_ns = KQUORUM_NEVER;
+	}
 	o.name = cli_resource_name(argv[at]);
 	o.command = argv + at + 1;
 	if (*o.command && !strcmp(*o.command, "--"))
@@ -283,6 +285,8 @@ const struct cli_command command_lock = {
 		   "SIGKILL, and the exit status is 70. Without COMMAND the token is printed and the lock held\n"
 		   "until the standard input ends, or SIGINT or SIGTERM comes.\n"
 		   "Exit: 75 when held (-n) or not granted in time (-w), 69 when there was no quorum to ask.\n"
+		   "A node whose session ran out gets no lock, with -n too, until a new session has begun, up to\n"
+		   "lease + 2 Delta (10.5s) later; on a terminal it says so.\n"
 		   "A lock alone stops nobody who was frozen meanwhile: check the token (kquorum fence).\n",
 	.options = options,
 	.json = true,

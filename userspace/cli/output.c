@@ -60,6 +60,14 @@ void cli_error(const char *format, ...)
 	va_end(ap);
 }
 
+void cli_error_because(const char *what, const char *why)
+{
+	size_t n = strlen("kquorum : : ") + (cli.command ? strlen(cli.command->name) : 0) + strlen(what) +
+		strlen(why);
+
+	cli_error("%s:%s%s", what, n > COLUMNS ? "\n  " : " ", why);
+}
+
 void cli_note(const char *format, ...)
 {
 	va_list ap;
@@ -125,7 +133,8 @@ int cli_open(struct kquorum **k)
 
 	if (!ret)
 		return 0;
-	cli_error("%s", err);
+	cli_error("%s%s", err, ret == -ENOENT ?
+		  "\n  (if there is none to load: make install-module in the source tree)" : "");
 	return cli_exit_code(ret);
 }
 

@@ -165,6 +165,19 @@ static int show(struct kquorum *k, const char *name, struct listing *l)
 	return cli_exit_code(ret);
 }
 
+/* What was heard last may be over: an isolated node learns of neither grants nor losses. */
+static void note_age(const struct kquorum_status *st)
+{
+	char age[FORMAT_MAX];
+	bool known = st->silence_ns != KQUORUM_NEVER;
+
+	if (st->quorum || cli.json)
+		return;
+	cli_note("no quorum: so it stood when the leader was last heard%s%s%s;\n"
+		 "  holders may have lost it since (kquorum status)", known ? ", " : "",
+		 known ? format_duration(age, st->silence_ns) : "", known ? " ago" : "");
+}
+
 static int run(int argc, char **argv)
 {
 	int at = cli_parse(argc, argv, NULL, NULL), ret;
@@ -192,6 +205,7 @@ static int run(int argc, char **argv)
 		ret = cli_exit_code(ret);
 	} else {
 		ret = name ? show(k, name, &l) : list(k, &l);
+		note_age(&st);
 	}
 	kquorum_close(k);
 	return ret;
@@ -201,7 +215,8 @@ const struct cli_command command_resource = {
 	.name = "resource",
 	.synopsis = "list | show NAME",
 	.summary = "show who holds what, and who waits",
-	.details = "SINCE is the time since the grant, or since it began to wait, as this node saw it.\n",
+	.details = "SINCE is the time since the grant, or since it began to wait, as this node saw it. Without a\n"
+		   "quorum it is shown as it was when the leader was last heard, which is said below it.\n",
 	.json = true,
 	.run = run,
 };

@@ -68,7 +68,8 @@ static void peer_numbers(const struct kquorum_status *st, const struct kquorum_p
 	n->rtt_ns = self || !p->connected ? KQUORUM_NEVER : p->rtt_ns;
 	n->disk_ns = self ? (st->disk.write_ns ? st->disk.write_ns : KQUORUM_NEVER) :
 		p->connected ? p->disk_ns : KQUORUM_NEVER;
-	n->seen_ns = self ? 0 : p->seen_ns;
+	/* Followers of a leader have nothing to tell each other: their silence is no news. */
+	n->seen_ns = self ? 0 : st->quorum && !leads && p->id != st->leader ? KQUORUM_NEVER : p->seen_ns;
 }
 
 static void add_peer_row(struct table *t, const struct kquorum_status *st,
@@ -108,6 +109,8 @@ static void print_status(const struct kquorum_status *st)
 	for (i = 0; i < st->n_peers; i++)
 		add_peer_row(&t, st, &st->peers[i]);
 	table_print(&t, stdout);
+	status_missing(st, why, sizeof(why));
+	fputs(why, stdout);
 	status_why(st, why, sizeof(why));
 	if (why[0])
 		printf("%s%s%s", colour_on(st->quorum ? COLOUR_WARN : COLOUR_BAD), why, colour_off());
@@ -313,7 +316,9 @@ const struct cli_command command_status = {
 	.synopsis = "[--watch] [--wait TIME] [--json]",
 	.summary = "show who leads, how far each node is, and what is wrong",
 	.details = "MATCH, LAG and RTT of the others are known to the leader only; elsewhere they are \"-\".\n"
-		   "SEEN is the time since the last message from that node, DISK its last log write.\n",
+		   "SEEN is the time since the last message from that node, DISK its last log write; followers\n"
+		   "of a leader have nothing to tell each other, so that SEEN is \"-\" between them.\n"
+		   "It exits with 0 without a quorum too: scripts use --wait, which exits with 69 then.\n",
 	.options = options,
 	.json = true,
 	.run = run,

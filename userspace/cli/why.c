@@ -9,6 +9,9 @@
 
 #include "cli.h"
 
+/* So wide may the names of missing nodes be, for what to do about it stands on the same line. */
+#define MISSING_COLUMNS 58
+
 struct text {
 	char *buf;
 	size_t size, at;
@@ -109,11 +112,12 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 		    percent, format_bytes(a, d->used_bytes), format_bytes(b, d->capacity_bytes));
 		break;
 	case KQUORUM_DISK_FULL:
-		say(t, "the log is full (%s of %s): nothing new is stored here; votes and what needs no log go on\n",
+		say(t, "the log is full (%s of %s): nothing new is stored here; votes and the rest go on\n",
 		    format_bytes(a, d->used_bytes), format_bytes(b, d->capacity_bytes));
 		break;
 	case KQUORUM_DISK_FAILED:
-		say(t, "the disk failed: %s in segment-%04u at byte %" PRIu64 "; this node stores nothing until it is restarted\n",
+		say(t, "the disk failed: %s in segment-%04u at byte %" PRIu64 "\n"
+		       "  this node stores nothing until it is restarted\n",
 		    strerror(d->error < 0 ? -d->error : d->error), d->segment, d->offset_bytes);
 		break;
 	default:
@@ -124,10 +128,47 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 		    format_bytes(a, d->torn_bytes));
 }
 
+/* Whether @reason says itself what to look at: a wrong greeting or name does, a refused dial not. */
+static bool reason_helps(const char *reason)
+{
+	static const char *const vague[] = {
+		"refused", "no answer", "timed out", "No route", "unreachable", "is down", "reset",
+		"closed the connection", "connection broken",
+		"replaced",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(vague) / sizeof(vague[0]); i++)
+		if (strstr(reason, vague[i]))
+			return false;
+	return reason[0];
+}
+
+static void why_peer(struct text *t, const struct kquorum_status *st,
+		     const struct kquorum_peer_status *p)
+{
+	char a[FORMAT_MAX];
+
+	if (p->connected && is_silent(st, p)) {
+		say(t, "  %s at %s is connected, but has been silent for %s\n", node_name(st, p->id),
+		    p->address, format_duration(a, p->seen_ns));
+		return;
+	}
+	if (p->connected) {
+		say(t, "  %s at %s says that its %s\n", node_name(st, p->id), p->address,
+		    p->flags & KQUORUM_PEERF_FAULTY ? "disk or log is faulty" : "log is full");
+		return;
+	}
+	say(t, "  %s at %s is not connected%s%s", node_name(st, p->id), p->address,
+	    p->reason[0] ? ": " : "", p->reason);
+	if (p->seen_ns != KQUORUM_NEVER && p->seen_ns)
+		say(t, ", last seen %s ago", format_duration(a, p->seen_ns));
+	say(t, "\n");
+}
+
 static void why_peers(struct text *t, const struct kquorum_status *st)
 {
-	unsigned int i, live = count_live(st), majority = st->n_peers / 2 + 1;
-	char a[FORMAT_MAX];
+	unsigned int i, live = count_live(st), majority = st->n_peers / 2 + 1, down = 0;
 
 	if (live < majority)
 		say(t, "only %u of %u nodes can be reached and work, %u are needed:\n", live, st->n_peers,
@@ -140,22 +181,58 @@ static void why_peers(struct text *t, const struct kquorum_status *st)
 
 		if (p->id == st->node_id || is_live(st, p))
 			continue;
-		if (p->connected && is_silent(st, p)) {
-			say(t, "  %s at %s is connected, but has been silent for %s\n", node_name(st, p->id),
-			    p->address, format_duration(a, p->seen_ns));
-			continue;
-		}
-		if (p->connected) {
-			say(t, "  %s at %s says that its %s\n", node_name(st, p->id), p->address,
-			    p->flags & KQUORUM_PEERF_FAULTY ? "disk or log is faulty" : "log is full");
-			continue;
-		}
-		say(t, "  %s at %s is not connected%s%s", node_name(st, p->id), p->address,
-		    p->reason[0] ? ": " : "", p->reason);
-		if (p->seen_ns != KQUORUM_NEVER && p->seen_ns)
-			say(t, ", last seen %s ago", format_duration(a, p->seen_ns));
-		say(t, "\n");
+		why_peer(t, st, p);
+		down += !p->connected && !reason_helps(p->reason);
 	}
+	if (down)
+		say(t, down > 1 ? "  are they up (kquorum start there), and are their ports open?\n" :
+		    "  is it up (kquorum start there), and is its port open?\n");
+}
+
+/* What is the matter with @p, in a word or two. */
+static void format_missing(const struct kquorum_status *st, const struct kquorum_peer_status *p,
+			   char *buf, size_t size)
+{
+	bool silent = p->connected && is_silent(st, p);
+	char a[FORMAT_MAX];
+	int n;
+
+	n = snprintf(buf, size, "%s (%s", node_name(st, p->id), !p->connected ? "down" :
+		     silent ? "silent" : p->flags & KQUORUM_PEERF_FAULTY ? "faulty" : "log full");
+	/* Followers do not talk to each other: the age of a last word would mislead. */
+	if (st->role == KQUORUM_LEADER && p->seen_ns != KQUORUM_NEVER && (silent || !p->connected))
+		n += snprintf(buf + n, size - n, silent ? " for %s" : ", heard %s ago",
+			      format_duration(a, p->seen_ns));
+	snprintf(buf + n, size - n, ")");
+}
+
+void status_missing(const struct kquorum_status *st, char *buf, size_t size)
+{
+	unsigned int i, left = st->n_peers - count_live(st), named = 0, down = 0;
+	struct text t = { buf, size, 0 };
+
+	buf[0] = '\0';
+	if (!st->quorum || st->state != KQUORUM_NODE_RUNNING || !left)
+		return;
+	say(&t, "without ");
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+		char one[80];
+
+		if (p->id == st->node_id || is_live(st, p))
+			continue;
+		down += !p->connected;
+		format_missing(st, p, one, sizeof(one));
+		/* It stays one line that fits; the table has them all. */
+		if (named && t.at + strlen(one) > (left > 1 ? MISSING_COLUMNS - 14 : MISSING_COLUMNS))
+			continue;
+		say(&t, "%s%s", named++ ? ", " : "", one);
+		left--;
+	}
+	if (left)
+		say(&t, " and %u more", left);
+	say(&t, down ? ": kquorum start there, or open the port\n" :
+	    ": kquorum status there says why\n");
 }
 
 /* All is well with disk, state and peers, or nearly: then it is the election. */
@@ -164,7 +241,7 @@ static void why_election(struct text *t, const struct kquorum_status *st)
 	char a[FORMAT_MAX];
 
 	if (st->wait_left_ns)
-		say(t, "this node was restarted and may not vote or stand for another %s, for it may have promised otherwise\n",
+		say(t, "this node was restarted and may not vote or stand for another %s: it may have promised otherwise\n",
 		    format_duration(a, st->wait_left_ns));
 	switch (st->canvass) {
 	case KQUORUM_CANVASS_RUNNING:
@@ -174,7 +251,10 @@ static void why_election(struct text *t, const struct kquorum_status *st)
 		break;
 	case KQUORUM_CANVASS_LOST:
 	case KQUORUM_CAMPAIGN_LOST:
-		say(t, "the others did not vote for this node: they hear a leader, have a longer log or wait after a restart\n");
+		/* Whom nobody could ask has not refused. */
+		if (count_live(st) > st->n_peers / 2)
+			say(t, "the others did not vote for this node: they hear a leader, have a longer log or\n"
+			       "  wait after a restart\n");
 		break;
 	default:
 		break;
@@ -197,8 +277,8 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 		why_election(&t, st);
 	}
 	if (!st->daemon)
-		say(&t, "no daemon has this node: %s; start it with kquorum start\n",
-		    st->quorum ? "what runs goes on, but a lost connection or leader is not replaced" :
+		say(&t, "no daemon has this node: %s (kquorum start)\n",
+		    st->quorum ? "what runs goes on, a lost link or leader is not replaced" :
 		    "nobody connects it or stands for election");
 	if (!st->quorum && !t.at)
 		say(&t, "no leader is known yet%s%s\n", st->reason[0] ? ": " : "", st->reason);

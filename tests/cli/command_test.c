@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whole subcommands against a cluster that says what the test wants: libkquorum is
+ * replaced, and each command runs in a child whose output is read through a pipe
+ * or, where it matters that somebody looks on, a terminal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "test.h"
+
+struct cli cli;
+
+/* What the replaced library answers. */
+static struct kquorum_status status;
+static struct kquorum_resource resource;
+static struct kquorum_lock_info lock_info;
+static bool node_runs;
+static int other_end = -1;	/* of the descriptor that stands in for a handle */
+
+int kquorum_open(struct kquorum **k, char *err, size_t errlen)
+{
+	(void)err;
+	(void)errlen;
+	*k = NULL;
+	return 0;
+}
+
+void kquorum_close(struct kquorum *k)
+{
+	(void)k;
+}
+
+const char *kquorum_error(const struct kquorum *k)
+{
+	(void)k;
+	return "the library's words";
+}
+
+int kquorum_status(struct kquorum *k, struct kquorum_status *st)
+{
+	(void)k;
+	*st = status;
+	return node_runs ? 0 : -ENODEV;
+}
+
+const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
+{
+	return id && id <= st->n_peers ? &st->peers[id - 1] : NULL;
+}
+
+int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
+		       unsigned int n_fds)
+{
+	(void)k;
+	(void)c;
+	(void)fds;
+	(void)n_fds;
+	node_runs = true;
+	return 0;
+}
+
+static int open_handle(void)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	other_end = ends[1];
+	return ends[0];
+}
+
+int kquorum_lock_open(struct kquorum *k, const char *name, uint32_t flags)
+{
+	(void)k;
+	(void)name;
+	if (resource.n_claims && flags & KQUORUM_LOCK_TRY) {
+		lock_info.state = KQUORUM_LOCK_REFUSED;
+		lock_info.error = -EAGAIN;
+	}
+	return open_handle();
+}
+
+int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
+{
+	(void)fd;
+	*info = lock_info;
+	return 0;
+}
+
+int kquorum_append_open(struct kquorum *k)
+{
+	(void)k;
+	return open_handle();
+}
+
+int kquorum_resource_dump(struct kquorum *k, kquorum_resource_cb cb, void *user)
+{
+	(void)k;
+	return resource.name[0] ? cb(&resource, user) : 0;
+}
+
+int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_cb cb, void *user)
+{
+	(void)k;
+	return strcmp(name, resource.name) ? -ENOENT : cb(&resource, user);
+}
+
+int kquorum_events_open(struct kquorum_events **e, char *err, size_t errlen)
+{
+	(void)err;
+	(void)errlen;
+	*e = NULL;
+	return 0;
+}
+
+void kquorum_events_close(struct kquorum_events *e)
+{
+	(void)e;
+}
+
+int kquorum_events_fd(const struct kquorum_events *e)
+{
+	(void)e;
+	return -1;
+}
+
+int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *record)
+{
+	(void)e;
+	(void)record;
+	return -EAGAIN;
+}
+
+/* --- running a command ----------------------------------------------------------------- */
+
+static char out[16384];
+
+static void read_all(int fd)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	/* A terminal whose other side is gone answers with an error. */
+	while ((got = read(fd, out + have, sizeof(out) - 1 - have)) > 0)
+		have += got;
+	out[have] = '\0';
+	close(fd);
+}
+
+/* Never returns. @words: the command's name first. */
+static void child(const struct cli_command *command, const char *words)
+{
+	char text[512], *argv[16] = { NULL };
+	int argc = 0, code;
+
+	snprintf(text, sizeof(text), "%s", words);
+	for (argv[0] = strtok(text, " "); argv[argc]; )
+		argv[++argc] = strtok(NULL, " ");
+	alarm(20);
+	cli.command = command;
+	code = command->run(argc, argv);
+	fflush(stdout);
+	_exit(code);
+}
+
+static int exit_status(pid_t pid)
+{
+	int wstatus = 0;
+
+	waitpid(pid, &wstatus, 0);
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 1000 + WTERMSIG(wstatus);
+}
+
+static int run(const struct cli_command *command, const char *words)
+{
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(ends[1], 1);
+		dup2(ends[1], 2);
+		close(ends[0]);
+		close(ends[1]);
+		child(command, words);
+	}
+	close(ends[1]);
+	read_all(ends[0]);
+	return exit_status(pid);
+}
+
+static int run_on_terminal(const struct cli_command *command, const char *words)
+{
+	int terminal;
+	pid_t pid;
+
+	fflush(NULL);
+	setenv("TERM", "xterm", 1);
+	pid = forkpty(&terminal, NULL, NULL, NULL);
+	if (!pid)
+		child(command, words);
+	read_all(terminal);
+	return exit_status(pid);
+}
+
+static void assert_fits(void)
+{
+	const char *line;
+
+	for (line = out; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] != '\0'))
+		if (strcspn(line, "\r\n") > 100)
+			fail_msg("more than 100 columns: %s", line);
+}
+
+/* --- the cluster ----------------------------------------------------------------------- */
+
+static struct kquorum_claim claims[2] = {
+	{ .node = 2, .pid = 4194304, .session = 5, .owner = 1, .token = 77,
+	  .age_ns = 65 * NS_PER_SEC, .comm = "fifteen-letters" },
+	{ .node = 3, .pid = 12, .session = 6, .owner = 1, .age_ns = NS_PER_SEC, .comm = "waits" },
+};
+
+/* Three nodes, this is n1, n2 leads and holds "tt". */
+static int setup(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	node_runs = true;
+	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED };
+	resource = (struct kquorum_resource){ .name = "tt", .token = 77, .n_claims = 2, .claims = claims };
+	status = (struct kquorum_status){
+		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,
+		.term = 4, .leader = 2, .quorum = true, .daemon = true, .n_peers = 3, .session = 9,
+		.session_left_ns = 9 * NS_PER_SEC,
+		.settings = { .election_ms = 1000, .lease_ms = 10000, .delta_ms = 250 },
+	};
+	for (i = 0; i < 3; i++) {
+		struct kquorum_peer_status *p = &status.peers[i];
+
+		p->id = i + 1;
+		p->connected = i > 0;
+		snprintf(p->name, sizeof(p->name), "n%u", i + 1);
+		snprintf(p->address, sizeof(p->address), "10.0.0.%u:7420", i + 1);
+		p->rtt_ns = p->disk_ns = KQUORUM_NEVER;
+		p->seen_ns = 3725 * NS_PER_SEC;
+	}
+	status.peers[1].seen_ns = 12 * NS_PER_MS;
+	return 0;
+}
+
+static void lose_quorum(void)
+{
+	status.quorum = false;
+	status.leader = 0;
+	status.silence_ns = 12 * NS_PER_SEC;
+	status.peers[1].connected = status.peers[2].connected = false;
+}
+
+static void end_session(void)
+{
+	status.session_left_ns = 0;
+	resource.n_claims = 0;
+	lock_info.state = KQUORUM_LOCK_ASKING;
+}
+
+/* --- tests ----------------------------------------------------------------------------- */
+
+static void followers_are_not_called_silent(void **state)
+{
+	(void)state;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "12ms");
+	assert_null(strstr(out, "1h02m"));
+	assert_int_equal(run(&command_status, "status -j"), 0);
+	assert_contains(strstr(out, "\"n3\""), "\"seen_ms\":\tnull");
+	assert_contains(strstr(out, "\"n2\""), "\"seen_ms\":\t12.000");
+	/* The leader does hear them. */
+	status.leader = 1;
+	status.role = KQUORUM_LEADER;
+	run(&command_status, "status");
+	assert_contains(out, "1h02m");
+}
+
+static void status_names_who_is_missing_without_alarm(void **state)
+{
+	const char *line;
+
+	(void)state;
+	status.peers[2].connected = false;
+	assert_int_equal(run_on_terminal(&command_status, "status"), 0);
+	assert_contains(out, "may lose 0 of 3");
+	line = strstr(out, "without n3 (down): kquorum start there");
+	assert_non_null(line);
+	/* Neither is a colour switched on before it nor off behind it. */
+	assert_int_equal(line[-1], '\n');
+	assert_null(strstr(line, "\033["));
+}
+
+static void lock_says_that_the_session_ran_out(void **state)
+{
+	(void)state;
+	end_session();
+	assert_int_equal(run(&command_lock, "lock -w 0.1 tt -- true"), 75);
+	assert_contains(out, "tt: not granted in time:\n  this node's session ran out, a new one begins "
+			"when that is settled (up to 10.5s)");
+	assert_fits();
+	assert_int_equal(run(&command_lock, "lock -w 0.1 -E 9 tt -- true"), 9);
+	assert_int_equal(run_on_terminal(&command_lock, "lock -w 1.3 tt -- true"), 75);
+	assert_contains(out, "waiting for tt: this node's session ran out, a new one begins");
+	status.session = 0;
+	run(&command_lock, "lock -w 0.1 tt -- true");
+	assert_contains(out, "this node has no session yet, a new one begins when the last one is settled");
+}
+
+static void lock_without_time_to_wait_only_tries(void **state)
+{
+	(void)state;
+	assert_int_equal(run(&command_lock, "lock -w 0 -v tt -- true"), 75);
+	assert_contains(out, "tt is held by n2");
+	resource.n_claims = 0;
+	lock_info.state = KQUORUM_LOCK_GRANTED;
+	assert_int_equal(run(&command_lock, "lock -w 0 tt -- true"), 0);
+}
+
+static void lock_names_the_holder_within_the_screen(void **state)
+{
+	(void)state;
+	lock_info.session = 7;
+	assert_int_equal(run(&command_lock, "lock -w 0.1 tt -- true"), 75);
+	assert_string_equal(out, "kquorum lock: tt: not granted in time:\n"
+			    "  held by n2 for 65.0s: pid 4194304 (fifteen-letters), 1 more before this one\n");
+	resource.n_claims = 1;
+	run(&command_lock, "lock -w 0.1 tt -- true");
+	assert_string_equal(out, "kquorum lock: tt: not granted in time: "
+			    "held by n2 for 65.0s: pid 4194304 (fifteen-letters)\n");
+	lose_quorum();
+	assert_int_equal(run(&command_lock, "lock -w 0.1 a/name/of/its/own -- true"), 69);
+	assert_contains(out, "no quorum:\n  only 1 of 3 nodes");
+	assert_fits();
+}
+
+static void append_says_why_it_waits(void **state)
+{
+	(void)state;
+	lose_quorum();
+	assert_int_equal(run_on_terminal(&command_append, "append -w 1.3 text"), 69);
+	assert_contains(out, "kquorum append: waiting: no quorum\r\nonly 1 of 3 nodes");
+	assert_contains(out, "kquorum append: no quorum:");
+	assert_contains(out, "line 1: outcome unknown");
+	assert_int_equal(run(&command_append, "append -w 0.1 text"), 69);
+	assert_null(strstr(out, "waiting"));
+	assert_contains(out, "kquorum append: no quorum: only 1 of 3 nodes can be reached and work, 2 are "
+			"needed (kquorum status)\n");
+	assert_fits();
+}
+
+static void append_says_that_the_session_ran_out(void **state)
+{
+	(void)state;
+	end_session();
+	assert_int_equal(run(&command_append, "append -w 0.1 text"), 75);
+	assert_contains(out, "no result in time:\n  this node's session ran out");
+	status.session_left_ns = 1;
+	assert_int_equal(run(&command_append, "append -w 0.1 text"), 75);
+	assert_contains(out, "kquorum append: no result in time\n");
+}
+
+static void resources_without_quorum_are_of_yesterday(void **state)
+{
+	(void)state;
+	assert_int_equal(run(&command_resource, "resource list"), 0);
+	assert_null(strstr(out, "no quorum"));
+	lose_quorum();
+	assert_int_equal(run(&command_resource, "resource list"), 0);
+	assert_contains(out, "fifteen-letters");
+	assert_contains(out, "no quorum: so it stood when the leader was last heard, 12.0s ago;\n"
+			"  holders may have lost it since");
+	assert_fits();
+	run(&command_resource, "resource show tt");
+	assert_contains(out, "so it stood when the leader was last heard");
+	assert_int_equal(run(&command_resource, "resource show other"), 66);
+	assert_contains(out, "so it stood when the leader was last heard");
+	run(&command_resource, "resource list -j");
+	assert_null(strstr(out, "no quorum"));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(followers_are_not_called_silent, setup),
+		cmocka_unit_test_setup(status_names_who_is_missing_without_alarm, setup),
+		cmocka_unit_test_setup(lock_says_that_the_session_ran_out, setup),
+		cmocka_unit_test_setup(lock_without_time_to_wait_only_tries, setup),
+		cmocka_unit_test_setup(lock_names_the_holder_within_the_screen, setup),
+		cmocka_unit_test_setup(append_says_why_it_waits, setup),
+		cmocka_unit_test_setup(append_says_that_the_session_ran_out, setup),
+		cmocka_unit_test_setup(resources_without_quorum_are_of_yesterday, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
