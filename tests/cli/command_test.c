@@ -26,6 +26,7 @@ static struct kquorum_status status;
 static struct kquorum_resource resource;
 static struct kquorum_lock_info lock_info;
 static bool node_runs;
+static unsigned int daemon_in;	/* statuses until there is a daemon; 0: as it is */
 static int other_end = -1;	/* of the descriptor that stands in for a handle */
 
 int kquorum_open(struct kquorum **k, char *err, size_t errlen)
@@ -50,6 +51,9 @@ const char *kquorum_error(const struct kquorum *k)
 int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 {
 	(void)k;
+	/* Whoever has started a daemon sees it some time later. */
+	if (daemon_in && !--daemon_in)
+		status.daemon = true;
 	*st = status;
 	return node_runs ? 0 : -ENODEV;
 }
@@ -241,6 +245,7 @@ static int setup(void **state)
 
 	(void)state;
 	node_runs = true;
+	daemon_in = 0;
 	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED };
 	resource = (struct kquorum_resource){ .name = "tt", .token = 77, .n_claims = 2, .claims = claims };
 	status = (struct kquorum_status){
@@ -399,6 +404,105 @@ static void resources_without_quorum_are_of_yesterday(void **state)
 	assert_null(strstr(out, "no quorum"));
 }
 
+/* The directory of the node @node, id 1, of the cluster @name; only what start reads of it. */
+static void write_node(const char *dir, const char *name, uint64_t cluster_id, const char *node)
+{
+	struct kquorum_config c;
+	char path[256], err[256];
+	FILE *f;
+
+	kquorum_config_defaults(&c);
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	snprintf(c.node_name, sizeof(c.node_name), "%s", node);
+	c.cluster_id = cluster_id;
+	assert_int_equal(kquorum_address_parse("10.0.0.1", &c.listen, err, sizeof(err)), 0);
+	c.advertise = c.members[0].address = c.listen;
+	snprintf(c.members[0].name, sizeof(c.members[0].name), "%s", node);
+	c.n_members = 1;
+	assert_int_equal(kquorum_config_number(&c, err, sizeof(err)), 0);
+	snprintf(path, sizeof(path), "%s/kquorum.conf", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(kquorum_config_write(f, &c), 0);
+	fclose(f);
+}
+
+static char tmp[] = "/tmp/kquorum-command.XXXXXX";
+
+static int setup_directory(void **state)
+{
+	strcpy(tmp + strlen(tmp) - 6, "XXXXXX");
+	return setup(state) || !mkdtemp(tmp);
+}
+
+static int teardown_directory(void **state)
+{
+	static const char *const names[] = { "kquorum.conf", "kquorumd", "kquorumd.log" };
+	char path[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", tmp, names[i]);
+		unlink(path);
+	}
+	return rmdir(tmp);
+}
+
+static int start(const char *options)
+{
+	char words[256];
+
+	snprintf(words, sizeof(words), "start --dir %s %s", tmp, options);
+	return run(&command_start, words);
+}
+
+static void start_refuses_another_node_that_runs(void **state)
+{
+	(void)state;
+	write_node(tmp, "demo", 0xabc, "n2");
+	assert_int_equal(start(""), 1);
+	assert_contains(out, "node n1 of cluster demo runs here already, not n2 of demo\n");
+	assert_contains(out, "kquorum stop first");
+	write_node(tmp, "other", 0xdef, "n1");
+	assert_int_equal(start(""), 1);
+	assert_contains(out, "node n1 of cluster demo runs here already, not n1 of other\n");
+	write_node(tmp, "demo", 0xdef, "n1");
+	assert_int_equal(start(""), 1);
+	assert_contains(out, "cluster ids differ: 0000000000000abc and 0000000000000def\n");
+	assert_fits();
+	write_node(tmp, "demo", 0xabc, "n1");
+	assert_int_equal(start(""), 0);
+	assert_contains(out, "node n1 already runs");
+	assert_contains(out, "daemon up");
+}
+
+static void start_says_when_only_the_daemon_was_started(void **state)
+{
+	char path[256];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/kquorumd", tmp);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("#!/bin/sh\n", f);
+	fclose(f);
+	assert_int_equal(chmod(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s:%s", tmp, getenv("PATH"));
+	setenv("PATH", path, 1);
+	write_node(tmp, "demo", 0xabc, "n1");
+	status.daemon = false;
+	assert_int_equal(start("--no-daemon"), 0);
+	assert_contains(out, "no daemon");
+	daemon_in = 4;
+	assert_int_equal(start(""), 0);
+	assert_contains(out, "already runs");
+	assert_contains(out, "daemon started");
+	assert_int_equal(start("-j"), 0);
+	assert_contains(out, "\"daemon_started\":\ttrue");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -410,6 +514,10 @@ int main(void)
 		cmocka_unit_test_setup(append_says_why_it_waits, setup),
 		cmocka_unit_test_setup(append_says_that_the_session_ran_out, setup),
 		cmocka_unit_test_setup(resources_without_quorum_are_of_yesterday, setup),
+		cmocka_unit_test_setup_teardown(start_refuses_another_node_that_runs, setup_directory,
+						teardown_directory),
+		cmocka_unit_test_setup_teardown(start_says_when_only_the_daemon_was_started,
+						setup_directory, teardown_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,16 @@ fence db 5 -- touch "$TMP/touched"; is $rc 70 "a stale token runs nothing"
 [ ! -e "$TMP/touched" ]; report $? "truly nothing"
 fence db 8 -- /nonexistent; is $rc 127 "a command that is not there"
 fence db 9 -j -- true; is $rc 2 "options after the operands are not guessed"
+like "$out" '"-j": options come before FILE' "and it is said where they go"
+run "$KQUORUM" fence check "$f" -j db 9; is $rc 2 "nor are those between them"
+like "$out" '"-j": options come before FILE' "with the same words"
+run "$KQUORUM" fence "$f" db 9; is $rc 2 "the word check is needed"
+like "$out" 'is not check' "and that is said"
 run "$KQUORUM" fence -j check "$f" db 8; like "$out" '"passed":true' "JSON"
+run "$KQUORUM" fence check -j "$f" db 8; like "$out" '"passed":true' "JSON, with the option behind check"
+run "$KQUORUM" fence check --help; is $rc 0 "help is there too"
+like "$out" '^Usage: kquorum fence check' "and is the same"
+run "$KQUORUM" fence check -j "$f" -dashed 1 -- sh -c 'exit $0' 3; is $rc 3 "a name may begin with a dash"
 
 for args in "" "check" "check $f" "check $f db" "check $f db x" "check $f db 0" "check $f db -1" "check $f db 1 true"; do
 	# shellcheck disable=SC2086
@@ -46,8 +55,8 @@ is "$(sort -n -c "$TMP/order" 2>&1)" "" "tokens that passed rise"
 is "$(tail -1 "$TMP/order") $(cat "$f")" "20 20 db" "the highest passed last"
 
 # Killed in the middle, the command still keeps the others out.
-"$KQUORUM" fence check "$f" db 21 -- sh -c "sleep 1; echo 21 >>'$TMP/order'" & killed=$!
-until grep -q '^21 ' "$f"; do sleep 0.02; done
+"$KQUORUM" fence check "$f" db 21 -- sh -c "touch '$TMP/begun'; sleep 1; echo 21 >>'$TMP/order'" & killed=$!
+until [ -e "$TMP/begun" ]; do sleep 0.02; done
 kill -9 $killed
 wait $killed 2>/dev/null
 fence db 22 -- sh -c "echo 22 >>'$TMP/order'"

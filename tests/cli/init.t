@@ -26,11 +26,15 @@ like "$out" 'id 3 of 3' "n10 comes after n2"
 run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a"
 is $rc 1 "an existing node is not overwritten"
 like "$out" '--force' "and it is said how to do so"
+like "$out" 'kquorum start runs it' "and that it need not be"
 
 id=$(sed -n 's/^id = //p' "$TMP/a/kquorum.conf")
 run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force --cluster-id "$id"
 is $rc 1 "--force with the same cluster id is refused"
 like "$out" 'old log would be taken' "and it is said why"
+like "$out" 'forget what it acknowledged' "and what an empty node would do"
+[[ $out != *delete* ]]
+report $? "nothing is said of deleting files"
 
 echo old | dd of="$TMP/a/segment-0001" conv=notrunc status=none
 inode=$(stat -c %i "$TMP/a/segment-0001")
@@ -47,6 +51,7 @@ run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a"
 is $rc 1 "segments without a configuration are not taken silently"
 run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force --cluster-id 1234
 is $rc 1 "nor with an id that may be their own"
+like "$out" 'bring its kquorum.conf back' "what is right is said"
 run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force
 is $rc 0 "but with a fresh id"
 
@@ -81,6 +86,10 @@ done <<'EOT'
 --name de/mo --node n1 --listen h|bad name
 --name demo --node -n1 --listen h|bad name
 --name demo --node n1 --listen ::1|brackets
+--name demo --node n1 --listen 10.0.0|is no IPv4 address
+--name demo --node n1 --listen 10.0.0.256:7420|is no IPv4 address
+--name demo --node n1 --listen h --peer n2=10.0.0.1.2|--peer: .* is no IPv4 address
+--name demo --node n1 --listen 0.0.0.0 --advertise 7420 --peer n2=h|--advertise: .* is no IPv4 address
 --name demo --node n1 --listen h --peer n2|is not NODE=ADDR
 --name demo --node n1 --listen h --peer n1=g|named twice
 --name demo --node n1 --listen h --peer n2=h|same address
@@ -94,6 +103,8 @@ done <<'EOT'
 --name demo --node n1 --listen h --lease 10x|is not a time
 --name demo --node n1 --listen h extra|one word too many
 EOT
+run "$KQUORUM" init --name -abcdefghijkl --node n1 --listen h
+is "$(head -n 1 <<<"$out" | awk 'length > 100')" "" "a bad name is said in 100 columns"
 [ ! -e "$TMP/x" ]
 report $? "usage errors make nothing"
 finish

@@ -11,6 +11,39 @@ for c in $commands; do
 done
 run "$KQUORUM" bogus
 is $rc 2 "an unknown command is a usage error"
+is "$out" 'kquorum: no command "bogus": kquorum --help lists them' "and gets one line"
+while read -r typed meant; do
+	run "$KQUORUM" "$typed"
+	is "$out" "kquorum: no command \"$typed\": did you mean $meant?" "$typed is taken for $meant"
+done <<'EOT'
+strat start
+res resource
+lokc lock
+locks lock
+hlep help
+EOT
+run "$KQUORUM" st
+like "$out" 'kquorum --help' "the beginning of several is taken for none"
+run "$KQUORUM" --bogus status
+like "$out" 'no option --bogus before the command' "an option in place of the command"
+is $rc 2 "is a usage error"
+run "$KQUORUM" help lock
+is "$out" "$("$KQUORUM" lock --help)" "help COMMAND is COMMAND --help"
+run "$KQUORUM" --help
+is "$(awk 'length > 100' <<<"$out")" "" "--help fits 100 columns"
+for o in "help COMMAND" --version -V; do
+	like "$out" "$o" "--help has $o"
+	grep -qF -- "${o//-/\\-}" userspace/cli/kquorum.8
+	report $? "the manual has $o"
+done
+is "$("$KQUORUM" -V)" "$("$KQUORUM" version)" "-V is version"
+is "$("$KQUORUM" --version)" "$("$KQUORUM" version)" "--version too"
+run "$KQUORUM" init --seg 5
+like "$out" 'option --seg fits more than one: --segment-size, --segments$' "an option that fits several is told apart"
+run "$KQUORUM" status --wathc
+like "$out" 'no option --wathc; did you mean --watch\?$' "from one that is close to one"
+run "$KQUORUM" status --bogus=5
+like "$out" 'no option --bogus$' "and one that is close to none"
 for c in $commands; do
 	run "$KQUORUM" "$c" --help
 	is "$rc" 0 "$c --help succeeds"
@@ -51,6 +84,10 @@ run env HOME=/ "$KQUORUM" start --dir "$TMP"
 is $rc 66 "start says that a directory has no node"
 run "$KQUORUM" version
 is $rc 0 "version works without a module"
+if [ ! -e /sys/module/kquorum/version ]; then
+	run "$KQUORUM" version -j
+	like "$out" '"module_version":[[:space:]]*null' "a version that is not known is null"
+fi
 run bash -c "'$KQUORUM' --help | head -1"
 is $rc 0 "a reader that has seen enough is no error"
 run bash -c "'$KQUORUM' --help >/dev/full"
@@ -62,6 +99,8 @@ if [ ! -e /sys/module/kquorum ]; then
 		run "$KQUORUM" $c
 		is $rc 1 "$c fails without a module"
 		like "$out" 'modprobe kquorum' "and says what to do"
+		like "$out" 'make install-module' "and where to get it"
+		is "$(awk 'length > 100' <<<"$out")" "" "in 100 columns"
 	done
 	"$KQUORUM" init --name d --node n1 --listen h --segment-size 256K --segments 2 --dir "$TMP/n" >/dev/null
 	run "$KQUORUM" start --dir "$TMP/n"

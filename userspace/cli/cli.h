@@ -56,6 +56,8 @@ int cli_parse(int argc, char **argv, cli_take take, void *user);
 void cli_usage(FILE *to);
 /* Says what is wrong with how it was called, and exits with KQUORUM_EXIT_USAGE. */
 void cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* The one of @n words that was perhaps meant by @typed, NULL: none comes close. */
+const char *cli_nearest(const char *typed, const char *const *words, size_t n);
 uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max);
 /* "5", "5s", "250ms", ...; a bare number is in seconds. Nanoseconds. */
 uint64_t cli_duration(const char *option, const char *text);

@@ -160,7 +160,8 @@ static int open_segment(const char *path, const struct kquorum_config *c, int *f
 	else if (errno == EROFS)
 		cli_error("%s: the file system is mounted read-only", path);
 	else if (errno == ENOENT)
-		cli_error("%s is missing: do not replace it with an empty file; bring it back, or leave this node down",
+		cli_error("%s is missing\n"
+			  "  do not replace it with an empty file: bring it back, or leave this node down",
 			  path);
 	else
 		cli_error("%s: %s", path, strerror(errno));
@@ -209,10 +210,12 @@ static int fill_error(const char *path, const struct kquorum_config *c, unsigned
 		fputc('\n', stderr);
 	format_bytes(all, (uint64_t)c->segment_bytes * c->segments);
 	if (error == ENOSPC || error == EDQUOT)
-		cli_error("%s: %s after %u of %u segments; the log takes %s: make room, or use a smaller --segment-size or --segments",
+		cli_error("%s: %s after %u of %u segments\n"
+			  "  the log takes %s: make room, or use a smaller --segment-size or --segments",
 			  path, strerror(error), slot, c->segments, all);
 	else if (error == EFBIG)
-		cli_error("%s: file too large: a segment has %u bytes; raise ulimit -f, or use a smaller --segment-size",
+		cli_error("%s: file too large: a segment has %u bytes\n"
+			  "  raise ulimit -f, or use a smaller --segment-size",
 			  path, c->segment_bytes);
 	else
 		cli_error("%s: %s", path, strerror(error));

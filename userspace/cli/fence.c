@@ -209,24 +209,48 @@ static int run_command(const struct fence *f, char **argv)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Returns where the command begins. */
+static char **take_operands(struct fence *f, int n, char **words)
+{
+	uint64_t token;
+	int i;
+
+	/* A misplaced option is told apart from a file or name only when the token is amiss. */
+	if (n < 3 || parse_number(words[2], &token))
+		for (i = 0; i < n && strcmp(words[i], "--"); i++)
+			if (words[i][0] == '-' && parse_number(words[i] + 1, &token))
+				cli_usage_error("\"%s\": options come before FILE, a command after --",
+						words[i]);
+	if (n < 3)
+		cli_usage_error("FILE, NAME and TOKEN are needed");
+	f->path = words[0];
+	f->name = cli_resource_name(words[1]);
+	f->token = cli_number("TOKEN", words[2], 1, UINT64_MAX);
+	words += 3;
+	if (*words && !strcmp(*words, "--"))
+		return words + 1;
+	if (*words)
+		cli_usage_error("\"%s\": %s", *words, **words == '-' ?
+				"options come before FILE, a command after --" :
+				"put -- before the command");
+	return words;
+}
+
 static int run(int argc, char **argv)
 {
 	struct fence f = { .fd = -1, .new_fd = -1 };
 	int at = cli_parse(argc, argv, NULL, NULL), ret;
 	char **command;
 
-	if (at >= argc || strcmp(argv[at], "check"))
+	if (at >= argc)
 		cli_usage_error("check what?");
-	if (argc - at < 4)
-		cli_usage_error("FILE, NAME and TOKEN are needed");
-	f.path = argv[at + 1];
-	f.name = cli_resource_name(argv[at + 2]);
-	f.token = cli_number("TOKEN", argv[at + 3], 1, UINT64_MAX);
-	command = argv + at + 4;
-	if (*command && !strcmp(*command, "--"))
-		command++;
-	else if (*command)
-		cli_usage_error("\"%s\": put -- before the command", *command);
+	if (strcmp(argv[at], "check"))
+		cli_usage_error("\"%s\" is not check: FILE, NAME and TOKEN follow that word", argv[at]);
+	/* Options may stand on either side of the word. */
+	argv += at;
+	argc -= at;
+	at = cli_parse(argc, argv, NULL, NULL);
+	command = take_operands(&f, argc - at, argv + at);
 	ret = check(&f);
 	if (cli.json) {
 		cJSON *o = cJSON_CreateObject();
@@ -249,7 +273,7 @@ static int run(int argc, char **argv)
 
 const struct cli_command command_fence = {
 	.name = "fence",
-	.synopsis = "check FILE NAME TOKEN [-- COMMAND...]",
+	.synopsis = "check [OPTION]... FILE NAME TOKEN [-- COMMAND...]",
 	.summary = "refuse a stale token at the resource",
 	.details = "FILE keeps the highest token seen for NAME, durably. A lower one is refused with exit 70; an\n"
 		   "equal or higher one passes, and COMMAND runs before the next token can be checked.\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kquorum init: a node's directory, its configuration and its filled log. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -41,11 +42,26 @@ struct init {
 	double scale;
 };
 
+/*
+ * Digits and dots that are no IPv4 address would be looked up as a name, which never
+ * exists, or be taken for another address ("10.1" for 10.0.0.1).
+ */
+static void parse_address(const char *option, const char *arg, struct kquorum_address *to)
+{
+	unsigned char ip[4];
+	char err[160];
+
+	if (kquorum_address_parse(arg, to, err, sizeof(err)))
+		cli_usage_error("%s: %s", option, err);
+	if (strspn(to->host, "0123456789.") == strlen(to->host) && inet_pton(AF_INET, to->host, ip) != 1)
+		cli_usage_error("%s: \"%s\" is no IPv4 address: that has four numbers from 0 to 255", option,
+				to->host);
+}
+
 static void take_peer(struct init *in, const char *arg)
 {
 	struct kquorum_config_member *m = &in->c.members[in->c.n_members];
 	const char *equals = strchr(arg, '=');
-	char err[160];
 
 	/* One place is kept for this node. */
 	if (in->c.n_members == KQUORUM_MAX_NODES - 1)
@@ -55,25 +71,16 @@ static void take_peer(struct init *in, const char *arg)
 	snprintf(m->name, sizeof(m->name), "%.*s", (int)(equals - arg), arg);
 	if (kquorum_name_check(m->name))
 		cli_usage_error("--peer: bad node name \"%s\": letters, digits and . _ -", m->name);
-	if (kquorum_address_parse(equals + 1, &m->address, err, sizeof(err)))
-		cli_usage_error("--peer: %s", err);
+	parse_address("--peer", equals + 1, &m->address);
 	in->c.n_members++;
 }
 
 static void take_name(const char *option, const char *arg, char *to)
 {
 	if (kquorum_name_check(arg))
-		cli_usage_error("%s: bad name \"%s\": 1 to %d letters, digits and . _ -, first a letter or digit",
+		cli_usage_error("%s: bad name \"%s\": 1 to %d of A-Z a-z 0-9 . _ -, first no . _ -",
 				option, arg, KQUORUM_NODE_NAME_MAX);
 	strcpy(to, arg);
-}
-
-static void take_address(const char *option, const char *arg, struct kquorum_address *to)
-{
-	char err[160];
-
-	if (kquorum_address_parse(arg, to, err, sizeof(err)))
-		cli_usage_error("%s: %s", option, err);
 }
 
 static void take_segment_size(struct init *in, const char *arg)
@@ -122,10 +129,10 @@ static void take(int key, const char *arg, void *user)
 		take_name("--node", arg, in->c.node_name);
 		break;
 	case 'l':
-		take_address("--listen", arg, &in->c.listen);
+		parse_address("--listen", arg, &in->c.listen);
 		break;
 	case 'a':
-		take_address("--advertise", arg, &in->c.advertise);
+		parse_address("--advertise", arg, &in->c.advertise);
 		break;
 	case 'p':
 		take_peer(in, arg);
@@ -177,7 +184,7 @@ static void complete(struct init *in)
 		cli_usage_error("--name, --node and --listen are needed");
 	if (!in->c.advertise.host[0]) {
 		if (is_wildcard(&in->c.listen) && in->c.n_members)
-			cli_usage_error("--listen %s is every address: say with --advertise where the others reach this node",
+			cli_usage_error("--listen %s is every address: say with --advertise where others reach it",
 					in->c.listen.host);
 		in->c.advertise = in->c.listen;
 	}
@@ -222,19 +229,26 @@ static int check_reuse(const struct init *in)
 	if (ret == -ENOENT && !directory_has_segments(in->dir))
 		return 0;
 	if (!in->force) {
-		cli_error(ret == -ENOENT ? "%s has segment files but no %s (an init that was cut short?): --force makes it anew"
-			  : "%s already has a node (%s): --force makes it anew and forgets its log",
+		cli_error(ret == -ENOENT ?
+			  "%s has segment files but no %s (an init that was cut short?)\n  --force makes it anew"
+			  : "%s already has a node (%s): kquorum start runs it\n"
+			  "  --force makes it a node of a new cluster, with a new id, and forgets its log",
 			  in->dir, ret == -ENOENT ? KQUORUM_CONFIG_FILE : ret ? err : old.node_name);
 		return KQUORUM_EXIT_ERROR;
 	}
 	if (ret && in->given_id && directory_has_segments(in->dir)) {
-		cli_error("the cluster id that the files of %s had cannot be read (%s); if it were the same id, their log would be taken for the new cluster's: delete the segment files first",
-			  in->dir, err);
+		cli_error("%s has a log, but not what cluster it is of (%s)\n"
+			  "  If it was of this cluster id, bring its %s back and run kquorum start: a node that\n"
+			  "  comes back empty under its name forgets what it acknowledged and voted. If this id is\n"
+			  "  new on all nodes, move the segment files out of the way.",
+			  in->dir, err, KQUORUM_CONFIG_FILE);
 		return KQUORUM_EXIT_ERROR;
 	}
 	if (!ret && old.cluster_id == in->c.cluster_id) {
-		cli_error("%s was a node of this very cluster id: its old log would be taken for the new node's. To wipe it, use --force with a fresh id (on all nodes), or delete its files",
-			  in->dir);
+		cli_error("%s is a node of this very cluster id: kquorum start runs it\n"
+			  "  It must not come back empty, for it would forget what it acknowledged and voted, and\n"
+			  "  its old log would be taken for the new one's. To make the whole cluster anew: --force\n"
+			  "  with a new --cluster-id, on all nodes.", in->dir);
 		return KQUORUM_EXIT_ERROR;
 	}
 	return ret ? 0 : refuse_running(in, old.cluster_id);

@@ -19,12 +19,14 @@ static void print_commands(FILE *to)
 {
 	size_t i;
 
-	fputs("Usage: kquorum COMMAND [OPTION]... [OPERAND]...\n\n"
+	fputs("Usage: kquorum COMMAND [OPTION]... [OPERAND]...\n"
+	      "       kquorum help [COMMAND] | --help | --version\n\n"
 	      "One agreed history and locks that the kernel enforces, for a cluster of machines.\n\n"
 	      "Commands:\n", to);
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\nkquorum COMMAND --help explains a command; kquorum(8) is the manual.\n"
+	fputs("\nkquorum help COMMAND or kquorum COMMAND --help explains a command, kquorum --version (-V) is\n"
+	      "kquorum version; kquorum(8) is the manual.\n"
 	      "Exit status: 0 done, 1 error, 2 usage, 66 not found, 69 no quorum, 70 lease lost or\n"
 	      "stale token, 75 would block or timed out, 77 denied; with a command to run, its own.\n",
 	      to);
@@ -38,6 +40,22 @@ static const struct cli_command *find(const char *name)
 		if (!strcmp(name, commands[i]->name))
 			return commands[i];
 	return NULL;
+}
+
+static void refuse(const char *name)
+{
+	const char *names[N_COMMANDS + 1] = { "help" }, *close;
+	size_t i;
+
+	for (i = 0; i < N_COMMANDS; i++)
+		names[i + 1] = commands[i]->name;
+	close = cli_nearest(name, names, N_COMMANDS + 1);
+	if (*name == '-')
+		fprintf(stderr, "kquorum: no option %s before the command: kquorum --help\n", name);
+	else if (close)
+		fprintf(stderr, "kquorum: no command \"%s\": did you mean %s?\n", name, close);
+	else
+		fprintf(stderr, "kquorum: no command \"%s\": kquorum --help lists them\n", name);
 }
 
 int main(int argc, char **argv)
@@ -64,8 +82,7 @@ int main(int argc, char **argv)
 	}
 	cli.command = find(name);
 	if (!cli.command) {
-		fprintf(stderr, "kquorum: no command \"%s\"\n\n", name);
-		print_commands(stderr);
+		refuse(name);
 		return KQUORUM_EXIT_USAGE;
 	}
 	return cli_finish(cli.command->run(argc - 1, argv + 1));

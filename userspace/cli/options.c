@@ -76,8 +76,84 @@ static void add_option(const struct cli_option *o, struct option *l, char *lette
 	strncat(letters, add, size - strlen(letters) - 1);
 }
 
+#define WORD_MAX 32
+
+/* How many letters to put in, leave out, replace or swap with their neighbour. */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int d[WORD_MAX + 1][WORD_MAX + 1], n = strlen(a), m = strlen(b), i, j;
+
+	for (i = 0; i <= n; i++) {
+		for (j = 0; j <= m; j++) {
+			unsigned int best = i + j;
+
+			if (i && j)
+				best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (i && d[i - 1][j] + 1 < best)
+				best = d[i - 1][j] + 1;
+			if (j && d[i][j - 1] + 1 < best)
+				best = d[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    d[i - 2][j - 2] + 1 < best)
+				best = d[i - 2][j - 2] + 1;
+			d[i][j] = best;
+		}
+	}
+	return d[n][m];
+}
+
+const char *cli_nearest(const char *typed, const char *const *words, size_t n)
+{
+	size_t length = strlen(typed), i;
+	unsigned int least = length < 4 ? 2 : 3;	/* short words are close to everything */
+	unsigned int begins = 0;
+	const char *nearest = NULL;
+
+	if (!length || length > WORD_MAX)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		if (strncmp(words[i], typed, length) && strncmp(words[i], typed, strlen(words[i])))
+			continue;
+		begins++;
+		nearest = words[i];
+	}
+	/* The beginning of several says nothing. */
+	if (begins)
+		return begins == 1 ? nearest : NULL;
+	for (i = 0; i < n; i++) {
+		unsigned int d = strlen(words[i]) <= WORD_MAX ? distance(typed, words[i]) : least;
+
+		if (d < least) {
+			least = d;
+			nearest = words[i];
+		}
+	}
+	return nearest;
+}
+
+/* A long option is unknown, or its short form fits several: getopt says '?' to both. */
+static void refuse_long(const char *word, const struct option *longs)
+{
+	const char *names[MAX_OPTIONS], *close;
+	size_t n = strcspn(word + 2, "="), all = 0, fits = 0;
+	char typed[64], fitting[200] = "";
+
+	snprintf(typed, sizeof(typed), "%.*s", (int)n, word + 2);
+	for (; longs->name; longs++) {
+		names[all++] = longs->name;
+		if (strncmp(longs->name, typed, strlen(typed)))
+			continue;
+		n = strlen(fitting);
+		snprintf(fitting + n, sizeof(fitting) - n, "%s--%s", fits++ ? ", " : "", longs->name);
+	}
+	if (fits > 1)
+		cli_usage_error("option --%s fits more than one: %s", typed, fitting);
+	close = cli_nearest(typed, names, all);
+	cli_usage_error(close ? "no option --%s; did you mean --%s?" : "no option --%s", typed, close);
+}
+
 /* getopt's '?' and ':' tell a wrong option and a missing argument apart. */
-static void refuse(int c, char **argv)
+static void refuse(int c, char **argv, const struct option *longs)
 {
 	const char *word = argv[optind - 1];
 
@@ -87,7 +163,7 @@ static void refuse(int c, char **argv)
 		cli_usage_error("option %s takes no argument", word);
 	if (optopt)
 		cli_usage_error("no option -%c", optopt);
-	cli_usage_error("no option %s (or more than one fits)", word);
+	refuse_long(word, longs);
 }
 
 int cli_parse(int argc, char **argv, cli_take take, void *user)
@@ -106,7 +182,7 @@ int cli_parse(int argc, char **argv, cli_take take, void *user)
 		if (o->key != 'j' || cmd->json)
 			add_option(o, &longs[n++], letters, sizeof(letters));
 	opterr = 0;
-	optind = 1;
+	optind = 0;	/* from the start, as often as it is called */
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		switch (c) {
 		case 'h':
@@ -117,7 +193,7 @@ int cli_parse(int argc, char **argv, cli_take take, void *user)
 			break;
 		case '?':
 		case ':':
-			refuse(c, argv);
+			refuse(c, argv, longs);
 			break;
 		default:
 			if (take)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kquorum start: hand the log to the module, wait for recovery, run the daemon. */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,25 @@ static int wait_recovery(struct kquorum *k, struct kquorum_events *e, uint64_t u
 	}
 }
 
-static int report(const struct kquorum_config *c, const struct kquorum_status *st, bool ran)
+/* What a node that runs here already has to be, for this one to be started: the same. */
+static int check_same(const struct kquorum_config *c, const struct kquorum_status *st)
+{
+	const char *node = node_name(st, st->node_id);
+	char ids[80] = "";
+
+	if (st->cluster_id == c->cluster_id && st->node_id == c->node_id && !strcmp(node, c->node_name))
+		return 0;
+	if (st->cluster_id != c->cluster_id && !strcmp(st->name, c->name))
+		snprintf(ids, sizeof(ids), "\n  the cluster ids differ: %016" PRIx64 " and %016" PRIx64,
+			 st->cluster_id, c->cluster_id);
+	cli_error("node %s of cluster %s runs here already, not %s of %s%s\n"
+		  "  one network namespace has one node: kquorum stop first", node, st->name,
+		  c->node_name, c->name, ids);
+	return KQUORUM_EXIT_ERROR;
+}
+
+static int report(const struct kquorum_config *c, const struct kquorum_status *st, bool ran,
+		  bool had_daemon)
 {
 	bool good = st->state == KQUORUM_NODE_RUNNING;
 	char why[4096];
@@ -110,6 +129,7 @@ static int report(const struct kquorum_config *c, const struct kquorum_status *s
 		cJSON_AddStringToObject(o, "state", state_name(st->state));
 		cJSON_AddBoolToObject(o, "already_running", ran);
 		cJSON_AddBoolToObject(o, "daemon", st->daemon);
+		cJSON_AddBoolToObject(o, "daemon_started", st->daemon && !had_daemon);
 		json_u64(o, "term", st->term);
 		json_u64(o, "last_index", st->last_index);
 		cJSON_AddStringToObject(o, "why", why);
@@ -118,7 +138,7 @@ static int report(const struct kquorum_config *c, const struct kquorum_status *s
 		printf("%s: node %s %s, term %llu, last index %llu, %s\n", c->name, c->node_name,
 		       ran ? "already runs" : good ? "runs" : state_name(st->state),
 		       (unsigned long long)st->term, (unsigned long long)st->last_index,
-		       st->daemon ? "daemon up" : "no daemon");
+		       !st->daemon ? "no daemon" : had_daemon ? "daemon up" : "daemon started");
 	}
 	if (!cli.json)
 		fputs(why, good ? stdout : stderr);
@@ -130,7 +150,7 @@ static int start(struct kquorum *k, struct kquorum_events *e, const struct start
 {
 	uint64_t until = now_ns() + s->wait_ns;
 	struct kquorum_status st;
-	bool ran;
+	bool ran, had_daemon;
 	int ret;
 
 	ret = kquorum_status(k, &st);
@@ -139,12 +159,8 @@ static int start(struct kquorum *k, struct kquorum_events *e, const struct start
 		return cli_exit_code(ret);
 	}
 	ran = !ret;
-	if (ran && st.cluster_id != c->cluster_id) {
-		cli_error("node %s of cluster %s already runs here; one network namespace has one node",
-			  node_name(&st, st.node_id), st.name);
-		return KQUORUM_EXIT_ERROR;
-	}
-	ret = ran ? 0 : start_node(k, dir, c);
+	had_daemon = ran && st.daemon;
+	ret = ran ? check_same(c, &st) : start_node(k, dir, c);
 	if (!ret)
 		ret = wait_recovery(k, e, until, &st);
 	if (!ret && !s->no_daemon)
@@ -155,7 +171,7 @@ static int start(struct kquorum *k, struct kquorum_events *e, const struct start
 		cli_error("the node is gone again: %s", kquorum_error(k));
 		return KQUORUM_EXIT_ERROR;
 	}
-	return report(c, &st, ran);
+	return report(c, &st, ran, had_daemon);
 }
 
 static int run(int argc, char **argv)
@@ -195,7 +211,8 @@ const struct cli_command command_start = {
 	.synopsis = "[NAME | --dir DIR] [--no-daemon] [--wait TIME]",
 	.summary = "start this machine's node and its daemon",
 	.details = "NAME is a directory below " KQUORUM_STATE_DIR "; with only one there it can be left out.\n"
-		   "A node that runs already is left alone; only its daemon is started when it is down.\n",
+		   "A node that runs already is left alone; only its daemon is started when it is down. When\n"
+		   "another node runs here it is an error: kquorum stop first.\n",
 	.options = options,
 	.json = true,
 	.run = run,

@@ -32,7 +32,10 @@ static int run(int argc, char **argv)
 		cJSON_AddStringToObject(o, "version", KQUORUM_VERSION);
 		json_u64(o, "interface_version", KQUORUM_GENL_VERSION);
 		cJSON_AddBoolToObject(o, "module_usable", !ret);
-		cJSON_AddStringToObject(o, "module_version", module);
+		if (module[0])
+			cJSON_AddStringToObject(o, "module_version", module);
+		else
+			cJSON_AddNullToObject(o, "module_version");
 		json_print(o, false);
 	} else {
 		printf("kquorum %s, interface version %d\n", KQUORUM_VERSION, KQUORUM_GENL_VERSION);
