@@ -66,6 +66,7 @@ done
 if command -v groff >/dev/null; then
 	is "$(groff -t -man -ww -Tutf8 userspace/cli/kquorum.8 2>&1 >/dev/null)" "" "the manual is well-formed"
 fi
+is "$(grep -n 'kquorumd\? (1)' userspace/*/*.8)" "" "the manuals refer to each other in section 8"
 run "$KQUORUM" lock db -n
 is $rc 2 "an option after the lock's name is not taken for a command"
 run "$KQUORUM" lock
