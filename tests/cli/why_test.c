@@ -139,8 +139,19 @@ static void says_what_to_do_about_missing_peers(void **state)
 	assert_contains(why_of(&st), "  are they up (kquorum start there), and are their ports open?\n");
 	strcpy(st.peers[2].reason, "its cluster id or its list of members is another");
 	assert_contains(why_of(&st), "  is it up (kquorum start there), and is its port open?\n");
-	strcpy(st.peers[1].reason, "Name or service not known");
+	strcpy(st.peers[1].reason, "refused: it does not speak kquorum");
+	assert_contains(why_of(&st), "not connected: refused: it does not speak kquorum\n");
 	assert_null(strstr(why_of(&st), "port"));
+}
+
+static void says_why_nobody_can_connect(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	strcpy(st.peers[0].reason, "cannot listen on 10.0.0.1 port 7420: Address already in use");
+	assert_contains(why_of(&st), "this node cannot listen on 10.0.0.1 port 7420: Address already in use\n"
+			"  others connect to it there: free the port");
 }
 
 static const char *missing_of(const struct kquorum_status *st)
@@ -298,6 +309,7 @@ int main(void)
 		cmocka_unit_test(tells_of_the_wait_after_a_restart),
 		cmocka_unit_test(tells_of_lost_votes),
 		cmocka_unit_test(says_what_to_do_about_missing_peers),
+		cmocka_unit_test(says_why_nobody_can_connect),
 		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),
 		cmocka_unit_test(fits_the_screen),
 		cmocka_unit_test(says_where_the_log_is_damaged),

@@ -132,7 +132,7 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 static bool reason_helps(const char *reason)
 {
 	static const char *const vague[] = {
-		"refused", "no answer", "timed out", "No route", "unreachable", "is down", "reset",
+		"Connection refused", "no answer", "timed out", "No route", "unreachable", "is down", "reset",
 		"closed the connection", "connection broken",
 		"replaced",
 	};
@@ -187,6 +187,16 @@ static void why_peers(struct text *t, const struct kquorum_status *st)
 	if (down)
 		say(t, down > 1 ? "  are they up (kquorum start there), and are their ports open?\n" :
 		    "  is it up (kquorum start there), and is its port open?\n");
+}
+
+/* Of itself a node says why it takes no connections. */
+static void why_self(struct text *t, const struct kquorum_status *st)
+{
+	const struct kquorum_peer_status *self = kquorum_status_peer(st, st->node_id);
+
+	if (self && self->reason[0])
+		say(t, "this node %s\n"
+		       "  others connect to it there: free the port, or correct kquorum.conf\n", self->reason);
 }
 
 /* What is the matter with @p, in a word or two. */
@@ -271,6 +281,7 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 	buf[0] = '\0';
 	why_state(&t, st);
 	why_disk(&t, st);
+	why_self(&t, st);
 	/* Who does not take part hears nothing of the others, and that is no news of them. */
 	if (!st->quorum && st->state == KQUORUM_NODE_RUNNING) {
 		why_peers(&t, st);
