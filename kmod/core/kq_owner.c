@@ -104,7 +104,8 @@ static void release(struct kq_core *core, struct kq_owner *o)
 {
 	if (!list_empty(&o->release.node))
 		return;
-	if (core->stopping || is_awaited(core, o))
+	/* What is under way already makes the next write wait: it gathers there. */
+	if (core->stopping || core->pending_count || is_awaited(core, o))
 		kq_propose_submit(core, &o->release);
 	else
 		kq_propose_linger(core, &o->release);
