@@ -247,7 +247,9 @@ static int setup(void **state)
 	node_runs = true;
 	daemon_in = 0;
 	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED };
-	resource = (struct kquorum_resource){ .name = "tt", .token = 77, .n_claims = 2, .claims = claims };
+	resource = (struct kquorum_resource){
+		.name = "tt", .token = 77, .n_claims = 2, .claims = claims,
+	};
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,
 		.term = 4, .leader = 2, .quorum = true, .daemon = true, .n_peers = 3, .session = 9,

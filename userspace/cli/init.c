@@ -53,9 +53,10 @@ static void parse_address(const char *option, const char *arg, struct kquorum_ad
 
 	if (kquorum_address_parse(arg, to, err, sizeof(err)))
 		cli_usage_error("%s: %s", option, err);
-	if (strspn(to->host, "0123456789.") == strlen(to->host) && inet_pton(AF_INET, to->host, ip) != 1)
-		cli_usage_error("%s: \"%s\" is no IPv4 address: that has four numbers from 0 to 255", option,
-				to->host);
+	if (strspn(to->host, "0123456789.") == strlen(to->host) &&
+	    inet_pton(AF_INET, to->host, ip) != 1)
+		cli_usage_error("%s: \"%s\" is no IPv4 address: that has four numbers from 0 to 255",
+				option, to->host);
 }
 
 static void take_peer(struct init *in, const char *arg)

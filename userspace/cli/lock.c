@@ -76,8 +76,9 @@ static int describe_holder(const struct kquorum_resource *r, void *user)
 			break;
 		before++;
 	}
-	n = snprintf(h->text, sizeof(h->text), "held by %s for %s: pid %u (%s)", node_name(h->st, c[0].node),
-		     format_duration(age, c[0].age_ns), c[0].pid, c[0].comm);
+	n = snprintf(h->text, sizeof(h->text), "held by %s for %s: pid %u (%s)",
+		     node_name(h->st, c[0].node), format_duration(age, c[0].age_ns), c[0].pid,
+		     c[0].comm);
 	if (before)
 		snprintf(h->text + n, sizeof(h->text) - n, ", %u more before this one", before);
 	return 0;
@@ -258,7 +259,7 @@ static int run(int argc, char **argv)
 	if (at >= argc)
 		cli_usage_error("the lock's NAME is needed");
 	if (!o.wait_ns) {
-		/* As flock(1) has it: no time to wait is not to wait, and not to give up before an answer. */
+		/* As flock(1) has it: to wait for no time is to try, not to give up unanswered. */
 		o.nonblock = true;
 		o.wait_ns = KQUORUM_NEVER;
 	}

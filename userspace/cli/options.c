@@ -149,7 +149,9 @@ static void refuse_long(const char *word, const struct option *longs)
 	if (fits > 1)
 		cli_usage_error("option --%s fits more than one: %s", typed, fitting);
 	close = cli_nearest(typed, names, all);
-	cli_usage_error(close ? "no option --%s; did you mean --%s?" : "no option --%s", typed, close);
+	if (close)
+		cli_usage_error("no option --%s; did you mean --%s?", typed, close);
+	cli_usage_error("no option --%s", typed);
 }
 
 /* getopt's '?' and ':' tell a wrong option and a missing argument apart. */

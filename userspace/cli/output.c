@@ -62,8 +62,8 @@ void cli_error(const char *format, ...)
 
 void cli_error_because(const char *what, const char *why)
 {
-	size_t n = strlen("kquorum : : ") + (cli.command ? strlen(cli.command->name) : 0) + strlen(what) +
-		strlen(why);
+	size_t name = cli.command ? strlen(cli.command->name) : 0;
+	size_t n = strlen("kquorum : : ") + name + strlen(what) + strlen(why);
 
 	cli_error("%s:%s%s", what, n > COLUMNS ? "\n  " : " ", why);
 }

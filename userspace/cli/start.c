@@ -98,7 +98,8 @@ static int check_same(const struct kquorum_config *c, const struct kquorum_statu
 	const char *node = node_name(st, st->node_id);
 	char ids[80] = "";
 
-	if (st->cluster_id == c->cluster_id && st->node_id == c->node_id && !strcmp(node, c->node_name))
+	if (st->cluster_id == c->cluster_id && st->node_id == c->node_id &&
+	    !strcmp(node, c->node_name))
 		return 0;
 	if (st->cluster_id != c->cluster_id && !strcmp(st->name, c->name))
 		snprintf(ids, sizeof(ids), "\n  the cluster ids differ: %016" PRIx64 " and %016" PRIx64,

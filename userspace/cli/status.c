@@ -68,8 +68,10 @@ static void peer_numbers(const struct kquorum_status *st, const struct kquorum_p
 	n->rtt_ns = self || !p->connected ? KQUORUM_NEVER : p->rtt_ns;
 	n->disk_ns = self ? (st->disk.write_ns ? st->disk.write_ns : KQUORUM_NEVER) :
 		p->connected ? p->disk_ns : KQUORUM_NEVER;
+	n->seen_ns = self ? 0 : p->seen_ns;
 	/* Followers of a leader have nothing to tell each other: their silence is no news. */
-	n->seen_ns = self ? 0 : st->quorum && !leads && p->id != st->leader ? KQUORUM_NEVER : p->seen_ns;
+	if (!self && st->quorum && !leads && p->id != st->leader)
+		n->seen_ns = KQUORUM_NEVER;
 }
 
 static void add_peer_row(struct table *t, const struct kquorum_status *st,

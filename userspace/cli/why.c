@@ -9,8 +9,12 @@
 
 #include "cli.h"
 
-/* So wide may the names of missing nodes be, for what to do about it stands on the same line. */
+/*
+ * So wide may the names of missing nodes be, for what to do about it stands on the same
+ * line; narrower by the words that stand for those left out (" and 13 more").
+ */
 #define MISSING_COLUMNS 58
+#define MORE_COLUMNS 14
 
 struct text {
 	char *buf;
@@ -128,13 +132,12 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 		    format_bytes(a, d->torn_bytes));
 }
 
-/* Whether @reason says itself what to look at: a wrong greeting or name does, a refused dial not. */
+/* Whether @reason says itself what to look at: a wrong greeting does, a refused dial not. */
 static bool reason_helps(const char *reason)
 {
 	static const char *const vague[] = {
-		"Connection refused", "no answer", "timed out", "No route", "unreachable", "is down", "reset",
-		"closed the connection", "connection broken",
-		"replaced",
+		"Connection refused", "no answer", "timed out", "No route", "unreachable", "is down",
+		"reset", "closed the connection", "connection broken", "replaced",
 	};
 	size_t i;
 
@@ -150,8 +153,8 @@ static void why_peer(struct text *t, const struct kquorum_status *st,
 	char a[FORMAT_MAX];
 
 	if (p->connected && is_silent(st, p)) {
-		say(t, "  %s at %s is connected, but has been silent for %s\n", node_name(st, p->id),
-		    p->address, format_duration(a, p->seen_ns));
+		say(t, "  %s at %s is connected, but has been silent for %s\n",
+		    node_name(st, p->id), p->address, format_duration(a, p->seen_ns));
 		return;
 	}
 	if (p->connected) {
@@ -227,6 +230,7 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 	say(&t, "without ");
 	for (i = 0; i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
+		unsigned int room = left > 1 ? MISSING_COLUMNS - MORE_COLUMNS : MISSING_COLUMNS;
 		char one[80];
 
 		if (p->id == st->node_id || is_live(st, p))
@@ -234,7 +238,7 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 		down += !p->connected;
 		format_missing(st, p, one, sizeof(one));
 		/* It stays one line that fits; the table has them all. */
-		if (named && t.at + strlen(one) > (left > 1 ? MISSING_COLUMNS - 14 : MISSING_COLUMNS))
+		if (named && t.at + strlen(one) > room)
 			continue;
 		say(&t, "%s%s", named++ ? ", " : "", one);
 		left--;
