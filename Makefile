@@ -54,13 +54,11 @@ soak: ## long tests: PART=<name>; without a part lists them and runs all
 
 ##@ Installing
 
-install: userspace install-units ## command, daemon, manual, units into PREFIX (DESTDIR honoured)
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+install: userspace install-units install-lib ## command, daemon, manual, units into PREFIX (DESTDIR honoured)
+	install -d $(DESTDIR)$(PREFIX)/sbin
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(BUILD)/bin/kquorum $(BUILD)/bin/kquorumd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 644 $(BUILD)/lib/libkquorum.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 userspace/lib/libkquorum.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 userspace/cli/kquorum.8 userspace/daemon/kquorumd.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 userspace/cli/kquorum.bash-completion \

@@ -262,7 +262,7 @@ struct kq_core {
 	bool lead_ready;		/* ... and it is applied */
 	u64 heartbeat_ns;		/* last broadcast */
 	u64 uncommitted_bytes;
-	u64 concerned;			/* leader: bits of the nodes that what was applied concerns */
+	u64 concerned;			/* leader: bits of nodes whom what was applied concerns */
 	u32 transfer_to;
 	u64 transfer_since_ns;
 	bool transfer_sent;

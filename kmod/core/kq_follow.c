@@ -114,8 +114,8 @@ static bool has_what_it_acknowledged(struct kq_core *core, u64 match)
 
 	if (match <= core->durable)
 		return true;
-	snprintf(why, sizeof(why), "acknowledged log entries are gone: up to %llu, the log ends at "
-		 "%llu; the disk lost them, or the files are older",
+	snprintf(why, sizeof(why),
+		 "acknowledged log entries are gone: up to %llu, the log ends at %llu; the disk lost them, or the files are older",
 		 (unsigned long long)match, (unsigned long long)core->durable);
 	kq_core_fail(core, -EUCLEAN, why);
 	return false;

@@ -84,7 +84,7 @@ struct kq_body_append {
 	__le64 commit;
 	__le64 round;		/* rises with every broadcast of the leader */
 	__le64 sent_ns;		/* leader's clock, echoed */
-	__le64 match;		/* what the receiver acknowledged in this term, as the leader knows */
+	__le64 match;		/* what the receiver acknowledged in this term */
 	__le32 count;
 	__le32 flags;		/* KQ_APPEND_COMMIT */
 } __packed;

@@ -229,7 +229,7 @@ int kquorum_config_check(const struct kquorum_config *c, char *err, size_t errle
 			    c->election_ms, c->heartbeat_ms);
 	if (c->lease_ms <= c->election_ms)
 		return fail(err, errlen,
-			    "lease_ms (%u) must be more than election_ms (%u), or every change of leader costs the locks",
+			    "lease_ms (%u) must be more than election_ms (%u): else a new leader costs the locks",
 			    c->lease_ms, c->election_ms);
 	if (c->lease_ms <= c->delta_ms)
 		return fail(err, errlen, "lease_ms (%u) must be more than delta_ms (%u)",
