@@ -5,7 +5,8 @@
  * Nobody who calls into the node does the log's I/O (callers bring their file size
  * limit, their cgroup, an open journal transaction): a work of ours does. A write that
  * hangs, in the device or because the file system is frozen, holds one work item and
- * nothing else: no lock, no other node.
+ * nothing else: no lock, no other node. (The machine refuses to suspend meanwhile, as
+ * the queue is freezable: what is written must be known to the image that resumes.)
  *
  *	kq_disk_write() -> submit work -> ->write_iter() -> ki_complete() -> done work
  *	                                                 -> or its return value

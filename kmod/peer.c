@@ -9,6 +9,7 @@
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/tcp.h>
+#include <linux/vmalloc.h>
 #include <net/tcp_states.h>
 #include "compat.h"
 #include "node.h"
@@ -31,7 +32,7 @@ static void conn_free(struct kq_conn *conn)
 		kq_free(msg);
 		kq_object_add(KQ_OBJECT_MESSAGE, -1);
 	}
-	kvfree(conn->in);
+	vfree(conn->in);
 	kfree(conn);
 	kq_object_add(KQ_OBJECT_PEER, -1);
 }
@@ -215,7 +216,7 @@ static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *
 
 	if (!conn)
 		return NULL;
-	conn->in = kvmalloc(KQ_RECV_BUFFER, GFP_KERNEL);
+	conn->in = vmalloc(KQ_RECV_BUFFER);
 	if (!conn->in) {
 		kfree(conn);
 		return NULL;

@@ -179,13 +179,18 @@ void kq_node_event(struct kq_node *node, u32 bits)
 void kq_node_linger_work(struct work_struct *work)
 {
 	struct kq_node *node = container_of(work, struct kq_node, linger);
+	u64 left_ns = KQ_LINGER_NS;
 	struct kq_step step;
 
-	usleep_range(KQ_LINGER_NS / NSEC_PER_USEC, 2 * KQ_LINGER_NS / NSEC_PER_USEC);
-	if (!kq_node_enter(node, &step)) {
-		kq_core_linger_over(step.core, step.now);
+	do {
+		unsigned long us = DIV_ROUND_UP((u32)left_ns, (u32)NSEC_PER_USEC);
+
+		usleep_range(us, us + 100);
+		if (kq_node_enter(node, &step))
+			break;
+		left_ns = kq_core_linger_over(step.core, step.now);
 		kq_node_leave(&step);
-	}
+	} while (left_ns);
 	kq_node_put(node);
 }
 

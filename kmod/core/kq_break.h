@@ -27,6 +27,9 @@
 #ifndef KQ_BREAK_STALE		/* recovery ignores the generation of a batch */
 #define KQ_BREAK_STALE 0
 #endif
+#ifndef KQ_BREAK_LOST		/* go on without what was acknowledged before a restart */
+#define KQ_BREAK_LOST 0
+#endif
 #ifndef KQ_BREAK_ELECTION	/* vote for a log that is less up-to-date */
 #define KQ_BREAK_ELECTION 0
 #endif

@@ -160,6 +160,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->now_ns = now_ns;
 	core->report = *report;
 	core->hs = report->hs;
+	core->recovered_term = core->hs.term;
 	core->hs.incarnation++;
 	core->hs.promise_ns = kq_ms(core->cfg.set.election_ms);
 	core->write_next = core->log.last + 1;

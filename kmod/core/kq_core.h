@@ -236,6 +236,7 @@ struct kq_core {
 	u64 write_next;			/* first index not yet given to the disk */
 	u64 written_bytes;		/* of the records before it */
 	u64 durable;			/* last index on disk */
+	u64 recovered_term;		/* at the start: only in this term can a peer know better */
 	struct kq_batch *batch;		/* under way */
 	bool batch_taken;
 	u64 batch_since_ns;
@@ -312,7 +313,7 @@ void kq_core_fail(struct kq_core *core, s32 error, const char *why);
 
 /* Events in */
 void kq_core_tick(struct kq_core *core, u64 now_ns);
-void kq_core_linger_over(struct kq_core *core, u64 now_ns);
+u64 kq_core_linger_over(struct kq_core *core, u64 now_ns);
 void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error);
 int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation);
 void kq_core_peer_down(struct kq_core *core, u64 now_ns, u32 id);

@@ -65,6 +65,8 @@ struct kq_resource;
  * @claim: room for what applying an ACQUIRE needs, allocated with the entry so
  *	that applying cannot fail
  * @resource: likewise
+ * @applied: by this node
+ * @result: of applying it: 0 it took effect, else why not
  * @data: the payload
  */
 struct kq_entry {
@@ -72,7 +74,7 @@ struct kq_entry {
 	struct kq_claim *claim;
 	struct kq_resource *resource;
 	bool applied;
-	s32 result;			/* of applying it: 0 it took effect, else why not */
+	s32 result;
 	u8 data[];
 };
 

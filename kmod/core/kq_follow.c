@@ -105,15 +105,20 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 
 /*
  * What this node acknowledged may have been counted for a commit. When it is gone (the
- * disk lied, or the files are older than that), only silence is safe: its next vote could
- * elect a leader without it.
+ * disk lied, or the files are older than that), it must not vote: it could elect a leader
+ * without it. Its leader knows as long as its term lasts; a later leader, or a start
+ * after it, cannot tell. A node that did not restart in this term lost nothing.
  */
 static bool has_what_it_acknowledged(struct kq_core *core, u64 match)
 {
 	char why[160];
 
-	if (match <= core->durable)
+	if (match <= core->durable || KQ_BREAK_LOST)
 		return true;
+	if (core->hs.term != core->recovered_term) {
+		core->refused = "counts on what was never acknowledged";
+		return false;
+	}
 	snprintf(why, sizeof(why),
 		 "acknowledged log entries are gone: up to %llu, the log ends at %llu; the disk lost them, or the files are older",
 		 (unsigned long long)match, (unsigned long long)core->durable);

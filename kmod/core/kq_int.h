@@ -91,6 +91,7 @@ void kq_vote_tick(struct kq_core *core);
 void kq_leader_start(struct kq_core *core);
 void kq_leader_tick(struct kq_core *core);
 void kq_leader_broadcast(struct kq_core *core);
+void kq_leader_tell_commit(struct kq_core *core, u64 nodes);
 void kq_leader_send(struct kq_core *core);
 void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_leader_commit(struct kq_core *core);
@@ -106,6 +107,7 @@ void kq_follow_durable(struct kq_core *core);
 /* kq_propose.c */
 void kq_propose_submit(struct kq_core *core, struct kq_proposal *p);
 void kq_propose_linger(struct kq_core *core, struct kq_proposal *p);
+void kq_propose_hurry(struct kq_core *core);
 void kq_propose_pump(struct kq_core *core);
 void kq_propose_unsend(struct kq_core *core);
 void kq_propose_finish(struct kq_core *core, struct kq_proposal *p, s32 error, u64 index,

@@ -139,6 +139,8 @@ static void answer_renewal(struct kq_core *core, struct kq_peer *p)
 		renew_accept(core, p->renew_session, p->renew_sent_ns, lease_ns, core->commit);
 		return;
 	}
+	/* The answer counts once its commit index is applied there. */
+	kq_leader_tell_commit(core, 1ULL << p->id);
 	msg = kq_msg_alloc(core, p->id, KQ_MSG_RENEW_RESP, sizeof(*r));
 	if (!msg)
 		return;

@@ -164,10 +164,15 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	c->pid = le32_to_cpu(cmd->pid);
 	memcpy(c->comm, cmd->comm, KQ_COMM_MAX);
 	INIT_LIST_HEAD(&c->node);
-	if (r->holder)
+	if (r->holder) {
 		list_add_tail(&c->node, &r->queue);
-	else
+		/* The holder's node must know that its release is awaited. */
+		core->concerned |= 1ULL << r->holder->holder_node;
+		if (r->holder->holder_node == core->cfg.self)
+			kq_propose_hurry(core);
+	} else {
 		grant(core, r, c, c->index);
+	}
 	return 0;
 }
 

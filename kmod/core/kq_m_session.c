@@ -71,7 +71,7 @@ static s32 session_open(struct kq_core *core, u32 node, u64 id)
 	struct kq_session *s = &core->session[node];
 
 	if (s->id == id)
-		return 0;	/* a retry */
+		return -EALREADY;	/* a retry */
 	if (s->id)
 		return -EBUSY;
 	if (id <= s->last_id)

@@ -120,7 +120,8 @@ static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 	}
 	if (ops)
 		result = ops->apply(core, e);
-	kq_propose_applied(core, e, result);
+	/* A session that was opened before is as open as its proposer wants it. */
+	kq_propose_applied(core, e, result == -EALREADY ? 0 : result);
 	return result;
 }
 

@@ -54,22 +54,6 @@ static void stamp(struct kq_core *core, struct kq_proposal *p)
 	rec->crc = cpu_to_le32(kq_entry_crc(rec, p->entry->data));
 }
 
-static int forward(struct kq_core *core, struct kq_proposal *p)
-{
-	u32 len = kq_entry_len(p->entry);
-	struct kq_msg *msg;
-	u8 *out;
-
-	msg = kq_msg_alloc(core, core->leader, KQ_MSG_PROPOSE, kq_record_size(len));
-	if (!msg)
-		return -ENOMEM;
-	out = kq_msg_body(msg);
-	memcpy(out, &p->entry->rec, sizeof(p->entry->rec));
-	memcpy(out + sizeof(p->entry->rec), p->entry->data, len);
-	kq_msg_send(core, msg, core->hs.term);
-	return 0;
-}
-
 /* A proposal that must get through: the release of a lock, the end of a session. */
 static bool must_pass(const struct kq_proposal *p)
 {
@@ -112,15 +96,9 @@ static int append_checked(struct kq_core *core, const struct kq_record *rec, con
 	return err ?: kq_leader_append(core, rec, payload, room_of(le16_to_cpu(rec->type)));
 }
 
-static void submit_one(struct kq_core *core, struct kq_proposal *p)
+/* It was given to the leader, or (@err) was not. */
+static void submitted(struct kq_core *core, struct kq_proposal *p, int err)
 {
-	int err;
-
-	stamp(core, p);
-	if (kq_is_leader(core))
-		err = append_checked(core, &p->entry->rec, p->entry->data);
-	else
-		err = forward(core, p);
 	p->sent = true;
 	p->lingers = false;
 	p->tries++;
@@ -134,33 +112,93 @@ static void submit_one(struct kq_core *core, struct kq_proposal *p)
 		refused(core, p, err);
 }
 
+/* Is it to be submitted now? Those beyond the session table's window are not. */
+static bool is_due(struct kq_core *core, const struct kq_proposal *p)
+{
+	return core->now_ns >= p->not_before_ns && known_session(core, p) &&
+		(!p->seq || p->seq - kq_propose_settled(core) < KQ_WINDOW);
+}
+
+static void pump_own(struct kq_core *core)
+{
+	struct kq_proposal *p, *next;
+	bool sent = false;
+
+	list_for_each_entry_safe(p, next, &core->pending, node) {
+		if (p->sent || !is_due(core, p))
+			continue;	/* sent: it is in the own log */
+		stamp(core, p);
+		submitted(core, p, append_checked(core, &p->entry->rec, p->entry->data));
+		sent = true;
+	}
+	if (sent) {
+		kq_leader_send(core);
+		kq_disk_pump(core);
+	}
+}
+
+/* What is due and fits goes in one message, for one write of the leader's log. */
+static u32 due_bytes(struct kq_core *core)
+{
+	struct kq_proposal *p;
+	u32 bytes = 0;
+
+	list_for_each_entry(p, &core->pending, node) {
+		u32 size = kq_record_size(kq_entry_len(p->entry));
+
+		if (!is_due(core, p))
+			continue;
+		if (bytes && bytes + size > KQ_APPEND_BYTES)
+			break;
+		bytes += size;
+	}
+	return bytes;
+}
+
+static void forward(struct kq_core *core, u32 bytes)
+{
+	struct kq_msg *msg = kq_msg_alloc(core, core->leader, KQ_MSG_PROPOSE, bytes);
+	u8 *out = msg ? kq_msg_body(msg) : NULL;
+	struct kq_proposal *p, *next;
+	u32 at = 0;
+
+	list_for_each_entry_safe(p, next, &core->pending, node) {
+		u32 len = kq_entry_len(p->entry);
+
+		if (!is_due(core, p))
+			continue;
+		if (at + kq_record_size(len) > bytes)
+			break;
+		stamp(core, p);
+		if (out) {
+			memcpy(out + at, &p->entry->rec, sizeof(p->entry->rec));
+			memcpy(out + at + sizeof(p->entry->rec), p->entry->data, len);
+		}
+		at += kq_record_size(len);
+		submitted(core, p, out ? 0 : -ENOMEM);
+	}
+	if (msg)
+		kq_msg_send(core, msg, core->hs.term);
+}
+
 /**
  * kq_propose_pump() - give what is not sent yet to the leader, in order
  * @core: the core
  */
 void kq_propose_pump(struct kq_core *core)
 {
-	struct kq_proposal *p, *next;
-	bool sent = false;
+	u32 bytes;
 
 	if (core->state != KQUORUM_NODE_RUNNING || !core->leader)
 		return;
-	if (!kq_is_leader(core) && !core->peer[core->leader].connected)
+	if (kq_is_leader(core)) {
+		pump_own(core);
 		return;
-	list_for_each_entry_safe(p, next, &core->pending, node) {
-		if (core->now_ns < p->not_before_ns || !known_session(core, p))
-			continue;
-		if (p->sent && kq_is_leader(core))
-			continue;	/* it is in the own log */
-		if (p->seq && p->seq - kq_propose_settled(core) >= KQ_WINDOW)
-			break;	/* the window of the session table */
-		submit_one(core, p);
-		sent = true;
 	}
-	if (sent && kq_is_leader(core)) {
-		kq_leader_send(core);
-		kq_disk_pump(core);
-	}
+	if (!core->peer[core->leader].connected)
+		return;
+	while ((bytes = due_bytes(core)))
+		forward(core, bytes);
 }
 
 /**
@@ -190,8 +228,11 @@ static void number(struct kq_core *core, struct kq_proposal *p)
 	core->pending_count++;
 }
 
-/* Something is proposed now: what lingers goes with it. */
-static void end_linger(struct kq_core *core)
+/**
+ * kq_propose_hurry() - what lingers is due now
+ * @core: the core
+ */
+void kq_propose_hurry(struct kq_core *core)
 {
 	struct kq_proposal *p;
 
@@ -211,7 +252,7 @@ static void end_linger(struct kq_core *core)
 void kq_propose_submit(struct kq_core *core, struct kq_proposal *p)
 {
 	number(core, p);
-	end_linger(core);
+	kq_propose_hurry(core);
 	kq_propose_pump(core);
 }
 
@@ -251,13 +292,17 @@ bool kq_core_take_linger(struct kq_core *core)
  * kq_core_linger_over() - what lingered long enough is proposed
  * @core: the core
  * @now_ns: the clock
+ *
+ * Return: ns until something that still lingers is due: call it again then; 0: nothing.
  */
-void kq_core_linger_over(struct kq_core *core, u64 now_ns)
+u64 kq_core_linger_over(struct kq_core *core, u64 now_ns)
 {
 	core->now_ns = now_ns;
-	if (now_ns >= core->linger_until_ns)
-		core->linger_until_ns = 0;
+	if (now_ns < core->linger_until_ns)
+		return core->linger_until_ns - now_ns;
+	core->linger_until_ns = 0;
 	kq_propose_pump(core);
+	return 0;
 }
 
 /**

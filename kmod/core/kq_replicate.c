@@ -264,15 +264,22 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 
 static u64 match_of(struct kq_core *core, struct kq_peer *p)
 {
-	return p->id == core->cfg.self ? core->durable : p->match;
+	if (p->id == core->cfg.self)
+		return core->durable;
+	/* What a node says it cannot serve any more is no copy to count on. */
+	return p->flags & KQUORUM_PEERF_FAULTY ? 0 : p->match;
 }
 
-/*
+/**
+ * kq_leader_tell_commit() - tell the commit index to whom it concerns
+ * @core: the core, leader
+ * @nodes: bit n: node n
+ *
  * Who proposed elsewhere, or waits there for what a release here grants, is served by
  * its own replica: it must hear of a commit now. The others hear of it with the next
  * entries, or at the next tick.
  */
-static void tell_commit(struct kq_core *core, u64 nodes)
+void kq_leader_tell_commit(struct kq_core *core, u64 nodes)
 {
 	struct kq_peer *p;
 	u32 i;
@@ -316,7 +323,7 @@ void kq_leader_commit(struct kq_core *core)
 	kq_propose_pump(core);
 	if (kq_is_leader(core)) {
 		kq_leader_send(core);
-		tell_commit(core, core->concerned);
+		kq_leader_tell_commit(core, core->concerned);
 	}
 }
 
@@ -326,8 +333,8 @@ static void peer_rejects(struct kq_core *core, struct kq_peer *p,
 	u64 hint = le64_to_cpu(r->hint_index), term = le64_to_cpu(r->hint_term);
 	u64 next;
 
-	/* An answer to what was asked before: nothing new. */
-	if (p->progress == KQUORUM_PROGRESS_REPLICATE && le64_to_cpu(r->reject_prev) <= p->match)
+	/* It has acknowledged that: an answer to what was asked before, nothing new. */
+	if (le64_to_cpu(r->reject_prev) <= p->match)
 		return;
 	hint = min(hint, core->log.last);
 	while (hint && kq_log_term(&core->log, hint) > term)
@@ -502,5 +509,5 @@ void kq_leader_tick(struct kq_core *core)
 	    core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
 		kq_leader_broadcast(core);
 	kq_leader_send(core);
-	tell_commit(core, U64_MAX);
+	kq_leader_tell_commit(core, U64_MAX);
 }

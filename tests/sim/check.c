@@ -202,6 +202,9 @@ void check_node(struct sim *s, struct sim_node *n)
 	const struct kq_core *c = n->core;
 	u64 i;
 
+	if (c->state == KQUORUM_NODE_FAILED && n->older_term != c->hs.term &&
+	    strstr(c->reason, "acknowledged log entries are gone"))
+		sim_fail(s, n, "says that it lost what it acknowledged, but has it");
 	if (c->hs.term < n->seen_term)
 		sim_fail(s, n, "its term falls to %llu", (unsigned long long)c->hs.term);
 	n->seen_term = c->hs.term;

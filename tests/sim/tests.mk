@@ -3,7 +3,7 @@
 # Makefile at the top; also works alone: make -f tests/sim/tests.mk sim
 
 BUILD ?= build
-SIM_BREAKS := guard fence vote flush commit dedup stale election
+SIM_BREAKS := guard fence vote flush commit dedup stale election lost
 SIM_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror \
 	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-Wno-address-of-packed-member -fno-sanitize=alignment \

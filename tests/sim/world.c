@@ -196,7 +196,10 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 		break;
 	case EV_LINGER:
 		if (n->up && n->life == e->gen) {
-			kq_core_linger_over(n->core, sim_clock(s, n));
+			u64 left = kq_core_linger_over(n->core, sim_clock(s, n));
+
+			if (left)
+				sim_push(s, s->now + left, EV_LINGER, n->id, 0, n->life);
 			node_out(s, n);
 		}
 		break;

@@ -53,7 +53,7 @@ cut_segment()
 # Copies n3's $file, in which the log ends at $match; then n3 acknowledges more.
 older_copy()
 {
-	appenders_pause
+	appenders_pause || return
 	file=$(segment_now 3)
 	cp "$file" "$WORK/older"
 	match=$(st 3 .last_index)
@@ -72,6 +72,7 @@ older_files_are_told()
 		# else the log went on into another segment
 		[ "$(segment_now 3)" != "$file" ] || break
 	done
+	is "$(segment_now 3)" "$file" "in the same segment" || return
 	node_down 3
 	cp "$file" "$WORK/newest"
 	cp "$WORK/older" "$file"

@@ -44,8 +44,9 @@ other_settings_are_refused()
 	cp $conf "$WORK/conf"
 	sed -i 's/^delta_ms.*/delta_ms = 400/' $conf
 	ok "a node with another delta starts" start_node 3 /tmp/kq/n3
-	becomes "its status says that the others refuse it" 40 st_is 3 '.why | test("n1 at .* is not connected: .*settings may differ")'
-	becomes "and theirs why" 40 st_is 1 '.why | test("n3 at .* is not connected: refused: .*settings")'
+	becomes "its status says that the others refuse it" 40 \
+		st_is 3 '.why | test("n1 at .* is not connected: .*settings may differ")'
+	becomes "and theirs why" 40 st_is 1 '.nodes[] | select(.node == "n3") | .reason | test("^refused: .*settings")'
 	node_down 3
 	cp "$WORK/conf" $conf
 	ok "with the old settings it starts" start_node 3 /tmp/kq/n3
