@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # A false peer: connects to port 7420 of ADDRESS as node 3 of the tests' cluster (id 0x77, nodes 1 to
 # 3), does something wrong, and says how the other side takes it: "greeted", "closed", "open".
-#	peer.pl ADDRESS garbage|cluster|version|header|body [INCARNATION]
+#	peer.pl ADDRESS garbage|cluster|version|header|body [INCARNATION SETTINGS]
 # garbage, cluster, version: the greeting is wrong; header, body: what follows a right one is.
-# INCARNATION is node 3's present one, hexadecimal; it would be shut out by a higher one.
+# INCARNATION is node 3's present one, hexadecimal; it would be shut out by a higher one. SETTINGS are
+# heartbeat, election timeout, lease, delta (ms) and drift (ppm), with commas between.
 use strict;
 use warnings;
 no warnings 'portable';
@@ -13,6 +14,7 @@ use IO::Select;
 
 my ($address, $how) = @ARGV;
 my $incarnation = hex($ARGV[2] // 1);
+my @settings = split /,/, $ARGV[3] // '';
 my @table = map { my $c = $_; $c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8; $c } 0 .. 255;
 
 # CRC32C
@@ -27,6 +29,7 @@ sub cluster_hash {
 	my $id = pack 'Q<', shift;
 	my ($hi, $lo) = (crc(0, $id), crc(0x6b71, $id));
 	$lo = crc($lo, pack 'L<', $_) for 1 .. 3;
+	$lo = crc($lo, pack 'L<*', @settings);
 	return $hi << 32 | $lo;
 }
 
