@@ -9,9 +9,10 @@
 # appender NODE: runs until the file "stop" is there
 appender()
 {
-	local run=0
+	local run=1
 	while [ ! -e "$KQ_VM_CLUSTER/stop" ]; do
-		run=$((run + 1))
+		# a number is never used again, nor are the answers to it lost
+		while [ -e "$acks/$1.$run" ]; do run=$((run + 1)); done
 		# shellcheck disable=SC2016
 		vc exec -t 600 "$1" sh -c 'i=0
 			while [ ! -e /run/kq-common/stop ]; do
