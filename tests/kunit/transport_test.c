@@ -3,6 +3,7 @@
  * Connections over real TCP on the loopback device: the near end is the node's, the far
  * end is the test's, which plays node 2.
  */
+#include <linux/vmalloc.h>
 #include "fixture.h"
 #include "loopback.h"
 
@@ -124,6 +125,52 @@ static void many_messages_at_once_are_all_answered(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, far_send(far, m, 200 * sizeof(*m)), (int)(200 * sizeof(*m)));
 	for (i = 0; i < 200; i++)
 		expect_answer(test, far);
+	sock_release(far);
+}
+
+static void a_message_may_begin_behind_another_and_end_later(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct socket *far = attach(test, f);
+	const u32 cut = sizeof(struct message) + sizeof(struct kq_wire_hdr) / 2;
+	struct message m[3] = { good_message(), good_message(), good_message() };
+	u8 *bytes = (u8 *)m;
+
+	KUNIT_ASSERT_EQ(test, far_send(far, bytes, cut), (int)cut);
+	expect_answer(test, far);
+	KUNIT_ASSERT_EQ(test, far_send(far, bytes + cut, sizeof(m) - cut), (int)(sizeof(m) - cut));
+	expect_answer(test, far);
+	expect_answer(test, far);
+	KUNIT_EXPECT_TRUE(test, is_connected(f));
+	sock_release(far);
+}
+
+/* It fits the buffer only because what stood before it is moved out of the way. */
+static void the_longest_message_is_read_whole_behind_another(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct socket *far = attach(test, f);
+	struct message first = good_message();
+	u8 *body = vzalloc(KQ_WIRE_BODY_MAX);
+	u32 sent = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, body);
+	KUNIT_ASSERT_EQ(test, far_send(far, &first, sizeof(first)), (int)sizeof(first));
+	first.h.type = KQ_MSG_PROPOSE;
+	first.h.len = cpu_to_le32(KQ_WIRE_BODY_MAX);
+	first.h.body_crc = cpu_to_le32(kq_crc(0, body, KQ_WIRE_BODY_MAX));
+	first.h.crc = cpu_to_le32(kq_crc(0, &first.h, offsetof(struct kq_wire_hdr, crc)));
+	KUNIT_ASSERT_EQ(test, far_send(far, &first.h, sizeof(first.h)), (int)sizeof(first.h));
+	while (sent < KQ_WIRE_BODY_MAX) {
+		int n = far_send(far, body + sent, min_t(u32, PIECE, KQ_WIRE_BODY_MAX - sent));
+
+		KUNIT_ASSERT_GT(test, n, 0);
+		sent += n;
+	}
+	vfree(body);
+	expect_answer(test, far);
+	/* its checksum is right, so it came whole; there is no proposal in it */
+	expect_reason(test, f, "a proposal of another node", 1);
 	sock_release(far);
 }
 
@@ -279,6 +326,8 @@ static int transport_setup(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_message_in_pieces_waits_for_its_last_byte),
 	KUNIT_CASE(many_messages_at_once_are_all_answered),
+	KUNIT_CASE(a_message_may_begin_behind_another_and_end_later),
+	KUNIT_CASE(the_longest_message_is_read_whole_behind_another),
 	KUNIT_CASE_PARAM(a_bad_message_ends_the_connection_and_is_counted, bad_gen_params),
 	KUNIT_CASE(a_peer_that_closes_is_no_bad_message),
 	KUNIT_CASE(what_the_socket_does_not_take_at_once_follows_in_order),
