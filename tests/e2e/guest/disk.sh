@@ -29,7 +29,7 @@ cluster down >/dev/null
 
 NODES=1
 alone_up
-run_tests torn_last_record stale_records_are_not_replayed read_only_file_system
+run_tests torn_last_record stale_records_are_not_replayed frozen_machine read_only_file_system
 node_down 1
 cluster down >/dev/null
 becomes "no object of the module is left" 30 no_objects

@@ -85,3 +85,14 @@ read_only_file_system()
 	ok "writable again, it starts" start_node 1 $DIR1/a
 	becomes "and leads" 60 st_is 1 '.role == "leader" and .session_left_ms > 0'
 }
+
+# What suspend and hibernation do first: all tasks and the module's queues stand still for 5 s.
+frozen_machine()
+{
+	ok "the node leads" wait_for 60 st_is 1 '.role == "leader" and .session_left_ms > 0'
+	echo freezer >/sys/power/pm_test
+	ok "the machine freezes with a node in it" eval "echo freeze >/sys/power/state"
+	echo none >/sys/power/pm_test
+	run kq 1 append --wait 60s "thawed"
+	is "$rc" 0 "and goes on when it thaws"
+}
