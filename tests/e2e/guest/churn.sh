@@ -131,7 +131,7 @@ all_is_gone()
 ONLY=$*
 run_tests module_absent load_and_unload
 # A node that died begins a new session when its old one's lease is over: a short one, for there are many.
-ok "three nodes start" bring_up $DIR --segment-size 4M --rtt-scale 3 --lease 3500ms
+ok "three nodes start" bring_up $DIR --segment-size 4M --lease 5s
 becomes "and elect a leader" 60 agree_in 1
 load=()
 hardware=()
