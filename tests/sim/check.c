@@ -284,8 +284,8 @@ void check_end(struct sim *s)
 
 	check_logs(s);
 	for (a = 1; a <= s->d.nodes; a++)
-		for (i = 1; i <= s->log_count && !s->node[a].rotten && !s->d.full &&
-		     !sim_told_older(s, &s->node[a]); i++)
+		for (i = 1; i <= s->log_count && !s->d.full &&
+		     !sim_out_for_good(s, &s->node[a]); i++)
 			if (kq_log_term(&s->node[a].core->log, i) != s->log[i].term)
 				sim_fail(s, &s->node[a], "has lost committed entry %llu",
 					 (unsigned long long)i);

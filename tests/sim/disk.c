@@ -125,7 +125,7 @@ static void write_some(struct sim *s, struct sim_node *n, const struct kq_batch 
 /* A batch of entries alone, with nothing of term or vote, can be taken back: disk_undo(). */
 static void keep_undo(struct sim *s, struct sim_node *n, const struct kq_batch *b)
 {
-	if (b->probe)
+	if (b->probe || !s->d.w_older)
 		return;
 	free(n->undo);
 	n->undo = sim_calloc(1, b->len);

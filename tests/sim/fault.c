@@ -246,12 +246,18 @@ static void do_older(struct sim *s, struct sim_node *n)
 }
 
 /* Says this node that it lacks what it acknowledged, to the leader that still counts on it? */
-bool sim_told_older(struct sim *s, const struct sim_node *n)
+static bool told_older(struct sim *s, const struct sim_node *n)
 {
 	const struct sim_node *l = sim_leader(s);
 
 	return l && n->up && n->older_term == l->core->hs.term &&
 		n->core->state == KQUORUM_NODE_FAILED;
+}
+
+/* A node that takes no part any more, and has said so: nothing is demanded of it. */
+bool sim_out_for_good(struct sim *s, const struct sim_node *n)
+{
+	return n->rotten || told_older(s, n);
 }
 
 void fault_step(struct sim *s)
@@ -322,7 +328,7 @@ static void restart_failed(struct sim *s)
 		struct sim_node *n = &s->node[i];
 
 		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now &&
-		    !sim_told_older(s, n)) {
+		    !told_older(s, n)) {
 			node_down(s, n, "taken down: it has failed");
 			node_restart_at(s, n, s->now + 10 * SIM_MS);
 		}
@@ -343,7 +349,7 @@ static const char *not_healed(struct sim *s)
 
 		if (!n->up)
 			return "a node is not started";
-		if (n->rotten || sim_told_older(s, n) || sim_no_room(s, n))
+		if (sim_out_for_good(s, n) || sim_no_room(s, n))
 			continue;
 		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
 			return "a node does not follow the leader";
@@ -375,7 +381,7 @@ static const char *not_drained(struct sim *s)
 			continue;
 		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";
-		if (n->rotten || sim_told_older(s, n))
+		if (sim_out_for_good(s, n))
 			continue;
 		if (n->core->applied != l->core->log.last)
 			return "a replica lags behind";

@@ -315,7 +315,6 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n);
 void disk_undo(struct sim *s, struct sim_node *n);
-bool sim_told_older(struct sim *s, const struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 
@@ -344,6 +343,7 @@ bool client_idle(const struct sim_node *n);
 void fault_step(struct sim *s);
 void fault_heal(struct sim *s);
 void fault_phase(struct sim *s);
+bool sim_out_for_good(struct sim *s, const struct sim_node *n);
 
 /* check.c, check_state.c */
 void check_init(struct sim *s);

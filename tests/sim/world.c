@@ -164,8 +164,7 @@ static bool defer(struct sim *s, struct sim_event *e)
 		who = e->b;
 		break;
 	case EV_TICK: case EV_POLL: case EV_LINGER: case EV_DISK: case EV_CLIENT: case EV_APPEND:
-	case EV_BURST:
-	case EV_SIDE_UP: case EV_SIDE_DOWN:
+	case EV_BURST: case EV_SIDE_UP: case EV_SIDE_DOWN:
 		break;
 	default:
 		return false;

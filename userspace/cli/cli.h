@@ -167,9 +167,9 @@ int daemon_ensure(struct kquorum *k, const char *dir, uint64_t wait_ns);
 
 /* entry.c */
 
-/* An entry in human words. */
-/* Why it has no effect (yet), with a space behind it; else "". */
+/* Why an entry has no effect (yet), with a space behind it; else "". */
 const char *entry_remark(const struct kquorum_log_entry *e);
+/* An entry in human words. */
 void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_status *st, char *buf,
 		    size_t size);
 cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status *st);

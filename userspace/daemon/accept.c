@@ -73,11 +73,10 @@ static void listen_failed(struct kqd *d, const char *why)
 	char text[256];
 
 	if (!patience && strcmp(d->listen.why, why)) {
-		kqd_err("cannot listen on %s port %u: %s; trying on", d->config.listen.host,
-			d->config.listen.port, why);
 		snprintf(d->listen.why, sizeof(d->listen.why), "%s", why);
 		snprintf(text, sizeof(text), "cannot listen on %s port %u: %s", d->config.listen.host,
 			 d->config.listen.port, why);
+		kqd_err("%s; trying on", text);
 		kqd_genl_note(&d->genl, d->st.node_id, text);
 	}
 	kqd_timer_in(&d->listen.retry, LISTEN_RETRY_NS);
