@@ -29,7 +29,7 @@ module: ## kquorum.ko: make module KERNEL=<release> [W=1] [C=1]
 
 userspace: $(USERSPACE) $(DAEMON) ## kquorum, kquorumd and libkquorum
 
-tests: core-tests $(CLI_TESTS) $(DAEMON_TESTS) sim ## all test programs
+tests: core-tests $(CLI_TESTS) $(DAEMON_TESTS) sim-all ## all test programs
 
 list-tests:
 	@printf '%s\n' $(CORE_TEST_PROGRAMS) tests/core/breaks.t tests/cli/*.t $(DAEMON_TESTS)
@@ -39,7 +39,7 @@ setup: ## install what is missing (shows the list and asks)
 
 ##@ Running
 
-demo: ## the story, in three virtual machines; BREAK=guard|fence|vote|flush plants a bug
+demo: ## the story, in three virtual machines; BREAK=guard|fence|vote|flush plants one
 	@scripts/setup --for build --for vm
 	@scripts/demo $(if $(BREAK),--break $(BREAK))
 

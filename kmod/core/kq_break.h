@@ -1,37 +1,86 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Deliberate bugs, each off in every shipped build. `make demo BREAK=guard`
- * and the tests compile one in, to show that the checks find it.
+ * Deliberate bugs, each one line or two of the real code, off in every shipped build.
+ * They show that the checks find them: `make sim-bugs` plants each into the simulator,
+ * `make demo BREAK=guard` one into the module. tests/sim/bugs.c says what each does.
  */
 #ifndef KQ_BREAK_H
 #define KQ_BREAK_H
 
-#ifndef KQ_BREAK_GUARD		/* expire sessions before the guard band is over */
-#define KQ_BREAK_GUARD 0
+enum kq_bug {
+	KQ_BUG_NONE,
+	/* leases (design section 6) */
+	KQ_BUG_GUARD,
+	KQ_BUG_DELTA,
+	KQ_BUG_DRIFT,
+	KQ_BUG_NO_GUARD,
+	KQ_BUG_RENEW_ALONE,
+	KQ_BUG_RENEW_EXPIRED,
+	KQ_BUG_RENEW_SUSPECT,
+	KQ_BUG_RENEW_EARLY,
+	KQ_BUG_LAG,
+	KQ_BUG_REVIVE,
+	KQ_BUG_RECEIVED,
+	KQ_BUG_LEAD_ANEW,
+	KQ_BUG_LENGTHEN,
+	KQ_BUG_NO_WAIT,
+	KQ_BUG_DISTURB,
+	KQ_BUG_FORGET,
+	/* votes and elections */
+	KQ_BUG_VOTE,
+	KQ_BUG_VOTE_FORGOTTEN,
+	KQ_BUG_VOTE_VOLATILE,
+	KQ_BUG_ELECTION,
+	KQ_BUG_SHORT_VOTE,
+	KQ_BUG_MAJORITY,
+	KQ_BUG_DISK_HANGS,
+	KQ_BUG_CHECK_QUORUM,
+	/* replication and commit */
+	KQ_BUG_FLUSH,
+	KQ_BUG_SELF_COUNT,
+	KQ_BUG_COMMIT,
+	KQ_BUG_COMMIT_UNVERIFIED,
+	KQ_BUG_ACK_UNVERIFIED,
+	KQ_BUG_MATCH_KEPT,
+	KQ_BUG_PREV_TERM,
+	KQ_BUG_COMPLETION,
+	KQ_BUG_WRITE_ERROR,
+	KQ_BUG_LOST,
+	KQ_BUG_INFLIGHT,
+	KQ_BUG_BOUND,
+	/* proposals */
+	KQ_BUG_DEDUP,
+	KQ_BUG_DEDUP_STALE,
+	KQ_BUG_SETTLED,
+	KQ_BUG_REFUSED,
+	KQ_BUG_APPENDED,
+	/* the log on disk */
+	KQ_BUG_STALE,
+	KQ_BUG_TORN,
+	KQ_BUG_DAMAGE_CUT,
+	/* sessions and locks */
+	KQ_BUG_FENCE,
+	KQ_BUG_BARGE,
+	KQ_BUG_DEAD_WAITER,
+	KQ_BUG_WAITER_FORGOTTEN,
+	KQ_BUG_NOT_RELEASED,
+	KQ_BUG_CANCEL,
+	KQ_BUG_RELEASE_ANY,
+	KQ_BUG_OPEN_TWICE,
+	KQ_BUG_TRY_WAITS,
+	KQ_BUG_GRANT_LAPSED,
+	KQ_BUG_END
+};
+
+/* -DKQ_BREAK_IS=KQ_BUG_GUARD plants that one. The simulator chooses when it runs. */
+#ifdef KQ_BREAK_CHOOSE
+extern enum kq_bug kq_bug_planted;
+#elif defined(KQ_BREAK_IS)
+#define kq_bug_planted KQ_BREAK_IS
+#else
+#define kq_bug_planted KQ_BUG_NONE
 #endif
-#ifndef KQ_BREAK_FENCE		/* hand out tokens that do not rise */
-#define KQ_BREAK_FENCE 0
-#endif
-#ifndef KQ_BREAK_VOTE		/* vote more than once in a term */
-#define KQ_BREAK_VOTE 0
-#endif
-#ifndef KQ_BREAK_FLUSH		/* acknowledge before the write is durable */
-#define KQ_BREAK_FLUSH 0
-#endif
-#ifndef KQ_BREAK_COMMIT		/* commit entries of an earlier term by counting */
-#define KQ_BREAK_COMMIT 0
-#endif
-#ifndef KQ_BREAK_DEDUP		/* apply a retried proposal twice */
-#define KQ_BREAK_DEDUP 0
-#endif
-#ifndef KQ_BREAK_STALE		/* recovery ignores the generation of a batch */
-#define KQ_BREAK_STALE 0
-#endif
-#ifndef KQ_BREAK_LOST		/* go on without what was acknowledged before a restart */
-#define KQ_BREAK_LOST 0
-#endif
-#ifndef KQ_BREAK_ELECTION	/* vote for a log that is less up-to-date */
-#define KQ_BREAK_ELECTION 0
-#endif
+
+#define KQ_BREAK(bug) (kq_bug_planted == KQ_BUG_##bug)
 
 #endif /* KQ_BREAK_H */

@@ -168,7 +168,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->durable = core->log.last;
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;
-	if (!fresh)
+	if (!fresh && !KQ_BREAK(NO_WAIT))
 		core->wait_until_ns += promise_longest(core, report->hs.promise_ns);
 	core->state = KQUORUM_NODE_RUNNING;
 	core->events |= KQUORUM_EVENT_STATE;
@@ -226,6 +226,8 @@ void kq_become_follower(struct kq_core *core, u64 term, u32 leader)
 		core->round = 0;
 		core->resp_due = false;
 	}
+	if (KQ_BREAK(VOTE_FORGOTTEN))
+		core->hs.vote = 0;
 	if (core->role == KQUORUM_CANDIDATE)
 		core->canvass = KQUORUM_CAMPAIGN_LOST;
 	else if (core->role == KQUORUM_CANVASSING)

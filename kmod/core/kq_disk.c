@@ -33,7 +33,8 @@ void kq_log_cut(struct kq_core *core, u64 last)
 		core->write_next = last + 1;
 		core->written_bytes = core->log.bytes;
 	}
-	if (core->batch && core->batch->first && core->batch->last > last) {
+	if (core->batch && core->batch->first && core->batch->last > last &&
+	    !KQ_BREAK(COMPLETION)) {
 		core->batch->last = last;
 		core->batch->last_term = kq_log_term(&core->log, last);
 	}
@@ -139,7 +140,7 @@ void kq_disk_pump(struct kq_core *core)
 	core->batch = batch;
 	core->batch_taken = false;
 	core->batch_since_ns = core->now_ns;
-	if (KQ_BREAK_FLUSH && batch->entries) {
+	if (KQ_BREAK(FLUSH) && batch->entries) {
 		core->durable = batch->last;
 		if (kq_is_leader(core))
 			kq_leader_commit(core);
@@ -175,7 +176,7 @@ void kq_disk_probe(struct kq_core *core)
  */
 void kq_disk_watch(struct kq_core *core)
 {
-	bool late = core->batch &&
+	bool late = core->batch && !KQ_BREAK(DISK_HANGS) &&
 		core->now_ns - core->batch_since_ns > kq_ms(core->cfg.set.election_ms);
 
 	if (core->state != KQUORUM_NODE_RUNNING)
@@ -206,7 +207,7 @@ void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch,
 	core->batch = NULL;
 	core->disk_ns = now_ns - core->batch_since_ns;
 	core->disk_idle_ns = now_ns;
-	if (error) {
+	if (error && !KQ_BREAK(WRITE_ERROR)) {
 		char why[120];
 
 		snprintf(why, sizeof(why),

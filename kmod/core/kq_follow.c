@@ -16,7 +16,8 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 	r = kq_msg_body(msg);
 	r->round = cpu_to_le64(core->round);
 	r->sent_ns = cpu_to_le64(core->resp_sent_ns);
-	r->match = cpu_to_le64(min(core->durable, core->verified));
+	r->match = cpu_to_le64(KQ_BREAK(ACK_UNVERIFIED) ? core->durable :
+			       min(core->durable, core->verified));
 	r->disk_ns = cpu_to_le64(core->disk_ns);
 	if (core->store_full)
 		flags |= KQ_APPEND_FULL;
@@ -45,7 +46,7 @@ static u64 find_hint(const struct kq_core *core, u64 index, u64 term)
 static void advance_commit(struct kq_core *core, u64 commit)
 {
 	/* Not past what this leader verified: a longer tail may be of a dead branch. */
-	commit = min(commit, core->verified);
+	commit = min(commit, KQ_BREAK(COMMIT_UNVERIFIED) ? core->log.last : core->verified);
 	if (commit <= core->commit)
 		return;
 	core->commit = commit;
@@ -113,7 +114,7 @@ static bool has_what_it_acknowledged(struct kq_core *core, u64 match)
 {
 	char why[160];
 
-	if (match <= core->durable || KQ_BREAK_LOST)
+	if (match <= core->durable || KQ_BREAK(LOST))
 		return true;
 	if (core->hs.term != core->recovered_term) {
 		core->refused = "counts on what was never acknowledged";
@@ -142,6 +143,7 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	if (core->role != KQUORUM_FOLLOWER || core->leader != from)
 		kq_become_follower(core, core->hs.term, from);
 	core->heard_ns = core->now_ns;
+	core->promised_ns = core->now_ns;
 	core->round = max(core->round, le64_to_cpu(b->round));
 	if (!(le32_to_cpu(b->flags) & KQ_APPEND_COMMIT))
 		core->resp_sent_ns = le64_to_cpu(b->sent_ns);
@@ -151,7 +153,8 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	}
 	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match)))
 		return;
-	if (prev > core->log.last || kq_log_term(&core->log, prev) != prev_term) {
+	if (prev > core->log.last ||
+	    (kq_log_term(&core->log, prev) != prev_term && !KQ_BREAK(PREV_TERM))) {
 		respond(core, KQ_APPEND_REJECT, prev, find_hint(core, prev, prev_term));
 		return;
 	}

@@ -47,7 +47,7 @@ static inline bool kq_is_up(const struct kq_core *core)
 
 static inline u32 kq_majority(const struct kq_core *core)
 {
-	return core->cfg.count / 2 + 1;
+	return core->cfg.count / 2 + (KQ_BREAK(MAJORITY) ? core->cfg.count < 2 : 1);
 }
 
 static inline struct kq_peer *kq_self(struct kq_core *core)

@@ -23,10 +23,13 @@ static u64 kq_lease_promise_ns(const struct kq_settings *set)
 	u64 lease = kq_ms(set->lease_ms);
 	u32 million = 1000000;
 
-	if (KQ_BREAK_GUARD)
+	if (KQ_BREAK(GUARD))
 		return lease / 2;
+	if (KQ_BREAK(DRIFT))
+		return lease + 2 * kq_ms(set->delta_ms);
 	lease = div_u64(lease, million - set->drift_ppm) * million + million;
-	lease += 2 * kq_ms(set->delta_ms);
+	if (!KQ_BREAK(NO_GUARD))
+		lease += (KQ_BREAK(DELTA) ? 1 : 2) * kq_ms(set->delta_ms);
 	return div_u64(lease, million) * (million + set->drift_ppm) + million + set->drift_ppm;
 }
 
@@ -63,9 +66,10 @@ void kq_lease_lead(struct kq_core *core)
 		const struct kq_session *s = &core->session[p->id];
 		u64 left = promise;
 
-		if (s->suspect)
+		if (s->suspect && !KQ_BREAK(LENGTHEN))
 			left = min(promise, min(promise, s->left_ns) + error);
-		p->promise_until_ns = core->now_ns + left;
+		if (!KQ_BREAK(LEAD_ANEW))
+			p->promise_until_ns = core->now_ns + left;
 		p->told_left_ns = left;
 		p->suspect_sent = s->suspect;
 		p->expire_sent = false;
@@ -132,7 +136,9 @@ static void answer_renewal(struct kq_core *core, struct kq_peer *p)
 	struct kq_msg *msg;
 
 	p->renew_round = 0;
-	if (p->suspect_sent || p->expire_sent || p->renew_session != core->session[p->id].id)
+	if ((p->suspect_sent && !KQ_BREAK(RENEW_SUSPECT)) ||
+	    (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)) ||
+	    p->renew_session != core->session[p->id].id)
 		return;
 	p->promise_until_ns = core->now_ns + kq_lease_promise_ns(&core->cfg.set);
 	if (p->id == core->cfg.self) {
@@ -175,7 +181,7 @@ void kq_lease_rounds(struct kq_core *core)
 /* The request of @p is answered when a quorum has acknowledged what is sent from now on. */
 static void start_round(struct kq_core *core, struct kq_peer *p)
 {
-	p->renew_round = core->round + 1;
+	p->renew_round = KQ_BREAK(RENEW_ALONE) ? 1 : core->round + 1;
 	kq_leader_broadcast(core);
 	kq_lease_rounds(core);
 }
@@ -184,8 +190,8 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 {
 	struct kq_peer *p = &core->peer[from];
 
-	if (!kq_is_leader(core) || !core->lead_ready || !session ||
-	    session != core->session[from].id || p->expire_sent)
+	if (!kq_is_leader(core) || (!core->lead_ready && !KQ_BREAK(RENEW_EARLY)) || !session ||
+	    session != core->session[from].id || (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)))
 		return;
 	/*
 	 * The request that waits is answered first. Where a round takes longer than the
@@ -195,7 +201,7 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 		return;
 	p->renew_session = session;
 	p->renew_sent_ns = sent_ns;
-	if (p->suspect_sent) {
+	if (p->suspect_sent && !KQ_BREAK(RENEW_SUSPECT)) {
 		/* Only a committed CLEAR lifts the suspicion; it takes the request up again. */
 		if (core->session[from].suspect && !p->clear_sent) {
 			p->clear_sent = true;
@@ -247,9 +253,10 @@ static void try_deadline(struct kq_core *core)
 	bool first = l->state == KQ_SESSION_OPEN;
 
 	check_lapse(core);
-	if (!l->pending_deadline_ns || l->pending_commit > core->applied)
+	if (!l->pending_deadline_ns || (l->pending_commit > core->applied && !KQ_BREAK(LAG)))
 		return;
-	if (l->state != KQ_SESSION_OPEN && l->state != KQ_SESSION_LIVE)
+	if (l->state != KQ_SESSION_OPEN && l->state != KQ_SESSION_LIVE &&
+	    !(KQ_BREAK(REVIVE) && l->state == KQ_SESSION_LAPSED))
 		return;
 	if (l->pending_deadline_ns > core->now_ns) {
 		set_deadline(core, max(l->deadline_ns, l->pending_deadline_ns));
@@ -269,6 +276,8 @@ static void renew_accept(struct kq_core *core, u64 session, u64 sent_ns, u64 lea
 
 	if (session != l->id || sent_ns > core->now_ns)
 		return;
+	if (KQ_BREAK(RECEIVED))
+		sent_ns = core->now_ns;
 	/*
 	 * One that waits for its commit index stays, while it is good for anything: a node
 	 * that lags would never reach the index of the newest.

@@ -44,10 +44,10 @@ static void claim_free(struct kq_core *core, struct kq_claim *c)
 
 static void grant(struct kq_core *core, struct kq_resource *r, struct kq_claim *c, u64 index)
 {
-	u64 token = KQ_BREAK_FENCE ? 1ULL << KQ_TOKEN_SHIFT : index << KQ_TOKEN_SHIFT;
+	u64 token = KQ_BREAK(FENCE) ? 1ULL << KQ_TOKEN_SHIFT : index << KQ_TOKEN_SHIFT;
 
 	KQ_ASSERT(core, !r->holder);
-	if (!KQ_BREAK_FENCE)
+	if (!KQ_BREAK(FENCE))
 		KQ_ASSERT(core, token > r->token);
 	r->token = token;
 	r->holder = c;
@@ -68,6 +68,8 @@ static void settle(struct kq_core *core, struct kq_resource *r, u64 index)
 	if (r->holder)
 		return;
 	c = list_first_entry_or_null(&r->queue, struct kq_claim, node);
+	if (c && KQ_BREAK(WAITER_FORGOTTEN))
+		return;
 	if (c) {
 		list_del_init(&c->node);
 		grant(core, r, c, index);
@@ -113,7 +115,9 @@ static int resource_check(struct kq_core *core, const struct kq_record *rec, con
 static bool claim_is(const struct kq_claim *c, const struct kq_entry *e, u64 owner)
 {
 	return c->holder_node == le32_to_cpu(e->rec.node) &&
-		c->session == le64_to_cpu(e->rec.session) && c->owner == owner;
+		c->session == le64_to_cpu(e->rec.session) &&
+		(c->owner == owner || (KQ_BREAK(RELEASE_ANY) &&
+				       le16_to_cpu(e->rec.type) == KQ_ENTRY_RELEASE));
 }
 
 static struct kq_claim *claim_find(struct kq_resource *r, const struct kq_entry *e, u64 owner)
@@ -142,7 +146,7 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	r = kq_core_resource_find(core, name, len);
 	if (r && claim_find(r, e, le64_to_cpu(cmd->owner)))
 		return -EEXIST;
-	if (r && r->holder && (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY))
+	if (r && r->holder && (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY) && !KQ_BREAK(TRY_WAITS))
 		return -EAGAIN;
 	if (core->claims >= KQ_MAX_CLAIMS)
 		return -ENOSPC;
@@ -165,7 +169,10 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	memcpy(c->comm, cmd->comm, KQ_COMM_MAX);
 	INIT_LIST_HEAD(&c->node);
 	if (r->holder) {
-		list_add_tail(&c->node, &r->queue);
+		if (KQ_BREAK(BARGE))
+			list_add(&c->node, &r->queue);
+		else
+			list_add_tail(&c->node, &r->queue);
 		/* The holder's node must know that its release is awaited. */
 		core->concerned |= 1ULL << r->holder->holder_node;
 		if (r->holder->holder_node == core->cfg.self)
@@ -218,7 +225,8 @@ void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 i
 	for (i = 0; i < KQ_BUCKETS; i++) {
 		list_for_each_entry_safe(r, rnext, &core->bucket[i], node) {
 			list_for_each_entry_safe(c, cnext, &r->queue, node) {
-				if (c->holder_node != node || c->session != session)
+				if (c->holder_node != node || c->session != session ||
+				    KQ_BREAK(DEAD_WAITER))
 					continue;
 				list_del(&c->node);
 				claim_free(core, c);

@@ -38,10 +38,11 @@ s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e)
 	if (s->id != le64_to_cpu(e->rec.session))
 		return -ESTALE;
 	if (settled > s->settled) {
-		window_clear(s, s->settled, settled);
+		if (!KQ_BREAK(DEDUP_STALE))
+			window_clear(s, s->settled, settled);
 		s->settled = settled;
 	}
-	if (KQ_BREAK_DEDUP)
+	if (KQ_BREAK(DEDUP))
 		return 0;
 	if (seq < s->settled || seq - s->settled >= KQ_WINDOW)
 		return -EALREADY;
@@ -72,7 +73,7 @@ static s32 session_open(struct kq_core *core, u32 node, u64 id)
 
 	if (s->id == id)
 		return -EALREADY;	/* a retry */
-	if (s->id)
+	if (s->id && !KQ_BREAK(OPEN_TWICE))
 		return -EBUSY;
 	if (id <= s->last_id)
 		return -ESTALE;

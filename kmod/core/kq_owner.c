@@ -159,7 +159,7 @@ void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 	}
 	if (!list_empty(&o->acquire.node))
 		return;		/* its outcome decides */
-	if (o->held)
+	if (o->held && !(KQ_BREAK(CANCEL) && o->state == KQUORUM_LOCK_QUEUED))
 		release(core, o);
 	else
 		let_go(core, o);
@@ -189,7 +189,7 @@ void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p)
 	}
 	if (!o->closing)
 		return;
-	if (o->held)
+	if (o->held && !KQ_BREAK(NOT_RELEASED))
 		release(core, o);
 	else
 		let_go(core, o);
@@ -219,7 +219,7 @@ void kq_owner_granted(struct kq_core *core, u64 session, u64 owner, u64 token)
 	struct kq_owner *o = find(core, owner);
 
 	if (!o || session != core->local.id || o->session != session ||
-	    core->local.state != KQ_SESSION_LIVE)
+	    (core->local.state != KQ_SESSION_LIVE && !KQ_BREAK(GRANT_LAPSED)))
 		return;
 	if (o->state != KQUORUM_LOCK_ASKING && o->state != KQUORUM_LOCK_QUEUED)
 		return;

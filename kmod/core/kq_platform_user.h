@@ -148,25 +148,7 @@ static inline void list_splice_tail_init(struct list_head *from, struct list_hea
 	     pos = n, n = list_entry(n->member.next, __typeof__(*n), member))
 
 /* The kernel's crc32c(): raw update, the caller inverts. */
-static inline u32 crc32c(u32 crc, const void *data, size_t len)
-{
-	static u32 table[256];
-	const u8 *p = data;
-	u32 i, j;
-
-	if (!table[1]) {
-		for (i = 0; i < 256; i++) {
-			u32 c = i;
-
-			for (j = 0; j < 8; j++)
-				c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
-			table[i] = c;
-		}
-	}
-	while (len--)
-		crc = table[(crc ^ *p++) & 0xff] ^ (crc >> 8);
-	return crc;
-}
+u32 crc32c(u32 crc, const void *data, size_t len);
 
 /* Tests set this to make the Nth allocation from now fail; 0: never. */
 extern unsigned long kq_alloc_fail_at;

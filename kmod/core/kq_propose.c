@@ -47,7 +47,8 @@ static void stamp(struct kq_core *core, struct kq_proposal *p)
 
 	rec->session = cpu_to_le64(p->session);
 	rec->seq = cpu_to_le64(p->seq);
-	rec->settled = cpu_to_le64(p->seq ? kq_propose_settled(core) : 0);
+	rec->settled = cpu_to_le64(p->seq && !KQ_BREAK(SETTLED) ? kq_propose_settled(core) :
+				   p->seq);
 	rec->node = cpu_to_le32(core->cfg.self);
 	rec->index = 0;
 	rec->term = 0;
@@ -73,7 +74,8 @@ static bool known_session(const struct kq_core *core, const struct kq_proposal *
  */
 static void refused(struct kq_core *core, struct kq_proposal *p, s32 error)
 {
-	if (p->tries <= 1 && !must_pass(p) && error != -EPERM && error != -ENOMEM) {
+	if ((p->tries <= 1 || KQ_BREAK(REFUSED)) && !must_pass(p) && error != -EPERM &&
+	    error != -ENOMEM) {
 		kq_propose_finish(core, p, error, 0, 0);
 		return;
 	}
@@ -130,6 +132,8 @@ static void pump_own(struct kq_core *core)
 		stamp(core, p);
 		submitted(core, p, append_checked(core, &p->entry->rec, p->entry->data));
 		sent = true;
+		if (KQ_BREAK(APPENDED) && p->sent && !p->owner && p->seq)
+			kq_propose_finish(core, p, 0, core->log.last, core->hs.term);
 	}
 	if (sent) {
 		kq_leader_send(core);

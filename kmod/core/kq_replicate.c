@@ -127,6 +127,8 @@ void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p)
 	p->next = max(p->match, min(p->next - 1, core->log.last)) + 1;
 	p->commit_sent = 0;
 	p->probe_sent = false;
+	if (KQ_BREAK(INFLIGHT))
+		return;
 	p->inflight_start = 0;
 	p->inflight_count = 0;
 	p->inflight_bytes = 0;
@@ -153,7 +155,8 @@ void kq_leader_start(struct kq_core *core)
 	core->events |= KQUORUM_EVENT_LEADER;
 	kq_trace(core, "leads");
 	kq_for_each_member(core, n, p) {
-		p->match = 0;
+		if (!KQ_BREAK(MATCH_KEPT))
+			p->match = 0;
 		p->next = core->log.last + 1;
 		p->acked_round = 0;
 		p->heard_ns = core->now_ns;
@@ -163,7 +166,7 @@ void kq_leader_start(struct kq_core *core)
 		kq_leader_peer_reset(core, p);
 	}
 	core->uncommitted_bytes = 0;
-	for (i = core->commit + 1; i <= core->log.last; i++)
+	for (i = core->commit + 1; i <= core->log.last && !KQ_BREAK(BOUND); i++)
 		core->uncommitted_bytes +=
 			kq_record_size(kq_entry_len(kq_log_get(&core->log, i)));
 	core->term_start = core->log.last + 1;
@@ -265,7 +268,7 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 static u64 match_of(struct kq_core *core, struct kq_peer *p)
 {
 	if (p->id == core->cfg.self)
-		return core->durable;
+		return KQ_BREAK(SELF_COUNT) ? core->log.last : core->durable;
 	/* What a node says it cannot serve any more is no copy to count on. */
 	return p->flags & KQUORUM_PEERF_FAULTY ? 0 : p->match;
 }
@@ -304,7 +307,7 @@ void kq_leader_commit(struct kq_core *core)
 
 	if (index <= core->commit)
 		return;
-	if (kq_log_term(&core->log, index) != core->hs.term && !KQ_BREAK_COMMIT)
+	if (kq_log_term(&core->log, index) != core->hs.term && !KQ_BREAK(COMMIT))
 		return;
 	if (!KQ_ASSERT(core, index <= core->log.last))
 		return;
@@ -495,7 +498,8 @@ void kq_leader_tick(struct kq_core *core)
 {
 	u64 election_ns = kq_ms(core->cfg.set.election_ms);
 
-	if (core->now_ns - kq_quorum_value(core, heard_of) > election_ns) {
+	if (core->now_ns - kq_quorum_value(core, heard_of) > election_ns &&
+	    !KQ_BREAK(CHECK_QUORUM)) {
 		kq_trace(core, "steps down: no quorum");
 		kq_become_follower(core, core->hs.term, 0);
 		return;

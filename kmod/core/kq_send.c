@@ -91,7 +91,7 @@ void kq_msg_send(struct kq_core *core, struct kq_msg *msg, u64 term)
 	}
 	seal(msg, term);
 	msg->hs_version = core->hs_version;
-	if (core->hs_durable < core->hs_version && !KQ_BREAK_FLUSH) {
+	if (core->hs_durable < core->hs_version && !KQ_BREAK(FLUSH)) {
 		list_add_tail(&msg->node, &core->held);
 		core->held_count++;
 	} else {

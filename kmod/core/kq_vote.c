@@ -10,7 +10,7 @@ static void log_end(const struct kq_core *core, u64 *index, u64 *term)
 {
 	*index = core->log.last;
 	*term = kq_log_term(&core->log, core->log.last);
-	if (core->state == KQUORUM_NODE_DAMAGED) {
+	if (core->state == KQUORUM_NODE_DAMAGED && !KQ_BREAK(SHORT_VOTE)) {
 		*index = core->report.claimed_index;
 		*term = core->report.claimed_term;
 	}
@@ -22,17 +22,23 @@ static bool up_to_date(const struct kq_core *core, u64 index, u64 term)
 	u64 my_index, my_term;
 
 	log_end(core, &my_index, &my_term);
-	if (KQ_BREAK_ELECTION)
+	if (KQ_BREAK(ELECTION))
 		return true;
 	return term > my_term || (term == my_term && index >= my_index);
 }
 
+/*
+ * The leader that was heard last may count on it for the shortest election timeout, also
+ * when somebody else's term ends its own meanwhile: its lease may be built on that.
+ */
 static bool heard_leader(const struct kq_core *core)
 {
 	if (kq_is_leader(core))
 		return true;
-	return core->leader && core->heard_ns &&
-		core->now_ns - core->heard_ns < kq_ms(core->cfg.set.election_ms);
+	if (KQ_BREAK(FORGET) && !core->leader)
+		return false;
+	return core->promised_ns && !KQ_BREAK(DISTURB) &&
+		core->now_ns - core->promised_ns < kq_ms(core->cfg.set.election_ms);
 }
 
 static bool may_stand(const struct kq_core *core)
@@ -159,7 +165,7 @@ static bool grant_vote(struct kq_core *core, u32 from, u64 term, u64 index, u64 
 {
 	if (term != core->hs.term)
 		return false;
-	if (core->hs.vote && core->hs.vote != from && !KQ_BREAK_VOTE)
+	if (core->hs.vote && core->hs.vote != from && !KQ_BREAK(VOTE))
 		return false;
 	return up_to_date(core, index, last_term);
 }
@@ -193,12 +199,15 @@ void kq_vote_recv_req(struct kq_core *core, const struct kq_wire_hdr *h, const v
 	} else if (pre) {
 		granted = term > core->hs.term && up_to_date(core, index, last_term);
 	} else {
+		if (transfer)
+			core->promised_ns = 0;	/* its leader asked for it */
 		if (term > core->hs.term)
 			kq_become_follower(core, term, 0);
 		granted = grant_vote(core, from, term, index, last_term);
 		if (granted && core->hs.vote != from) {
 			core->hs.vote = from;
-			kq_hard_state_changed(core);
+			if (!KQ_BREAK(VOTE_VOLATILE))
+				kq_hard_state_changed(core);
 		}
 	}
 	if (!kq_is_up(core))
@@ -292,5 +301,6 @@ void kq_vote_recv_timeout_now(struct kq_core *core, const struct kq_wire_hdr *h,
 	if (core->log.last != le64_to_cpu(b->last_index) ||
 	    kq_log_term(&core->log, core->log.last) != le64_to_cpu(b->last_term))
 		return;
+	core->promised_ns = 0;
 	campaign(core, KQ_VOTE_TRANSFER);
 }

@@ -233,7 +233,7 @@ static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *dat
 	case KQ_HEAD_OK:
 		break;
 	}
-	if (!KQ_BREAK_STALE) {
+	if (!KQ_BREAK(STALE)) {
 		if (h.generation != generation || h.seq != seq || h.attempt < wal->attempt)
 			return KQ_CHAIN_END;
 		if (h.prev_crc != wal->prev_crc) {
@@ -244,13 +244,15 @@ static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *dat
 	}
 	*bytes = h.bytes;
 	bad = kq_batch_sectors(wal, &h, data, &missing, &first_bad);
+	if (bad && KQ_BREAK(DAMAGE_CUT))
+		return KQ_CHAIN_TORN;
 	if (bad) {
 		kq_chain_break(wal, slot, pos,
 			       "batch %llu: %u bad sectors (checksum), the first at offset %u",
 			       seq, bad, first_bad);
 		return KQ_CHAIN_DAMAGED;
 	}
-	if (missing)
+	if (missing && !KQ_BREAK(TORN))
 		return KQ_CHAIN_TORN;
 	what = kq_batch_check(wal, &h, data, wal->scan.buf);
 	if (what) {

@@ -67,7 +67,7 @@ static enum kq_sector kq_sector_check(const struct kq_wal *wal, const void *data
 		return KQ_SECTOR_BLANK;
 	if (!kq_sector_whole(s))
 		return KQ_SECTOR_BAD;
-	if (KQ_BREAK_STALE)
+	if (KQ_BREAK(STALE))
 		return KQ_SECTOR_GOOD;
 	if (le32_to_cpu(s->attempt) != h->attempt ||
 	    !kq_sector_stamped(wal, s, h->generation, h->seq, pos / KQ_WAL_SECTOR))
@@ -144,7 +144,7 @@ enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, 
 	h->generation = le64_to_cpu(d->generation);
 	h->seq = le64_to_cpu(d->seq);
 	h->attempt = le32_to_cpu(s->attempt);
-	if (!KQ_BREAK_STALE &&
+	if (!KQ_BREAK(STALE) &&
 	    (le64_to_cpu(d->cluster) != wal->cluster || le32_to_cpu(d->node) != wal->node ||
 	     !kq_sector_stamped(wal, s, h->generation, h->seq, pos / KQ_WAL_SECTOR)))
 		return KQ_HEAD_NONE;

@@ -35,7 +35,7 @@ static int kq_scan_spare(struct kq_wal *wal, u32 slot, const void *data)
 	if (wal->scan.damaged)
 		kq_scan_resume(wal);
 	bytes = kq_scan_attempts(wal, data, generation, wal->seq + 1, KQ_WAL_FIRST);
-	if (KQ_BREAK_STALE)
+	if (KQ_BREAK(STALE))
 		return 0;
 	/* Only the first batch of a segment can stand there without its header. */
 	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) == KQ_HEAD_OK)

@@ -19,7 +19,7 @@ wal_test_WITH := wal_disk
 wal_damage_test_CORE := $(CORE_WAL)
 wal_damage_test_WITH := wal_disk
 
-# Programs with a bug compiled in: T-bug builds T with -DKQ_BREAK_BUG=1. Their tests
+# Programs with a bug compiled in: T-bug builds T with -DKQ_BREAK_IS=KQ_BUG_BUG. Their tests
 # must fail, which tests/core/must-fail checks.
 CORE_BREAKS += wal_test-stale
 
@@ -38,7 +38,7 @@ endef
 
 $(foreach t,$(CORE_TESTS),$(eval $(call core_test_rule,$(t),$(t),)))
 $(foreach b,$(CORE_BREAKS),$(eval $(call core_test_rule,$(subst -,_break_,$(b)),$(firstword \
-	$(subst -, ,$(b))),-DKQ_BREAK_$(call core_upper,$(lastword $(subst -, ,$(b))))=1)))
+	$(subst -, ,$(b))),-DKQ_BREAK_IS=KQ_BUG_$(call core_upper,$(lastword $(subst -, ,$(b)))))))
 
 .PHONY: core-tests core-check
 core-tests: $(CORE_TEST_PROGRAMS) $(CORE_BREAK_PROGRAMS)

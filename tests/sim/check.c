@@ -58,6 +58,7 @@ void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, 
 {
 	u64 term = le64_to_cpu(h->term);
 
+	check_durable(s, n, h, body);
 	if (h->type != KQ_MSG_PREVOTE_REQ)
 		n->sent_term = max(n->sent_term, term);
 	if (h->type == KQ_MSG_VOTE_RESP) {
@@ -67,6 +68,8 @@ void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, 
 			check_vote(s, n, le64_to_cpu(r->req_term), le32_to_cpu(h->to));
 	} else if (h->type == KQ_MSG_VOTE_REQ) {
 		check_vote(s, n, term, n->id);
+	} else if (h->type == KQ_MSG_RENEW_RESP) {
+		promise_renewal(s, h, body);
 	} else if (h->type == KQ_MSG_APPEND) {
 		room_for_term(s, term);
 		if (s->term_leader[term] && s->term_leader[term] != n->id)
@@ -141,8 +144,10 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 
 		c->cmd_session = le64_to_cpu(cmd->session);
 		c->cmd_node = le32_to_cpu(cmd->node);
-		if (c->type == KQ_ENTRY_EXPIRE)
+		if (c->type == KQ_ENTRY_EXPIRE) {
 			s->st.expiries++;
+			promise_expired(s, n, c->cmd_node, c->cmd_session);
+		}
 	}
 }
 
@@ -225,6 +230,7 @@ void check_node(struct sim *s, struct sim_node *n)
 		check_state(s, n);
 		model_follow(s, n);
 	}
+	promise_answers(s, n);
 	check_holds(s, n);
 }
 
@@ -237,7 +243,14 @@ void check_node_started(struct sim *s, struct sim_node *n)
 	n->seen_commit = n->seen_applied = n->seen_leader_term = 0;
 	n->seen_last = n->core->log.last;
 	n->seen_last_term = kq_log_term(&n->core->log, n->seen_last);
-	n->seen_session = n->seen_deadline = 0;
+	n->seen_session = n->seen_deadline = n->deadline_at = 0;
+	n->batch_ticks = 0;
+	n->durable_term = n->core->report.hs.term;
+	n->durable_vote = n->core->report.hs.vote;
+	memset(n->seen_promise, 0, sizeof(n->seen_promise));
+	memset(n->seen_promised, 0, sizeof(n->seen_promised));
+	n->seen_ready = false;
+	memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
 	memset(n->seen_token, 0, sizeof(n->seen_token));
 	memset(n->seen_claim, 0, sizeof(n->seen_claim));
 }
@@ -266,9 +279,26 @@ static void check_pair(struct sim *s, struct sim_node *a, struct sim_node *b)
 	}
 }
 
+/* The bound on what is not committed is kept by counting: the count must be right. */
+static void check_bound(struct sim *s, struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+	u64 i, bytes = 0;
+
+	for (i = c->commit + 1; i <= c->log.last; i++)
+		bytes += kq_record_size(kq_entry_len(kq_log_get(&c->log, i)));
+	if (bytes != c->uncommitted_bytes)
+		sim_fail(s, n, "counts %llu bytes that are not committed, and has %llu",
+			 (unsigned long long)c->uncommitted_bytes, (unsigned long long)bytes);
+}
+
 void check_logs(struct sim *s)
 {
 	u32 a, b;
+
+	for (a = 1; a <= s->d.nodes; a++)
+		if (s->node[a].up && s->node[a].core->role == KQUORUM_LEADER)
+			check_bound(s, &s->node[a]);
 
 	for (a = 1; a <= s->d.nodes; a++)
 		for (b = a + 1; b <= s->d.nodes; b++)

@@ -58,6 +58,7 @@ static void settle(struct sim *s, struct sim_node *n)
 void check_clock_changes(struct sim *s, struct sim_node *n)
 {
 	settle(s, n);
+	promise_clock_changes(s, n);
 }
 
 /* Given back, or its machine went down: nobody has to wait for its deadline. */
@@ -143,32 +144,13 @@ static void use_token(struct sim *s, struct sim_node *n, u32 slot)
 	r->fence = max(r->fence, c->owner->token);
 }
 
-/* A deadline that is past, or 0, is never raised again. */
-static void check_deadline(struct sim *s, struct sim_node *n, u64 clock)
-{
-	const struct kq_local_session *l = &n->core->local;
-
-	if (l->id == n->seen_session && n->seen_deadline && clock >= n->seen_deadline &&
-	    l->deadline_ns > n->seen_deadline)
-		sim_fail(s, n, "the deadline of session %llu is raised after it had passed",
-			 (unsigned long long)l->id);
-	if (l->id == n->seen_session && l->deadline_ns && l->deadline_ns < n->seen_deadline &&
-	    !s->frozen_ever)
-		sim_fail(s, n, "the deadline of session %llu is taken back by %llu us",
-			 (unsigned long long)l->id,
-			 (unsigned long long)(n->seen_deadline - l->deadline_ns) / 1000);
-	if (l->id != n->seen_session || l->deadline_ns)
-		n->seen_deadline = l->deadline_ns;
-	n->seen_session = l->id;
-}
-
 void check_holds(struct sim *s, struct sim_node *n)
 {
 	u64 clock = sim_clock(s, n);
 	u32 i;
 
 	settle(s, n);
-	check_deadline(s, n, clock);
+	promise_deadline(s, n);
 	for (i = 0; i < SIM_SLOTS; i++) {
 		struct sim_slot *c = &n->slot[i];
 		bool was = c->hold.active;

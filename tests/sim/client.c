@@ -95,6 +95,7 @@ static void lock(struct sim *s, struct sim_node *n, u32 slot)
 	}
 	c->state = SLOT_WAIT;
 	c->since = s->now;
+	s->st.ops++;
 	sim_trace(s, n, "client %u asks for %s%s, owner %llu", slot, name, flags ? " (try)" : "",
 		  (unsigned long long)c->owner->id);
 	if (sim_chance(s, s->d.cancel_pct))
@@ -113,6 +114,7 @@ static void unlock(struct sim *s, struct sim_node *n, u32 slot)
 	check_released(s, n, slot);
 	c->state = SLOT_CLOSING;
 	c->since = s->now;
+	s->st.ops++;
 	c->gen++;
 	kq_core_unlock(n->core, sim_clock(s, n), c->owner);
 	node_out(s, n);
@@ -156,6 +158,14 @@ static struct sim_slot *slot_of(struct sim *s, struct sim_node *n, struct kq_own
 	sim_fail(s, n, "the core speaks of an owner that was let go");
 }
 
+/* Some hold on for longer than any lease, while nothing is demanded yet. */
+static u64 how_long(struct sim *s)
+{
+	if (s->phase == PHASE_FAULTS && sim_chance(s, s->d.cling_pct))
+		return sim_about(s, 2 * (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS);
+	return sim_about(s, s->d.hold_ms * SIM_MS);
+}
+
 void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 {
 	u32 i = 0;
@@ -183,9 +193,11 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 	case KQUORUM_LOCK_GRANTED:
 		if (c->state == SLOT_HOLD)
 			break;
+		if (n->core->local.state != KQ_SESSION_LIVE)
+			sim_fail(s, n, "is granted a lock in a session that does not live");
 		c->state = SLOT_HOLD;
 		s->st.grants++;
-		wake(s, n, i, s->now + sim_about(s, s->d.hold_ms * SIM_MS));
+		wake(s, n, i, s->now + how_long(s));
 		break;
 	case KQUORUM_LOCK_REFUSED:
 		if (o->error != -EAGAIN && o->error != -EBUSY && o->error != -ENOSPC)
@@ -198,6 +210,16 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 		wake(s, n, i, s->now + sim_below(s, 20 * SIM_MS));
 		break;
 	}
+}
+
+/* The faults are over: whoever clings to a lock lets go soon. */
+void client_heal(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_SLOTS; i++)
+		if (n->slot[i].state == SLOT_HOLD)
+			wake(s, n, i, s->now + sim_about(s, s->d.hold_ms * SIM_MS));
 }
 
 /* Nothing of this node's programs is under way. */
@@ -248,6 +270,7 @@ static void append_one(struct sim *s, struct sim_node *n)
 	if (sim_chance(s, s->d.big_pct))
 		len = 8 + sim_below(s, KQ_PAYLOAD_MAX - 8);
 	memset(a, 0, sizeof(*a));
+	s->st.ops++;
 	a->id = new_id(s, n->id);
 	a->since = s->now;
 	data = sim_calloc(1, len);

@@ -4,92 +4,107 @@
  */
 #include "sim.h"
 
-/* One row per knob: drawn for each seed from [lo, hi], or 0 in @zero of 100 seeds. */
+/*
+ * One row per knob: a swarm draws it for each seed from [lo, hi], or 0 in @zero of 100 seeds;
+ * else it has its standard value.
+ */
 static const struct {
 	const char *name;
 	size_t at;
 	u64 lo, hi;
 	u32 zero;
+	u64 standard;
 } dials[] = {
-#define DIAL(name, lo, hi, zero) { #name, offsetof(struct sim_dials, name), lo, hi, zero }
-	DIAL(nodes, 3, 5, 0),
-	DIAL(heartbeat_ms, 40, 120, 0),
-	DIAL(election_beats, 6, 12, 0),
-	DIAL(lease_ms, 1200, 4000, 0),
-	DIAL(delta_ms, 10, 200, 0),
-	DIAL(drift_ppm, 100, 30000, 20),
-	DIAL(segment_kib, 64, 1024, 0),
-	DIAL(segments, 16, 40, 0),
-	DIAL(net_us, 50, 2000, 0),
-	DIAL(wan_us, 2000, 60000, 80),
-	DIAL(net_jitter_us, 1, 5000, 20),
-	DIAL(net_spike_pm, 1, 30, 60),
-	DIAL(detect_ms, 10, 1500, 0),
-	DIAL(redial_ms, 10, 300, 0),
-	DIAL(disk_us, 200, 8000, 0),
-	DIAL(disk_spike_pm, 1, 50, 60),
-	DIAL(daemon_lag_us, 10, 20000, 0),
-	DIAL(clients, 1, SIM_SLOTS, 5),
-	DIAL(resources, 1, SIM_RESOURCES, 0),
-	DIAL(hold_ms, 2, 400, 0),
-	DIAL(think_ms, 2, 400, 0),
-	DIAL(try_pct, 5, 50, 60),
-	DIAL(cancel_pct, 5, 50, 50),
-	DIAL(append_ms, 10, 400, 0),
-	DIAL(append_bytes, 1, 3000, 0),
-	DIAL(big_pct, 1, 10, 60),
-	DIAL(burst_pct, 10, 80, 40),
-	DIAL(fault_ms, 200, 2500, 0),
-	DIAL(w_crash, 1, 20, 20),
-	DIAL(w_power, 1, 8, 60),
-	DIAL(w_daemon, 1, 10, 50),
-	DIAL(w_partition, 1, 20, 25),
-	DIAL(w_oneway, 1, 10, 50),
-	DIAL(w_flap, 1, 30, 40),
-	DIAL(w_stall, 1, 20, 40),
-	DIAL(w_eio, 1, 5, 70),
-	DIAL(w_hang, 1, 8, 60),
-	DIAL(w_slow, 1, 8, 60),
-	DIAL(w_pause, 1, 20, 40),
-	DIAL(w_freeze, 1, 10, 90),
-	DIAL(w_transfer, 1, 10, 40),
-	DIAL(w_stop, 1, 8, 60),
-	DIAL(w_clock, 1, 10, 75),
-	DIAL(w_rot, 1, 5, 85),
-	DIAL(w_older, 1, 10, 85),
-	DIAL(alloc_fail_pct, 5, 60, 90),
-	DIAL(used_disk_pct, 10, 100, 50),
-	DIAL(full, 1, 1, 92),
+#define DIAL(name, ...) { #name, offsetof(struct sim_dials, name), __VA_ARGS__ }
+	DIAL(nodes, 3, 5, 0, 3),
+	DIAL(heartbeat_ms, 40, 120, 0, 60),
+	DIAL(election_beats, 6, 12, 0, 7),
+	DIAL(lease_ms, 1200, 4000, 0, 1900),
+	DIAL(delta_ms, 10, 200, 0, 57),
+	DIAL(drift_ppm, 100, 30000, 20, 7575),
+	DIAL(segment_kib, 64, 1024, 0, 304),
+	DIAL(segments, 16, 40, 0, 22),
+	DIAL(net_us, 50, 2000, 0, 500),
+	DIAL(wan_us, 2000, 60000, 80, 0),
+	DIAL(net_jitter_us, 1, 5000, 20, 1000),
+	DIAL(net_spike_pm, 1, 30, 60, 8),
+	DIAL(detect_ms, 10, 1500, 0, 380),
+	DIAL(redial_ms, 10, 300, 0, 80),
+	DIAL(disk_us, 200, 8000, 0, 2000),
+	DIAL(disk_spike_pm, 1, 50, 60, 13),
+	DIAL(daemon_lag_us, 10, 20000, 0, 5000),
+	DIAL(clients, 1, SIM_SLOTS, 5, 3),
+	DIAL(resources, 1, SIM_RESOURCES, 0, 3),
+	DIAL(hold_ms, 2, 200, 0, 20),
+	DIAL(think_ms, 2, 200, 0, 20),
+	DIAL(try_pct, 5, 50, 60, 16),
+	DIAL(cancel_pct, 5, 50, 50, 16),
+	DIAL(append_ms, 10, 160, 0, 16),
+	DIAL(append_bytes, 1, 3000, 0, 500),
+	DIAL(big_pct, 1, 10, 60, 1),
+	DIAL(burst_pct, 10, 80, 40, 20),
+	DIAL(fault_ms, 200, 2500, 0, 700),
+	DIAL(w_crash, 1, 20, 20, 5),
+	DIAL(w_power, 1, 8, 60, 2),
+	DIAL(w_daemon, 1, 10, 50, 3),
+	DIAL(w_partition, 1, 20, 25, 5),
+	DIAL(w_oneway, 1, 10, 50, 3),
+	DIAL(w_bridge, 1, 10, 60, 3),
+	DIAL(w_flap, 1, 30, 40, 8),
+	DIAL(w_stall, 1, 20, 40, 5),
+	DIAL(w_eio, 1, 5, 70, 0),
+	DIAL(w_hang, 1, 8, 60, 2),
+	DIAL(w_slow, 1, 8, 60, 2),
+	DIAL(w_pause, 1, 20, 40, 5),
+	DIAL(w_busy, 1, 10, 50, 3),
+	DIAL(w_freeze, 1, 10, 90, 0),
+	DIAL(w_transfer, 1, 10, 40, 3),
+	DIAL(w_stop, 1, 8, 60, 2),
+	DIAL(w_clock, 1, 10, 75, 0),
+	DIAL(w_rot, 1, 5, 85, 0),
+	DIAL(w_misdirect, 1, 5, 85, 0),
+	DIAL(w_older, 1, 10, 85, 0),
+	DIAL(rot_tail_pct, 10, 100, 50, 0),
+	DIAL(cling_pct, 1, 10, 50, 2),
+	DIAL(alloc_fail_pct, 5, 60, 90, 0),
+	DIAL(used_disk_pct, 10, 100, 50, 30),
+	DIAL(full, 1, 1, 92, 0),
 #undef DIAL
 };
 
 static u64 value[ARRAY_SIZE(dials)];
 static bool fixed[ARRAY_SIZE(dials)];
 
-/* Swarm testing: each seed leaves some of it out. */
-void dials_draw(struct sim *s)
+static u64 draw(struct sim *s, size_t i)
+{
+	u64 v;
+
+	if (sim_chance(s, dials[i].zero))
+		return 0;
+	/* Small values as likely as large ones. */
+	v = sim_range(s, dials[i].lo, dials[i].hi);
+	return sim_chance(s, 50) ? sim_range(s, dials[i].lo, v) : v;
+}
+
+/* @swarm: each seed leaves some of it out, so that what would hide something is gone. */
+void dials_draw(struct sim *s, bool swarm)
 {
 	size_t i;
 	u64 x;
 
 	for (i = 0; i < ARRAY_SIZE(dials); i++) {
-		u64 v = 0;
+		u64 v = swarm ? draw(s, i) : dials[i].standard;
 
-		if (!sim_chance(s, dials[i].zero)) {
-			/* Small values as likely as large ones. */
-			v = sim_range(s, dials[i].lo, dials[i].hi);
-			if (sim_chance(s, 50))
-				v = sim_range(s, dials[i].lo, v);
-		}
 		if (fixed[i])
 			v = value[i];
 		*(u64 *)((char *)&s->d + dials[i].at) = v;
 	}
 	x = sim_below(s, 20);
-	if (!fixed[0])
+	if (swarm && !fixed[0])
 		s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
 	if (s->d.nodes == 1)
-		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway = 0;
+		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
+			s->d.w_bridge = 0;
 	if (s->d.full) {
 		s->d.segment_kib = 256;
 		s->d.segments = sim_range(s, 40, 64);
@@ -98,8 +113,8 @@ void dials_draw(struct sim *s)
 		s->d.big_pct = 10;
 	}
 	/* Else room for the whole run: the log is not emptied yet. */
-	while (!s->d.full && s->d.segment_kib * s->d.segments < 24 * 1024)
-		s->d.segments *= 2;
+	while (!s->d.full && s->d.segment_kib * s->d.segments < 96 * 1024)
+		*(s->d.segments < 100 ? &s->d.segments : &s->d.segment_kib) *= 2;
 	s->d.segment_kib = s->d.segment_kib / 4 * 4;
 	s->set = (struct kq_settings){
 		.heartbeat_ms = s->d.heartbeat_ms,

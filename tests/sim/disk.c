@@ -3,6 +3,7 @@
  * The disk of a node: segments side by side in one array. A completed write is
  * durable; one under way when the power goes leaves any set of its sectors.
  */
+#include "kq_wal_format.h"
 #include "sim.h"
 
 static u64 seg(const struct sim *s)
@@ -10,7 +11,42 @@ static u64 seg(const struct sim *s)
 	return s->set.segment_bytes;
 }
 
-static void old_entries(struct sim *s, struct kq_wal *wal, u64 term, u64 *last, u8 *disk)
+/*
+ * The bytes of all disks stay with the process: what one seed wrote is zeroed for the next
+ * one. Fresh pages for each seed would cost more than the rest of it.
+ */
+static struct {
+	u8 *bytes, *dirty;	/* dirty: by block */
+	u64 room;
+} arena[SIM_NODES + 1];
+
+static void arena_give(struct sim_node *n, u64 bytes)
+{
+	u64 i;
+
+	if (arena[n->id].room < bytes) {
+		free(arena[n->id].bytes);
+		free(arena[n->id].dirty);
+		arena[n->id].bytes = sim_calloc(1, bytes);
+		arena[n->id].dirty = sim_calloc(1, bytes / KQ_WAL_BLOCK);
+		arena[n->id].room = bytes;
+	}
+	for (i = 0; i < arena[n->id].room / KQ_WAL_BLOCK; i++)
+		if (arena[n->id].dirty[i])
+			memset(arena[n->id].bytes + i * KQ_WAL_BLOCK, 0, KQ_WAL_BLOCK);
+	memset(arena[n->id].dirty, 0, arena[n->id].room / KQ_WAL_BLOCK);
+	n->disk = arena[n->id].bytes;
+}
+
+static void put(struct sim_node *n, u64 at, const void *data, u32 len)
+{
+	memcpy(n->disk + at, data, len);
+	memset(arena[n->id].dirty + at / KQ_WAL_BLOCK, 1,
+	       (at + len - 1) / KQ_WAL_BLOCK - at / KQ_WAL_BLOCK + 1);
+}
+
+static void old_entries(struct sim *s, struct sim_node *n, struct kq_wal *wal, u64 term,
+			u64 *last)
 {
 	struct kq_hard_state hs = { .term = term, .vote = 1, .incarnation = 7, .commit = *last };
 	struct kq_entry *e[8];
@@ -28,7 +64,7 @@ static void old_entries(struct sim *s, struct kq_wal *wal, u64 term, u64 *last, 
 	}
 	err = kq_wal_encode(wal, &hs, e, count, *last + count, term, KQ_WAL_ROOM_INTERNAL, &b);
 	if (!err) {
-		memcpy(disk + b->slot * seg(s) + b->offset, b->data, b->len);
+		put(n, b->slot * seg(s) + b->offset, b->data, b->len);
 		*last += b->entries;
 	}
 	kq_batch_free(b);
@@ -53,7 +89,7 @@ static void earlier_life(struct sim *s, struct sim_node *n)
 		sim_fail(s, n, "recovery of a blank log fails");
 	for (i = 0; i < batches; i++) {
 		term += sim_chance(s, 10);
-		old_entries(s, wal, term, &last, n->disk);
+		old_entries(s, n, wal, term, &last);
 	}
 	kq_wal_destroy(wal);
 }
@@ -62,7 +98,7 @@ void disk_init(struct sim *s, struct sim_node *n)
 {
 	u64 bytes = seg(s) * s->d.segments;
 
-	n->disk = sim_calloc(1, bytes);
+	arena_give(n, bytes);
 	n->block_kept = sim_calloc(1, bytes / KQ_WAL_BLOCK);
 	if (sim_chance(s, s->d.used_disk_pct))
 		earlier_life(s, n);
@@ -92,6 +128,7 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
 	if (n->hang_until > s->now)
 		at = max(at, n->hang_until);
 	n->batch = b;
+	n->batch_ticks = 0;
 	n->batch_error = 0;
 	if (n->eio) {
 		n->eio = false;
@@ -100,9 +137,9 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
 	sim_push(s, at, EV_DISK, n->id, 0, ++n->batch_gen);
 }
 
-static u8 *place(struct sim *s, struct sim_node *n, const struct kq_batch *b)
+static u64 place(struct sim *s, const struct kq_batch *b)
 {
-	return n->disk + b->slot * seg(s) + b->offset;
+	return b->slot * seg(s) + b->offset;
 }
 
 static void write_some(struct sim *s, struct sim_node *n, const struct kq_batch *b)
@@ -117,8 +154,8 @@ static void write_some(struct sim *s, struct sim_node *n, const struct kq_batch 
 			i == cut;				/* all but one */
 
 		if (!lost)
-			memcpy(place(s, n, b) + i * KQ_WAL_SECTOR, b->data + i * KQ_WAL_SECTOR,
-			       KQ_WAL_SECTOR);
+			put(n, place(s, b) + i * KQ_WAL_SECTOR, b->data + i * KQ_WAL_SECTOR,
+			    KQ_WAL_SECTOR);
 	}
 }
 
@@ -129,11 +166,24 @@ static void keep_undo(struct sim *s, struct sim_node *n, const struct kq_batch *
 		return;
 	free(n->undo);
 	n->undo = sim_calloc(1, b->len);
-	memcpy(n->undo, place(s, n, b), b->len);
+	memcpy(n->undo, n->disk + place(s, b), b->len);
 	n->undo_slot = b->slot;
 	n->undo_offset = b->offset;
 	n->undo_len = b->len;
 	n->undo_last = b->hs_version == n->core->hs_durable && b->first ? b->last : 0;
+}
+
+/* What a recovery would find from here on, for check_durable(). */
+static void note_hard_state(struct sim_node *n, const struct kq_batch *b)
+{
+	/* The first batch of a segment comes with the segment's header. */
+	const struct kq_wal_batch_head *h = (const void *)
+		(b->data + (b->offset ? 0 : KQ_WAL_FIRST));
+
+	if (b->probe)
+		return;
+	n->durable_term = le64_to_cpu(h->term);
+	n->durable_vote = le32_to_cpu(h->vote);
 }
 
 void disk_done(struct sim *s, struct sim_node *n)
@@ -148,7 +198,10 @@ void disk_done(struct sim *s, struct sim_node *n)
 		n->undo_last = 0;
 	} else {
 		keep_undo(s, n, b);
-		memcpy(place(s, n, b), b->data, b->len);
+		put(n, place(s, b), b->data, b->len);
+		note_hard_state(n, b);
+		n->last_block = b->probe ? n->last_block :
+			(b->slot * seg(s) + b->offset + b->len) / KQ_WAL_BLOCK - 1;
 		for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
 			n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i] =
 				b->offset / KQ_WAL_BLOCK + i != 1;	/* not the scratch block */
@@ -177,8 +230,11 @@ void disk_power_cut(struct sim *s, struct sim_node *n)
 bool disk_rot(struct sim *s, struct sim_node *n)
 {
 	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
-	u64 i, start = sim_below(s, total);
+	u64 i, start = sim_below(s, total), last = n->last_block;
 
+	/* The newest of all is where a torn write and damage are most alike. */
+	if (last && sim_chance(s, s->d.rot_tail_pct))
+		start = last;
 	for (i = 0; i < total; i++) {
 		u64 b = (start + i) % total;
 
@@ -194,12 +250,35 @@ bool disk_rot(struct sim *s, struct sim_node *n)
 	return false;
 }
 
+/* A block that was acknowledged ended up on another one. Returns false: there are no two. */
+bool disk_misdirect(struct sim *s, struct sim_node *n)
+{
+	u64 total = seg(s) / KQ_WAL_BLOCK * s->d.segments;
+	u64 i, start = sim_below(s, total), from = total;
+
+	for (i = 0; i < total; i++) {
+		u64 b = (start + i) % total;
+
+		if (!n->block_kept[b])
+			continue;
+		if (from == total) {
+			from = b;
+			continue;
+		}
+		put(n, b * KQ_WAL_BLOCK, n->disk + from * KQ_WAL_BLOCK, KQ_WAL_BLOCK);
+		n->rotten = true;
+		s->st.damaged++;
+		return true;
+	}
+	return false;
+}
+
 /* The last batch never was: the disk lied, or the files are those of a moment before. */
 void disk_undo(struct sim *s, struct sim_node *n)
 {
 	u64 at = n->undo_slot * seg(s) + n->undo_offset;
 
-	memcpy(n->disk + at, n->undo, n->undo_len);
+	put(n, at, n->undo, n->undo_len);
 	memset(n->block_kept + at / KQ_WAL_BLOCK, 0, n->undo_len / KQ_WAL_BLOCK);
 	n->undo_last = 0;
 	s->st.damaged++;

@@ -108,6 +108,22 @@ static void do_oneway(struct sim *s, struct sim_node *n)
 	partition(s, n, true);
 }
 
+/* Two halves that see each other only through one node. */
+static void do_bridge(struct sim *s, struct sim_node *n)
+{
+	u64 until = s->now + how_long(s);
+	u32 a, b, left = 0, count = 0;
+
+	for (a = 1; a <= s->d.nodes; a++)
+		if (a != n->id && count++ % 2)
+			left |= 1u << a;
+	sim_trace(s, n, "bridges nodes %#x and the others", left);
+	for (a = 1; a <= s->d.nodes; a++)
+		for (b = 1; b <= s->d.nodes; b++)
+			if (a != n->id && b != n->id && (left >> a & 1) != (left >> b & 1))
+				block(s, a, b, until);
+}
+
 static u32 other(struct sim *s, struct sim_node *n)
 {
 	u32 o = 1 + sim_below(s, s->d.nodes - 1);
@@ -148,6 +164,13 @@ static void do_pause(struct sim *s, struct sim_node *n)
 	n->paused_until = max(n->paused_until, s->now + how_long(s));
 	sim_trace(s, n, "not scheduled until %llu ms",
 		  (unsigned long long)(n->paused_until / SIM_MS));
+}
+
+/* It gets the processor now and then only. */
+static void do_busy(struct sim *s, struct sim_node *n)
+{
+	n->busy_until = s->now + how_long(s);
+	sim_trace(s, n, "is slow until %llu ms", (unsigned long long)(n->busy_until / SIM_MS));
 }
 
 static void do_freeze(struct sim *s, struct sim_node *n)
@@ -206,17 +229,31 @@ static void do_clock(struct sim *s, struct sim_node *n)
 }
 
 /* A minority of the disks goes bad, while its machine is off. */
-static void do_rot(struct sim *s, struct sim_node *n)
+static bool may_damage(struct sim *s, struct sim_node *n)
 {
 	u32 i, bad = 0;
 
 	for (i = 1; i <= s->d.nodes; i++)
 		bad += s->node[i].rotten || s->node[i].older_term;
-	if (n->rotten || bad + 1 > (s->d.nodes - 1) / 2)
+	return !n->rotten && bad + 1 <= (s->d.nodes - 1) / 2;
+}
+
+static void do_rot(struct sim *s, struct sim_node *n)
+{
+	if (!may_damage(s, n))
 		return;
 	do_crash(s, n);
 	if (disk_rot(s, n))
 		sim_trace(s, n, "a byte of its log changes");
+}
+
+static void do_misdirect(struct sim *s, struct sim_node *n)
+{
+	if (!may_damage(s, n))
+		return;
+	do_crash(s, n);
+	if (disk_misdirect(s, n))
+		sim_trace(s, n, "a block of its log is overwritten by another");
 }
 
 /*
@@ -262,10 +299,10 @@ bool sim_out_for_good(struct sim *s, const struct sim_node *n)
 
 void fault_step(struct sim *s)
 {
-	static void (*const todo[])(struct sim *s, struct sim_node *n) = {
-		do_crash, do_power, do_daemon, do_partition, do_oneway, do_flap, do_stall, do_eio,
-		do_hang, do_slow, do_pause, do_freeze, do_transfer, do_stop, do_clock,
-		do_rot, do_older,
+	static void (*const todo[FAULT_KINDS])(struct sim *s, struct sim_node *n) = {
+		do_crash, do_power, do_daemon, do_partition, do_oneway, do_bridge, do_flap,
+		do_stall, do_eio, do_hang, do_slow, do_pause, do_busy, do_freeze, do_transfer,
+		do_stop, do_clock, do_rot, do_misdirect, do_older,
 	};
 	const u64 *weight = &s->d.w_crash;
 	u64 total = 0, pick;
@@ -284,24 +321,36 @@ void fault_step(struct sim *s)
 	for (i = 0; pick >= weight[i]; i++)
 		pick -= weight[i];
 	s->st.faults++;
+	s->st.fault[i]++;
 	todo[i](s, n);
 }
 
-void fault_heal(struct sim *s)
+/*
+ * The nodes @who heal, and the links among them; the others are cut off, whatever they do.
+ */
+static void heal(struct sim *s, u32 who)
 {
 	u32 a, b;
 
 	s->fault_gen++;
+	s->healed = who;
 	kq_alloc_fail_at = 0;
+	for (a = 1; a <= s->d.nodes; a++)
+		for (b = 1; b <= s->d.nodes; b++) {
+			net_unblock(s, a, b, true);
+			if (a != b && !(who >> a & who >> b & 1))
+				net_block(s, a, b);
+		}
 	for (a = 1; a <= s->d.nodes; a++) {
 		struct sim_node *n = &s->node[a];
 
-		n->hang_until = n->slow_until = 0;
+		if (!(who >> a & 1))
+			continue;
+		n->hang_until = n->slow_until = n->busy_until = 0;
 		n->eio = false;
-		for (b = 1; b <= s->d.nodes; b++)
-			net_unblock(s, a, b, true);
 		n->acked = 0;
 		n->slot[0].done = 0;
+		client_heal(s, n);
 		if (!n->up) {
 			node_restart_at(s, n, s->now + sim_about(s, 100 * SIM_MS));
 			continue;
@@ -317,6 +366,43 @@ static void enter(struct sim *s, enum sim_phase phase)
 {
 	s->phase = phase;
 	s->phase_since = s->now;
+}
+
+/* A majority, by chance, of nodes whose disks are good. */
+static u32 any_majority(struct sim *s)
+{
+	u32 who = 0, count = 0, at = sim_below(s, s->d.nodes), i;
+
+	for (i = 0; i < s->d.nodes && count <= s->d.nodes / 2; i++) {
+		const struct sim_node *n = &s->node[1 + (at + i) % s->d.nodes];
+
+		if (n->rotten || n->older_term)
+			continue;
+		who |= 1u << n->id;
+		count++;
+	}
+	return who;
+}
+
+static bool is_healed(const struct sim *s, const struct sim_node *n)
+{
+	return s->healed >> n->id & 1;
+}
+
+/* The leader that counts: one among those that are cut off may not know yet. */
+static struct sim_node *healed_leader(struct sim *s)
+{
+	struct sim_node *best = NULL;
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (is_healed(s, n) && n->up && n->core->role == KQUORUM_LEADER &&
+		    (!best || n->core->hs.term > best->core->hs.term))
+			best = n;
+	}
+	return best;
 }
 
 /* Whoever failed (disk, memory) is started again by its operator. */
@@ -335,18 +421,30 @@ static void restart_failed(struct sim *s)
 	}
 }
 
+/* Where logs are full, what is left of a majority may have no room to commit anything. */
+static bool majority_has_room(struct sim *s)
+{
+	u32 i, room = 0;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		room += !sim_no_room(s, &s->node[i]) && !sim_out_for_good(s, &s->node[i]);
+	return room > s->d.nodes / 2;
+}
+
 static const char *not_healed(struct sim *s)
 {
-	struct sim_node *l = sim_leader(s);
+	struct sim_node *l = healed_leader(s);
 	u32 i;
 
 	if (!l)
 		return "no leader";
-	if (sim_no_room(s, l))
+	if (sim_no_room(s, l) || !majority_has_room(s))
 		return NULL;
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
 
+		if (!is_healed(s, n))
+			continue;
 		if (!n->up)
 			return "a node is not started";
 		if (sim_out_for_good(s, n) || sim_no_room(s, n))
@@ -370,7 +468,7 @@ static const char *not_drained(struct sim *s)
 
 	if (!l)
 		return "no leader";
-	if (sim_no_room(s, l))
+	if (sim_no_room(s, l) || !majority_has_room(s))
 		return NULL;
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
@@ -461,9 +559,19 @@ void fault_phase(struct sim *s)
 			restart_failed(s);
 		if (s->now < s->end_faults)
 			return;
+		enter(s, PHASE_MAJORITY);
+		heal(s, s->d.full ? ~0u : any_majority(s));	/* full: each log's rest counts */
+		sim_trace(s, NULL, "a majority heals: nodes %#x", s->healed);
+		break;
+	case PHASE_MAJORITY:
+		restart_failed(s);
+		missing = not_healed(s);
+		demand(s, missing, bound);
+		if (missing)
+			return;
 		sim_trace(s, NULL, "everything heals");
 		enter(s, PHASE_HEALED);
-		fault_heal(s);
+		heal(s, ~0u);
 		break;
 	case PHASE_HEALED:
 		restart_failed(s);

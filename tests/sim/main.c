@@ -4,6 +4,7 @@
  * again with a timeline, which is printed with the broken invariant.
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,7 +35,7 @@ const char *__ubsan_default_options(void)
 static struct {
 	u64 first, seeds, seconds;
 	u32 jobs;
-	bool quiet, trace;
+	bool quiet, trace, swarm;
 } opt = { .first = 1, .seeds = 100, .jobs = 2 };
 
 bool sim_tracing;
@@ -111,8 +112,9 @@ void sim_fail(struct sim *s, const struct sim_node *n, const char *fmt, ...)
 
 	if (ring_on) {
 		print_ring();
-		fprintf(stderr, "seed %llu FAILED at %.3f ms, node %u: ",
-			(unsigned long long)s->seed, (double)s->now / SIM_MS, n ? n->id : 0);
+		fprintf(stderr, "seed %llu FAILED at %.3f ms, event %llu, node %u: ",
+			(unsigned long long)s->seed, (double)s->now / SIM_MS,
+			(unsigned long long)s->st.events, n ? n->id : 0);
 		va_start(ap, fmt);
 		vfprintf(stderr, fmt, ap);
 		va_end(ap);
@@ -126,8 +128,9 @@ static void on_abort(int sig)
 {
 	print_ring();
 	if (ring_on)
-		fprintf(stderr, "seed %llu FAILED at %.3f ms: %s\n",
+		fprintf(stderr, "seed %llu FAILED at %.3f ms, event %llu: %s\n",
 			(unsigned long long)running->seed, (double)running->now / SIM_MS,
+			(unsigned long long)running->st.events,
 			sig == SIGVTALRM ? "the core does not return" :
 			"stopped by an assertion or a sanitizer, see above");
 	_exit(1);
@@ -163,8 +166,8 @@ static void run_seed(u64 seed, struct sim_stats *out)
 	cpu_limit(120);
 	s->seed = seed;
 	seed_rng(s);
-	dials_draw(s);
-	s->end_faults = opt.seconds ? opt.seconds * SIM_SEC : sim_range(s, 4, 25) * SIM_SEC;
+	dials_draw(s, opt.swarm);
+	s->end_faults = opt.seconds ? opt.seconds * SIM_SEC : sim_range(s, 8, 30) * SIM_SEC;
 	kq_alloc_live = 0;
 	kq_alloc_fail_at = 0;
 	check_init(s);
@@ -181,7 +184,6 @@ static void run_seed(u64 seed, struct sim_stats *out)
 	check_end(s);
 	for (i = 1; i <= s->d.nodes; i++) {
 		node_down(s, &s->node[i], "end");
-		free(s->node[i].disk);
 		free(s->node[i].block_kept);
 		free(s->node[i].undo);
 	}
@@ -282,21 +284,74 @@ static void replay(u64 seed)
 		abort();
 }
 
-static void summary(const struct sim_stats *t, u64 done, double host_s)
+/* What each seed did, for the medians. */
+static struct {
+	u32 *ops, *fail_overs, *kinds;
+	u64 count;
+} each;
+
+static void note_seed(const struct sim_stats *st)
 {
-	printf("kqsim: %llu seeds, %.0f s virtual in %.1f s (%.0f seeds/min): %llu events, "
-	       "%llu messages, %llu campaigns, %llu leaders, %llu faults, %llu crashes, "
-	       "%llu torn, %llu damaged, %llu full, %llu committed, %llu grants, %llu expiries, %llu acknowledged, "
-	       "%llu unknown, %llu refused\n", (unsigned long long)done,
-	       (double)t->virtual_ns / SIM_SEC, host_s, done * 60 / (host_s ? host_s : 1),
-	       (unsigned long long)t->events, (unsigned long long)t->messages,
-	       (unsigned long long)t->elections, (unsigned long long)t->leaders,
-	       (unsigned long long)t->faults, (unsigned long long)t->crashes,
-	       (unsigned long long)t->torn, (unsigned long long)t->damaged,
-	       (unsigned long long)t->full, (unsigned long long)t->committed,
-	       (unsigned long long)t->grants, (unsigned long long)t->expiries,
+	u32 i, kinds = 0;
+
+	if (!each.ops) {
+		each.ops = sim_calloc(opt.seeds, sizeof(u32));
+		each.fail_overs = sim_calloc(opt.seeds, sizeof(u32));
+		each.kinds = sim_calloc(opt.seeds, sizeof(u32));
+	}
+	for (i = 0; i < FAULT_KINDS; i++)
+		kinds += st->fault[i] > 0;
+	each.ops[each.count] = st->ops;
+	each.fail_overs[each.count] = st->leaders ? st->leaders - 1 : 0;
+	each.kinds[each.count++] = kinds;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static u32 median(u32 *v)
+{
+	if (!each.count)
+		return 0;
+	qsort(v, each.count, sizeof(*v), by_size);
+	return v[each.count / 2];
+}
+
+static void summary(const struct sim_stats *t, u64 done, double host_s, bool failed)
+{
+	static const char *const faults[FAULT_KINDS] = {
+		"crash", "power", "daemon", "partition", "one-way", "bridge", "flap", "stall", "eio",
+		"hang", "slow disk", "pause", "busy", "freeze", "transfer", "stop", "clock", "rot",
+		"misdirect", "older disk",
+	};
+	double s = host_s > 0.001 ? host_s : 0.001;
+	int at = printf("faults:");
+	u32 i;
+
+	for (i = 0; i < FAULT_KINDS; i++) {
+		if (at > 80)
+			at = printf("\n       ") - 1;
+		at += printf(" %s %llu", faults[i], (unsigned long long)t->fault[i]);
+	}
+	printf("\nclients: %llu operations, %llu grants, %llu acknowledged, %llu unknown, %llu refused\n",
+	       (unsigned long long)t->ops, (unsigned long long)t->grants,
 	       (unsigned long long)t->acks, (unsigned long long)t->unknown,
 	       (unsigned long long)t->refused);
+	printf("cluster: %llu messages, %llu committed, %llu leaders, %llu expiries, %llu torn, %llu damaged, %llu full\n",
+	       (unsigned long long)t->messages, (unsigned long long)t->committed,
+	       (unsigned long long)t->leaders, (unsigned long long)t->expiries,
+	       (unsigned long long)t->torn, (unsigned long long)t->damaged,
+	       (unsigned long long)t->full);
+	printf("median seed: %u operations, %u fail-overs, faults of %u kinds\n", median(each.ops),
+	       median(each.fail_overs), median(each.kinds));
+	printf("kqsim: %llu seeds %s: %.1f h in %.0f s (%.1f h/min), %llu events (%.0f/s on each of %u)\n",
+	       (unsigned long long)done, failed ? "passed before that" : "clean",
+	       t->virtual_ns / 3600e9, host_s, t->virtual_ns / 60e9 / s,
+	       (unsigned long long)t->events, t->events / s / opt.jobs, opt.jobs);
 }
 
 static double host_now(void)
@@ -346,6 +401,7 @@ static int run_all(void)
 				continue;
 			if (read(job[k].fd, &f, sizeof(f)) == sizeof(f)) {
 				add_stats(&total, &f.st);
+				note_seed(&f.st);
 				job[k].next = f.seed + opt.jobs;
 				done++;
 				continue;
@@ -374,7 +430,7 @@ static int run_all(void)
 	}
 	if (fail)
 		replay(failed);
-	summary(&total, done, host_now() - start);
+	summary(&total, done, host_now() - start, fail);
 	return fail || stop;
 }
 
@@ -382,15 +438,19 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: kqsim [--seeds N] [--first-seed S] [--time SECONDS] [--jobs N]\n"
-		"             [--dial NAME=VALUE]... [--trace] [--quiet]\n"
+		"             [--dial NAME=VALUE]... [--bug NAME] [--trace] [--quiet]\n"
+		"       kqsim --bugs\n"
 		"Runs the core of kquorum on virtual networks, disks and clocks and checks its\n"
 		"invariants. One seed is one run; a failing seed is printed with its timeline,\n"
 		"and the exit status is 1.\n"
 		"  --seeds N        how many (100)\n"
 		"  --first-seed S   from this one on (1)\n"
-		"  --time SECONDS   virtual time with faults; else 4 to 25, by the seed\n"
+		"  --time SECONDS   virtual time with faults; else 8 to 30, by the seed\n"
 		"  --jobs N         processes (2)\n"
 		"  --dial N=V       fix one dial instead of drawing it; a failure lists them all\n"
+		"  --bug NAME       plant a deliberate bug (kqsim-bugs only)\n"
+		"  --bugs           list them: name, what it does, who had it\n"
+		"  --swarm          draw the dials for each seed, with some faults left out\n"
 		"  --trace          print every event\n"
 		"  --quiet          no progress on the terminal\n");
 }
@@ -403,6 +463,9 @@ int main(int argc, char **argv)
 		{ "time", required_argument, NULL, 't' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "dial", required_argument, NULL, 'd' },
+		{ "bug", required_argument, NULL, 'b' },
+		{ "bugs", no_argument, NULL, 'B' },
+		{ "swarm", no_argument, NULL, 'w' },
 		{ "trace", no_argument, NULL, 'v' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -430,6 +493,18 @@ int main(int argc, char **argv)
 			fprintf(stderr, "kqsim: --dial %s: no such dial, or out of its range\n",
 				optarg);
 			return 2;
+		case 'b':
+			if (bug_plant(optarg))
+				break;
+			fprintf(stderr, "kqsim: --bug %s: not in this build; kqsim-bugs has those that --bugs lists\n",
+				optarg);
+			return 2;
+		case 'B':
+			bug_list(stdout);
+			return 0;
+		case 'w':
+			opt.swarm = true;
+			break;
 		case 'v':
 			opt.trace = true;
 			break;
@@ -450,5 +525,7 @@ int main(int argc, char **argv)
 	}
 	if (opt.jobs > opt.seeds)
 		opt.jobs = opt.seeds;
+	/* Disks come fresh from the kernel, zeroed page by page as they are written. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	return run_all();
 }

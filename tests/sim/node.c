@@ -52,7 +52,7 @@ void node_start(struct sim *s, struct sim_node *n)
 	n->greet = false;
 	n->stopping = false;
 	n->life++;
-	n->paused_until = 0;
+	n->paused_until = n->busy_until = 0;
 	n->hang_until = n->slow_until = 0;
 	n->eio = false;
 	/* Mostly at the bound: there the arithmetic of the leases is tight. */
@@ -139,6 +139,7 @@ void node_tick(struct sim *s, struct sim_node *n)
 	sim_push(s, s->now + period - period / 16 + sim_below(s, period / 8), EV_TICK, n->id, 0,
 		 n->life);
 	kq_core_tick(n->core, sim_clock(s, n));
+	check_ticked(s, n);
 	node_out(s, n);
 	if (n->up && n->stopping && s->now - n->stop_since >
 	    30 * SIM_SEC + 4 * s->d.lease_ms * SIM_MS)
@@ -196,8 +197,10 @@ void node_poll(struct sim *s, struct sim_node *n)
 		kq_core_canvass(n->core, sim_clock(s, n));
 	} else if (what == KQD_ELECT_CAMPAIGN) {
 		sim_trace(s, n, "daemon: campaign");
-		if (!kq_core_campaign(n->core, sim_clock(s, n)))
+		if (!kq_core_campaign(n->core, sim_clock(s, n))) {
 			s->st.elections++;
+			check_stands(s, n);
+		}
 	}
 	if (what != KQD_ELECT_NOTHING)
 		node_out(s, n);

@@ -15,6 +15,7 @@
 #define SIM_SLOTS	4		/* lock clients per node */
 #define SIM_RESOURCES	3
 #define SIM_APPENDS	64		/* proposals of one node under way */
+#define SIM_RENEWALS	64		/* answers on their way that are remembered */
 #define SIM_MS		1000000ULL
 #define SIM_SEC		1000000000ULL
 
@@ -27,8 +28,10 @@ struct sim_dials {
 	u64 clients, resources, hold_ms, think_ms, try_pct, cancel_pct;
 	u64 append_ms, append_bytes, big_pct, burst_pct;
 	u64 fault_ms;
-	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_flap, w_stall;
-	u64 w_eio, w_hang, w_slow, w_pause, w_freeze, w_transfer, w_stop, w_clock, w_rot, w_older;
+	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
+	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
+	    w_misdirect, w_older;
+	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full;
 };
 
@@ -98,6 +101,11 @@ struct sim_hold {
 	u64 token;
 };
 
+/* An answer to a node's request to renew its session. */
+struct sim_renewal {
+	u64 session, deadline, commit;
+};
+
 enum sim_slot_state { SLOT_IDLE, SLOT_WAIT, SLOT_HOLD, SLOT_CLOSING };
 
 struct sim_slot {
@@ -132,11 +140,12 @@ struct sim_node {
 	s64 clk_ppb, clk_own_ppb;
 	bool clk_stopped;
 	u64 clk_error_at;
-	u64 paused_until;
+	u64 paused_until, busy_until;
 
 	/* disk */
 	u8 *disk;
 	u8 *block_kept;		/* per block: acknowledged */
+	u64 last_block;		/* the one acknowledged last */
 	struct kq_batch *batch;
 	s32 batch_error;
 	u64 batch_gen;
@@ -161,6 +170,16 @@ struct sim_node {
 	u64 acked;
 
 	/* checker's shadow */
+	u64 heard_at;		/* true time: took an APPEND of its leader, over restarts */
+	u64 durable_term;	/* of the newest batch on disk */
+	u32 durable_vote;
+	u64 seen_promise[SIM_NODES + 1], seen_promised[SIM_NODES + 1];	/* and of which session */
+	bool seen_ready;
+	u64 batch_ticks;	/* since the write under way began */
+	u64 silent_ticks[SIM_NODES + 1];	/* since a peer answered it, the leader */
+	u64 deadline_at;	/* true time when seen_deadline passed; 0: not yet */
+	struct sim_renewal renewal[SIM_RENEWALS];
+	u64 renewals;
 	u64 sent_term;		/* highest that it ever spoke of, over restarts */
 	u64 seen_commit, seen_applied, seen_last, seen_last_term, seen_term, seen_leader_term;
 	u64 seen_session, seen_deadline;
@@ -227,12 +246,21 @@ struct sim_model {
 	struct model_resource res[SIM_RESOURCES];
 };
 
-struct sim_stats {
-	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn, damaged, full;
+enum sim_fault {
+	FAULT_CRASH, FAULT_POWER, FAULT_DAEMON, FAULT_PARTITION, FAULT_ONEWAY, FAULT_BRIDGE,
+	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
+	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
+	FAULT_OLDER,
+	FAULT_KINDS
 };
 
-enum sim_phase { PHASE_FAULTS, PHASE_HEALED, PHASE_DRAIN, PHASE_OVER };
+struct sim_stats {
+	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
+	    acks, unknown, refused, committed, torn, damaged, full, ops;
+	u64 fault[FAULT_KINDS];
+};
+
+enum sim_phase { PHASE_FAULTS, PHASE_MAJORITY, PHASE_HEALED, PHASE_DRAIN, PHASE_OVER };
 
 struct sim {
 	u64 seed;
@@ -247,6 +275,7 @@ struct sim {
 	enum sim_phase phase;
 	u64 phase_since;
 	u64 fault_gen;
+	u32 healed;		/* bit n: node n, of which progress is demanded */
 	bool clock_errors;	/* the gap may shrink by them */
 	bool frozen_ever;	/* only tokens protect */
 
@@ -263,6 +292,7 @@ struct sim {
 	struct sim_ack *ack;
 	u64 ack_count, ack_room;
 	struct sim_resource res[SIM_RESOURCES];
+	struct { u64 session, at; } expired[SIM_NODES + 1];	/* the newest EXPIRE of each */
 	struct sim_model model;
 	struct sim_stats st;
 };
@@ -277,9 +307,13 @@ void sim_core_trace(void *ctx, const struct kq_core *core, const char *text);
 void *sim_calloc(size_t n, size_t size);
 
 /* dials.c */
-void dials_draw(struct sim *s);
+void dials_draw(struct sim *s, bool swarm);
 bool dials_fix(const char *arg);
 void dials_print(FILE *out, const struct sim_dials *d);
+
+/* bugs.c */
+bool bug_plant(const char *name);
+void bug_list(FILE *out);
 
 /* world.c */
 u64 sim_rand(struct sim *s);
@@ -314,6 +348,7 @@ void disk_init(struct sim *s, struct sim_node *n);
 void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n);
+bool disk_misdirect(struct sim *s, struct sim_node *n);
 void disk_undo(struct sim *s, struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
@@ -337,11 +372,11 @@ void client_append(struct sim *s, struct sim_node *n);
 void client_burst(struct sim *s, struct sim_node *n);
 void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p);
 void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o);
+void client_heal(struct sim *s, struct sim_node *n);
 bool client_idle(const struct sim_node *n);
 
 /* fault.c */
 void fault_step(struct sim *s);
-void fault_heal(struct sim *s);
 void fault_phase(struct sim *s);
 bool sim_out_for_good(struct sim *s, const struct sim_node *n);
 
@@ -353,12 +388,26 @@ void check_node_gone(struct sim *s, struct sim_node *n);
 void check_clock_changes(struct sim *s, struct sim_node *n);
 void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, const void *body);
 void check_vote(struct sim *s, struct sim_node *n, u64 term, u32 vote);
+void check_ticked(struct sim *s, struct sim_node *n);
+void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
+		    const void *body, u32 vote_before);
 void check_released(struct sim *s, struct sim_node *n, u32 slot);
 void check_logs(struct sim *s);
 void check_end(struct sim *s);
 void check_free(struct sim *s);
 void check_holds(struct sim *s, struct sim_node *n);
 void check_state(struct sim *s, struct sim_node *n);
+
+/* check_promise.c */
+void check_stands(struct sim *s, struct sim_node *n);
+void promise_renewal(struct sim *s, const struct kq_wire_hdr *h, const void *body);
+void promise_deadline(struct sim *s, struct sim_node *n);
+void promise_clock_changes(struct sim *s, struct sim_node *n);
+void promise_answers(struct sim *s, struct sim_node *n);
+void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
+		   const void *body);
+void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session);
+
 const char *sim_resource_name(u32 which);
 u32 sim_resource_index(const char *name, u32 len);
 

@@ -169,6 +169,8 @@ static bool defer(struct sim *s, struct sim_event *e)
 	default:
 		return false;
 	}
+	if (s->node[who].busy_until > s->now && s->node[who].paused_until <= s->now)
+		s->node[who].paused_until = s->now + sim_below(s, 4 * SIM_MS);
 	if (!s->node[who].up || s->node[who].paused_until <= s->now)
 		return false;
 	e->at = s->node[who].paused_until;
@@ -276,13 +278,14 @@ void sim_run(struct sim *s)
 		struct sim_event e = pop(s);
 
 		s->now = e.at;
-		if (++s->st.events > 20000000)
-			sim_fail(s, NULL, "events without end");
 		for (i = 1; i <= s->d.nodes; i++)
 			if (s->node[i].clk_stopped)
 				resume(s, &s->node[i]);
-		if (!defer(s, &e))
-			dispatch(s, &e);
+		if (defer(s, &e))
+			continue;
+		if (++s->st.events > 20000000)
+			sim_fail(s, NULL, "events without end");
+		dispatch(s, &e);
 	}
 	s->st.virtual_ns = s->now;
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The deliberate bugs of kmod/core/kq_break.h: what each does, where others had it
+ * (shared hazards: repository#issue), and the dials that make a rare fault less rare.
+ */
+#include "kq_break.h"
+#include "sim.h"
+
+#define BUG(id, name, what, from, ...) [KQ_BUG_##id] = { name, what, from, { __VA_ARGS__ } }
+
+static const struct {
+	const char *name, *what, *from;
+	const char *dials[3];
+} bugs[KQ_BUG_END] = {
+	BUG(GUARD, "guard", "the promise behind a lease is shorter than the lease", "design 6"),
+	BUG(NO_GUARD, "no-guard", "the promise has no guard band", "design 6"),
+	BUG(DELTA, "delta", "the guard band is one Delta too small", "design 6"),
+	BUG(DRIFT, "drift", "the promise allows for no drift of the clocks", "design 6"),
+	BUG(RENEW_ALONE, "renew-alone", "a renewal is answered without a quorum",
+	    "hazelcast#938, consul#2332"),
+	BUG(RENEW_EXPIRED, "renew-expired", "a session is renewed after EXPIRE was proposed",
+	    "design 6"),
+	BUG(RENEW_SUSPECT, "renew-suspect", "a suspect session is renewed without a committed CLEAR",
+	    "design 6"),
+	BUG(RENEW_EARLY, "renew-early",
+	    "a leader renews before it has applied an entry of its term", "etcd#7331, redisraft#22"),
+	BUG(LAG, "lag", "a node that lags counts a renewal", "design 6"),
+	BUG(REVIVE, "revive", "a deadline is raised after it was 0", "etcd#11456"),
+	BUG(RECEIVED, "received", "a lease is counted from when the answer came",
+	    "sofa-jraft#25"),
+	BUG(LEAD_ANEW, "lead-anew", "a new leader trusts deadlines of an earlier leadership",
+	    "etcd#15247"),
+	BUG(LENGTHEN, "lengthen", "each new leader gives a suspect the full promise", "design 6"),
+	BUG(NO_WAIT, "no-wait", "no wait after a restart", "design 6"),
+	BUG(DISTURB, "disturb", "votes although it hears a leader", "etcd#12959"),
+	BUG(FORGET, "forget", "what a leader was promised ends with its term", "found here"),
+	BUG(VOTE, "vote", "votes more than once in a term", "paper 5.2"),
+	BUG(VOTE_FORGOTTEN, "vote-forgotten", "the vote is cleared by a step-down in the same term",
+	    "camunda#5368, CCF#8094", "w_stall=20", "w_oneway=10"),
+	BUG(VOTE_VOLATILE, "vote-volatile", "a vote is given before it is on disk", "hraft#661"),
+	BUG(ELECTION, "election", "votes for a log that is less up-to-date", "paper 5.4.1"),
+	BUG(SHORT_VOTE, "short-vote", "a damaged node votes by what it can still read",
+	    "NuRaft#185", "w_rot=5", "rot_tail_pct=100"),
+	BUG(MAJORITY, "majority", "half of the nodes are a majority", "paper 5.2"),
+	BUG(DISK_HANGS, "disk-hangs", "a leader whose disk hangs goes on with heartbeats",
+	    "hraft#503, tarantool#9399", "w_hang=8"),
+	BUG(CHECK_QUORUM, "check-quorum", "a leader without a quorum does not step down",
+	    "thesis 6.2"),
+	BUG(FLUSH, "flush", "acknowledged before the write is durable", "NATS#7564, tikv#994"),
+	BUG(SELF_COUNT, "self-count", "a leader counts itself before its own write is durable",
+	    "etcd#14370"),
+	BUG(COMMIT, "commit", "entries of an earlier term are committed by counting",
+	    "paper figure 8, craft#220"),
+	BUG(COMMIT_UNVERIFIED, "commit-unverified",
+	    "a follower commits past what this leader verified", "scylladb#9965"),
+	BUG(ACK_UNVERIFIED, "ack-unverified",
+	    "a follower acknowledges a tail that this leader never saw", "copycat#265"),
+	BUG(MATCH_KEPT, "match-kept", "a new leader keeps what peers acknowledged in another term",
+	    "paper 5.3"),
+	BUG(PREV_TERM, "prev-term", "entries are appended without matching the term before them",
+	    "paper 5.3"),
+	BUG(COMPLETION, "completion", "a write's end counts for entries that were cut off meanwhile",
+	    "eraft#8, crdb#124440"),
+	BUG(WRITE_ERROR, "write-error", "a failed write counts as done", "crdb#37102, craft#320",
+	    "w_eio=5"),
+	BUG(LOST, "lost", "goes on without what it acknowledged before a restart", "NuRaft#185",
+	    "w_older=10"),
+	BUG(INFLIGHT, "inflight", "the window stays full after a broken connection", "design 5"),
+	BUG(BOUND, "bound", "the bound on the uncommitted log is reset at a change of leader",
+	    "eraft#11, crdb#27804"),
+	BUG(DEDUP, "dedup", "a retried proposal is applied twice", "hazelcast#5602"),
+	BUG(DEDUP_STALE, "dedup-stale", "the table of retries is never emptied", "hazelcast#17709"),
+	BUG(SETTLED, "settled", "a proposal tells that all before it are settled", "design 8"),
+	BUG(REFUSED, "refused", "a refusal counts although a twin may be in the log",
+	    "tikv#1315, ra#228"),
+	BUG(APPENDED, "appended", "success is reported when the leader has it in its log",
+	    "redpanda#3003, tikv#994"),
+	BUG(STALE, "stale", "recovery ignores the generation of a batch",
+	    "rocksdb#12918, pebble#580"),
+	BUG(TORN, "torn", "recovery takes a batch with missing sectors for whole", "etcd#5230"),
+	BUG(DAMAGE_CUT, "damage-cut", "a damaged last batch is cut off like a torn one",
+	    "craft#277", "w_rot=5", "rot_tail_pct=100"),
+	BUG(FENCE, "fence", "tokens do not rise", "amazon-dynamodb-lock-client#1"),
+	BUG(BARGE, "barge", "the last to come is the first to be served", "design 7"),
+	BUG(DEAD_WAITER, "dead-waiter", "a waiter whose session is over stays in the queue",
+	    "etcd#11456, #9921"),
+	BUG(WAITER_FORGOTTEN, "waiter-forgotten", "a release grants to nobody",
+	    "twitter-commons#20"),
+	BUG(NOT_RELEASED, "not-released", "closed while the request is under way: never released",
+	    "atomix#64"),
+	BUG(CANCEL, "cancel", "a cancelled wait leaves its claim behind", "twitter-commons#20"),
+	BUG(RELEASE_ANY, "release-any", "a release frees what another owner of the node holds",
+	    "consul#6793"),
+	BUG(OPEN_TWICE, "open-twice", "a session begins while the one before holds locks",
+	    "consul#6793"),
+	BUG(TRY_WAITS, "try-waits", "a request that must not wait is queued", "user-view"),
+	BUG(GRANT_LAPSED, "grant-lapsed", "a grant is told to a node whose session has lapsed",
+	    "etcd#11456"),
+};
+
+#ifdef KQ_BREAK_CHOOSE
+enum kq_bug kq_bug_planted;
+#endif
+
+/* Returns false: this build has no such bug. Dials that were fixed by hand stay. */
+bool bug_plant(const char *name)
+{
+	u32 i, d;
+
+	for (i = 1; i < KQ_BUG_END; i++) {
+		if (strcmp(bugs[i].name, name))
+			continue;
+#ifdef KQ_BREAK_CHOOSE
+		kq_bug_planted = i;
+#endif
+		for (d = 0; d < ARRAY_SIZE(bugs[i].dials) && bugs[i].dials[d]; d++)
+			if (!dials_fix(bugs[i].dials[d]))
+				abort();
+		return kq_bug_planted == (enum kq_bug)i;
+	}
+	return false;
+}
+
+/* One bug per line: name, what it does, whose bug it was; separated by tabs. */
+void bug_list(FILE *out)
+{
+	u32 i;
+
+	for (i = 1; i < KQ_BUG_END; i++)
+		fprintf(out, "%s\t%s\t%s\n", bugs[i].name, bugs[i].what, bugs[i].from);
+}

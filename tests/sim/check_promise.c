@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The promises of design section 6, each checked where it is made or kept, whoever
+ * happens to hold a lock then: deadlines and what ends a session, votes and whom a
+ * voter heard, heartbeats and what their sender can do.
+ */
+#include <linux/kquorum.h>
+#include "sim.h"
+
+#define SLACK 1000	/* ns lost to rounding */
+
+/* --- sessions ------------------------------------------------------------------------------ */
+
+/* When, in true time, the deadline that @n last had passes or passed. */
+static u64 deadline_at(const struct sim *s, const struct sim_node *n)
+{
+	return n->deadline_at ? n->deadline_at : sim_clock_to_true(s, n, n->seen_deadline);
+}
+
+/*
+ * The session of @n that ended by an EXPIRE at true time @at was over on @n 2 Delta
+ * before; with clocks that err by Delta on both sides, at least over.
+ */
+static void check_gap(struct sim *s, struct sim_node *n, u64 at)
+{
+	u64 gap = s->clock_errors ? 0 : 2 * s->d.delta_ms * SIM_MS;
+	u64 end = deadline_at(s, n);
+
+	if (s->frozen_ever || at + SLACK >= end + gap)
+		return;
+	sim_fail(s, n, "its session %llx is expired %lld us after its deadline, 2 Delta is %llu us",
+		 (unsigned long long)n->seen_session, ((long long)at - (long long)end) / 1000,
+		 (unsigned long long)gap / 1000);
+}
+
+/* EXPIRE of a session of @node has been committed. */
+void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session)
+{
+	struct sim_node *m = &s->node[node];
+
+	(void)n;
+	s->expired[node].session = session;
+	s->expired[node].at = s->now;
+	if (m->up && m->seen_session == session && m->seen_deadline)
+		check_gap(s, m, s->now);
+}
+
+void promise_clock_changes(struct sim *s, struct sim_node *n)
+{
+	if (n->seen_deadline && !n->deadline_at && sim_clock(s, n) >= n->seen_deadline)
+		n->deadline_at = sim_clock_to_true(s, n, n->seen_deadline);
+}
+
+/* A leader answers a renewal: remember what it promised, and on what condition. */
+void promise_renewal(struct sim *s, const struct kq_wire_hdr *h, const void *body)
+{
+	struct sim_node *n = &s->node[le32_to_cpu(h->to)];
+	const struct kq_body_renew_resp *r = body;
+
+	n->renewal[n->renewals++ % SIM_RENEWALS] = (struct sim_renewal){
+		.session = le64_to_cpu(r->session),
+		.deadline = le64_to_cpu(r->sent_ns) + le64_to_cpu(r->lease_ns),
+		.commit = le64_to_cpu(r->commit),
+	};
+}
+
+/* Is there something in the log that forbids to renew the session @id? */
+static const char *why_not(const struct sim_node *n, u32 node, u64 id)
+{
+	const struct kq_core *c = n->core;
+	const char *why = c->session[node].suspect ? "it is suspect" : NULL;
+	u64 i;
+
+	for (i = c->applied + 1; i <= c->log.last; i++) {
+		const struct kq_entry *e = kq_log_get(&c->log, i);
+		const struct kq_session_cmd *cmd = (const void *)e->data;
+		u16 type = le16_to_cpu(e->rec.type);
+
+		if ((type == KQ_ENTRY_SUSPECT || type == KQ_ENTRY_EXPIRE) &&
+		    le64_to_cpu(cmd->session) == id && le32_to_cpu(cmd->node) == node)
+			why = type == KQ_ENTRY_EXPIRE ? "its EXPIRE is in the log" :
+				"its SUSPECT is in the log";
+	}
+	return why;
+}
+
+/* A new leader counts on from what the log says that a suspect has left. */
+static void check_suspects(struct sim *s, struct sim_node *n)
+{
+	u64 error = 2 * s->d.delta_ms * SIM_MS;
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++) {
+		const struct kq_session *x = &n->core->session[i];
+		u64 until = n->core->peer[i].promise_until_ns;
+
+		if (x->id && x->suspect && until > n->core->now_ns + x->left_ns + error)
+			sim_fail(s, n, "gives the suspect session of node %u %llu us, the log %llu",
+				 i, (unsigned long long)(until - n->core->now_ns) / 1000,
+				 (unsigned long long)x->left_ns / 1000);
+	}
+}
+
+/* After each call: whose promise did this leader just lengthen, and was it free to? */
+void promise_answers(struct sim *s, struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+	bool ready = c->role == KQUORUM_LEADER && c->lead_ready;
+	u32 i;
+
+	if (ready && !n->seen_ready)
+		check_suspects(s, n);
+	for (i = 1; i <= s->d.nodes; i++) {
+		u64 until = c->peer[i].promise_until_ns, id = c->session[i].id;
+		bool longer = until > n->seen_promise[i] && id && id == n->seen_promised[i];
+		const char *why;
+
+		n->seen_promise[i] = until;
+		n->seen_promised[i] = id;
+		if (!longer || c->role != KQUORUM_LEADER)
+			continue;
+		if (!ready)
+			sim_fail(s, n, "renews the session of node %u and has not applied an entry of its term",
+				 i);
+		why = n->seen_ready ? why_not(n, i, id) : NULL;
+		if (why)
+			sim_fail(s, n, "renews the session of node %u: %s", i, why);
+	}
+	n->seen_ready = ready;
+}
+
+/* Was this deadline promised, and is the condition met? A leader's own needs no message. */
+static void check_promised(struct sim *s, struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+	u64 i;
+
+	if (c->role == KQUORUM_LEADER || n->seen_leader_term == c->hs.term)
+		return;
+	for (i = 0; i < SIM_RENEWALS; i++) {
+		const struct sim_renewal *r = &n->renewal[i];
+
+		if (r->session != c->local.id || r->deadline != c->local.deadline_ns)
+			continue;
+		if (r->commit > c->applied)
+			sim_fail(s, n, "counts a renewal that holds from index %llu on, and has applied %llu",
+				 (unsigned long long)r->commit, (unsigned long long)c->applied);
+		return;
+	}
+	sim_fail(s, n, "has a deadline that nobody promised");
+}
+
+/* A deadline that is past, or 0, is never raised again; one that is raised was promised. */
+static void check_raised(struct sim *s, struct sim_node *n)
+{
+	const struct kq_local_session *l = &n->core->local;
+
+	if (l->id == n->seen_session && n->seen_deadline &&
+	    (n->deadline_at || sim_clock(s, n) >= n->seen_deadline))
+		sim_fail(s, n, "the deadline of session %llx is raised after it had passed",
+			 (unsigned long long)l->id);
+	check_promised(s, n);
+	n->seen_session = l->id;
+	n->seen_deadline = l->deadline_ns;
+	n->deadline_at = 0;
+	if (s->expired[n->id].session == l->id)
+		check_gap(s, n, s->expired[n->id].at);
+}
+
+/* After each call of the core. */
+void promise_deadline(struct sim *s, struct sim_node *n)
+{
+	const struct kq_local_session *l = &n->core->local;
+
+	if (l->id != n->seen_session) {
+		n->seen_session = l->id;
+		n->seen_deadline = 0;
+		n->deadline_at = 0;
+	}
+	promise_clock_changes(s, n);
+	if (!l->deadline_ns || l->deadline_ns == n->seen_deadline)
+		return;
+	if (l->deadline_ns > n->seen_deadline)
+		check_raised(s, n);
+	else if (!s->frozen_ever)
+		sim_fail(s, n, "the deadline of session %llx is taken back by %llu us",
+			 (unsigned long long)l->id,
+			 (unsigned long long)(n->seen_deadline - l->deadline_ns) / 1000);
+}
+
+/* --- votes --------------------------------------------------------------------------------- */
+
+/*
+ * @n votes, for another or itself, and no leader asked for it: whoever it heard last may
+ * count on its not doing so for the shortest election timeout, whatever restarts lie between.
+ */
+void check_stands(struct sim *s, struct sim_node *n)
+{
+	u64 million = 1000000, e = s->set.election_ms * SIM_MS;
+	u64 least = e / (million + s->d.drift_ppm) * million;
+
+	if (s->clock_errors)
+		least -= min(least, 2 * s->d.delta_ms * SIM_MS);
+	if (s->frozen_ever || !n->heard_at || s->now + SLACK >= n->heard_at + least)
+		return;
+	sim_fail(s, n, "votes in term %llu %llu us after it heard a leader, the shortest election timeout is %llu us",
+		 (unsigned long long)n->core->hs.term,
+		 (unsigned long long)(s->now - n->heard_at) / 1000, (unsigned long long)e / 1000);
+}
+
+/* Nothing leaves that speaks of a term or a vote which is not on disk. */
+void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
+		   const void *body)
+{
+	const struct kq_body_vote_resp *r = body;
+	u64 term = le64_to_cpu(h->term);
+	u32 vote = 0;
+
+	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP)
+		return;
+	if (h->type == KQ_MSG_VOTE_REQ)
+		vote = n->id;
+	if (h->type == KQ_MSG_VOTE_RESP && r->granted)
+		vote = le32_to_cpu(h->to);
+	if (term > n->durable_term)
+		sim_fail(s, n, "speaks of term %llu, on its disk is term %llu",
+			 (unsigned long long)term, (unsigned long long)n->durable_term);
+	if (vote && term == n->durable_term && vote != n->durable_vote)
+		sim_fail(s, n, "votes for %u in term %llu, on its disk is a vote for %u", vote,
+			 (unsigned long long)term, n->durable_vote);
+}
+
+/* --- what a heartbeat says ------------------------------------------------------------------- */
+
+/* Ticks of a node that make up @ms at the very least, and some more. */
+static u64 ticks(const struct sim *s, u64 ms)
+{
+	return ms * 4 * 4 / 3 / s->d.heartbeat_ms + 4;
+}
+
+/* @n's timer has fired: how long has its disk been at it, how long have its peers been silent? */
+void check_ticked(struct sim *s, struct sim_node *n)
+{
+	u64 limit = ticks(s, s->set.election_ms);
+	u32 i, heard = 1;
+
+	n->batch_ticks = n->batch ? n->batch_ticks + 1 : 0;
+	if (n->core->role != KQUORUM_LEADER) {
+		memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
+		return;
+	}
+	if (n->batch_ticks > limit)
+		sim_fail(s, n, "leads while its disk has been silent for %llu ticks",
+			 (unsigned long long)n->batch_ticks);
+	for (i = 1; i <= s->d.nodes; i++)
+		if (i != n->id)
+			heard += ++n->silent_ticks[i] <= limit;
+	if (heard <= s->d.nodes / 2)
+		sim_fail(s, n, "leads, and has heard %u of %llu nodes within %llu ticks", heard,
+			 (unsigned long long)s->d.nodes, (unsigned long long)limit);
+}
+
+/* A message has been taken by the core, whose vote was @vote_before. */
+void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
+		    const void *body, u32 vote_before)
+{
+	const struct kq_body_vote_req *req = body;
+	u32 from = le32_to_cpu(h->from);
+	bool voted = n->core->hs.vote && n->core->hs.vote != vote_before;
+
+	/* In a transfer the leader itself gives up what it was promised. */
+	if ((voted && h->type == KQ_MSG_TIMEOUT_NOW) ||
+	    (h->type == KQ_MSG_VOTE_REQ && le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER))
+		n->heard_at = 0;
+	else if (voted && h->type == KQ_MSG_VOTE_REQ)
+		check_stands(s, n);
+	n->silent_ticks[from] = 0;
+	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
+	    n->core->hs.term == le64_to_cpu(h->term))
+		n->heard_at = s->now;
+}
