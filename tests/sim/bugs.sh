@@ -54,8 +54,22 @@ if [ -n "$table" ]; then
 	echo
 	echo "${#bugs[@]} bugs, $missed missed"
 fi
-if [ -n "$readme" ]; then
-	sed -i -e '/^<!-- bugs -->/,/^<!-- end of bugs -->/{//!d}' -e "/^<!-- bugs -->/r $out" \
+replace() # MARKER: what stands there in the README is $out from now on
+{
+	sed -i -e "/^<!-- $1 -->/,/^<!-- end of $1 -->/{//!d}" -e "/^<!-- $1 -->/r $out" \
 		tests/sim/README.md
+}
+if [ -n "$readme" ]; then
+	replace bugs
+	seed=$("$build/kqsim-bugs" --bug election --swarm --seeds "$seeds" --quiet 2>&1 |
+		sed -nE 's/^seed ([0-9]+) FAILED.*/\1/p')
+	{
+		echo '```'
+		echo "\$ build/kqsim-bugs --bug election --swarm --first-seed $seed --shrink"
+		build/kqsim-bugs --bug election --swarm --first-seed "$seed" --shrink 2>&1 |
+			fold -sw 98
+		echo '```'
+	} >"$out"
+	replace shrunk
 fi
 [ $missed = 0 ]

@@ -143,6 +143,64 @@ bool dials_fix(const char *arg)
 	return false;
 }
 
+static struct {
+	u64 value;
+	bool fixed;
+} undo;
+
+size_t dials_count(void)
+{
+	return ARRAY_SIZE(dials);
+}
+
+static u64 *at(const struct sim_dials *d, size_t i)
+{
+	return (u64 *)((char *)d + dials[i].at);
+}
+
+/* The time between two of something: the longer, the fewer. */
+static bool is_pause(size_t i)
+{
+	return dials[i].at == offsetof(struct sim_dials, append_ms) ||
+		dials[i].at == offsetof(struct sim_dials, think_ms) ||
+		dials[i].at == offsetof(struct sim_dials, fault_ms);
+}
+
+/*
+ * Shrinking: fix dial @i at something smaller than what it has in @now. @how 0: without it,
+ * 1: its lowest, 2: its standard value; 3: of a pause, its highest. Returns false: that is no
+ * change.
+ */
+bool dials_smaller(size_t i, u32 how, const struct sim_dials *now)
+{
+	const u64 to[] = { 0, dials[i].lo, dials[i].standard, dials[i].hi };
+	u64 v = to[how];
+
+	if ((!how && !dials[i].zero) || (how == 3) != is_pause(i) || (how < 3 ? v >= *at(now, i) : v <= *at(now, i)))
+		return false;
+	undo.value = value[i];
+	undo.fixed = fixed[i];
+	value[i] = v;
+	fixed[i] = true;
+	return true;
+}
+
+/* Take back what dials_smaller() did last. */
+void dials_undo(size_t i)
+{
+	value[i] = undo.value;
+	fixed[i] = undo.fixed;
+}
+
+void dials_print_fixed(FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(dials); i++)
+		if (fixed[i])
+			fprintf(out, " --dial %s=%llu", dials[i].name, (unsigned long long)value[i]);
+}
+
 void dials_print(FILE *out, const struct sim_dials *d)
 {
 	size_t i;

@@ -297,7 +297,7 @@ bool sim_out_for_good(struct sim *s, const struct sim_node *n)
 	return n->rotten || told_older(s, n);
 }
 
-void fault_step(struct sim *s)
+static void do_fault(struct sim *s)
 {
 	static void (*const todo[FAULT_KINDS])(struct sim *s, struct sim_node *n) = {
 		do_crash, do_power, do_daemon, do_partition, do_oneway, do_bridge, do_flap,
@@ -309,7 +309,6 @@ void fault_step(struct sim *s)
 	struct sim_node *n;
 	u32 i;
 
-	sim_push(s, s->now + sim_about(s, s->d.fault_ms * SIM_MS), EV_FAULT, 0, 0, 0);
 	for (i = 0; i < ARRAY_SIZE(todo); i++)
 		total += weight[i];
 	if (sim_chance(s, s->d.alloc_fail_pct))
@@ -323,6 +322,19 @@ void fault_step(struct sim *s)
 	s->st.faults++;
 	s->st.fault[i]++;
 	todo[i](s, n);
+}
+
+/* Each has chance of its own: to leave one out does not change the others (--faults). */
+void fault_step(struct sim *s)
+{
+	u64 rng[4], no = s->fault_no++;
+
+	memcpy(rng, s->rng, sizeof(rng));
+	sim_seed(s, s->seed ^ (no + 1) << 32);
+	sim_push(s, s->now + sim_about(s, s->d.fault_ms * SIM_MS), EV_FAULT, 0, 0, 0);
+	if (!opt.faults || (no < opt.fault_count && opt.faults[no]))
+		do_fault(s);
+	memcpy(s->rng, rng, sizeof(rng));
 }
 
 /*
@@ -347,6 +359,7 @@ static void heal(struct sim *s, u32 who)
 		if (!(who >> a & 1))
 			continue;
 		n->hang_until = n->slow_until = n->busy_until = 0;
+		n->paused_until = min(n->paused_until, s->now + SIM_SEC);
 		n->eio = false;
 		n->acked = 0;
 		n->slot[0].done = 0;

@@ -16,6 +16,7 @@
 #define SIM_RESOURCES	3
 #define SIM_APPENDS	64		/* proposals of one node under way */
 #define SIM_RENEWALS	64		/* answers on their way that are remembered */
+#define FAULTS_MAX	4096		/* of one seed that can be named */
 #define SIM_MS		1000000ULL
 #define SIM_SEC		1000000000ULL
 
@@ -275,6 +276,7 @@ struct sim {
 	enum sim_phase phase;
 	u64 phase_since;
 	u64 fault_gen;
+	u64 fault_no;		/* faults so far, of this seed */
 	u32 healed;		/* bit n: node n, of which progress is demanded */
 	bool clock_errors;	/* the gap may shrink by them */
 	bool frozen_ever;	/* only tokens protect */
@@ -297,8 +299,38 @@ struct sim {
 	struct sim_stats st;
 };
 
+struct sim_opt {
+	u64 first, seeds, seconds;
+	u32 jobs;
+	bool quiet, trace, swarm, shrink;
+	bool brief;		/* of a timeline only what matters */
+	const char *program, *bug_option;	/* as they were typed */
+	u8 *faults;		/* by number: it happens; NULL: all do */
+	u64 fault_count;
+};
+
+/* How a seed ended. */
+struct sim_outcome {
+	bool failed;
+	u64 events, faults, at;
+	char text[400];
+};
+
 /* main.c */
+extern struct sim_opt opt;
+void run_seed(u64 seed, struct sim_stats *out);
+
+/* seeds.c */
+int seeds_run(void);
+void seeds_replay(u64 seed);
+
+/* shrink.c */
+int shrink_run(void);
+
+/* timeline.c */
 extern bool sim_tracing;
+extern struct sim *sim_running;
+void timeline_child(bool with_ring, int fd);
 __attribute__((format(printf, 3, 4)))
 void sim_trace(struct sim *s, const struct sim_node *n, const char *fmt, ...);
 __attribute__((format(printf, 3, 4), noreturn))
@@ -309,6 +341,10 @@ void *sim_calloc(size_t n, size_t size);
 /* dials.c */
 void dials_draw(struct sim *s, bool swarm);
 bool dials_fix(const char *arg);
+size_t dials_count(void);
+bool dials_smaller(size_t i, u32 how, const struct sim_dials *now);
+void dials_undo(size_t i);
+void dials_print_fixed(FILE *out);
 void dials_print(FILE *out, const struct sim_dials *d);
 
 /* bugs.c */
@@ -316,6 +352,7 @@ bool bug_plant(const char *name);
 void bug_list(FILE *out);
 
 /* world.c */
+void sim_seed(struct sim *s, u64 x);
 u64 sim_rand(struct sim *s);
 u64 sim_below(struct sim *s, u64 n);
 u64 sim_range(struct sim *s, u64 lo, u64 hi);

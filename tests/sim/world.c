@@ -9,7 +9,21 @@ static u64 rotl(u64 x, int k)
 	return (x << k) | (x >> (64 - k));
 }
 
-/* xoshiro256**, filled by splitmix64 in main.c. */
+/* The generator starts anew from @x: splitmix64. */
+void sim_seed(struct sim *s, u64 x)
+{
+	u64 z;
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		z = (x += 0x9e3779b97f4a7c15ULL);
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+		s->rng[i] = z ^ (z >> 31);
+	}
+}
+
+/* xoshiro256** */
 u64 sim_rand(struct sim *s)
 {
 	u64 *r = s->rng, out = rotl(r[1] * 5, 7) * 9, t = r[1] << 17;
@@ -173,7 +187,8 @@ static bool defer(struct sim *s, struct sim_event *e)
 		s->node[who].paused_until = s->now + sim_below(s, 4 * SIM_MS);
 	if (!s->node[who].up || s->node[who].paused_until <= s->now)
 		return false;
-	e->at = s->node[who].paused_until;
+	/* In steps: healing may end the pause before its time. */
+	e->at = min(s->node[who].paused_until, s->now + 50 * SIM_MS);
 	push(s, *e);
 	return true;
 }
