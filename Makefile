@@ -17,6 +17,7 @@ include tests/core/tests.mk
 include tests/cli/tests.mk
 include tests/daemon/tests.mk
 include tests/sim/tests.mk
+include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 -include scripts/scripts.mk
 

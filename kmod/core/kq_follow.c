@@ -76,11 +76,13 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			return false;
 		if (index <= core->log.last &&
 		    kq_log_term(&core->log, index) != le64_to_cpu(rec.term)) {
-			if (index <= core->verified) {
-				/* Cut, the log would end before what counts as agreed. */
+			/* Cut, the log would end before what counts as agreed. */
+			if (index <= core->verified)
 				core->refused = "a leader sends two entries for one index";
+			else if (index <= core->commit)
+				core->refused = "a leader overwrites what is committed";
+			if (core->refused)
 				return false;
-			}
 			kq_trace(core, "cuts its log to %llu", (unsigned long long)index - 1);
 			kq_log_cut(core, index - 1);
 			if (!kq_is_up(core))

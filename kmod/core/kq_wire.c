@@ -81,8 +81,8 @@ int kq_wire_check_header(const struct kq_wire_hdr *h, const struct kq_wire_peer 
 		*why = "sender's incarnation changed";
 	else if (le64_to_cpu(h->to_inc) != peer->self_inc)
 		*why = "meant for an earlier incarnation of this node";
-	else if (!h->term)
-		*why = "term 0";
+	else if (!h->term || le64_to_cpu(h->term) >= KQ_WIRE_TERM_MAX)
+		*why = "term out of range";
 	else if (len > KQ_WIRE_BODY_MAX || len < msg_table[h->type].size)
 		*why = "body length";
 	else if (msg_table[h->type].shape == BODY_FIXED && len != msg_table[h->type].size)

@@ -11,6 +11,7 @@
 #define KQ_WIRE_MAGIC	0x314d514bU	/* "KQM1" */
 #define KQ_WIRE_VERSION	1
 #define KQ_WIRE_BODY_MAX (256 * 1024)	/* bytes */
+#define KQ_WIRE_TERM_MAX (1ULL << 60)	/* below what the log can store: room to campaign */
 
 enum kq_msg_type {
 	KQ_MSG_PREVOTE_REQ = 1,

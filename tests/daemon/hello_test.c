@@ -141,6 +141,11 @@ static void from_nobody(struct kquorum_hello *w)
 	w->from = 0;
 }
 
+static void no_incarnation(struct kquorum_hello *w)
+{
+	w->incarnation = 0;
+}
+
 static void every_wrong_field_is_named(void **state)
 {
 	static const struct hello_case cases[] = {
@@ -154,6 +159,7 @@ static void every_wrong_field_is_named(void **state)
 		{ "node 4, which is no member", -EINVAL, from_stranger },
 		{ "no member", -EINVAL, from_far },
 		{ "no member", -EINVAL, from_nobody },
+		{ "no incarnation", -EPROTO, no_incarnation },
 	};
 	unsigned int i;
 

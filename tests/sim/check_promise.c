@@ -260,13 +260,14 @@ void check_ticked(struct sim *s, struct sim_node *n)
 			 (unsigned long long)s->d.nodes, (unsigned long long)limit);
 }
 
-/* A message has been taken by the core, whose vote was @vote_before. */
+/* A message has been taken by the core, whose term and vote were @before. */
 void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
-		    const void *body, u32 vote_before)
+		    const void *body, const struct kq_hard_state *before)
 {
 	const struct kq_body_vote_req *req = body;
 	u32 from = le32_to_cpu(h->from);
-	bool voted = n->core->hs.vote && n->core->hs.vote != vote_before;
+	const struct kq_hard_state *hs = &n->core->hs;
+	bool voted = hs->vote && (hs->vote != before->vote || hs->term != before->term);
 
 	/* In a transfer the leader itself gives up what it was promised. */
 	if ((voted && h->type == KQ_MSG_TIMEOUT_NOW) ||

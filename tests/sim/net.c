@@ -114,7 +114,7 @@ static void recv_one(struct sim *s, struct sim_node *n, u32 from, struct sim_pac
 	struct kq_wire_peer peer;
 	const char *why = NULL;
 	u8 *body;
-	u32 vote;
+	struct kq_hard_state before;
 	int r;
 
 	kq_core_wire_peer(n->core, from, &peer);
@@ -133,9 +133,9 @@ static void recv_one(struct sim *s, struct sim_node *n, u32 from, struct sim_pac
 	if (sim_tracing)
 		sim_trace(s, n, "<- %u %s term %llu", from, kq_msg_name(h->type),
 			  (unsigned long long)le64_to_cpu(h->term));
-	vote = n->core->hs.vote;
+	before = n->core->hs;
 	r = kq_core_recv(n->core, sim_clock(s, n), h, body, &why);
-	check_received(s, n, h, body, vote);
+	check_received(s, n, h, body, &before);
 	free(body);
 	if (r == -ENOMEM) {
 		net_break(s, n->id, from);

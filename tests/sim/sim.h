@@ -427,7 +427,7 @@ void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, 
 void check_vote(struct sim *s, struct sim_node *n, u64 term, u32 vote);
 void check_ticked(struct sim *s, struct sim_node *n);
 void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
-		    const void *body, u32 vote_before);
+		    const void *body, const struct kq_hard_state *before);
 void check_released(struct sim *s, struct sim_node *n, u32 slot);
 void check_logs(struct sim *s);
 void check_end(struct sim *s);

@@ -116,6 +116,10 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		snprintf(why, whylen, "it says that it is node %u, which is no member", from);
 		return -EINVAL;
 	}
+	if (!wire->incarnation) {
+		snprintf(why, whylen, "its greeting names no incarnation");
+		return -EPROTO;
+	}
 	*h = (struct kqd_hello) {
 		.from = from,
 		.to = to,

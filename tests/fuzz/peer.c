@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fuzz target: a whole core between two peers that say anything that passes the decoder, a
+ * disk and programs that do anything, in any order. Nothing may panic, nothing may leak,
+ * no invariant may break by what a peer says; what the core sends must pass the decoder.
+ */
+#include <stdlib.h>
+
+#include <linux/kquorum.h>
+
+#include "input.h"
+#include "kq_core.h"
+
+#define SEGMENT (64u * 1024)
+#define SEGMENTS 8u
+#define OWNERS 4
+
+struct world {
+	struct kq_core *core;
+	struct input in;
+	uint64_t now;
+	struct kq_batch *batch;
+	struct kq_owner *owner[OWNERS];
+	uint64_t peer_inc[4];
+};
+
+/* Numbers that mean something to this core just now. */
+static uint64_t number(struct world *w)
+{
+	const struct kq_core *c = w->core;
+	const uint64_t known[] = {
+		0, 1, c->log.last, c->commit, c->applied, c->durable, c->verified, c->hs.term,
+		kq_log_term(&c->log, c->log.last), c->term_start, c->round, c->local.id,
+		c->local.next_seq, c->session[2].id, c->session[3].id, w->now, c->peer[2].match,
+		c->peer[3].match, c->cfg.set.lease_ms * 1000000ULL, 1ULL << 20,
+	};
+
+	return input_near(&w->in, known, sizeof(known) / sizeof(known[0]));
+}
+
+static uint8_t *put64(uint8_t *p, uint64_t v)
+{
+	__le64 x = cpu_to_le64(v);
+
+	memcpy(p, &x, sizeof(x));
+	return p + sizeof(x);
+}
+
+static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t from, uint64_t index,
+			    uint64_t term, uint32_t count)
+{
+	static const uint16_t types[] = { KQ_ENTRY_NOOP, KQ_ENTRY_OPEN, KQ_ENTRY_SUSPECT,
+					  KQ_ENTRY_CLEAR, KQ_ENTRY_CLOSE, KQ_ENTRY_EXPIRE,
+					  KQ_ENTRY_ACQUIRE, KQ_ENTRY_RELEASE, KQ_ENTRY_APPEND, 99 };
+	uint32_t i;
+
+	while (count--) {
+		struct kq_record rec = {
+			.type = cpu_to_le16(types[input_u8(&w->in) % 10]),
+			.node = cpu_to_le32(type == KQ_MSG_PROPOSE ? from : input_u8(&w->in) % 5),
+			.session = cpu_to_le64(number(w)),
+			.seq = cpu_to_le64(number(w)),
+			.settled = cpu_to_le64(number(w)),
+		};
+		uint8_t *body = p + sizeof(rec);
+		uint32_t len = 0;
+
+		if (type == KQ_MSG_APPEND) {
+			rec.index = cpu_to_le64(++index);
+			rec.term = cpu_to_le64(term);
+		}
+		switch (le16_to_cpu(rec.type)) {
+		case KQ_ENTRY_NOOP:
+			rec.session = 0;
+			break;
+		case KQ_ENTRY_ACQUIRE: {
+			struct kq_acquire_cmd *a = (void *)body;
+
+			memset(a, 0, sizeof(*a));
+			a->owner = cpu_to_le64(number(w));
+			a->flags = cpu_to_le16(input_u8(&w->in) % 2);
+			a->name_len = cpu_to_le16(1);
+			body[sizeof(*a)] = 'a' + input_u8(&w->in) % 2;
+			len = sizeof(*a) + 1;
+			break;
+		}
+		case KQ_ENTRY_RELEASE: {
+			struct kq_release_cmd *r = (void *)body;
+
+			memset(r, 0, sizeof(*r));
+			r->owner = cpu_to_le64(number(w));
+			r->name_len = cpu_to_le16(1);
+			body[sizeof(*r)] = 'a' + input_u8(&w->in) % 2;
+			len = sizeof(*r) + 1;
+			break;
+		}
+		case KQ_ENTRY_APPEND:
+			len = input_u8(&w->in);
+			memset(body, 'x', len);
+			break;
+		default: {
+			struct kq_session_cmd *s = (void *)body;
+
+			memset(s, 0, sizeof(*s));
+			s->session = type == KQ_MSG_PROPOSE ? rec.session : cpu_to_le64(number(w));
+			s->node = rec.node;
+			if (input_u8(&w->in) & 1)
+				s->left_ns = cpu_to_le64(number(w));
+			len = sizeof(*s);
+		}
+		}
+		/* Now and then the payload is cut or grows, which its CRC does not tell. */
+		if (input_u8(&w->in) > 240)
+			len = input_u8(&w->in);
+		rec.len = cpu_to_le32(len);
+		memcpy(p, &rec, sizeof(rec));
+		for (i = len; i < kq_record_size(len) - sizeof(rec); i++)
+			body[i] = 0;
+		p += kq_record_size(len);
+	}
+	return p;
+}
+
+static void message(struct world *w)
+{
+	static uint8_t buf[1 << 16];
+	struct kq_core *c = w->core;
+	uint8_t type = 1 + input_u8(&w->in) % (KQ_MSG_TYPE_END - 1), *p = buf, *body;
+	uint32_t from = 2 + input_u8(&w->in) % 2, count = 0, len;
+	struct kq_wire_peer peer;
+	struct kq_wire_hdr h = { .type = type };
+	const char *why = NULL;
+	uint64_t term, prev, prev_term;
+
+	if (!c->peer[from].connected)
+		return;
+	memset(buf, 0, 4096);
+	kq_core_wire_peer(c, from, &peer);
+	term = c->hs.term + (int8_t)input_u8(&w->in) / 32;
+	switch (type) {
+	case KQ_MSG_APPEND:
+		prev = number(w);
+		prev_term = input_u8(&w->in) & 1 ? number(w) : kq_log_term(&c->log, prev);
+		p = put64(put64(p, prev), prev_term);
+		p = put64(put64(put64(put64(p, number(w)), number(w)), number(w)), number(w));
+		count = input_u8(&w->in) % 6;
+		p = put64(p, count | (uint64_t)(input_u8(&w->in) % 2) << 32);
+		p = put_records(w, p, type, from, prev, input_u8(&w->in) & 1 ? term : prev_term,
+				count);
+		break;
+	case KQ_MSG_PROPOSE:
+		p = put_records(w, p, type, from, 0, 0, 1 + input_u8(&w->in) % 4);
+		break;
+	case KQ_MSG_APPEND_RESP:
+		for (count = 0; count < 7; count++)
+			p = put64(p, number(w));
+		p = put64(p, input_u8(&w->in) % 32);
+		break;
+	case KQ_MSG_PROPOSE_RESP:
+		p = put64(put64(put64(p, number(w)), number(w)), input_u8(&w->in));
+		break;
+	case KQ_MSG_RENEW_RESP:
+		p = put64(put64(put64(put64(p, number(w)), number(w)), number(w)), number(w));
+		break;
+	case KQ_MSG_PREVOTE_REQ: case KQ_MSG_VOTE_REQ:
+		p = put64(put64(put64(p, number(w)), number(w)), input_u8(&w->in) % 2);
+		break;
+	default:
+		p = put64(put64(p, number(w)), number(w));
+	}
+	len = p - buf;
+	h.magic = cpu_to_le32(KQ_WIRE_MAGIC);
+	h.version = KQ_WIRE_VERSION;
+	h.cluster = cpu_to_le64(peer.cluster);
+	h.from = cpu_to_le32(from);
+	h.to = cpu_to_le32(1);
+	h.from_inc = cpu_to_le64(peer.peer_inc);
+	h.to_inc = cpu_to_le64(peer.self_inc);
+	h.term = cpu_to_le64(term);
+	wire_seal(&h, buf, len);
+	if (kq_wire_check_header(&h, &peer, &why) != (int)len)
+		return;
+	body = malloc(len ? len : 1);
+	memcpy(body, buf, len);
+	if (!kq_wire_check_body(&h, body, &why) &&
+	    kq_core_recv(c, w->now, &h, body, &why)) {
+		if (!why)
+			abort();	/* refused without a reason */
+		kq_core_peer_down(c, w->now, from);
+	}
+	free(body);
+}
+
+static void program(struct world *w)
+{
+	uint32_t i = input_u8(&w->in) % OWNERS;
+	struct kq_owner *o = w->owner[i];
+	struct kq_proposal *p;
+	char name = 'a' + i % 2;
+
+	if (input_u8(&w->in) & 1) {
+		p = calloc(1, sizeof(*p));
+		INIT_LIST_HEAD(&p->node);
+		p->entry = kq_entry_alloc(KQ_ENTRY_APPEND, "bytes", 5);
+		if (kq_core_append(w->core, w->now, p)) {
+			kq_entry_free(p->entry);
+			free(p);
+		}
+		return;
+	}
+	if (o) {
+		kq_core_unlock(w->core, w->now, o);
+		return;
+	}
+	o = calloc(1, sizeof(*o));
+	if (kq_owner_init(o, &name, 1, input_u8(&w->in) & 1 ? KQUORUM_LOCK_TRY : 0, 1, "fuzz"))
+		abort();
+	if (kq_core_lock(w->core, w->now, o)) {
+		kq_owner_destroy(o);
+		free(o);
+		return;
+	}
+	w->owner[i] = o;
+}
+
+/* All that comes out; what goes to a peer must be what a peer would take. */
+static void drain(struct world *w)
+{
+	struct kq_batch *b = kq_core_take_batch(w->core);
+	struct kq_proposal *p;
+	struct kq_owner *o;
+	uint32_t to, i;
+
+	if (b)
+		w->batch = b;
+	for (to = 2; to <= 3; to++) {
+		LIST_HEAD(list);
+
+		kq_core_take_msgs(w->core, to, &list);
+		while (!list_empty(&list)) {
+			struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
+			const struct kq_wire_hdr *h = (void *)m->data;
+			struct kq_wire_peer peer = {
+				.cluster = w->core->cluster_hash, .self = to,
+				.self_inc = w->peer_inc[to], .peer = 1,
+				.peer_inc = w->core->hs.incarnation,
+			};
+			const char *why;
+
+			list_del(&m->node);
+			if (kq_wire_check_header(h, &peer, &why) < 0 ||
+			    kq_wire_check_body(h, m->data + sizeof(*h), &why))
+				abort();	/* it would be refused */
+			kq_free(m);
+		}
+	}
+	while ((p = kq_core_take_done(w->core))) {
+		kq_entry_free(p->entry);
+		free(p);
+	}
+	while ((o = kq_core_take_owner(w->core))) {
+		if (!o->closed)
+			continue;
+		for (i = 0; i < OWNERS; i++)
+			if (w->owner[i] == o)
+				w->owner[i] = NULL;
+		kq_owner_destroy(o);
+		free(o);
+	}
+	kq_core_take_linger(w->core);
+	kq_core_take_events(w->core);
+}
+
+static void disk(struct world *w, int error)
+{
+	struct kq_batch *b = w->batch;
+
+	w->batch = NULL;
+	if (b)
+		kq_core_disk_done(w->core, w->now, b, error);
+}
+
+static void step(struct world *w)
+{
+	uint8_t op = input_u8(&w->in), to;
+
+	w->now += 1000;
+	switch (op % 16) {
+	case 0: case 1: case 2: case 3: case 4: case 5: case 6:
+		message(w);
+		break;
+	case 7: case 8:
+		disk(w, op == 0xf7 ? -5 : 0);
+		break;
+	case 9:
+		w->now += input_u8(&w->in) * 10000000ULL;
+		kq_core_tick(w->core, w->now);
+		break;
+	case 10:
+		kq_core_tick(w->core, w->now += 25000000);
+		break;
+	case 11:
+		to = 2 + input_u8(&w->in) % 2;
+		if (w->core->peer[to].connected)
+			kq_core_peer_down(w->core, w->now, to);
+		else if (!kq_core_peer_up(w->core, w->now, to, w->peer_inc[to] + (op & 16 ? 1 : 0)))
+			w->peer_inc[to] += op & 16 ? 1 : 0;
+		break;
+	case 12:
+		if (op & 16)
+			kq_core_campaign(w->core, w->now);
+		else
+			kq_core_canvass(w->core, w->now);
+		break;
+	case 13: case 14:
+		program(w);
+		break;
+	default:
+		if (op == 0xff)
+			kq_core_stop(w->core, w->now, false);
+		else if (op == 0xef)
+			kq_core_transfer(w->core, w->now, input_u8(&w->in) % 4);
+		else
+			kq_core_linger_over(w->core, w->now);
+	}
+	drain(w);
+}
+
+static void start(struct world *w)
+{
+	struct kq_config cfg = {
+		.cluster_id = 77, .self = 1, .count = 3, .members = { 1, 2, 3 },
+		.segments = SEGMENTS,
+		.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
+			 .delta_ms = 50, .drift_ppm = 500, .segment_bytes = SEGMENT },
+	};
+	static uint8_t blank[SEGMENT];
+	struct kq_wal_report rep;
+	int slot;
+
+	w->now = 1000000000;
+	w->core = kq_core_create(&cfg);
+	for (slot = 0; slot < (int)SEGMENTS; slot++)
+		kq_wal_scan_header(w->core->wal, slot, blank);
+	while ((slot = kq_wal_next_segment(w->core->wal)) >= 0)
+		kq_wal_scan_segment(w->core->wal, slot, blank, SEGMENT, kq_core_recover_entry,
+				    w->core);
+	if (kq_wal_scan_end(w->core->wal, &rep))
+		abort();
+	kq_core_start(w->core, w->now, &rep);
+	drain(w);
+	disk(w, 0);
+	w->peer_inc[2] = w->peer_inc[3] = 1;
+	kq_core_peer_up(w->core, w->now, 2, 1);
+	kq_core_peer_up(w->core, w->now, 3, 1);
+	drain(w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct world w = { .in = input_of(data, size) };
+	uint32_t i;
+
+	start(&w);
+	while (input_left(&w.in))
+		step(&w);
+	/* A node that is taken down gives everything back. */
+	kq_core_stop(w.core, w.now, true);
+	drain(&w);
+	disk(&w, 0);
+	drain(&w);
+	kq_core_destroy(w.core);
+	for (i = 0; i < OWNERS; i++) {
+		if (w.owner[i])
+			kq_owner_destroy(w.owner[i]);
+		free(w.owner[i]);
+	}
+	if (kq_alloc_live)
+		abort();
+	return 0;
+}

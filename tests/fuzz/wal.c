@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fuzz target: recovery of the log. The input first writes a log, then changes bytes and
+ * whole sectors of it, their checksums made right or not, then it is recovered and written on.
+ */
+#include <stdlib.h>
+
+#include "input.h"
+#include "kq_wal_format.h"
+#include "kq_wal_priv.h"
+
+#define SEGMENT (64u * 1024)
+#define SEGMENTS 3u
+#define BYTES (SEGMENT * SEGMENTS)
+
+struct seen {
+	u64 last, count;
+};
+
+static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
+{
+	struct seen *seen = ctx;
+
+	/* Read all of it: the sanitizer knows what may be read. */
+	seen->count += kq_crc(0, payload, le32_to_cpu(rec->len)) & 1;
+	if (le64_to_cpu(rec->index) > seen->last + 1)
+		abort();	/* a hole */
+	seen->last = le64_to_cpu(rec->index);
+	return 0;
+}
+
+static struct kq_wal *recover(u8 *disk, struct kq_wal_report *rep, struct seen *seen, int *err)
+{
+	struct kq_wal *wal = kq_wal_create(77, 1, SEGMENT, SEGMENTS);
+	int slot;
+
+	memset(seen, 0, sizeof(*seen));
+	*err = 0;
+	for (slot = 0; !*err && slot < (int)SEGMENTS; slot++)
+		*err = kq_wal_scan_header(wal, slot, disk + slot * SEGMENT);
+	while (!*err && (slot = kq_wal_next_segment(wal)) >= 0)
+		*err = kq_wal_scan_segment(wal, slot, disk + slot * SEGMENT, SEGMENT, deliver, seen);
+	if (kq_wal_scan_end(wal, rep) && !rep->reason[0])
+		abort();	/* refused without a reason */
+	if (!*err && rep->health != KQ_WAL_CLEAN && !rep->reason[0])
+		abort();
+	return wal;
+}
+
+static void write_some(struct kq_wal *wal, u8 *disk, u64 *last, u64 *term, struct input *in)
+{
+	struct kq_hard_state hs = { .vote = input_u8(in) % 4, .incarnation = 1, .commit = *last };
+	struct kq_entry *e[4];
+	u32 count = input_u8(in) % 5, i;
+	struct kq_batch *b = NULL;
+	u8 data[4096];
+
+	*term += input_u8(in) % 2;
+	hs.term = *term;
+	memset(data, input_u8(in), sizeof(data));
+	if (count && *last > 4 && input_u8(in) > 200)
+		*last -= input_u8(in) % 4;
+	for (i = 0; i < count; i++) {
+		e[i] = kq_entry_alloc(KQ_ENTRY_APPEND, data, 1 + input_u8(in) * 16);
+		e[i]->rec.index = cpu_to_le64(*last + i + 1);
+		e[i]->rec.term = cpu_to_le64(*term);
+		e[i]->rec.crc = cpu_to_le32(kq_entry_crc(&e[i]->rec, e[i]->data));
+	}
+	if (!kq_wal_encode(wal, &hs, e, count, *last + count, *term, KQ_WAL_ROOM_VOTE, &b)) {
+		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
+		*last += b->entries;
+	}
+	kq_batch_free(b);
+	for (i = 0; i < count; i++)
+		kq_entry_free(e[i]);
+}
+
+/* A change of one byte, or a sector that comes from elsewhere; its CRC is mended or not. */
+static void change(u8 *disk, struct input *in)
+{
+	u32 sector = (input_u8(in) << 8 | input_u8(in)) % (BYTES / KQ_WAL_SECTOR);
+	struct kq_wal_sector *s = (void *)(disk + sector * KQ_WAL_SECTOR);
+	u8 how = input_u8(in);
+
+	if (how & 1)
+		((u8 *)s)[(how & 2 ? 256 : 0) + input_u8(in)] = input_u8(in);
+	else
+		memcpy(s, disk + (input_u8(in) << 8 | input_u8(in)) % (BYTES / KQ_WAL_SECTOR) *
+		       KQ_WAL_SECTOR, KQ_WAL_SECTOR);
+	if (how & 4)
+		s->crc = cpu_to_le32(kq_wal_sector_crc(s));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = input_of(data, size);
+	struct kq_wal_report rep;
+	u64 last = 0, term = 1;
+	struct kq_wal *wal;
+	struct seen seen;
+	u32 batches = input_u8(&in) % 32, changes = input_u8(&in) % 8, i;
+	u8 *disk = calloc(1, BYTES);
+	int err;
+
+	wal = recover(disk, &rep, &seen, &err);
+	for (i = 0; i < batches; i++)
+		write_some(wal, disk, &last, &term, &in);
+	kq_wal_destroy(wal);
+	for (i = 0; i < changes; i++)
+		change(disk, &in);
+	wal = recover(disk, &rep, &seen, &err);
+	if (!changes && (err || rep.health != KQ_WAL_CLEAN || seen.last != last))
+		abort();	/* what was written is not what is read */
+	if (!err && rep.health != KQ_WAL_DAMAGED) {
+		last = rep.last_index;
+		term = max_t(u64, rep.hs.term, term);
+		for (i = 0; i < 3; i++)
+			write_some(wal, disk, &last, &term, &in);
+		kq_wal_destroy(wal);
+		wal = recover(disk, &rep, &seen, &err);
+	}
+	kq_wal_destroy(wal);
+	free(disk);
+	if (kq_alloc_live)
+		abort();
+	return 0;
+}
