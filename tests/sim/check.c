@@ -131,6 +131,7 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 	s->log_count = index;
 	s->st.committed++;
 	c->term = kq_entry_term(e);
+	c->commit_term = n->core->hs.term;
 	c->crc = le32_to_cpu(e->rec.crc);
 	c->type = le16_to_cpu(e->rec.type);
 	c->session = le64_to_cpu(e->rec.session);
@@ -168,7 +169,7 @@ static void check_new_leader(struct sim *s, struct sim_node *n)
 		const struct kq_entry *e = kq_log_get(&c->log, i);
 
 		/* Committed in a newer term: this one is a leader of the past. */
-		if (s->log[i].term > c->hs.term)
+		if (s->log[i].commit_term > c->hs.term)
 			break;
 		if (!e || kq_entry_term(e) != s->log[i].term ||
 		    le32_to_cpu(e->rec.crc) != s->log[i].crc)

@@ -189,6 +189,7 @@ struct sim_node {
 
 struct sim_committed {
 	u64 term;
+	u64 commit_term;	/* in which it was committed: its own or a later one */
 	u64 digest;
 	u64 session, seq;
 	u64 payload;		/* APPEND: unique id */
