@@ -48,6 +48,10 @@ check: ## every test that fits a check; TAP through prove
 	@scripts/setup --for build --for vm --for uml
 	@tests/check
 
+coverage: ## lines and branches of the core that the tests in user space reach, and the rest
+	@scripts/setup --for build --for coverage
+	@tests/coverage
+
 soak: ## long tests: PART=<name>; without a part lists them and runs all
 	@scripts/setup --for build --for vm --for uml
 	@$(MAKE) userspace
@@ -78,4 +82,4 @@ help: ## this text
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile tests/*/*.mk
 
-.PHONY: list-tests all module userspace tests setup demo check soak install install-module clean help
+.PHONY: list-tests all module userspace tests setup demo check coverage soak install install-module clean help

@@ -33,6 +33,6 @@ $(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $($(1)_SRC) $(FUZZ_HDRS)
 
 $(BUILD)/fuzz/$(1)-replay: tests/fuzz/$(1).c tests/fuzz/replay.c $($(1)_SRC) $(FUZZ_HDRS)
 	@mkdir -p $$(@D)
-	$$(CC) $(FUZZ_CFLAGS) $(FUZZ_SAN) -o $$@ tests/fuzz/$(1).c tests/fuzz/replay.c $($(1)_SRC) $($(1)_LIBS)
+	$$(CC) $(FUZZ_CFLAGS) $(FUZZ_SAN) $$(CFLAGS) -o $$@ tests/fuzz/$(1).c tests/fuzz/replay.c $($(1)_SRC) $($(1)_LIBS)
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))

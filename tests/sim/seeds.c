@@ -53,8 +53,7 @@ static void job_start(struct job *job, u32 k)
 		if (write(p[1], &f, sizeof(f)) != sizeof(f))
 			_exit(2);
 	}
-	fflush(stdout);
-	_exit(0);
+	exit(0);	/* not _exit(): a build that counts coverage writes it now */
 }
 
 static void add_stats(struct sim_stats *sum, const struct sim_stats *one)

@@ -25,10 +25,10 @@ sim-all: $(BUILD)/kqsim $(BUILD)/kqsim-san $(BUILD)/kqsim-bugs
 define sim_build
 $(BUILD)/sim$(1)/%.o: %.c $(SIM_HDRS)
 	@mkdir -p $$(@D)
-	$$(CC) $(SIM_CFLAGS) $(2) -c -o $$@ $$<
+	$$(CC) $(SIM_CFLAGS) $(2) $$(CFLAGS) -c -o $$@ $$<
 
 $(BUILD)/kqsim$(1): $(patsubst %.c,$(BUILD)/sim$(1)/%.o,$(SIM_SRCS))
-	$$(CC) $(SIM_CFLAGS) $(2) -o $$@ $$^
+	$$(CC) $(SIM_CFLAGS) $(2) $$(CFLAGS) -o $$@ $$^
 endef
 $(eval $(call sim_build,,))
 $(eval $(call sim_build,-san,-O1 -fsanitize=address$(comma)undefined -fno-sanitize-recover=all \
