@@ -46,6 +46,7 @@ enum kq_bug {
 	KQ_BUG_COMPLETION,
 	KQ_BUG_WRITE_ERROR,
 	KQ_BUG_LOST,
+	KQ_BUG_SILENT,
 	KQ_BUG_INFLIGHT,
 	KQ_BUG_BOUND,
 	/* proposals */

@@ -161,6 +161,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->report = *report;
 	core->hs = report->hs;
 	core->recovered_term = core->hs.term;
+	core->durable_term = core->hs.term;
 	core->hs.incarnation++;
 	core->hs.promise_ns = kq_ms(core->cfg.set.election_ms);
 	core->write_next = core->log.last + 1;
@@ -377,16 +378,17 @@ static void answer_stale(struct kq_core *core, const struct kq_wire_hdr *h)
 }
 
 /*
- * A node that has failed takes no part, but its leader's status should tell it from one
- * that is merely silent. It says nothing of a term that is not on disk.
+ * A node that has failed takes no part and takes no new term, but its leader's status should
+ * tell it from one that is merely silent. It speaks of the term that is on its disk.
  */
 static void answer_failed(struct kq_core *core, const struct kq_wire_hdr *h)
 {
 	struct kq_body_append_resp *r;
 	struct kq_msg *msg;
 
-	if (core->state != KQUORUM_NODE_FAILED || h->type != KQ_MSG_APPEND ||
-	    le64_to_cpu(h->term) != core->hs.term || core->hs_durable != core->hs_version)
+	if (core->state != KQUORUM_NODE_FAILED || h->type != KQ_MSG_APPEND || !core->durable_term)
+		return;
+	if (KQ_BREAK(SILENT) && le64_to_cpu(h->term) != core->hs.term)
 		return;
 	msg = kq_msg_alloc(core, le32_to_cpu(h->from), KQ_MSG_APPEND_RESP, sizeof(*r));
 	if (!msg)
@@ -396,8 +398,15 @@ static void answer_failed(struct kq_core *core, const struct kq_wire_hdr *h)
 	kq_msg_send_failed(core, msg);
 }
 
+static bool says_failed(const struct kq_wire_hdr *h, const void *body)
+{
+	const struct kq_body_append_resp *r = body;
+
+	return h->type == KQ_MSG_APPEND_RESP && le32_to_cpu(r->flags) & KQ_APPEND_FAILED;
+}
+
 /* Returns false when the message is of no further interest. */
-static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h)
+static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
 {
 	u64 term = le64_to_cpu(h->term);
 
@@ -406,7 +415,7 @@ static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h)
 		return true;	/* these decide by themselves what a term means */
 	if (term < core->hs.term) {
 		answer_stale(core, h);
-		return false;
+		return says_failed(h, body);
 	}
 	if (term > core->hs.term)
 		kq_become_follower(core, term,
@@ -460,7 +469,7 @@ int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
 	}
 	core->peer[from].seen_ns = now_ns;
 	core->refused = NULL;
-	if (recv_term(core, h))
+	if (recv_term(core, h, body))
 		recv_table[h->type](core, h, body);
 	kq_disk_pump(core);
 	*why = core->refused;

@@ -221,6 +221,7 @@ void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch,
 	}
 	if (core->hs_durable < batch->hs_version)
 		core->hs_durable = batch->hs_version;
+	core->durable_term = max(core->durable_term, batch->term);
 	if (batch->first && batch->last >= batch->first && batch->last > core->durable) {
 		KQ_ASSERT(core, kq_log_term(&core->log, batch->last) == batch->last_term);
 		core->durable = batch->last;

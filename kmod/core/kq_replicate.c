@@ -381,13 +381,13 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 
 	if (!kq_is_leader(core))
 		return;
-	if (match > core->log.last) {
-		core->refused = "acknowledges what was never sent";
-		return;
-	}
 	if (flags & KQ_APPEND_FAILED) {
 		p->flags = KQUORUM_PEERF_FAULTY;
 		p->progress = KQUORUM_PROGRESS_PAUSED;
+		return;
+	}
+	if (match > core->log.last) {
+		core->refused = "acknowledges what was never sent";
 		return;
 	}
 	p->heard_ns = core->now_ns;

@@ -66,13 +66,13 @@ static void seal(struct kq_msg *msg, u64 term)
 
 /**
  * kq_msg_send_failed() - what a node that has failed still says: that it has
- * @core: the core, failed, its hard state durable
+ * @core: the core, failed
  * @msg: the message; belongs to the queue
  */
 void kq_msg_send_failed(struct kq_core *core, struct kq_msg *msg)
 {
-	seal(msg, core->hs.term);
-	msg->hs_version = core->hs_version;
+	seal(msg, core->durable_term);
+	msg->hs_version = core->hs_durable;
 	list_add_tail(&msg->node, &core->peer[msg->to].msgs);
 }
 

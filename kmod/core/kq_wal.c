@@ -514,6 +514,7 @@ int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
 	b->slot = at.slot;
 	b->offset = at.pos - at.lead;
 	b->seq = wal->seq + 1;
+	b->term = hs->term;
 	b->entries = at.take;
 	if (at.take) {
 		b->first = kq_entry_index(entries[0]);

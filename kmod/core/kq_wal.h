@@ -35,6 +35,7 @@ struct kq_hard_state {
  * @slot: segment file
  * @offset: bytes from its start
  * @seq: batch sequence number
+ * @term: of the hard state in it; 0: a probe
  * @hs_version: version of the hard state that it makes durable (kept by the core)
  * @first: index of the first entry in it, 0: no entries
  * @last: of the last; lowered by the core when entries are truncated meanwhile
@@ -48,6 +49,7 @@ struct kq_batch {
 	u32 slot;
 	u64 offset;
 	u64 seq;
+	u64 term;
 	u64 hs_version;
 	u64 first;
 	u64 last;

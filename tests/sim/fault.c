@@ -418,14 +418,21 @@ static struct sim_node *healed_leader(struct sim *s)
 	return best;
 }
 
-/* Whoever failed (disk, memory) is started again by its operator. */
+/*
+ * Whoever failed (disk, memory) is started again by its operator; once all heals, who is told
+ * by the leader's status: it must know.
+ */
 static void restart_failed(struct sim *s)
 {
+	const struct sim_node *l = healed_leader(s);
 	u32 i;
 
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
 
+		if (s->phase != PHASE_FAULTS && is_healed(s, n) && l && l != n &&
+		    !(l->core->peer[i].flags & KQUORUM_PEERF_FAULTY))
+			continue;
 		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now &&
 		    !told_older(s, n)) {
 			node_down(s, n, "taken down: it has failed");

@@ -11,7 +11,8 @@ file_size_limit()
 	is "$rc" 0 "and appends"
 	run on 1 bash -c "ulimit -f 0; kquorum init --dir $WORK/tiny --name tiny --node n1 --listen 10.77.0.1"
 	is "$rc" 1 "but cannot make a node"
-	like "$out" 'too large.*ulimit -f' "and is told why"
+	like "$out" 'too large' "and is told why"
+	like "$out" 'raise ulimit -f' "and what to do"
 }
 
 segment_now() { printf '/mnt/n%d/segment-%04d' "$1" "$(st "$1" .disk.segment)"; }
@@ -19,8 +20,8 @@ segment_now() { printf '/mnt/n%d/segment-%04d' "$1" "$(st "$1" .disk.segment)"; 
 removed_segment()
 {
 	local file
+	appenders_pause		# or the log might move on to the next segment meanwhile
 	file=$(segment_now 3)
-	appenders_pause
 	cp "$file" "$WORK/removed"
 	rm "$file"
 	appenders_go
@@ -36,8 +37,8 @@ removed_segment()
 cut_segment()
 {
 	local file
-	file=$(segment_now 3)
 	appenders_pause
+	file=$(segment_now 3)
 	cp "$file" "$WORK/cut"
 	truncate -s 4096 "$file"
 	appenders_go
