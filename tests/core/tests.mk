@@ -6,13 +6,17 @@
 
 BUILD ?= build
 CORE_TEST_BUILD := $(BUILD)/tests
-CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined \
-	-fno-sanitize-recover -Ikmod/core -Itests/core
+CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -O1 -g \
+	-fsanitize=address,undefined \
+	-fno-sanitize-recover -Iinclude/uapi -Ikmod/core -Itests/core
 CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
 
 CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform_user
 
-CORE_TESTS += entry_test wal_test wal_damage_test
+CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
+
+CORE_TESTS += entry_test core_test wal_test wal_damage_test
+core_test_CORE := $(CORE_ALL)
 entry_test_CORE := kq_entry kq_platform_user
 wal_test_CORE := $(CORE_WAL)
 wal_test_WITH := wal_disk
