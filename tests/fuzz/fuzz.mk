@@ -23,6 +23,12 @@ fuzz: ## run each fuzz target for TIME=60 seconds (TARGET= only one)
 	@tests/fuzz/run --time $(or $(TIME),60) $(TARGET)
 
 fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+
+# Not libFuzzer's: it runs in User Mode Linux, against the real module.
+$(BUILD)/fuzz/netlink: tests/fuzz/netlink.c include/uapi/linux/kquorum.h
+	@mkdir -p $(@D)
+	$(CC) $(FUZZ_CFLAGS) $(CFLAGS) -o $@ $< -lmnl
+
 fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%-replay)
 
 # $(1): target
