@@ -59,7 +59,7 @@ static void op_free(struct kq_append_op *op)
 static struct kq_append_op *op_create(const char __user *buf, size_t len)
 {
 	struct kq_append_op *op = kzalloc(sizeof(*op), GFP_KERNEL);
-	void *data = kvmalloc(len, GFP_KERNEL);
+	void *data = kvmalloc(len, GFP_KERNEL | __GFP_NOWARN);
 	int err = -ENOMEM;
 
 	if (!op || !data)

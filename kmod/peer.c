@@ -216,7 +216,7 @@ static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *
 
 	if (!conn)
 		return NULL;
-	conn->in = vmalloc(KQ_RECV_BUFFER);
+	conn->in = __vmalloc(KQ_RECV_BUFFER, GFP_KERNEL | __GFP_NOWARN);
 	if (!conn->in) {
 		kfree(conn);
 		return NULL;

@@ -42,7 +42,7 @@ static int scan_segments(struct kq_node *node, void *buf, u32 *slot)
 /* Returns 0 with @report, or an error with its reason. */
 static int scan(struct kq_node *node, struct kq_wal_report *report)
 {
-	void *buf = vmalloc(node->cfg.set.segment_bytes);
+	void *buf = __vmalloc(node->cfg.set.segment_bytes, GFP_KERNEL | __GFP_NOWARN);
 	u32 slot = 0;
 	int err, end;
 

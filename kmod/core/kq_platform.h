@@ -23,10 +23,13 @@
 #include <linux/types.h>
 #include <asm/byteorder.h>
 
-/* Callers hold a memalloc_noio scope, so this never recurses into I/O. */
+/*
+ * Callers hold a memalloc_noio scope, so this never recurses into I/O. Each of them copes
+ * with a failure and says so: the kernel need not warn.
+ */
 static inline void *kq_alloc(size_t size)
 {
-	return kvzalloc(size, GFP_KERNEL);
+	return kvzalloc(size, GFP_KERNEL | __GFP_NOWARN);
 }
 
 static inline void kq_free(const void *p)

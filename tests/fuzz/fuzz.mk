@@ -25,9 +25,10 @@ fuzz: ## run each fuzz target for TIME=60 seconds (TARGET= only one)
 fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 # Not libFuzzer's: it runs in User Mode Linux, against the real module.
-$(BUILD)/fuzz/netlink: tests/fuzz/netlink.c include/uapi/linux/kquorum.h
+$(BUILD)/fuzz/netlink $(BUILD)/fuzz/failnth: $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/nl.c \
+		tests/fuzz/nl.h include/uapi/linux/kquorum.h
 	@mkdir -p $(@D)
-	$(CC) $(FUZZ_CFLAGS) $(CFLAGS) -o $@ $< -lmnl
+	$(CC) $(FUZZ_CFLAGS) $(CFLAGS) -o $@ $(filter %.c,$^) -lmnl
 
 fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%-replay)
 

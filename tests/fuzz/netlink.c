@@ -7,278 +7,34 @@
  * usage: netlink COMMANDS SEED DIRECTORY   (the segment files are DIRECTORY/segment-NNNN)
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/kquorum.h>
 
-#define SEGMENTS 4
-#define HELD	 48	/* descriptors that the module gave out */
-
-static struct {
-	struct mnl_socket *nl[2];	/* here, and in a namespace without a node */
-	uint16_t family;
-	uint64_t random, epoch;
-	int segment[SEGMENTS], odd[8], held[HELD];
-	uint32_t odds;
-	uint64_t sent, answered, granted, error[200];
-} f;
-
-static uint64_t rnd(uint64_t below)
-{
-	uint64_t z = f.random += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (z ^ (z >> 31)) % below;
-}
-
-static bool pct(uint32_t p)
-{
-	return rnd(100) < p;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-/* --- attributes ------------------------------------------------------------------------------ */
-
-static uint64_t number(void)
-{
-	static const uint64_t odd[] = { 0, 1, 2, 3, 16, 17, 255, 4096, 65536, 1ULL << 31, 1ULL << 32,
-					~0ULL, ~0ULL - 1, 1ULL << 63, 1ULL << 60 };
-
-	return pct(60) ? rnd(4) : odd[rnd(sizeof(odd) / sizeof(odd[0]))];
-}
-
-static int32_t descriptor(void)
-{
-	switch (rnd(8)) {
-	case 0: return -1;
-	case 1: return 100000;
-	case 2: return f.held[rnd(HELD)];
-	case 3: return f.segment[rnd(SEGMENTS)];
-	default: return f.odd[rnd(f.odds)];
-	}
-}
-
-static void text(struct nlmsghdr *h, uint16_t type, uint32_t max)
-{
-	char buf[400];
-	uint32_t len = pct(80) ? 1 + rnd(8) : rnd(max + 4), i;
-
-	for (i = 0; i < len; i++)
-		buf[i] = pct(95) ? 'a' + rnd(3) : rnd(256);
-	if (pct(80) && len)
-		buf[len - 1] = 0;
-	mnl_attr_put(h, type, len, buf);
-}
-
-static void settings(struct nlmsghdr *h)
-{
-	static const uint32_t good[] = { 0, 100, 1000, 2000, 50, 500, 256 * 1024 };
-	struct nlattr *nest = mnl_attr_nest_start(h, KQUORUM_A_SETTINGS);
-	uint32_t i;
-
-	for (i = 1; i <= KQUORUM_SETTING_MAX; i++)
-		if (pct(98))
-			mnl_attr_put_u32(h, i, pct(97) ? good[i] : number());
-	if (pct(3))
-		mnl_attr_put_u64(h, rnd(12), number());
-	mnl_attr_nest_end(h, nest);
-}
-
-static void member(struct nlmsghdr *h, uint32_t id)
-{
-	struct nlattr *nest = mnl_attr_nest_start(h, KQUORUM_A_MEMBER);
-	char name[8];
-
-	snprintf(name, sizeof(name), "n%u", id);
-	if (pct(99))
-		mnl_attr_put_u32(h, KQUORUM_MEMBER_ID, pct(98) ? id : number());
-	if (pct(98))
-		mnl_attr_put_strz(h, KQUORUM_MEMBER_NAME, name);
-	else
-		text(h, KQUORUM_MEMBER_NAME, KQUORUM_NODE_NAME_MAX);
-	if (pct(98))
-		mnl_attr_put_strz(h, KQUORUM_MEMBER_ADDRESS, "127.0.0.1:1");
-	mnl_attr_nest_end(h, nest);
-}
-
-/* The attribute that a command expects, mostly as it should be. */
-static void put(struct nlmsghdr *h, uint16_t type)
-{
-	uint32_t i, n;
-
-	switch (type) {
-	case KQUORUM_A_NAME:
-		if (pct(95))
-			mnl_attr_put_strz(h, type, "fuzz");
-		else
-			text(h, type, 64);
-		break;
-	case KQUORUM_A_RESOURCE:
-		text(h, type, KQUORUM_RESOURCE_NAME_MAX);
-		break;
-	case KQUORUM_A_REASON:
-		text(h, type, 160);
-		break;
-	case KQUORUM_A_CLUSTER_ID:
-		mnl_attr_put_u64(h, type, pct(97) ? 77 : number());
-		break;
-	case KQUORUM_A_NODE_ID:
-		mnl_attr_put_u32(h, type, pct(70) ? 1 + rnd(3) : number());
-		break;
-	case KQUORUM_A_SETTINGS:
-		settings(h);
-		break;
-	case KQUORUM_A_MEMBER:
-		n = pct(80) ? 1 : pct(80) ? 3 : rnd(20);
-		for (i = 1; i <= n; i++)
-			member(h, i);
-		break;
-	case KQUORUM_A_SEGMENT_FD:
-		n = pct(97) ? SEGMENTS : rnd(SEGMENTS + 3);
-		for (i = 0; i < n; i++)
-			mnl_attr_put_u32(h, type, pct(99) ? f.segment[i % SEGMENTS] : descriptor());
-		break;
-	case KQUORUM_A_EPOCH:
-		mnl_attr_put_u64(h, type, pct(90) ? f.epoch : number());
-		break;
-	case KQUORUM_A_FD:
-		mnl_attr_put_u32(h, type, descriptor());
-		break;
-	case KQUORUM_A_LOCK_FLAGS:
-		mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
-		break;
-	case KQUORUM_A_FORCE:
-		mnl_attr_put(h, type, pct(95) ? 0 : 4, "xxx");
-		break;
-	default:
-		mnl_attr_put_u64(h, type, number());
-	}
-}
-
-/* Anything at all. */
-static void garbage(struct nlmsghdr *h)
-{
-	uint16_t type = rnd(KQUORUM_A_MAX + 4) | (pct(20) ? NLA_F_NESTED : 0);
-	uint8_t bytes[64];
-	uint32_t len = rnd(sizeof(bytes)), i;
-
-	for (i = 0; i < len; i++)
-		bytes[i] = pct(50) ? 0 : rnd(256);
-	mnl_attr_put(h, type, len, bytes);
-}
-
-/* --- commands -------------------------------------------------------------------------------- */
-
-static const struct {
-	uint8_t cmd, weight;
-	uint16_t attr[7];
-} commands[] = {
-	{ KQUORUM_CMD_NODE_START, 10, { KQUORUM_A_NAME, KQUORUM_A_CLUSTER_ID, KQUORUM_A_NODE_ID,
-	  KQUORUM_A_SETTINGS, KQUORUM_A_MEMBER, KQUORUM_A_SEGMENT_FD } },
-	{ KQUORUM_CMD_NODE_STOP, 1, { KQUORUM_A_FORCE } },
-	{ KQUORUM_CMD_DAEMON_TAKE, 4, { 0 } },
-	{ KQUORUM_CMD_STATUS, 6, { 0 } },
-	{ KQUORUM_CMD_CANVASS, 8, { KQUORUM_A_EPOCH } },
-	{ KQUORUM_CMD_CAMPAIGN, 8, { KQUORUM_A_EPOCH } },
-	{ KQUORUM_CMD_TRANSFER, 4, { KQUORUM_A_NODE_ID } },
-	{ KQUORUM_CMD_PEER_ATTACH, 12, { KQUORUM_A_NODE_ID, KQUORUM_A_FD, KQUORUM_A_INCARNATION,
-	  KQUORUM_A_EPOCH } },
-	{ KQUORUM_CMD_PEER_DETACH, 6, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH } },
-	{ KQUORUM_CMD_PEER_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_REASON, KQUORUM_A_EPOCH } },
-	{ KQUORUM_CMD_LOCK, 16, { KQUORUM_A_RESOURCE, KQUORUM_A_LOCK_FLAGS } },
-	{ KQUORUM_CMD_APPEND_OPEN, 6, { 0 } },
-	{ KQUORUM_CMD_RESOURCE_GET, 6, { KQUORUM_A_RESOURCE } },
-	{ KQUORUM_CMD_LOG_GET, 6, { KQUORUM_A_FIRST_INDEX, KQUORUM_A_LAST_INDEX } },
-	{ KQUORUM_CMD_EVENT, 1, { 0 } },
-	{ KQUORUM_CMD_MAX + 1, 1, { 0 } },
-};
+#include "nl.h"
 
 static uint32_t pick(void)
 {
 	uint32_t i, total = 0, at;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		total += commands[i].weight;
+	for (i = 0; i < nl_command_count; i++)
+		total += nl_commands[i].weight;
 	at = rnd(total);
-	for (i = 0; at >= commands[i].weight; i++)
-		at -= commands[i].weight;
+	for (i = 0; at >= nl_commands[i].weight; i++)
+		at -= nl_commands[i].weight;
 	return i;
-}
-
-static void keep(int fd)
-{
-	int *slot = &f.held[rnd(HELD)];
-
-	if (*slot >= 0)
-		close(*slot);
-	*slot = fd;
-	f.granted++;
-}
-
-static int attr_cb(const struct nlattr *a, void *data)
-{
-	bool *closing = data;
-
-	if (mnl_attr_get_type(a) == KQUORUM_A_FD && mnl_attr_get_payload_len(a) == 4 && !*closing)
-		keep((int)mnl_attr_get_u32(a));
-	if (mnl_attr_get_type(a) == KQUORUM_A_EPOCH && mnl_attr_get_payload_len(a) == 8)
-		f.epoch = mnl_attr_get_u64(a);
-	return MNL_CB_OK;
-}
-
-/* Returns false when there is more to come. */
-static bool answer(const char *buf, ssize_t len)
-{
-	const struct nlmsghdr *h = (const void *)buf;
-	int left = len;
-	bool no = false;
-
-	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
-
-			f.error[-e->error < 200 && -e->error >= 0 ? -e->error : 199]++;
-			return true;
-		}
-		if (h->nlmsg_type == NLMSG_DONE)
-			return true;
-		if (h->nlmsg_type == f.family)
-			mnl_attr_parse(h, sizeof(struct genlmsghdr), attr_cb, &no);
-	}
-	return false;
-}
-
-static void reopen(struct mnl_socket **nl)
-{
-	struct mnl_socket *fresh = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
-
-	if (!fresh || mnl_socket_bind(fresh, 0, MNL_SOCKET_AUTOPID) < 0)
-		die("netlink socket");
-	mnl_socket_close(*nl);
-	*nl = fresh;
 }
 
 static void command(void)
 {
-	static char buf[32768], in[32768];
+	static char buf[NL_BUFFER], in[NL_BUFFER];
 	struct mnl_socket **nl = &f.nl[pct(4)];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	struct genlmsghdr *g;
@@ -288,22 +44,22 @@ static void command(void)
 
 	h->nlmsg_type = f.family;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	if (commands[which].cmd == KQUORUM_CMD_RESOURCE_GET ||
-	    commands[which].cmd == KQUORUM_CMD_LOG_GET || dump)
+	if (nl_commands[which].cmd == KQUORUM_CMD_RESOURCE_GET ||
+	    nl_commands[which].cmd == KQUORUM_CMD_LOG_GET || dump)
 		h->nlmsg_flags |= pct(90) ? NLM_F_DUMP : 0;
 	h->nlmsg_seq = ++f.sent;
 	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	g->cmd = commands[which].cmd;
+	g->cmd = nl_commands[which].cmd;
 	g->version = pct(97) ? KQUORUM_GENL_VERSION : rnd(256);
-	for (i = 0; i < 7 && commands[which].attr[i]; i++) {
+	for (i = 0; i < 7 && nl_commands[which].attr[i]; i++) {
 		if (pct(3))
 			continue;
-		put(h, commands[which].attr[i]);
+		nl_put(h, nl_commands[which].attr[i]);
 		if (pct(2))
-			put(h, commands[which].attr[i]);
+			nl_put(h, nl_commands[which].attr[i]);
 	}
 	while (pct(8))
-		garbage(h);
+		nl_garbage(h);
 	if (pct(1) && h->nlmsg_len > 8)
 		h->nlmsg_len -= 1 + rnd(7);
 	if (unprivileged && seteuid(65534))
@@ -318,7 +74,7 @@ static void command(void)
 
 		/* A dump that nobody reads to its end. */
 		if ((h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && pct(5)) {
-			reopen(nl);
+			nl_reopen(nl);
 			return;
 		}
 		if (poll(&p, 1, 2000) <= 0)
@@ -327,13 +83,13 @@ static void command(void)
 		if (n < 0)
 			return;
 		f.answered++;
-	} while (!answer(in, n));
+	} while (!nl_answer(in, n));
 }
 
 /* What a program does with what it was given. */
 static void use(void)
 {
-	int *fd = &f.held[rnd(HELD)];
+	int *fd = &f.held[rnd(NL_HELD)];
 	struct pollfd p = { .fd = *fd, .events = POLLIN | POLLPRI | POLLOUT };
 	char bytes[600] = "bytes";
 
@@ -357,58 +113,9 @@ static void use(void)
 	}
 }
 
-/* --- set-up ---------------------------------------------------------------------------------- */
-
-static int family_cb(const struct nlattr *a, void *data)
-{
-	if (mnl_attr_get_type(a) == CTRL_ATTR_FAMILY_ID)
-		*(uint16_t *)data = mnl_attr_get_u16(a);
-	return MNL_CB_OK;
-}
-
-static uint16_t family(struct mnl_socket *nl)
-{
-	char buf[32768];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct genlmsghdr *g;
-	uint16_t id = 0;
-
-	h->nlmsg_type = GENL_ID_CTRL;
-	h->nlmsg_flags = NLM_F_REQUEST;
-	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	g->cmd = CTRL_CMD_GETFAMILY;
-	g->version = 1;
-	mnl_attr_put_strz(h, CTRL_ATTR_FAMILY_NAME, KQUORUM_GENL_NAME);
-	if (mnl_socket_sendto(nl, h, h->nlmsg_len) < 0 ||
-	    mnl_socket_recvfrom(nl, buf, sizeof(buf)) < 0)
-		die("family");
-	h = (void *)buf;
-	if (h->nlmsg_type != GENL_ID_CTRL)
-		return 0;
-	mnl_attr_parse(h, sizeof(*g), family_cb, &id);
-	return id;
-}
-
-static void odd_files(void)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		die("socketpair");
-	f.odd[f.odds++] = pair[0];
-	f.odd[f.odds++] = pair[1];
-	f.odd[f.odds++] = socket(AF_INET, SOCK_STREAM, 0);
-	f.odd[f.odds++] = socket(AF_INET, SOCK_DGRAM, 0);
-	f.odd[f.odds++] = open("/dev/null", O_RDWR);
-	f.odd[f.odds++] = open("/", O_RDONLY);
-	f.odd[f.odds++] = mnl_socket_get_fd(f.nl[0]);
-	f.odd[f.odds++] = 0;
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t count, i;
-	int home;
 
 	if (argc != 4) {
 		fprintf(stderr, "usage: netlink COMMANDS SEED DIRECTORY\n");
@@ -416,33 +123,7 @@ int main(int argc, char **argv)
 	}
 	count = strtoull(argv[1], NULL, 0);
 	f.random = strtoull(argv[2], NULL, 0);
-	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	for (i = 0; i < 2; i++) {
-		/* A socket belongs to the namespace in which it was made. */
-		if (i && unshare(CLONE_NEWNET))
-			die("unshare");
-		f.nl[i] = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
-		if (!f.nl[i] || mnl_socket_bind(f.nl[i], 0, MNL_SOCKET_AUTOPID) < 0)
-			die("netlink socket");
-	}
-	if (home < 0 || setns(home, CLONE_NEWNET))
-		die("setns");
-	f.family = family(f.nl[0]);
-	if (!f.family) {
-		fprintf(stderr, "netlink: the module is not loaded\n");
-		return 1;
-	}
-	for (i = 0; i < HELD; i++)
-		f.held[i] = -1;
-	for (i = 0; i < SEGMENTS; i++) {
-		char path[300];
-
-		snprintf(path, sizeof(path), "%s/segment-%04u", argv[3], (uint32_t)i);
-		f.segment[i] = open(path, O_RDWR | O_CLOEXEC);
-		if (f.segment[i] < 0)
-			die(path);
-	}
-	odd_files();
+	nl_setup(argv[3]);
 	for (i = 0; i < count; i++) {
 		command();
 		if (pct(30))
@@ -453,7 +134,7 @@ int main(int argc, char **argv)
 	printf("%llu commands, %llu answers, %llu descriptors given out; errors:",
 	       (unsigned long long)f.sent, (unsigned long long)f.answered,
 	       (unsigned long long)f.granted);
-	for (i = 1; i < 200; i++)
+	for (i = 1; i < NL_ERRORS; i++)
 		if (f.error[i])
 			printf(" %s %llu", strerrorname_np(i), (unsigned long long)f.error[i]);
 	printf("; none %llu\n", (unsigned long long)f.error[0]);
