@@ -491,6 +491,107 @@ static void owners_need_a_name_and_memory(void **state)
 	assert_int_equal(kq_alloc_live, 0);
 }
 
+/* --- without memory --------------------------------------------------------------------------- */
+
+/* What a daemon on node 1 would do until there is a leader. */
+static bool elect_somebody(struct trio *t)
+{
+	uint32_t i, n;
+
+	for (i = 0; i < 40; i++) {
+		for (n = 1; n <= 3; n++)
+			if (t->core[n]->role == KQUORUM_LEADER && t->core[n]->lead_ready)
+				return true;
+		if (t->core[1]->canvass == KQUORUM_CANVASS_WON)
+			kq_core_campaign(t->core[1], t->now);
+		else
+			kq_core_canvass(t->core[1], t->now);
+		settle(t);
+		pass(t, 100);
+	}
+	return false;
+}
+
+/* Everything a cluster does: elects, appends, locks, hands over, loses a connection. */
+static void a_busy_day(struct trio *t)
+{
+	struct kq_owner *o[4] = { NULL };
+	uint32_t i;
+	int err;
+
+	elect_somebody(t);
+	for (i = 1; i <= 3; i++) {
+		struct kq_proposal *p = proposal("bytes", 5);
+
+		if (!p->entry || kq_core_append(t->core[i], t->now, p)) {
+			kq_entry_free(p->entry);
+			free(p);
+		}
+		o[i] = calloc(1, sizeof(*o[i]));
+		err = kq_owner_init(o[i], "db", 2, 0, 1, "test");
+		if (!err)
+			err = kq_core_lock(t->core[i], t->now, o[i]);
+		if (err) {
+			assert_true(err == -ENOMEM || err == -EIO);
+			kq_owner_destroy(o[i]);
+			free(o[i]);
+			o[i] = NULL;
+		}
+		settle(t);
+	}
+	pass(t, 300);
+	kq_core_peer_down(t->core[1], t->now, 2);
+	kq_core_peer_down(t->core[2], t->now, 1);
+	kq_core_peer_up(t->core[1], t->now, 2, 1);
+	kq_core_peer_up(t->core[2], t->now, 1, 1);
+	settle(t);
+	for (i = 1; i <= 3; i++)
+		if (o[i])
+			kq_core_unlock(t->core[i], t->now, o[i]);
+	pass(t, 300);
+	for (i = 1; i <= 3; i++)
+		kq_core_transfer(t->core[i], t->now, 0);
+	pass(t, 300);
+}
+
+/* The first allocation of such a day fails, on the next day the second, and so on. */
+static void each_allocation_may_fail(void **state)
+{
+	unsigned long nth = 0, left = 0;
+	uint32_t i;
+
+	while (!left) {
+		struct trio *t;
+		void *fresh;
+
+		assert_true(++nth < 20000);
+		setup(&fresh);
+		t = fresh;
+		kq_alloc_fail_at = nth;
+		a_busy_day(t);
+		left = kq_alloc_fail_at;	/* not reached any more: that was the last */
+		kq_alloc_fail_at = 0;
+		assert_true(elect_somebody(t));
+		pass(t, 4000);
+		t->done = 0;
+		for (i = 1; i <= 3; i++) {
+			assert_int_equal(t->core[i]->state, KQUORUM_NODE_RUNNING);
+			assert_int_equal(t->core[i]->local.state, KQ_SESSION_LIVE);
+			assert_int_equal(append(t, i), 0);
+		}
+		pass(t, 1000);
+		assert_int_equal(t->done, 3);
+		assert_int_equal(t->done_error, 0);
+		for (i = 1; i <= 3; i++) {
+			assert_int_equal(t->core[i]->applied, t->core[1]->applied);
+			assert_int_equal(t->core[i]->claims, 0);
+			assert_int_equal(t->core[i]->pending_count, 0);
+		}
+		teardown(&fresh);
+	}
+	print_message("# %lu allocations failed, one a day\n", nth - 1);
+}
+
 /* --- peers that say what cannot be ---------------------------------------------------------- */
 
 static void two_leaders_in_one_term_are_not_believed(void **state)
@@ -680,6 +781,7 @@ int main(void)
 		TEST(what_is_not_wanted_any_more_comes_back_without_a_cookie),
 		TEST(too_much_under_way_is_busy),
 		TEST(the_uncommitted_log_is_bounded),
+		cmocka_unit_test(each_allocation_may_fail),
 		TEST(two_leaders_in_one_term_are_not_believed),
 		TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
 		TEST(a_node_that_says_it_failed_counts_for_nothing),
