@@ -714,6 +714,113 @@ static void votes_that_nobody_asked_for_do_not_count(void **state)
 	assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
 }
 
+/* Builds a body of APPEND with one record behind @prev; returns its bytes. */
+static uint32_t one_record(uint8_t *out, uint64_t prev, uint64_t prev_term, uint64_t commit,
+			   struct kq_record rec, const void *payload)
+{
+	struct kq_body_append b = {
+		.prev_index = cpu_to_le64(prev), .prev_term = cpu_to_le64(prev_term),
+		.commit = cpu_to_le64(commit), .count = cpu_to_le32(1),
+	};
+	uint32_t len = le32_to_cpu(rec.len);
+
+	rec.index = cpu_to_le64(prev + 1);
+	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
+	memset(out, 0, sizeof(b) + kq_record_size(len));
+	memcpy(out, &b, sizeof(b));
+	memcpy(out + sizeof(b), &rec, sizeof(rec));
+	memcpy(out + sizeof(b) + sizeof(rec), payload, len);
+	return sizeof(b) + kq_record_size(len);
+}
+
+/* A leader whose log has what no leader's core lets in: it is applied everywhere alike, as nothing. */
+static void strange_entries_of_a_leader_have_no_effect(void **state)
+{
+	const struct kq_session_cmd other = { .session = cpu_to_le64(99),
+					       .node = cpu_to_le32(2) };
+	const struct kq_session_cmd nobody = { .session = cpu_to_le64(99),
+						.node = cpu_to_le32(99) };
+	const struct {
+		uint16_t type;
+		bool in_session;
+		uint32_t node, len;
+		const void *payload;
+	} strange[] = {
+		{ KQ_ENTRY_APPEND, false, 2, 4, "none" },
+		{ KQ_ENTRY_APPEND, true, 99, 4, "node" },
+		{ KQ_ENTRY_OPEN, true, 2, 4, "tiny" },
+		{ KQ_ENTRY_OPEN, true, 2, sizeof(nobody), &nobody },
+		{ KQ_ENTRY_EXPIRE, false, 1, sizeof(other), &other },
+		{ KQ_ENTRY_CLEAR, false, 1, sizeof(other), &other },
+		{ KQ_ENTRY_ACQUIRE, true, 2, 4, "tiny" },
+		{ KQ_ENTRY_RELEASE, true, 2, 4, "tiny" },
+	};
+	struct trio *t = *state;
+	uint64_t session, seq = 900, index;
+	uint8_t body[512];
+	const char *why;
+	uint32_t len;
+	size_t i;
+
+	lead(t);
+	t->cut[1] = t->cut[3] = true;	/* node 2 hears only what is said here */
+	session = t->core[2]->local.id;
+	for (i = 0; i < ARRAY_SIZE(strange); i++) {
+		struct kq_core *c = t->core[2];
+
+		index = c->log.last;
+		len = one_record(body, index, kq_log_term(&c->log, index), index + 1, (struct kq_record){
+			.len = cpu_to_le32(strange[i].len), .type = cpu_to_le16(strange[i].type),
+			.node = cpu_to_le32(strange[i].node), .term = cpu_to_le64(1),
+			.session = cpu_to_le64(strange[i].in_session ? session : 0),
+			.seq = cpu_to_le64(strange[i].in_session ? seq++ : 0),
+			.settled = cpu_to_le64(strange[i].in_session ? 1 : 0),
+		}, strange[i].payload);
+		if (!strange[i].in_session && strange[i].type == KQ_ENTRY_APPEND)
+			memset(body + offsetof(struct kq_body_append, flags), 0, 4);
+		assert_int_equal(say(t, 1, 2, KQ_MSG_APPEND, 1, body, len, &why), 0);
+		settle(t);
+		assert_int_equal(c->applied, index + 1);
+		assert_true(kq_log_get(&c->log, index + 1)->result < 0);
+		assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+		assert_int_equal(c->claims, 0);
+	}
+}
+
+static void a_leader_that_contradicts_itself_is_refused(void **state)
+{
+	struct kq_record rec = { .len = cpu_to_le32(4), .type = cpu_to_le16(KQ_ENTRY_APPEND),
+				 .node = cpu_to_le32(1), .session = cpu_to_le64(1),
+				 .seq = cpu_to_le64(1), .settled = cpu_to_le64(1) };
+	struct trio *t = *state;
+	struct kq_core *c = t->core[2];
+	uint8_t body[512];
+	uint64_t last;
+	const char *why;
+	uint32_t len;
+
+	lead(t);
+	assert_int_equal(append(t, 1), 0);
+	pass(t, 200);
+	t->cut[1] = t->cut[3] = true;
+	last = c->log.last;
+	/* The same index with another term, in the term that put it there. */
+	rec.term = cpu_to_le64(2);
+	c->hs.term = 2;
+	len = one_record(body, last - 1, 1, 0, rec, "liar");
+	assert_int_equal(say(t, 1, 2, KQ_MSG_APPEND, 2, body, len, &why), -EPROTO);
+	assert_string_equal(why, "a leader sends two entries for one index");
+	/* And in a later term: what is committed stays. */
+	kq_core_peer_up(c, t->now, 1, 1);
+	c->verified = 0;
+	len = one_record(body, last - 2, kq_log_term(&c->log, last - 2), 0, rec, "liar");
+	assert_int_equal(say(t, 1, 2, KQ_MSG_APPEND, 2, body, len, &why), -EPROTO);
+	assert_string_equal(why, "a leader overwrites what is committed");
+	assert_int_equal(c->log.last, last);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	c->hs.term = 1;
+}
+
 /* Proposals that a peer's core would never make. */
 static void strange_proposals_are_refused(void **state)
 {
@@ -790,6 +897,8 @@ int main(void)
 		TEST(a_refusal_needs_an_error_and_a_leader),
 		TEST(votes_that_nobody_asked_for_do_not_count),
 		TEST(strange_proposals_are_refused),
+		TEST(strange_entries_of_a_leader_have_no_effect),
+		TEST(a_leader_that_contradicts_itself_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
