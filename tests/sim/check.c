@@ -132,6 +132,7 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 	s->st.committed++;
 	c->term = kq_entry_term(e);
 	c->commit_term = n->core->hs.term;
+	c->at = s->now;
 	c->crc = le32_to_cpu(e->rec.crc);
 	c->type = le16_to_cpu(e->rec.type);
 	c->session = le64_to_cpu(e->rec.session);
@@ -254,6 +255,21 @@ void check_node_started(struct sim *s, struct sim_node *n)
 	memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
 	memset(n->seen_token, 0, sizeof(n->seen_token));
 	memset(n->seen_claim, 0, sizeof(n->seen_claim));
+}
+
+/*
+ * Linearizability: a command takes effect once, at its index in the log, which every replica
+ * applies alike (check_model.c); here: at some time between its call, @since, and its answer, now.
+ */
+void check_took_effect(struct sim *s, struct sim_node *n, const char *what, u64 index, u64 since)
+{
+	if (!index || index > s->log_count)
+		sim_fail(s, n, "%s is answered by entry %llu, which no node has committed", what,
+			 (unsigned long long)index);
+	if (s->log[index].at < since)
+		sim_fail(s, n, "%s is answered by entry %llu, which was committed %llu us before it was asked for",
+			 what, (unsigned long long)index,
+			 (unsigned long long)(since - s->log[index].at) / 1000);
 }
 
 /* Two logs with the same index and term are the same up to there. */

@@ -26,7 +26,7 @@ static void check_gap(struct sim *s, struct sim_node *n, u64 at)
 	u64 gap = s->clock_errors ? 0 : 2 * s->d.delta_ms * SIM_MS;
 	u64 end = deadline_at(s, n);
 
-	if (s->frozen_ever || at + SLACK >= end + gap)
+	if (s->clocks_lie || at + SLACK >= end + gap)
 		return;
 	sim_fail(s, n, "its session %llx is expired %lld us after its deadline, 2 Delta is %llu us",
 		 (unsigned long long)n->seen_session, ((long long)at - (long long)end) / 1000,
@@ -182,7 +182,7 @@ void promise_deadline(struct sim *s, struct sim_node *n)
 		return;
 	if (l->deadline_ns > n->seen_deadline)
 		check_raised(s, n);
-	else if (!s->frozen_ever)
+	else if (!s->clocks_lie)
 		sim_fail(s, n, "the deadline of session %llx is taken back by %llu us",
 			 (unsigned long long)l->id,
 			 (unsigned long long)(n->seen_deadline - l->deadline_ns) / 1000);
@@ -201,7 +201,7 @@ void check_stands(struct sim *s, struct sim_node *n)
 
 	if (s->clock_errors)
 		least -= min(least, 2 * s->d.delta_ms * SIM_MS);
-	if (s->frozen_ever || !n->heard_at || s->now + SLACK >= n->heard_at + least)
+	if (s->clocks_lie || !n->heard_at || s->now + SLACK >= n->heard_at + least)
 		return;
 	sim_fail(s, n, "votes in term %llu %llu us after it heard a leader, the shortest election timeout is %llu us",
 		 (unsigned long long)n->core->hs.term,

@@ -195,6 +195,7 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 			break;
 		if (n->core->local.state != KQ_SESSION_LIVE)
 			sim_fail(s, n, "is granted a lock in a session that does not live");
+		check_took_effect(s, n, "a lock", o->token >> KQ_TOKEN_SHIFT, c->since);
 		c->state = SLOT_HOLD;
 		s->st.grants++;
 		wake(s, n, i, s->now + how_long(s));
@@ -328,6 +329,7 @@ void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p
 		sim_fail(s, n, "append %llu is refused by an error that its client cannot know: %d",
 			 (unsigned long long)a->id, p->error);
 	if (!p->error) {
+		check_took_effect(s, n, "an append", p->index, a->since);
 		s->st.acks++;
 		n->acked++;
 	} else if (p->error == -EHOSTDOWN) {

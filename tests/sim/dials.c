@@ -69,6 +69,7 @@ static const struct {
 	DIAL(alloc_fail_pct, 5, 60, 90, 0),
 	DIAL(used_disk_pct, 10, 100, 50, 30),
 	DIAL(full, 1, 1, 92, 0),
+	DIAL(beyond, 1, 1, 97, 0),
 #undef DIAL
 };
 

@@ -176,7 +176,7 @@ static void do_busy(struct sim *s, struct sim_node *n)
 static void do_freeze(struct sim *s, struct sim_node *n)
 {
 	check_clock_changes(s, n);
-	s->frozen_ever = true;
+	s->clocks_lie = true;
 	n->paused_until = max(n->paused_until, s->now + how_long(s));
 	sim_clock_set(s, n, sim_clock(s, n), n->clk_ppb, true);
 	sim_trace(s, n, "frozen, its clock too, until %llu ms",

@@ -52,6 +52,7 @@ void run_seed(u64 seed, struct sim_stats *out)
 	s->end_faults = sim_range(s, 8, 30) * SIM_SEC;
 	if (opt.seconds)
 		s->end_faults = opt.seconds * SIM_SEC;
+	s->clocks_lie = s->d.beyond;
 	kq_alloc_live = 0;
 	kq_alloc_fail_at = 0;
 	check_init(s);

@@ -29,7 +29,7 @@ void node_restart_at(struct sim *s, struct sim_node *n, u64 at)
 
 void node_start(struct sim *s, struct sim_node *n)
 {
-	s64 bound = (s64)s->d.drift_ppm * 1000;
+	s64 bound = (s64)s->d.drift_ppm * 1000 * (s->d.beyond ? 5 : 1);
 	struct kq_wal_report rep;
 	struct kq_config cfg;
 	s64 ppb;

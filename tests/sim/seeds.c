@@ -149,6 +149,9 @@ static void summary(const struct sim_stats *t, u64 done, double host_s, bool fai
 	       (unsigned long long)t->leaders, (unsigned long long)t->expiries,
 	       (unsigned long long)t->torn, (unsigned long long)t->damaged,
 	       (unsigned long long)t->full);
+	if (t->overlaps || t->stale)
+		printf("clocks beyond the settings or frozen: %llu overlaps of holders, %llu stale writes refused by their token\n",
+		       (unsigned long long)t->overlaps, (unsigned long long)t->stale);
 	printf("median seed: %u operations, %u fail-overs, faults of %u kinds\n", median(each.ops),
 	       median(each.fail_overs), median(each.kinds));
 	printf("kqsim: %llu seeds %s: %.1f h in %.0f s (%.1f h/min), %llu events (%.0f/s on each of %u)\n",

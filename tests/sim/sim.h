@@ -33,7 +33,7 @@ struct sim_dials {
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
 	    w_misdirect, w_older;
 	u64 rot_tail_pct, cling_pct;
-	u64 alloc_fail_pct, used_disk_pct, full;
+	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 };
 
 enum sim_kind {
@@ -190,6 +190,7 @@ struct sim_node {
 struct sim_committed {
 	u64 term;
 	u64 commit_term;	/* in which it was committed: its own or a later one */
+	u64 at;			/* true time when that was first known to a node */
 	u64 digest;
 	u64 session, seq;
 	u64 payload;		/* APPEND: unique id */
@@ -258,7 +259,7 @@ enum sim_fault {
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn, damaged, full, ops;
+	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale;
 	u64 fault[FAULT_KINDS];
 };
 
@@ -280,7 +281,7 @@ struct sim {
 	u64 fault_no;		/* faults so far, of this seed */
 	u32 healed;		/* bit n: node n, of which progress is demanded */
 	bool clock_errors;	/* the gap may shrink by them */
-	bool frozen_ever;	/* only tokens protect */
+	bool clocks_lie;	/* beyond what the settings promise: only tokens protect */
 
 	struct sim_node node[SIM_NODES + 1];
 	struct sim_conn conn[SIM_NODES + 1][SIM_NODES + 1];	/* a < b */
@@ -430,6 +431,7 @@ void check_ticked(struct sim *s, struct sim_node *n);
 void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
 		    const void *body, const struct kq_hard_state *before);
 void check_released(struct sim *s, struct sim_node *n, u32 slot);
+void check_took_effect(struct sim *s, struct sim_node *n, const char *what, u64 index, u64 since);
 void check_logs(struct sim *s);
 void check_end(struct sim *s);
 void check_free(struct sim *s);
