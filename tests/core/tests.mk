@@ -15,8 +15,9 @@ CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
-CORE_TESTS += entry_test wire_test core_test wal_test wal_damage_test
+CORE_TESTS += entry_test wire_test core_test lockstep_test wal_test wal_damage_test
 core_test_CORE := $(CORE_ALL)
+lockstep_test_CORE := $(CORE_ALL)
 wire_test_CORE := kq_wire kq_entry kq_platform_user
 entry_test_CORE := kq_entry kq_platform_user
 wal_test_CORE := $(CORE_WAL)
