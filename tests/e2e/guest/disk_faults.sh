@@ -27,13 +27,15 @@ back()
 	ok "and catches up" catches_up "$1"
 }
 
-# An unwritable node: what its status must say, and that the cluster goes on
-failed_as() # I TEXT
+# An unwritable node: what its status must say, and that the cluster goes on. The others call it
+# faulty; or down, when it fails at its first write: without its incarnation on disk it greets nobody.
+failed_as() # I TEXT [STATE]
 {
+	local state=${3:-faulty}
 	becomes "status of n$1 says what is wrong" 40 st_is "$1" ".state == \"failed\" and .disk.state == \"failed\" and (.why | test(\"$2\"))"
 	ok "so does the kernel log" eval "dmesg | grep -qE 'n$1: does not serve: .*log write failed: segment [0-9]+'"
 	becomes "the others have a leader" 60 replaced "$1"
-	becomes "whose status calls n$1 faulty" 40 st_is "$leader" ".nodes[] | select(.node == \"n$1\") | .state == \"faulty\""
+	becomes "whose status calls n$1 $state" 40 st_is "$leader" ".nodes[] | select(.node == \"n$1\") | .state | test(\"^($state)\$\")"
 	granting "$leader" "after-$1"
 }
 
@@ -99,7 +101,7 @@ full_file_system()
 	dd if=/dev/zero of=/mnt/n3/filler bs=64k >/dev/null 2>&1
 	dd if=/dev/zero of=/mnt/n3/filler2 bs=1k >/dev/null 2>&1
 	start_node 3 /mnt/n3 >/dev/null 2>&1
-	failed_as 3 'No space left on device in segment-[0-9]+ at byte'
+	failed_as 3 'No space left on device in segment-[0-9]+ at byte' 'faulty|down'
 	node_down 3
 	rm /mnt/n3/filler /mnt/n3/filler2
 	back 3
@@ -123,7 +125,7 @@ full_thin_device()
 	dd if=/dev/zero of=$small/filler bs=4k >/dev/null 2>&1
 	mount "$loop" /mnt/thin
 	start_node 3 /mnt/thin/n3 >/dev/null 2>&1
-	failed_as 3 'Input/output error|No space left on device'
+	failed_as 3 'Input/output error|No space left on device' 'faulty|down'
 	node_down 3
 	umount /mnt/thin
 	losetup -d "$loop"
