@@ -110,13 +110,15 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
  * What this node acknowledged may have been counted for a commit. When it is gone (the
  * disk lied, or the files are older than that), it must not vote: it could elect a leader
  * without it. Its leader knows as long as its term lasts; a later leader, or a start
- * after it, cannot tell. A node that did not restart in this term lost nothing.
+ * after it, cannot tell. A node that did not restart in this term lost nothing. An older
+ * log may even be longer, by a dead branch that had been cut off.
  */
-static bool has_what_it_acknowledged(struct kq_core *core, u64 match)
+static bool has_what_it_acknowledged(struct kq_core *core, u64 match, u64 prev, u64 prev_term)
 {
+	bool other = prev <= match && kq_log_term(&core->log, prev) != prev_term;
 	char why[160];
 
-	if (match <= core->durable || KQ_BREAK(LOST))
+	if ((match <= core->durable && (!other || KQ_BREAK(LOST_BRANCH))) || KQ_BREAK(LOST))
 		return true;
 	if (core->hs.term != core->recovered_term) {
 		core->refused = "counts on what was never acknowledged";
@@ -153,7 +155,7 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 		respond(core, 0, 0, 0);		/* says that it is faulty */
 		return;
 	}
-	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match)))
+	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match), prev, prev_term))
 		return;
 	if (prev > core->log.last ||
 	    (kq_log_term(&core->log, prev) != prev_term && !KQ_BREAK(PREV_TERM))) {

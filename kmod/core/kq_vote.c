@@ -199,10 +199,11 @@ void kq_vote_recv_req(struct kq_core *core, const struct kq_wire_hdr *h, const v
 	} else if (pre) {
 		granted = term > core->hs.term && up_to_date(core, index, last_term);
 	} else {
-		if (transfer)
-			core->promised_ns = 0;	/* its leader asked for it */
-		if (term > core->hs.term)
+		if (term > core->hs.term) {
+			if (transfer)
+				core->promised_ns = 0;	/* its leader asked for it */
 			kq_become_follower(core, term, 0);
+		}
 		granted = grant_vote(core, from, term, index, last_term);
 		if (granted && core->hs.vote != from) {
 			core->hs.vote = from;

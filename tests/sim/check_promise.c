@@ -271,7 +271,8 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 
 	/* In a transfer the leader itself gives up what it was promised. */
 	if ((voted && h->type == KQ_MSG_TIMEOUT_NOW) ||
-	    (h->type == KQ_MSG_VOTE_REQ && le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER))
+	    (h->type == KQ_MSG_VOTE_REQ && le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER &&
+	     le64_to_cpu(h->term) > before->term))
 		n->heard_at = 0;
 	else if (voted && h->type == KQ_MSG_VOTE_REQ)
 		check_stands(s, n);

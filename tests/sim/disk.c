@@ -200,8 +200,10 @@ void disk_done(struct sim *s, struct sim_node *n)
 		keep_undo(s, n, b);
 		put(n, place(s, b), b->data, b->len);
 		note_hard_state(n, b);
-		n->last_block = b->probe ? n->last_block :
-			(b->slot * seg(s) + b->offset + b->len) / KQ_WAL_BLOCK - 1;
+		if (!b->probe) {
+			n->last_first = place(s, b) / KQ_WAL_BLOCK;
+			n->last_block = (place(s, b) + b->len) / KQ_WAL_BLOCK - 1;
+		}
 		for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
 			n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i] =
 				b->offset / KQ_WAL_BLOCK + i != 1;	/* not the scratch block */
@@ -250,7 +252,11 @@ bool disk_rot(struct sim *s, struct sim_node *n)
 	return false;
 }
 
-/* A block that was acknowledged ended up on another one. Returns false: there are no two. */
+/*
+ * A block that was acknowledged ended up on another one, not of the newest batch: there it could
+ * not be told from the segment's earlier life (the leader can: disk_undo()). Returns false: there
+ * are no two.
+ */
 bool disk_misdirect(struct sim *s, struct sim_node *n)
 {
 	u64 total = seg(s) / KQ_WAL_BLOCK * s->d.segments;
@@ -259,7 +265,7 @@ bool disk_misdirect(struct sim *s, struct sim_node *n)
 	for (i = 0; i < total; i++) {
 		u64 b = (start + i) % total;
 
-		if (!n->block_kept[b])
+		if (!n->block_kept[b] || (b >= n->last_first && b <= n->last_block))
 			continue;
 		if (from == total) {
 			from = b;

@@ -365,6 +365,7 @@ static void heal(struct sim *s, u32 who)
 		n->slot[0].done = 0;
 		client_heal(s, n);
 		if (!n->up) {
+			n->restarting = false;	/* or it would be, at a time that is far off */
 			node_restart_at(s, n, s->now + sim_about(s, 100 * SIM_MS));
 			continue;
 		}

@@ -146,7 +146,7 @@ struct sim_node {
 	/* disk */
 	u8 *disk;
 	u8 *block_kept;		/* per block: acknowledged */
-	u64 last_block;		/* the one acknowledged last */
+	u64 last_first, last_block;	/* of the batch acknowledged last */
 	struct kq_batch *batch;
 	s32 batch_error;
 	u64 batch_gen;
