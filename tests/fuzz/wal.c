@@ -53,6 +53,7 @@ static void write_some(struct kq_wal *wal, u8 *disk, u64 *last, u64 *term, struc
 	struct kq_entry *e[4];
 	u32 count = input_u8(in) % 5, i;
 	struct kq_batch *b = NULL;
+	u64 was = *last;
 	u8 data[4096];
 
 	*term += input_u8(in) % 2;
@@ -69,6 +70,10 @@ static void write_some(struct kq_wal *wal, u8 *disk, u64 *last, u64 *term, struc
 	if (!kq_wal_encode(wal, &hs, e, count, *last + count, *term, KQ_WAL_ROOM_VOTE, &b)) {
 		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
 		*last += b->entries;
+		if (!b->entries)
+			*last = was;
+	} else {
+		*last = was;	/* full: nothing was cut off either */
 	}
 	kq_batch_free(b);
 	for (i = 0; i < count; i++)
