@@ -348,6 +348,11 @@ static bool propose_session(struct kq_core *core, u16 type)
 
 	if (!e)
 		return false;
+	/* Still pending when the leader's log opened the session by an entry of its own. */
+	if (!list_empty(&l->open.node)) {
+		list_del_init(&l->open.node);
+		core->pending_count--;
+	}
 	kq_entry_free(l->open.entry);
 	l->open.entry = e;
 	return true;
