@@ -251,8 +251,8 @@ struct kq_core {
 	u32 canvass;			/* enum kquorum_canvass */
 	u64 canvass_since_ns;
 	u64 heard_ns;			/* last APPEND of the leader; 0: never */
-	u64 durable_term;		/* on disk */
 	u64 promised_ns;		/* the same, until that leader itself gives it up */
+	u64 durable_term;		/* the term on disk: all that a failed node speaks of */
 	bool silent;			/* SILENCE was reported */
 	u64 wait_until_ns;		/* restart: no vote, no campaign before */
 	u64 verified;			/* follower: log agrees with the leader up to here */

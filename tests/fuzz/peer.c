@@ -46,6 +46,12 @@ static uint8_t *put64(uint8_t *p, uint64_t v)
 	return p + sizeof(x);
 }
 
+/* Nested, these take from the input from the inside out, whatever the compiler. */
+static uint8_t *put_number(struct world *w, uint8_t *p)
+{
+	return put64(p, number(w));
+}
+
 static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t from, uint64_t index,
 			    uint64_t term, uint32_t count)
 {
@@ -143,7 +149,7 @@ static void message(struct world *w)
 		prev = number(w);
 		prev_term = input_u8(&w->in) & 1 ? number(w) : kq_log_term(&c->log, prev);
 		p = put64(put64(p, prev), prev_term);
-		p = put64(put64(put64(put64(p, number(w)), number(w)), number(w)), number(w));
+		p = put_number(w, put_number(w, put_number(w, put_number(w, p))));
 		count = input_u8(&w->in) % 6;
 		p = put64(p, count | (uint64_t)(input_u8(&w->in) % 2) << 32);
 		p = put_records(w, p, type, from, prev, input_u8(&w->in) & 1 ? term : prev_term,
@@ -154,20 +160,22 @@ static void message(struct world *w)
 		break;
 	case KQ_MSG_APPEND_RESP:
 		for (count = 0; count < 7; count++)
-			p = put64(p, number(w));
+			p = put_number(w, p);
 		p = put64(p, input_u8(&w->in) % 32);
 		break;
 	case KQ_MSG_PROPOSE_RESP:
-		p = put64(put64(put64(p, number(w)), number(w)), input_u8(&w->in));
+		p = put_number(w, put_number(w, p));
+		p = put64(p, input_u8(&w->in));
 		break;
 	case KQ_MSG_RENEW_RESP:
-		p = put64(put64(put64(put64(p, number(w)), number(w)), number(w)), number(w));
+		p = put_number(w, put_number(w, put_number(w, put_number(w, p))));
 		break;
 	case KQ_MSG_PREVOTE_REQ: case KQ_MSG_VOTE_REQ:
-		p = put64(put64(put64(p, number(w)), number(w)), input_u8(&w->in) % 2);
+		p = put_number(w, put_number(w, p));
+		p = put64(p, input_u8(&w->in) % 2);
 		break;
 	default:
-		p = put64(put64(p, number(w)), number(w));
+		p = put_number(w, put_number(w, p));
 	}
 	len = p - buf;
 	h.magic = cpu_to_le32(KQ_WIRE_MAGIC);
