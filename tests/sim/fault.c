@@ -297,19 +297,46 @@ bool sim_out_for_good(struct sim *s, const struct sim_node *n)
 	return n->rotten || told_older(s, n);
 }
 
+/* In the order of enum sim_fault and of the weights in struct sim_dials. */
+static const struct {
+	const char *name;
+	void (*strike)(struct sim *s, struct sim_node *n);
+} faults[FAULT_KINDS] = {
+	[FAULT_CRASH] = { "crash", do_crash },
+	[FAULT_POWER] = { "power", do_power },
+	[FAULT_DAEMON] = { "daemon", do_daemon },
+	[FAULT_PARTITION] = { "partition", do_partition },
+	[FAULT_ONEWAY] = { "one-way", do_oneway },
+	[FAULT_BRIDGE] = { "bridge", do_bridge },
+	[FAULT_FLAP] = { "flap", do_flap },
+	[FAULT_STALL] = { "stall", do_stall },
+	[FAULT_EIO] = { "eio", do_eio },
+	[FAULT_HANG] = { "hang", do_hang },
+	[FAULT_SLOW] = { "slow disk", do_slow },
+	[FAULT_PAUSE] = { "pause", do_pause },
+	[FAULT_BUSY] = { "busy", do_busy },
+	[FAULT_FREEZE] = { "freeze", do_freeze },
+	[FAULT_TRANSFER] = { "transfer", do_transfer },
+	[FAULT_STOP] = { "stop", do_stop },
+	[FAULT_CLOCK] = { "clock", do_clock },
+	[FAULT_ROT] = { "rot", do_rot },
+	[FAULT_MISDIRECT] = { "misdirect", do_misdirect },
+	[FAULT_OLDER] = { "older disk", do_older },
+};
+
+const char *fault_name(u32 kind)
+{
+	return faults[kind].name;
+}
+
 static void do_fault(struct sim *s)
 {
-	static void (*const todo[FAULT_KINDS])(struct sim *s, struct sim_node *n) = {
-		do_crash, do_power, do_daemon, do_partition, do_oneway, do_bridge, do_flap,
-		do_stall, do_eio, do_hang, do_slow, do_pause, do_busy, do_freeze, do_transfer,
-		do_stop, do_clock, do_rot, do_misdirect, do_older,
-	};
 	const u64 *weight = &s->d.w_crash;
 	u64 total = 0, pick;
 	struct sim_node *n;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(todo); i++)
+	for (i = 0; i < FAULT_KINDS; i++)
 		total += weight[i];
 	if (sim_chance(s, s->d.alloc_fail_pct))
 		kq_alloc_fail_at = 1 + sim_below(s, 400);
@@ -321,7 +348,7 @@ static void do_fault(struct sim *s)
 		pick -= weight[i];
 	s->st.faults++;
 	s->st.fault[i]++;
-	todo[i](s, n);
+	faults[i].strike(s, n);
 }
 
 /* Each has chance of its own: to leave one out does not change the others (--faults). */
@@ -406,17 +433,7 @@ static bool is_healed(const struct sim *s, const struct sim_node *n)
 /* The leader that counts: one among those that are cut off may not know yet. */
 static struct sim_node *healed_leader(struct sim *s)
 {
-	struct sim_node *best = NULL;
-	u32 i;
-
-	for (i = 1; i <= s->d.nodes; i++) {
-		struct sim_node *n = &s->node[i];
-
-		if (is_healed(s, n) && n->up && n->core->role == KQUORUM_LEADER &&
-		    (!best || n->core->hs.term > best->core->hs.term))
-			best = n;
-	}
-	return best;
+	return sim_leader_among(s, s->healed);
 }
 
 /*

@@ -126,11 +126,6 @@ static u32 median(u32 *v)
 
 static void summary(const struct sim_stats *t, u64 done, double host_s, bool failed)
 {
-	static const char *const faults[FAULT_KINDS] = {
-		"crash", "power", "daemon", "partition", "one-way", "bridge", "flap", "stall", "eio",
-		"hang", "slow disk", "pause", "busy", "freeze", "transfer", "stop", "clock", "rot",
-		"misdirect", "older disk",
-	};
 	double s = host_s > 0.001 ? host_s : 0.001;
 	int at = printf("faults:");
 	u32 i;
@@ -138,7 +133,7 @@ static void summary(const struct sim_stats *t, u64 done, double host_s, bool fai
 	for (i = 0; i < FAULT_KINDS; i++) {
 		if (at > 80)
 			at = printf("\n       ") - 1;
-		at += printf(" %s %llu", faults[i], (unsigned long long)t->fault[i]);
+		at += printf(" %s %llu", fault_name(i), (unsigned long long)t->fault[i]);
 	}
 	printf("\nclients: %llu operations, %llu grants, %llu acknowledged, %llu unknown, %llu refused\n",
 	       (unsigned long long)t->ops, (unsigned long long)t->grants,

@@ -367,6 +367,7 @@ u64 sim_clock_to_true(const struct sim *s, const struct sim_node *n, u64 clock);
 void sim_clock_set(struct sim *s, struct sim_node *n, u64 value, s64 ppb, bool stopped);
 u32 sim_up(const struct sim *s);
 struct sim_node *sim_leader(struct sim *s);
+struct sim_node *sim_leader_among(struct sim *s, u32 who);
 bool sim_no_room(const struct sim *s, const struct sim_node *n);
 
 /* net.c */
@@ -415,6 +416,7 @@ void client_heal(struct sim *s, struct sim_node *n);
 bool client_idle(const struct sim_node *n);
 
 /* fault.c */
+const char *fault_name(u32 kind);
 void fault_step(struct sim *s);
 void fault_phase(struct sim *s);
 bool sim_out_for_good(struct sim *s, const struct sim_node *n);

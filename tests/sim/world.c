@@ -145,8 +145,8 @@ u32 sim_up(const struct sim *s)
 	return up;
 }
 
-/* The leader of the newest term, or NULL. */
-struct sim_node *sim_leader(struct sim *s)
+/* The leader of the newest term among the nodes @who (bit n: node n), or NULL. */
+struct sim_node *sim_leader_among(struct sim *s, u32 who)
 {
 	struct sim_node *best = NULL;
 	u32 i;
@@ -154,11 +154,16 @@ struct sim_node *sim_leader(struct sim *s)
 	for (i = 1; i <= s->d.nodes; i++) {
 		struct sim_node *n = &s->node[i];
 
-		if (n->up && n->core->role == KQUORUM_LEADER &&
+		if (who >> i & 1 && n->up && n->core->role == KQUORUM_LEADER &&
 		    (!best || n->core->hs.term > best->core->hs.term))
 			best = n;
 	}
 	return best;
+}
+
+struct sim_node *sim_leader(struct sim *s)
+{
+	return sim_leader_among(s, ~0u);
 }
 
 /* Its log is so full that it stores nothing but votes: nothing is demanded of it. */
