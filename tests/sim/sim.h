@@ -418,8 +418,11 @@ bool client_idle(const struct sim_node *n);
 /* fault.c */
 const char *fault_name(u32 kind);
 void fault_step(struct sim *s);
-void fault_phase(struct sim *s);
+bool fault_told_older(struct sim *s, const struct sim_node *n);
 bool sim_out_for_good(struct sim *s, const struct sim_node *n);
+
+/* phase.c */
+void phase_step(struct sim *s);
 
 /* check.c, check_state.c */
 void check_init(struct sim *s);

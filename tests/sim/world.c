@@ -285,7 +285,7 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 	case EV_PHASE:
 		for (i = 1; i <= s->d.nodes; i++)
 			resume(s, &s->node[i]);
-		fault_phase(s);
+		phase_step(s);
 		break;
 	}
 }

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The phases of a seed: faults; a majority heals; all heals; all drains. After the first one
+ * progress is demanded, and this says what that means.
+ */
+#include <linux/kquorum.h>
+#include "sim.h"
+
+/*
+ * The nodes @who heal, and the links among them; the others are cut off, whatever they do.
+ */
+static void heal(struct sim *s, u32 who)
+{
+	u32 a, b;
+
+	s->fault_gen++;
+	s->healed = who;
+	kq_alloc_fail_at = 0;
+	for (a = 1; a <= s->d.nodes; a++)
+		for (b = 1; b <= s->d.nodes; b++) {
+			net_unblock(s, a, b, true);
+			if (a != b && !(who >> a & who >> b & 1))
+				net_block(s, a, b);
+		}
+	for (a = 1; a <= s->d.nodes; a++) {
+		struct sim_node *n = &s->node[a];
+
+		if (!(who >> a & 1))
+			continue;
+		n->hang_until = n->slow_until = n->busy_until = 0;
+		n->paused_until = min(n->paused_until, s->now + SIM_SEC);
+		n->eio = false;
+		n->acked = 0;
+		n->slot[0].done = 0;
+		client_heal(s, n);
+		if (!n->up) {
+			n->restarting = false;	/* or it would be, at a time that is far off */
+			node_restart_at(s, n, s->now + sim_about(s, 100 * SIM_MS));
+			continue;
+		}
+		if (!n->daemon)
+			node_daemon_start(s, n);
+	}
+}
+
+/* --- phases -------------------------------------------------------------------------- */
+
+static void enter(struct sim *s, enum sim_phase phase)
+{
+	s->phase = phase;
+	s->phase_since = s->now;
+}
+
+/* A majority, by chance, of nodes whose disks are good. */
+static u32 any_majority(struct sim *s)
+{
+	u32 who = 0, count = 0, at = sim_below(s, s->d.nodes), i;
+
+	for (i = 0; i < s->d.nodes && count <= s->d.nodes / 2; i++) {
+		const struct sim_node *n = &s->node[1 + (at + i) % s->d.nodes];
+
+		if (n->rotten || n->older_term)
+			continue;
+		who |= 1u << n->id;
+		count++;
+	}
+	return who;
+}
+
+static bool is_healed(const struct sim *s, const struct sim_node *n)
+{
+	return s->healed >> n->id & 1;
+}
+
+/* The leader that counts: one among those that are cut off may not know yet. */
+static struct sim_node *healed_leader(struct sim *s)
+{
+	return sim_leader_among(s, s->healed);
+}
+
+/*
+ * Whoever failed (disk, memory) is started again by its operator; once all heals, who is told
+ * by the leader's status: it must know.
+ */
+static void restart_failed(struct sim *s)
+{
+	const struct sim_node *l = healed_leader(s);
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (s->phase != PHASE_FAULTS && is_healed(s, n) && l && l != n &&
+		    !(l->core->peer[i].flags & KQUORUM_PEERF_FAULTY))
+			continue;
+		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now &&
+		    !fault_told_older(s, n)) {
+			node_down(s, n, "taken down: it has failed");
+			node_restart_at(s, n, s->now + 10 * SIM_MS);
+		}
+	}
+}
+
+/* Where logs are full, what is left of a majority may have no room to commit anything. */
+static bool majority_has_room(struct sim *s)
+{
+	u32 i, room = 0;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		room += !sim_no_room(s, &s->node[i]) && !sim_out_for_good(s, &s->node[i]);
+	return room > s->d.nodes / 2;
+}
+
+static const char *not_healed(struct sim *s)
+{
+	struct sim_node *l = healed_leader(s);
+	u32 i;
+
+	if (!l)
+		return "no leader";
+	if (sim_no_room(s, l) || !majority_has_room(s))
+		return NULL;
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (!is_healed(s, n))
+			continue;
+		if (!n->up)
+			return "a node is not started";
+		if (sim_out_for_good(s, n) || sim_no_room(s, n))
+			continue;
+		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
+			return "a node does not follow the leader";
+		if (n->core->local.state != KQ_SESSION_LIVE)
+			return "a session does not live";
+		if (!n->acked && !s->d.full)
+			return "a node's append does not commit";
+		if (s->d.clients && !n->slot[0].done && !s->d.full)
+			return "a lock client does not come to its turn";
+	}
+	return NULL;
+}
+
+static const char *not_drained(struct sim *s)
+{
+	struct sim_node *l = sim_leader(s);
+	u32 i;
+
+	if (!l)
+		return "no leader";
+	if (sim_no_room(s, l) || !majority_has_room(s))
+		return NULL;
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (!n->up)
+			return "a node is down";
+		if (sim_no_room(s, n))
+			continue;
+		if (!client_idle(n) && !s->d.full)
+			return "a request without outcome";
+		if (sim_out_for_good(s, n))
+			continue;
+		if (n->core->applied != l->core->log.last)
+			return "a replica lags behind";
+		if (n->core->claims && !s->d.full)
+			return "a claim is left in the state";
+		if (n->core->pending_count && !s->d.full)
+			return "the core has proposals under way";
+	}
+	return NULL;
+}
+
+/* The last committed entries, by type: what was the log used for? */
+static void trace_tail(struct sim *s)
+{
+	char text[200];
+	int at = 0;
+	u64 i = s->log_count > 60 ? s->log_count - 60 : 1;
+
+	for (; i <= s->log_count && at < (int)sizeof(text) - 8; i++)
+		at += snprintf(text + at, sizeof(text) - at, " %u/%u", s->log[i].type,
+			       s->log[i].type < 16 ? s->log[i].cmd_node : s->log[i].node);
+	sim_trace(s, NULL, "tail of the log, type/node:%s", text);
+}
+
+static void demand(struct sim *s, const char *missing, u64 bound)
+{
+	u32 i;
+
+	if (!missing || s->now - s->phase_since < bound)
+		return;
+	for (i = 1; i <= s->d.nodes; i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (n->up)
+			sim_trace(s, n, "at the end: state %u role %u leader %u session %u id %llu "
+				  "pending %u claims %u canvass %u log used %u%% why '%s'", n->core->state,
+				  n->core->role, n->core->leader, n->core->local.state,
+				  (unsigned long long)n->core->local.id, n->core->pending_count,
+				  n->core->claims, n->core->canvass,
+				  (u32)(kq_wal_used(n->core->wal) * 100 /
+					kq_wal_capacity(n->core->wal)), n->core->reason);
+	}
+	trace_tail(s);
+	sim_fail(s, sim_leader(s), "no progress within %llu s of healing: %s",
+		 (unsigned long long)(bound / SIM_SEC), missing);
+}
+
+/* A full log has a reserve, not an endless one: soon after it is full, all heals. */
+static void watch_full(struct sim *s)
+{
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		if (s->node[i].up && s->node[i].core->log_full)
+			break;
+	if (i > s->d.nodes || s->st.full)
+		return;
+	s->st.full = 1;
+	sim_trace(s, &s->node[i], "its log is full");
+	s->end_faults = min(s->end_faults, s->now + sim_below(s, 3 * SIM_SEC));
+}
+
+/* Every 50 ms: what is the run waiting for? */
+void phase_step(struct sim *s)
+{
+	u64 lease = (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS;
+	u64 bound = 10 * SIM_SEC + 5 * lease + 20 * s->set.election_ms * SIM_MS +
+		40 * s->d.hold_ms * SIM_MS * s->d.nodes;
+	const char *missing;
+
+	sim_push(s, s->now + 50 * SIM_MS, EV_PHASE, 0, 0, 0);
+	switch (s->phase) {
+	case PHASE_FAULTS:
+		if (s->d.full)
+			watch_full(s);
+		if (sim_chance(s, 2))
+			restart_failed(s);
+		if (s->now < s->end_faults)
+			return;
+		enter(s, PHASE_MAJORITY);
+		heal(s, s->d.full ? ~0u : any_majority(s));	/* full: each log's rest counts */
+		sim_trace(s, NULL, "a majority heals: nodes %#x", s->healed);
+		break;
+	case PHASE_MAJORITY:
+		restart_failed(s);
+		missing = not_healed(s);
+		demand(s, missing, bound);
+		if (missing)
+			return;
+		sim_trace(s, NULL, "everything heals");
+		enter(s, PHASE_HEALED);
+		heal(s, ~0u);
+		break;
+	case PHASE_HEALED:
+		restart_failed(s);
+		missing = not_healed(s);
+		demand(s, missing, bound);
+		if (missing)
+			return;
+		sim_trace(s, NULL, "no new requests from here");
+		enter(s, PHASE_DRAIN);
+		break;
+	case PHASE_DRAIN:
+		missing = not_drained(s);
+		demand(s, missing, bound);
+		if (!missing)
+			enter(s, PHASE_OVER);
+		break;
+	case PHASE_OVER:
+		break;
+	}
+}
