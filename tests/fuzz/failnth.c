@@ -95,17 +95,10 @@ static int reap(void)
 static int say(const struct nl_command *c, bool dump, int fd, uint32_t nth, bool *injected)
 {
 	static char buf[NL_BUFFER];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct genlmsghdr *g;
+	struct nlmsghdr *h = nl_begin(buf, dump ? NLM_F_DUMP : 0, c->cmd, KQUORUM_GENL_VERSION);
 	uint32_t i;
 	ssize_t n;
 
-	h->nlmsg_type = f.family;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | (dump ? NLM_F_DUMP : 0);
-	h->nlmsg_seq = ++f.sent;
-	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	g->cmd = c->cmd;
-	g->version = KQUORUM_GENL_VERSION;
 	for (i = 0; i < 7 && c->attr[i]; i++) {
 		if (c->attr[i] == KQUORUM_A_FD)
 			mnl_attr_put_u32(h, KQUORUM_A_FD, fd);

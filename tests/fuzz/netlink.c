@@ -36,21 +36,16 @@ static void command(void)
 {
 	static char buf[NL_BUFFER], in[NL_BUFFER];
 	struct mnl_socket **nl = &f.nl[pct(4)];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	struct genlmsghdr *g;
 	uint32_t which = pick(), i;
 	bool unprivileged = pct(4), dump = pct(10);
+	uint16_t flags = 0;
+	struct nlmsghdr *h;
 	ssize_t n;
 
-	h->nlmsg_type = f.family;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	if (nl_commands[which].cmd == KQUORUM_CMD_RESOURCE_GET ||
 	    nl_commands[which].cmd == KQUORUM_CMD_LOG_GET || dump)
-		h->nlmsg_flags |= pct(90) ? NLM_F_DUMP : 0;
-	h->nlmsg_seq = ++f.sent;
-	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	g->cmd = nl_commands[which].cmd;
-	g->version = pct(97) ? KQUORUM_GENL_VERSION : rnd(256);
+		flags = pct(90) ? NLM_F_DUMP : 0;
+	h = nl_begin(buf, flags, nl_commands[which].cmd, pct(97) ? KQUORUM_GENL_VERSION : rnd(256));
 	for (i = 0; i < 7 && nl_commands[which].attr[i]; i++) {
 		if (pct(3))
 			continue;

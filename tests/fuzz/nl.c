@@ -247,6 +247,29 @@ void nl_reopen(struct mnl_socket **nl)
 	*nl = fresh;
 }
 
+/**
+ * nl_begin() - headers of a command of the family
+ * @buf: NL_BUFFER bytes
+ * @flags: besides NLM_F_REQUEST and NLM_F_ACK
+ * @cmd: the command
+ * @version: of the family
+ *
+ * Return: the message, for attributes.
+ */
+struct nlmsghdr *nl_begin(char *buf, uint16_t flags, uint8_t cmd, uint8_t version)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct genlmsghdr *g;
+
+	h->nlmsg_type = f.family;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	h->nlmsg_seq = ++f.sent;
+	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
+	g->cmd = cmd;
+	g->version = version;
+	return h;
+}
+
 /* --- set-up ---------------------------------------------------------------------------------- */
 
 static int family_cb(const struct nlattr *a, void *data)

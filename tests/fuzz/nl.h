@@ -40,6 +40,7 @@ extern const uint32_t nl_command_count;
 uint64_t rnd(uint64_t below);
 bool pct(uint32_t p);
 void die(const char *what);
+struct nlmsghdr *nl_begin(char *buf, uint16_t flags, uint8_t cmd, uint8_t version);
 void nl_put(struct nlmsghdr *h, uint16_t type);
 void nl_garbage(struct nlmsghdr *h);
 void nl_keep(int fd);
