@@ -96,6 +96,23 @@ static void what_no_honest_node_sends_is_refused(void **state)
 	kq_entry_free(e);
 }
 
+/* RFC 3720 B.4, and that pieces give the same as the whole. */
+static void checksums_are_those_of_iscsi(void **state)
+{
+	uint8_t bytes[100];
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(kq_crc(0, "123456789", 9), 0xe3069283u);
+	memset(bytes, 0, 32);
+	assert_int_equal(kq_crc(0, bytes, 32), 0x8a9136aau);
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i * 7;
+	for (i = 0; i <= sizeof(bytes); i++)
+		assert_int_equal(kq_crc(kq_crc(0, bytes, i), bytes + i, sizeof(bytes) - i),
+				 kq_crc(0, bytes, sizeof(bytes)));
+}
+
 static void no_memory_is_reported(void **state)
 {
 	(void)state;
@@ -109,6 +126,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_sound_entry_is_accepted_and_copied),
 		cmocka_unit_test(index_and_term_are_the_leaders_the_rest_is_covered),
 		cmocka_unit_test(what_no_honest_node_sends_is_refused),
+		cmocka_unit_test(checksums_are_those_of_iscsi),
 		cmocka_unit_test(no_memory_is_reported),
 	};
 

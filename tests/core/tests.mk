@@ -6,17 +6,19 @@
 
 BUILD ?= build
 CORE_TEST_BUILD := $(BUILD)/tests
+CORE_TEST_SAN := -fsanitize=address,undefined -fno-sanitize-recover
 CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -O1 -g \
-	-fsanitize=address,undefined \
-	-fno-sanitize-recover -Iinclude/uapi -Ikmod/core -Itests/core
+	$(CORE_TEST_SAN) -Iinclude/uapi -Ikmod/core -Itests/core
 CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
 
 CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform_user
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
-CORE_TESTS += entry_test wire_test core_test lockstep_test wal_test wal_damage_test
-core_test_CORE := $(CORE_ALL)
+CORE_TESTS += entry_test wire_test call_test memory_test peer_test lockstep_test wal_test \
+	wal_damage_test
+$(foreach t,call_test memory_test peer_test,$(eval $(t)_CORE := $(CORE_ALL)) \
+	$(eval $(t)_WITH := trio))
 lockstep_test_CORE := $(CORE_ALL)
 wire_test_CORE := kq_wire kq_entry kq_platform_user
 entry_test_CORE := kq_entry kq_platform_user

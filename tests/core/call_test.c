@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The core and its caller: what it answers to calls, above all to those that come at the
+ * wrong time. How clusters behave is the simulator's subject.
+ */
+#include "trio.h"
+
+static void connections_of_strangers_are_refused(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+
+	assert_int_equal(kq_core_peer_up(c, t->now, 0, 1), -EINVAL);
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), -EINVAL);
+	assert_int_equal(kq_core_peer_up(c, t->now, 4, 1), -EINVAL);
+	assert_int_equal(kq_core_peer_up(c, t->now, KQ_MAX_NODES + 1, 1), -EINVAL);
+	assert_int_equal(kq_core_peer_up(c, t->now, 2, 0), -EINVAL);
+	assert_int_equal(kq_core_peer_up(c, t->now, 2, 7), 0);	/* replaces the old one */
+	assert_int_equal(kq_core_peer_up(c, t->now, 2, 6), -ESTALE);
+	kq_core_peer_down(c, t->now, 0);
+	kq_core_peer_down(c, t->now, KQ_MAX_NODES + 1);
+	kq_core_peer_down(c, t->now, 2);
+	kq_core_peer_down(c, t->now, 2);
+	assert_false(c->peer[2].connected);
+}
+
+static void elections_are_refused_where_they_make_no_sense(void **state)
+{
+	struct trio *t = *state;
+
+	assert_false(kq_core_has_quorum(t->core[2]));
+	trio_lead(t);
+	assert_true(kq_core_has_quorum(t->core[1]));
+	assert_true(kq_core_has_quorum(t->core[2]));
+	assert_int_equal(kq_core_canvass(t->core[1], t->now), -EALREADY);
+	assert_int_equal(kq_core_campaign(t->core[1], t->now), -EALREADY);
+	assert_int_equal(kq_core_canvass(t->core[2], t->now), -EAGAIN);
+	assert_int_equal(kq_core_campaign(t->core[2], t->now), -EAGAIN);
+	kq_core_fail(t->core[2], -EIO, "the first reason");
+	kq_core_fail(t->core[2], -EIO, "another");
+	assert_string_equal(t->core[2]->reason, "the first reason");
+	assert_int_equal(kq_core_canvass(t->core[2], t->now), -EIO);
+	assert_int_equal(kq_core_campaign(t->core[2], t->now), -EIO);
+	assert_false(kq_core_has_quorum(t->core[2]));
+	t->cut[1] = true;
+	trio_pass(t, 1500);
+	assert_false(kq_core_has_quorum(t->core[3]));
+}
+
+static void a_leader_without_quorum_steps_down_and_a_vote_is_kept(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	t->cut[2] = t->cut[3] = true;
+	trio_pass(t, 1500);
+	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
+	assert_int_equal(t->core[1]->hs.vote, 1);
+	t->cut[2] = t->cut[3] = false;
+	/* A canvass that nobody answers ends by itself. */
+	t->cut[2] = true;
+	assert_int_equal(kq_core_canvass(t->core[2], t->now), 0);
+	trio_pass(t, 1500);
+	assert_int_equal(t->core[2]->canvass, KQUORUM_CANVASS_LOST);
+}
+
+static void transfers_are_refused_where_they_make_no_sense(void **state)
+{
+	struct trio *t = *state;
+
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 2), -EREMOTE);
+	trio_lead(t);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 1), -EALREADY);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 4), -EINVAL);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, KQ_MAX_NODES + 1), -EINVAL);
+	kq_core_peer_down(t->core[1], t->now, 2);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 2), -ENOTCONN);
+	/* To one that does not answer: given up after an election timeout. */
+	t->cut[3] = true;
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 3), 0);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 3), -EBUSY);
+	kq_core_peer_up(t->core[1], t->now, 2, 1);
+	trio_pass(t, 1100);
+	assert_int_equal(t->core[1]->transfer_to, 0);
+	kq_core_peer_down(t->core[1], t->now, 2);
+	kq_core_peer_down(t->core[1], t->now, 3);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 0), -ENOTCONN);
+}
+
+static void a_transfer_hands_over_without_a_daemon(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	assert_int_equal(trio_append(t, 1), 0);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 0), 0);
+	trio_pass(t, 200);
+	assert_int_not_equal(t->core[1]->role, KQUORUM_LEADER);
+	assert_true(t->core[2]->role == KQUORUM_LEADER || t->core[3]->role == KQUORUM_LEADER);
+	assert_int_equal(t->done_error, 0);
+}
+
+static void requests_of_a_node_that_stops_or_failed_are_refused(void **state)
+{
+	struct trio *t = *state;
+	struct kq_owner *o;
+	int err;
+
+	trio_lead(t);
+	o = trio_owner(t, 3, "db", &err);
+	assert_int_equal(err, 0);
+	trio_settle(t);
+	assert_int_equal(o->state, KQUORUM_LOCK_GRANTED);
+	kq_core_stop(t->core[3], t->now, false);
+	kq_core_stop(t->core[3], t->now, false);
+	trio_settle(t);
+	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
+	assert_int_equal(trio_append(t, 3), -ESHUTDOWN);
+	assert_null(trio_owner(t, 3, "db", &err));
+	assert_int_equal(err, -ESHUTDOWN);
+	kq_core_unlock(t->core[3], t->now, o);
+	trio_settle(t);
+	assert_true(kq_core_stopped(t->core[3]));
+
+	o = trio_owner(t, 2, "db", &err);
+	trio_settle(t);
+	assert_int_equal(o->state, KQUORUM_LOCK_GRANTED);
+	assert_int_equal(trio_append(t, 2), 0);
+	kq_core_fail(t->core[2], -EIO, "broken by the test");
+	assert_int_equal(trio_append(t, 2), -EIO);
+	assert_null(trio_owner(t, 2, "other", &err));
+	assert_int_equal(err, -EIO);
+	kq_core_unlock(t->core[2], t->now, o);
+	kq_core_unlock(t->core[2], t->now, o);
+	kq_core_tick(t->core[2], t->now);
+	trio_settle(t);
+	assert_int_equal(t->owners_closed, 2);
+	assert_int_equal(t->done_error, -EHOSTDOWN);
+}
+
+static void what_is_not_wanted_any_more_comes_back_without_a_cookie(void **state)
+{
+	struct trio *t = *state;
+	struct kq_proposal *p = proposal_new("x", 1);
+
+	trio_lead(t);
+	p->cookie = t;
+	t->disk_hangs[1] = t->disk_hangs[2] = t->disk_hangs[3] = true;
+	assert_int_equal(kq_core_append(t->core[1], t->now, p), 0);
+	kq_core_append_cancel(t->core[1], p);
+	assert_null(p->cookie);
+	t->disk_hangs[1] = t->disk_hangs[2] = t->disk_hangs[3] = false;
+	trio_settle(t);
+	assert_int_equal(t->done, 1);
+}
+
+static void too_much_under_way_is_busy(void **state)
+{
+	struct trio *t = *state;
+	uint32_t i;
+	int err = 0;
+
+	trio_lead(t);
+	t->cut[1] = t->cut[2] = t->cut[3] = true;
+	for (i = 0; !err; i++)
+		err = trio_append(t, 2);
+	assert_int_equal(err, -EBUSY);
+	assert_int_equal(i - 1, KQ_WINDOW / 2);
+	assert_null(trio_owner(t, 2, "db", &err));
+	assert_int_equal(err, -EBUSY);
+	t->cut[1] = t->cut[2] = t->cut[3] = false;
+	trio_pass(t, 4000);
+	assert_int_equal(t->done, KQ_WINDOW / 2);
+	assert_int_equal(t->done_error, 0);
+}
+
+static void the_uncommitted_log_is_bounded(void **state)
+{
+	static uint8_t bytes[KQ_PAYLOAD_MAX];
+	struct trio *t = *state;
+	uint32_t i;
+
+	trio_lead(t);
+	t->cut[2] = t->cut[3] = true;
+	/* What waits beyond the bound, or for room on the disk, is refused on the spot. */
+	for (i = 0; i < 200 && !t->core[1]->counters.busy && t->done < 3; i++) {
+		struct kq_proposal *p = proposal_new(bytes, sizeof(bytes));
+
+		if (kq_core_append(t->core[1], t->now, p)) {
+			kq_entry_free(p->entry);
+			free(p);
+			break;
+		}
+		trio_settle(t);
+	}
+	assert_true(i < 200);
+	assert_true(t->core[1]->uncommitted_bytes <= KQ_UNCOMMITTED_BYTES);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		TRIO_TEST(connections_of_strangers_are_refused),
+		TRIO_TEST(elections_are_refused_where_they_make_no_sense),
+		TRIO_TEST(a_leader_without_quorum_steps_down_and_a_vote_is_kept),
+		TRIO_TEST(transfers_are_refused_where_they_make_no_sense),
+		TRIO_TEST(a_transfer_hands_over_without_a_daemon),
+		TRIO_TEST(requests_of_a_node_that_stops_or_failed_are_refused),
+		TRIO_TEST(what_is_not_wanted_any_more_comes_back_without_a_cookie),
+		TRIO_TEST(too_much_under_way_is_busy),
+		TRIO_TEST(the_uncommitted_log_is_bounded),
+	};
+
+	if (argc > 1)		/* a pattern: only these */
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

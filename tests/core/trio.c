@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Three cores side by side: what one sends the other gets at once, what one writes is
+ * durable at once, unless a test holds it back.
+ */
+#include "trio.h"
+
+const struct kq_config trio_config = {
+	.cluster_id = 77, .count = 3, .members = { 1, 2, 3 }, .segments = SEGMENTS,
+	.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000, .delta_ms = 50,
+		 .drift_ppm = 500, .segment_bytes = SEGMENT },
+};
+
+struct kq_core *trio_core(uint32_t self)
+{
+	static uint8_t zero[SEGMENT];
+	struct kq_config cfg = trio_config;
+	struct kq_wal_report rep;
+	struct kq_core *core;
+	int slot;
+
+	cfg.self = self;
+	core = kq_core_create(&cfg);
+	if (!core)
+		return NULL;
+	for (slot = 0; slot < (int)SEGMENTS; slot++)
+		assert_int_equal(kq_wal_scan_header(core->wal, slot, zero), 0);
+	while ((slot = kq_wal_next_segment(core->wal)) >= 0)
+		assert_int_equal(kq_wal_scan_segment(core->wal, slot, zero, SEGMENT,
+						     kq_core_recover_entry, core), 0);
+	assert_int_equal(kq_wal_scan_end(core->wal, &rep), 0);
+	kq_core_start(core, 1000 * MS, &rep);
+	return core;
+}
+
+/* Takes all that came out of one node. Returns true: there was something. */
+static bool drain(struct trio *t, uint32_t id)
+{
+	struct kq_core *c = t->core[id];
+	struct kq_proposal *p;
+	struct kq_owner *o;
+	bool busy = false;
+	uint32_t to;
+
+	if (c->batch && !t->disk_hangs[id]) {
+		kq_core_take_batch(c);
+		kq_core_disk_done(c, t->now, c->batch, t->disk_error[id]);
+		busy = true;
+	}
+	for (to = 1; to <= 3; to++) {
+		LIST_HEAD(list);
+
+		kq_core_take_msgs(c, to, &list);
+		while (!list_empty(&list)) {
+			struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
+			const struct kq_wire_hdr *h = (const void *)m->data;
+			struct kq_wire_peer peer;
+			const char *why;
+
+			list_del(&m->node);
+			busy = true;
+			if (!t->cut[id] && !t->cut[to]) {
+				kq_core_wire_peer(t->core[to], id, &peer);
+				assert_true(kq_wire_check_header(h, &peer, &why) >= 0);
+				assert_int_equal(kq_wire_check_body(h, h + 1, &why), 0);
+				assert_int_equal(kq_core_recv(t->core[to], t->now, h, h + 1, &why), 0);
+			}
+			kq_free(m);
+		}
+	}
+	while ((p = kq_core_take_done(c))) {
+		t->done++;
+		t->done_error = p->error;
+		kq_entry_free(p->entry);
+		free(p);
+	}
+	while ((o = kq_core_take_owner(c))) {
+		if (!o->closed)
+			continue;
+		t->owners_closed++;
+		kq_owner_destroy(o);
+		free(o);
+	}
+	kq_core_take_linger(c);
+	return busy;
+}
+
+void trio_settle(struct trio *t)
+{
+	bool busy = true;
+	uint32_t i;
+
+	while (busy)
+		for (busy = false, i = 1; i <= 3; i++)
+			busy |= drain(t, i);
+}
+
+void trio_pass(struct trio *t, uint64_t ms)
+{
+	uint64_t end = t->now + ms * MS;
+	uint32_t i;
+
+	while (t->now < end) {
+		t->now += 25 * MS;
+		for (i = 1; i <= 3; i++)
+			kq_core_tick(t->core[i], t->now);
+		trio_settle(t);
+	}
+}
+
+int trio_setup(void **state)
+{
+	struct trio *t = calloc(1, sizeof(*t));
+	uint32_t a, b;
+
+	t->now = 1000 * MS;
+	for (a = 1; a <= 3; a++)
+		t->core[a] = trio_core(a);
+	trio_settle(t);
+	for (a = 1; a <= 3; a++)
+		for (b = 1; b <= 3; b++)
+			if (a != b)
+				assert_int_equal(kq_core_peer_up(t->core[a], t->now, b, 1), 0);
+	*state = t;
+	return 0;
+}
+
+int trio_teardown(void **state)
+{
+	struct trio *t = *state;
+	uint32_t i;
+
+	for (i = 1; i <= 3; i++) {
+		t->cut[i] = true;
+		t->disk_hangs[i] = false;
+		kq_core_stop(t->core[i], t->now, true);
+	}
+	trio_settle(t);
+	for (i = 1; i <= 3; i++)
+		kq_core_destroy(t->core[i]);
+	free(t);
+	assert_int_equal(kq_alloc_live, 0);
+	return 0;
+}
+
+void trio_lead(struct trio *t)
+{
+	assert_int_equal(kq_core_canvass(t->core[1], t->now), 0);
+	trio_settle(t);
+	assert_int_equal(t->core[1]->canvass, KQUORUM_CANVASS_WON);
+	assert_int_equal(kq_core_campaign(t->core[1], t->now), 0);
+	trio_settle(t);
+	assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
+	trio_pass(t, 500);
+	assert_int_equal(t->core[3]->local.state, KQ_SESSION_LIVE);
+}
+
+struct kq_proposal *proposal_new(const void *data, uint32_t len)
+{
+	struct kq_proposal *p = calloc(1, sizeof(*p));
+
+	INIT_LIST_HEAD(&p->node);
+	p->entry = kq_entry_alloc(KQ_ENTRY_APPEND, data, len);
+	return p;
+}
+
+int trio_append(struct trio *t, uint32_t id)
+{
+	struct kq_proposal *p = proposal_new("bytes", 5);
+	int err = kq_core_append(t->core[id], t->now, p);
+
+	if (err) {
+		kq_entry_free(p->entry);
+		free(p);
+	}
+	return err;
+}
+
+struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err)
+{
+	struct kq_owner *o = calloc(1, sizeof(*o));
+
+	assert_int_equal(kq_owner_init(o, name, strlen(name), 0, 1, "test"), 0);
+	*err = kq_core_lock(t->core[id], t->now, o);
+	if (*err) {
+		kq_owner_destroy(o);
+		free(o);
+		return NULL;
+	}
+	return o;
+}
+
+int trio_say(struct trio *t, uint32_t from, uint32_t to, uint8_t type, uint64_t term,
+	     const void *body, uint32_t len, const char **why)
+{
+	struct kq_wire_peer peer;
+	struct kq_wire_hdr h = { .type = type };
+
+	kq_core_wire_peer(t->core[to], from, &peer);
+	h.magic = cpu_to_le32(KQ_WIRE_MAGIC);
+	h.version = KQ_WIRE_VERSION;
+	h.len = cpu_to_le32(len);
+	h.cluster = cpu_to_le64(peer.cluster);
+	h.from = cpu_to_le32(from);
+	h.to = cpu_to_le32(to);
+	h.from_inc = cpu_to_le64(peer.peer_inc);
+	h.to_inc = cpu_to_le64(peer.self_inc);
+	h.term = cpu_to_le64(term);
+	h.body_crc = cpu_to_le32(kq_crc(0, body, len));
+	h.crc = cpu_to_le32(kq_crc(0, &h, offsetof(struct kq_wire_hdr, crc)));
+	assert_int_equal(kq_wire_check_header(&h, &peer, why), len);
+	assert_int_equal(kq_wire_check_body(&h, body, why), 0);
+	return kq_core_recv(t->core[to], t->now, &h, body, why);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Three cores side by side in one process, for the tests of the core.
+ */
+#ifndef TRIO_H
+#define TRIO_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <linux/kquorum.h>
+
+#include "kq_core.h"
+
+#define SEGMENT	 (64u * 1024)
+#define SEGMENTS 16u
+#define MS	 1000000ULL
+
+struct trio {
+	struct kq_core *core[4];	/* by node id */
+	uint64_t now;
+	bool cut[4];			/* nothing reaches or leaves it */
+	bool disk_hangs[4];
+	int disk_error[4];
+	uint32_t owners_closed, done;
+	int32_t done_error;
+};
+
+extern const struct kq_config trio_config;
+
+/* A core on files that were never written, started. NULL: no memory. */
+struct kq_core *trio_core(uint32_t self);
+
+/* For cmocka: three connected nodes, nobody leads; at the end nothing may be left. */
+int trio_setup(void **state);
+int trio_teardown(void **state);
+#define TRIO_TEST(name) cmocka_unit_test_setup_teardown(name, trio_setup, trio_teardown)
+
+/* Deliver, write and take what came out until nothing does. */
+void trio_settle(struct trio *t);
+/* Let @ms milliseconds pass, a tick every 25. */
+void trio_pass(struct trio *t, uint64_t ms);
+/* Node 1 leads, all sessions live. */
+void trio_lead(struct trio *t);
+
+struct kq_proposal *proposal_new(const void *data, uint32_t len);
+/* Propose five bytes on a node; returns what the core said. */
+int trio_append(struct trio *t, uint32_t id);
+/* Ask for a lock; NULL: refused, @err says why. */
+struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err);
+
+/* Say this to node @to, in @from's name; all checksums are right. Returns what the core said. */
+int trio_say(struct trio *t, uint32_t from, uint32_t to, uint8_t type, uint64_t term,
+	     const void *body, uint32_t len, const char **why);
+
+#endif /* TRIO_H */
