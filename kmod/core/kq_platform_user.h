@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/types.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

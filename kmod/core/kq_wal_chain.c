@@ -14,6 +14,56 @@
 } while (0)
 
 /**
+ * kq_scan_fail() - end recovery with an error
+ * @wal: the log
+ * @err: negative errno
+ * @slot: where
+ * @pos: byte in that segment
+ * @fmt: why, for a person
+ *
+ * Nothing is read after the first error, so that is the one that the report names.
+ * Return: @err.
+ */
+int kq_scan_fail(struct kq_wal *wal, int err, u32 slot, u32 pos, const char *fmt, ...)
+{
+	struct kq_wal_scan *scan = &wal->scan;
+	va_list ap;
+
+	scan->error = err;
+	scan->slot = slot;
+	scan->pos = pos;
+	va_start(ap, fmt);
+	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/**
+ * kq_scan_damage() - something that may have been acknowledged cannot be read
+ * @wal: the log
+ * @slot: where
+ * @pos: byte in that segment
+ * @fmt: what is wrong, for a person
+ *
+ * The first damage is what the report names; it wins over a torn tail.
+ */
+void kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...)
+{
+	struct kq_wal_scan *scan = &wal->scan;
+	va_list ap;
+
+	if (scan->damaged)
+		return;
+	scan->damaged = true;
+	scan->slot = slot;
+	scan->pos = pos;
+	scan->bytes = 0;
+	va_start(ap, fmt);
+	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
+	va_end(ap);
+}
+
+/**
  * kq_scan_torn() - the last write was torn, unless something worse is known
  * @wal: the log
  * @slot: where
@@ -305,18 +355,20 @@ static void kq_chain_judge(struct kq_wal *wal, u32 slot, const void *data, u32 p
 	unsigned long long seq = wal->seq + 1;
 	/* What a torn batch carries is no header, whatever a client wrote into it. */
 	u32 behind = pos + (how == KQ_CHAIN_TORN ? bytes : KQ_WAL_BLOCK);
+	int later = 0;
 	u32 left;
 
-	if (pos < wal->segment_bytes &&
-	    kq_scan_heads(wal, slot, data, behind, generation, false)) {
+	if (pos < wal->segment_bytes)
+		later = kq_scan_heads(wal, slot, data, behind, generation, false);
+	if (later < 0)
+		return;
+	if (later) {
 		kq_chain_break(wal, slot, pos, "batch %llu %s, but later ones are there", seq,
 			       how == KQ_CHAIN_BAD ? "cannot be read" :
 			       how == KQ_CHAIN_TORN ? "has sectors that were never written" :
 			       "is missing");
 		return;
 	}
-	if (wal->scan.error)
-		return;
 	if (how == KQ_CHAIN_BAD) {
 		kq_chain_break(wal, slot, pos,
 			       "a batch header, where batch %llu would be, cannot be read", seq);
@@ -386,7 +438,7 @@ int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 		else
 			kq_chain_judge(wal, slot, data, pos, bytes, how);
 	}
-	if (wal->scan.stop && !wal->scan.error)
+	if (wal->scan.stop)
 		kq_scan_newest(wal, slot, data, pos, s->generation);
 	return wal->scan.error;
 }

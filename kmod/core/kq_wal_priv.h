@@ -175,6 +175,9 @@ const char *kq_batch_check(const struct kq_wal *wal, const struct kq_wal_head *h
 			   const void *data, u8 *body);
 
 /* kq_wal_chain.c */
+int __printf(5, 6) kq_scan_fail(struct kq_wal *wal, int err, u32 slot, u32 pos,
+				const char *fmt, ...);
+void __printf(4, 5) kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...);
 void kq_scan_torn(struct kq_wal *wal, u32 slot, u32 pos, u32 bytes);
 int kq_scan_heads(struct kq_wal *wal, u32 slot, const void *data, u32 from,
 		  u64 generation, bool note);
@@ -185,32 +188,6 @@ void kq_scan_newest(struct kq_wal *wal, u32 slot, const void *data, u32 from,
 u32 kq_slot_after(const struct kq_wal *wal, u64 generation);
 int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 		  kq_wal_entry_fn deliver, void *ctx);
-
-/* The first error ends recovery; the report names it. */
-#define kq_scan_fail(wal, err, slot_, pos_, ...) ({				\
-	struct kq_wal_scan *_scan = &(wal)->scan;				\
-										\
-	if (!_scan->error) {							\
-		_scan->error = (err);						\
-		_scan->slot = (slot_);						\
-		_scan->pos = (pos_);						\
-		snprintf(_scan->reason, sizeof(_scan->reason), __VA_ARGS__);	\
-	}									\
-	_scan->error;								\
-})
-
-/* The first damage is what the report names; it wins over a torn tail. */
-#define kq_scan_damage(wal, slot_, pos_, ...) do {				\
-	struct kq_wal_scan *_scan = &(wal)->scan;				\
-										\
-	if (!_scan->damaged && !_scan->error) {					\
-		_scan->damaged = true;						\
-		_scan->slot = (slot_);						\
-		_scan->pos = (pos_);						\
-		_scan->bytes = 0;						\
-		snprintf(_scan->reason, sizeof(_scan->reason), __VA_ARGS__);	\
-	}									\
-} while (0)
 
 static inline const struct kq_wal_sector *kq_sector_at(const void *data, u32 pos)
 {

@@ -31,6 +31,7 @@ static int kq_scan_spare(struct kq_wal *wal, u32 slot, const void *data)
 	struct kq_wal_head h;
 	bool lost = false;
 	u32 bytes;
+	int later;
 
 	if (wal->scan.damaged)
 		kq_scan_resume(wal);
@@ -41,9 +42,10 @@ static int kq_scan_spare(struct kq_wal *wal, u32 slot, const void *data)
 	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) == KQ_HEAD_OK)
 		lost = h.generation == generation && h.attempt >= wal->attempt &&
 		       h.seq > wal->seq + 1;
-	if (kq_scan_heads(wal, slot, data, KQ_WAL_FIRST + KQ_WAL_BLOCK, generation, false))
-		lost = true;
-	if (lost) {
+	later = kq_scan_heads(wal, slot, data, KQ_WAL_FIRST + KQ_WAL_BLOCK, generation, false);
+	if (later < 0)
+		return later;
+	if (lost || later) {
 		kq_scan_damage(wal, slot, 0,
 			       "the segment's header is missing, but its batches are there");
 		kq_scan_newest(wal, slot, data, KQ_WAL_FIRST, generation);
