@@ -27,7 +27,6 @@
  * goes in one message, as with the disk: a message an entry costs more than it gains.
  */
 #define KQ_INFLIGHT_MSGS 4
-#define KQ_INFLIGHT_BYTES (1024 * 1024)
 #define KQ_APPEND_BYTES	(128 * 1024)	/* of entries in one APPEND */
 #define KQ_UNCOMMITTED_BYTES (4 * 1024 * 1024)
 #define KQ_BUCKETS	256

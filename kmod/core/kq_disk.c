@@ -157,8 +157,7 @@ void kq_disk_probe(struct kq_core *core)
 {
 	struct kq_batch *batch;
 
-	if (core->batch || !kq_is_leader(core) ||
-	    core->now_ns - core->disk_idle_ns < kq_ms(core->cfg.set.election_ms) / 2)
+	if (core->batch || core->now_ns - core->disk_idle_ns < kq_ms(core->cfg.set.election_ms) / 2)
 		return;
 	if (kq_wal_encode_probe(core->wal, &batch))
 		return;
@@ -222,7 +221,8 @@ void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch,
 	if (core->hs_durable < batch->hs_version)
 		core->hs_durable = batch->hs_version;
 	core->durable_term = max(core->durable_term, batch->term);
-	if (batch->first && batch->last >= batch->first && batch->last > core->durable) {
+	if (batch->first && batch->last >= batch->first) {
+		KQ_ASSERT(core, batch->last > core->durable || KQ_BREAK(FLUSH));
 		KQ_ASSERT(core, kq_log_term(&core->log, batch->last) == batch->last_term);
 		core->durable = batch->last;
 	}

@@ -72,7 +72,7 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 		u64 index = le64_to_cpu(rec.index);
 		struct kq_entry *e;
 
-		if (!next)
+		if (!KQ_ASSERT(core, next))	/* kq_wire_check_body() has seen it */
 			return false;
 		if (index <= core->log.last &&
 		    kq_log_term(&core->log, index) != le64_to_cpu(rec.term)) {
@@ -188,8 +188,10 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
  */
 void kq_follow_durable(struct kq_core *core)
 {
-	if (!core->resp_due || !core->leader || kq_is_leader(core))
+	if (!core->resp_due)
 		return;
+	KQ_ASSERT(core, core->leader);
+	KQ_ASSERT(core, !kq_is_leader(core));
 	core->resp_due = core->durable < core->verified;
 	respond(core, 0, 0, 0);
 }

@@ -197,7 +197,7 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 	 * The request that waits is answered first. Where a round takes longer than the
 	 * time between two requests, the newer in its place would never be answered either.
 	 */
-	if (p->renew_round && p->renew_session == session)
+	if (p->renew_round)
 		return;
 	p->renew_session = session;
 	p->renew_sent_ns = sent_ns;
@@ -508,7 +508,6 @@ void kq_lease_session_cleared(struct kq_core *core, u32 node)
 	p->suspect_sent = false;
 	p->clear_sent = false;
 	p->told_left_ns = kq_lease_promise_ns(&core->cfg.set);
-	if (asked && kq_is_leader(core) && core->lead_ready && !p->expire_sent &&
-	    p->renew_session == core->session[node].id)
+	if (asked && kq_is_leader(core) && core->lead_ready && !p->expire_sent)
 		start_round(core, p);
 }

@@ -86,8 +86,9 @@ void kq_owner_destroy(struct kq_owner *o)
 
 static void ask(struct kq_core *core, struct kq_owner *o)
 {
-	if (core->local.state != KQ_SESSION_LIVE || !list_empty(&o->acquire.node))
+	if (core->local.state != KQ_SESSION_LIVE)
 		return;
+	KQ_ASSERT(core, list_empty(&o->acquire.node));
 	o->session = core->local.id;
 	kq_propose_submit(core, &o->acquire);
 }
@@ -102,10 +103,9 @@ static bool is_awaited(struct kq_core *core, const struct kq_owner *o)
 
 static void release(struct kq_core *core, struct kq_owner *o)
 {
-	if (!list_empty(&o->release.node))
-		return;
+	KQ_ASSERT(core, list_empty(&o->release.node));
 	/* What is under way already makes the next write wait: it gathers there. */
-	if (core->stopping || core->pending_count || is_awaited(core, o))
+	if (core->pending_count || is_awaited(core, o))
 		kq_propose_submit(core, &o->release);
 	else
 		kq_propose_linger(core, &o->release);
@@ -149,7 +149,7 @@ int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 {
 	core->now_ns = now_ns;
-	if (o->closing || o->closed)
+	if (o->closing)
 		return;
 	o->closing = true;
 	if (core->state == KQUORUM_NODE_FAILED) {
@@ -239,17 +239,16 @@ void kq_owners_session_live(struct kq_core *core)
 	LIST_HEAD(waiting);
 
 	list_for_each_entry_safe(p, next, &core->pending, node) {
-		if (!p->seq) {
-			core->pending_count--;
-			list_move_tail(&p->node, &waiting);
-		}
+		KQ_ASSERT(core, !p->seq);
+		core->pending_count--;
+		list_move_tail(&p->node, &waiting);
 	}
 	list_for_each_entry_safe(p, next, &waiting, node) {
 		list_del_init(&p->node);
 		kq_propose_submit(core, p);
 	}
 	list_for_each_entry(o, &core->owners, node)
-		if (o->state == KQUORUM_LOCK_ASKING && !o->closing)
+		if (o->state == KQUORUM_LOCK_ASKING)
 			ask(core, o);
 }
 

@@ -80,7 +80,7 @@ static void refused(struct kq_core *core, struct kq_proposal *p, s32 error)
 		return;
 	}
 	p->sent = false;
-	if (error == -EPERM && p->tries)
+	if (error == -EPERM)
 		p->tries--;	/* was no leader: nothing of it is left there */
 	p->not_before_ns = core->now_ns + kq_ms(core->cfg.set.heartbeat_ms);
 }
@@ -383,7 +383,7 @@ void kq_propose_recv(struct kq_core *core, const struct kq_wire_hdr *h, const vo
 		const void *next = kq_wire_next_record(p, end, &rec);
 		int err = -EPERM;
 
-		if (!next)
+		if (!KQ_ASSERT(core, next))	/* kq_wire_check_body() has seen it */
 			return;
 		if (kq_is_leader(core))
 			err = append_checked(core, &rec, (const u8 *)p + sizeof(rec));

@@ -67,13 +67,13 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 
 static bool window_open(const struct kq_peer *p)
 {
-	return p->inflight_count < KQ_INFLIGHT_MSGS && p->inflight_bytes < KQ_INFLIGHT_BYTES;
+	return p->inflight_count < KQ_INFLIGHT_MSGS;
 }
 
 /* All that the window lets through; in the probe state one question at a time. */
 static void send_to(struct kq_core *core, struct kq_peer *p)
 {
-	if (!p->connected || p->id == core->cfg.self)
+	if (!p->connected)	/* so is the node itself */
 		return;
 	if (p->progress == KQUORUM_PROGRESS_PROBE && !p->probe_sent)
 		p->probe_sent = send_append(core, p, p->next - 1, false, 0);

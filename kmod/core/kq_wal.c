@@ -369,7 +369,7 @@ static int kq_wal_check_args(const struct kq_wal *wal, const struct kq_hard_stat
 	u64 term;
 	u32 i;
 
-	if (hs->term < wal->term || hs->term >= KQ_WAL_NUMBER_MAX || hs->term < wal->end_term)
+	if (hs->term < wal->term || hs->term >= KQ_WAL_NUMBER_MAX)
 		return -EINVAL;
 	if (!count)
 		return 0;
