@@ -84,8 +84,8 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 	if (!h->generation || h->generation >= max || !h->seq || h->seq >= max ||
 	    h->attempt >= KQ_WAL_ATTEMPT_MAX)
 		return false;
-	if (h->pos < KQ_WAL_FIRST || !h->bytes || h->bytes % KQ_WAL_BLOCK ||
-	    h->bytes > KQ_WAL_BATCH_MAX || h->bytes > wal->segment_bytes - h->pos)
+	if (!h->bytes || h->bytes % KQ_WAL_BLOCK || h->bytes > KQ_WAL_BATCH_MAX ||
+	    h->bytes > wal->segment_bytes - h->pos)
 		return false;
 	if (h->body_bytes > h->bytes / KQ_WAL_SECTOR * KQ_WAL_SECTOR_DATA -
 			    sizeof(struct kq_wal_batch_head))

@@ -16,16 +16,14 @@ CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
 CORE_TESTS += entry_test wire_test call_test memory_test peer_test lockstep_test wal_test \
-	wal_damage_test
+	wal_call_test wal_damage_test wal_lies_test
 $(foreach t,call_test memory_test peer_test,$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
 lockstep_test_CORE := $(CORE_ALL)
 wire_test_CORE := kq_wire kq_entry kq_platform_user
 entry_test_CORE := kq_entry kq_platform_user
-wal_test_CORE := $(CORE_WAL)
-wal_test_WITH := wal_disk
-wal_damage_test_CORE := $(CORE_WAL)
-wal_damage_test_WITH := wal_disk
+$(foreach t,wal_test wal_call_test wal_damage_test wal_lies_test,$(eval $(t)_CORE := $(CORE_WAL)) \
+	$(eval $(t)_WITH := wal_disk))
 
 # Programs with a bug compiled in: T-bug builds T with -DKQ_BREAK_IS=KQ_BUG_BUG. Their tests
 # must fail, which tests/core/must-fail checks.

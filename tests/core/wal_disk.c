@@ -235,3 +235,36 @@ void node_reseal(struct node *n, u32 slot, u64 offset)
 
 	s->crc = cpu_to_le32(kq_wal_sector_crc(s));
 }
+
+void node_build(struct node *n, struct place *b, u32 count, u32 len)
+{
+	u32 i;
+
+	rnd_seed(3);
+	node_init(n, SEG, 6);
+	assert_int_equal(node_recover(n), 0);
+	for (i = 0; i < count; i++) {
+		u32 lead;
+
+		n->hs.term = i + 1;
+		n->hs.vote = i + 1;
+		assert_int_equal(node_encode(n, 0, 2, len, KQ_WAL_ROOM_CLIENT), 0);
+		lead = n->batch->offset ? 0 : KQ_WAL_FIRST;
+		b[i].slot = n->batch->slot;
+		b[i].pos = n->batch->offset + lead;
+		b[i].bytes = n->batch->len - lead;
+		b[i].last = n->batch->last;
+		node_write(n);
+	}
+}
+
+void node_restamp(struct node *n, u32 slot, u64 offset, u64 seq)
+{
+	struct kq_wal_sector *s = (void *)node_at(n, slot, offset);
+	/* Its place is the same in both kinds of headers. */
+	u64 generation = le64_to_cpu(((struct kq_wal_batch_head *)s)->generation);
+
+	s->stamp = cpu_to_le32(kq_wal_stamp(n->wal, generation, seq, le32_to_cpu(s->attempt),
+					    offset / KQ_WAL_SECTOR));
+	node_reseal(n, slot, offset);
+}

@@ -69,6 +69,17 @@ void node_vote(struct node *n, u64 term, u32 vote);
 void node_assert_same(struct node *n);
 bool model_same(const struct model *a, const struct model *b, u64 upto);
 
+/* Where a batch stands. */
+struct place {
+	u32 slot, bytes;
+	u64 pos, last;
+};
+
+/* A node with @count batches of two entries; term and vote of b[i] are i + 1. */
+void node_build(struct node *n, struct place *b, u32 count, u32 len);
+
+/* The header at @offset was changed by hand: bind its sector to its numbers and @seq. */
+void node_restamp(struct node *n, u32 slot, u64 offset, u64 seq);
 /* Make the sector at @offset valid again after it was changed by hand. */
 void node_reseal(struct node *n, u32 slot, u64 offset);
 struct kq_wal_batch_head *node_head(struct node *n, u32 slot, u64 offset);
