@@ -508,6 +508,6 @@ void kq_lease_session_cleared(struct kq_core *core, u32 node)
 	p->suspect_sent = false;
 	p->clear_sent = false;
 	p->told_left_ns = kq_lease_promise_ns(&core->cfg.set);
-	if (asked && kq_is_leader(core) && core->lead_ready && !p->expire_sent)
+	if (asked && core->lead_ready && !p->expire_sent)
 		start_round(core, p);
 }

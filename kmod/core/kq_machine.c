@@ -104,11 +104,13 @@ static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 {
 	u16 type = le16_to_cpu(e->rec.type);
 	const struct kq_machine_ops *ops = machine_of(type);
-	s32 result = 0;
+	s32 result;
 
 	/* A session's end, which only the leader proposes, concerns all. */
 	core->concerned |= type == KQ_ENTRY_ACQUIRE || type == KQ_ENTRY_RELEASE ||
 		type == KQ_ENTRY_APPEND ? 1ULL << (le32_to_cpu(e->rec.node) & 63) : U64_MAX;
+	if (!ops)
+		return -EINVAL;
 	/* Without a session only the leader itself proposes, and only these. */
 	if (!e->rec.session && type != KQ_ENTRY_NOOP && type != KQ_ENTRY_SUSPECT &&
 	    type != KQ_ENTRY_CLEAR && type != KQ_ENTRY_EXPIRE)
@@ -118,8 +120,7 @@ static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 		if (result)
 			return result;
 	}
-	if (ops)
-		result = ops->apply(core, e);
+	result = ops->apply(core, e);
 	/* A session that was opened before is as open as its proposer wants it. */
 	kq_propose_applied(core, e, result == -EALREADY ? 0 : result);
 	return result;

@@ -5,6 +5,8 @@
  */
 #include "trio.h"
 
+#include "kq_wal_priv.h"
+
 static void connections_of_strangers_are_refused(void **state)
 {
 	struct trio *t = *state;
@@ -197,6 +199,116 @@ static void the_uncommitted_log_is_bounded(void **state)
 	assert_true(t->core[1]->uncommitted_bytes <= KQ_UNCOMMITTED_BYTES);
 }
 
+static void a_node_that_stops_does_not_stand_and_has_not_stopped_before(void **state)
+{
+	struct trio *t = *state;
+
+	assert_false(kq_core_stopped(t->core[3]));
+	assert_int_equal(kq_core_canvass(t->core[3], t->now), 0);
+	trio_settle(t);
+	trio_lead(t);
+	kq_core_stop(t->core[3], t->now, false);
+	assert_false(kq_core_stopped(t->core[3]));	/* its session is not closed yet */
+	trio_settle(t);
+	assert_true(kq_core_stopped(t->core[3]));
+	t->cut[1] = true;
+	trio_pass(t, 1500);
+	assert_int_equal(kq_core_canvass(t->core[3], t->now), -EAGAIN);
+	assert_int_equal(kq_core_campaign(t->core[3], t->now), -EAGAIN);
+	assert_true(trio_elect(t, 2));
+}
+
+/* It ran before, and may have promised somebody not to vote: for 1500 ms, says its disk. */
+static void a_node_that_was_restarted_waits_before_it_votes_or_stands(void **state)
+{
+	struct kq_body_vote_req v = { .last_index = cpu_to_le64(9), .last_term = cpu_to_le64(3) };
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	struct kq_core *c;
+	const char *why;
+
+	kq_core_destroy(t->core[3]);
+	c = trio_core_recovered(3, &report);
+	t->core[3] = c;
+	t->cut[3] = true;		/* the others do not know its new incarnation */
+	report.hs.incarnation = 1;
+	report.hs.promise_ns = 1500 * MS;
+	kq_core_start(c, t->now, &report);
+	trio_settle(t);
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
+	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);
+	t->now += 1500 * MS;
+	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);	/* clocks may differ */
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_VOTE_REQ, 4, &v, sizeof(v), &why), 0);
+	trio_settle(t);
+	assert_int_equal(c->hs.vote, 0);
+	assert_int_equal(c->hs.term, 0);
+	t->now += 5 * MS;
+	assert_int_equal(kq_core_canvass(c, t->now), 0);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_VOTE_REQ, 4, &v, sizeof(v), &why), 0);
+	assert_int_equal(c->hs.vote, 1);
+	assert_int_equal(c->hs.term, 4);
+}
+
+/* A header that may have been the newest cannot be read: who knows whom it voted for. */
+static void a_node_whose_vote_is_not_known_says_nothing(void **state)
+{
+	struct kq_body_vote_req v = { .last_index = cpu_to_le64(9), .last_term = cpu_to_le64(3) };
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	struct kq_core *c;
+	const char *why;
+
+	kq_core_destroy(t->core[3]);
+	c = trio_core_recovered(3, &report);
+	t->core[3] = c;
+	report.hs.incarnation = 1;
+	report.health = KQ_WAL_DAMAGED;
+	report.vote_known = false;
+	strcpy(report.reason, "bytes flipped by the test");
+	c->wal->mode = KQ_WAL_DEAD;
+	kq_core_start(c, t->now, &report);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_string_equal(c->reason, "log damaged: bytes flipped by the test");
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
+	t->now += 5000 * MS;
+	kq_core_tick(c, t->now);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_PREVOTE_REQ, 4, &v, sizeof(v), &why), 0);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_VOTE_REQ, 4, &v, sizeof(v), &why), 0);
+	assert_null(c->batch);
+	assert_int_equal(c->held_count, 0);
+	assert_int_equal(trio_take(t, 3, 1, KQ_MSG_VOTE_RESP), 0);
+	assert_int_equal(c->hs.vote, 0);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_int_equal(kq_core_canvass(c, t->now), -EIO);
+}
+
+static void messages_before_the_start_and_of_strangers_are_ignored(void **state)
+{
+	struct kq_body_append b = { 0 };
+	struct kq_wire_hdr h = { .type = KQ_MSG_APPEND, .from = cpu_to_le32(KQ_MAX_NODES + 1),
+				 .term = cpu_to_le64(7) };
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	struct kq_core *c = t->core[2];
+	const char *why;
+
+	assert_int_equal(kq_core_recv(c, t->now, &h, &b, &why), 0);
+	h.from = cpu_to_le32(4);
+	assert_int_equal(kq_core_recv(c, t->now, &h, &b, &why), 0);
+	assert_int_equal(c->hs.term, 0);
+	kq_core_destroy(t->core[3]);
+	c = trio_core_recovered(3, &report);
+	t->core[3] = c;
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_APPEND, 7, &b, sizeof(b), &why), 0);
+	assert_int_equal(trio_take(t, 3, 1, KQ_MSG_APPEND_RESP), 0);
+	assert_int_equal(c->leader, 0);
+	kq_core_start(c, t->now, &report);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_APPEND, 7, &b, sizeof(b), &why), 0);
+	assert_int_equal(c->leader, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -209,6 +321,10 @@ int main(int argc, char **argv)
 		TRIO_TEST(what_is_not_wanted_any_more_comes_back_without_a_cookie),
 		TRIO_TEST(too_much_under_way_is_busy),
 		TRIO_TEST(the_uncommitted_log_is_bounded),
+		TRIO_TEST(a_node_that_stops_does_not_stand_and_has_not_stopped_before),
+		TRIO_TEST(a_node_that_was_restarted_waits_before_it_votes_or_stands),
+		TRIO_TEST(a_node_whose_vote_is_not_known_says_nothing),
+		TRIO_TEST(messages_before_the_start_and_of_strangers_are_ignored),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

@@ -46,25 +46,6 @@ static void owners_need_a_name_and_memory(void **state)
 	assert_int_equal(kq_alloc_live, 0);
 }
 
-/* What a daemon on node 1 would do until there is a leader. */
-static bool elect_somebody(struct trio *t)
-{
-	uint32_t i, n;
-
-	for (i = 0; i < 40; i++) {
-		for (n = 1; n <= 3; n++)
-			if (t->core[n]->role == KQUORUM_LEADER && t->core[n]->lead_ready)
-				return true;
-		if (t->core[1]->canvass == KQUORUM_CANVASS_WON)
-			kq_core_campaign(t->core[1], t->now);
-		else
-			kq_core_canvass(t->core[1], t->now);
-		trio_settle(t);
-		trio_pass(t, 100);
-	}
-	return false;
-}
-
 /* Everything a cluster does: elects, appends, locks, hands over, loses a connection. */
 static void a_busy_day(struct trio *t)
 {
@@ -72,7 +53,7 @@ static void a_busy_day(struct trio *t)
 	uint32_t i;
 	int err;
 
-	elect_somebody(t);
+	trio_elect(t, 1);
 	for (i = 1; i <= 3; i++) {
 		struct kq_proposal *p = proposal_new("bytes", 5);
 
@@ -107,8 +88,23 @@ static void a_busy_day(struct trio *t)
 	trio_pass(t, 300);
 }
 
+/* A node falls silent: it is suspect, comes back, is cut off again and its session expires. */
+static void a_lonely_day(struct trio *t)
+{
+	trio_elect(t, 1);
+	trio_pass(t, 300);
+	t->cut[3] = true;
+	trio_pass(t, 1300);
+	t->cut[3] = false;
+	trio_pass(t, 300);
+	t->cut[3] = true;
+	trio_pass(t, 2300);
+	t->cut[3] = false;
+	trio_pass(t, 300);
+}
+
 /* The first allocation of such a day fails, on the next day the second, and so on. */
-static void each_allocation_may_fail(void **state)
+static void each_allocation_may_fail(void (*day)(struct trio *t))
 {
 	unsigned long nth = 0, left = 0;
 	uint32_t i;
@@ -121,10 +117,10 @@ static void each_allocation_may_fail(void **state)
 		trio_setup(&fresh);
 		t = fresh;
 		kq_alloc_fail_at = nth;
-		a_busy_day(t);
+		day(t);
 		left = kq_alloc_fail_at;	/* not reached any more: that was the last */
 		kq_alloc_fail_at = 0;
-		assert_true(elect_somebody(t));
+		assert_true(trio_elect(t, 1));
 		trio_pass(t, 4000);
 		t->done = 0;
 		for (i = 1; i <= 3; i++) {
@@ -139,10 +135,80 @@ static void each_allocation_may_fail(void **state)
 			assert_int_equal(t->core[i]->applied, t->core[1]->applied);
 			assert_int_equal(t->core[i]->claims, 0);
 			assert_int_equal(t->core[i]->pending_count, 0);
+			assert_false(t->core[1]->session[i].suspect);
 		}
 		trio_teardown(&fresh);
 	}
 	print_message("# %lu allocations failed, one a day\n", nth - 1);
+}
+
+static void each_allocation_of_a_busy_day_may_fail(void **state)
+{
+	each_allocation_may_fail(a_busy_day);
+}
+
+static void each_allocation_of_a_day_with_a_silent_node_may_fail(void **state)
+{
+	each_allocation_may_fail(a_lonely_day);
+}
+
+static void a_stale_leader_is_told_once_there_is_memory(void **state)
+{
+	struct kq_body_append b = { 0 };
+	struct trio *t = *state;
+	const char *why;
+
+	trio_lead(t);
+	trio_take(t, 2, 1, 0);
+	t->core[2]->hs.term = 5;		/* as if there had been elections since */
+	kq_alloc_fail_at = 1;
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(kq_alloc_fail_at, 0);
+	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 1);
+	t->core[2]->hs.term = 1;
+}
+
+static void a_suspect_is_heard_although_there_was_no_memory_at_first(void **state)
+{
+	struct kq_body_renew r = { 0 };
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+	const char *why;
+
+	trio_lead(t);
+	t->cut[3] = true;
+	trio_pass(t, 1300);
+	assert_true(c->session[3].suspect);
+	r.session = cpu_to_le64(c->session[3].id);
+	r.sent_ns = cpu_to_le64(t->now);
+	kq_alloc_fail_at = 1;
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(kq_alloc_fail_at, 0);
+	trio_settle(t);
+	assert_true(c->session[3].suspect);
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, 1, &r, sizeof(r), &why), 0);
+	trio_settle(t);
+	assert_false(c->session[3].suspect);
+	assert_int_equal(c->session[3].id, le64_to_cpu(r.session));
+}
+
+/* It cannot say goodbye: its session is over when its promise is. */
+static void a_node_that_stops_without_memory_lets_its_session_expire(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	kq_alloc_fail_at = 1;
+	kq_core_stop(t->core[3], t->now, false);
+	assert_int_equal(kq_alloc_fail_at, 0);
+	assert_int_equal(t->core[3]->local.deadline_ns, 0);
+	assert_true(kq_core_stopped(t->core[3]));
+	assert_int_not_equal(t->core[1]->session[3].id, 0);
+	trio_pass(t, 3000);
+	assert_int_equal(t->core[1]->session[3].id, 0);
+	assert_int_equal(t->core[3]->session[3].id, 0);
 }
 
 int main(int argc, char **argv)
@@ -150,7 +216,11 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_core_without_memory_is_none),
 		cmocka_unit_test(owners_need_a_name_and_memory),
-		cmocka_unit_test(each_allocation_may_fail),
+		cmocka_unit_test(each_allocation_of_a_busy_day_may_fail),
+		cmocka_unit_test(each_allocation_of_a_day_with_a_silent_node_may_fail),
+		TRIO_TEST(a_stale_leader_is_told_once_there_is_memory),
+		TRIO_TEST(a_suspect_is_heard_although_there_was_no_memory_at_first),
+		TRIO_TEST(a_node_that_stops_without_memory_lets_its_session_expire),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

@@ -230,6 +230,55 @@ static void a_leader_that_contradicts_itself_is_refused(void **state)
 	c->hs.term = 1;
 }
 
+/* What it acknowledged stands there with another term: a dead branch that had been cut off. */
+static void a_leader_that_counts_on_another_entry_is_not_followed(void **state)
+{
+	struct kq_body_append b = { 0 };
+	struct trio *t = *state;
+	struct kq_core *c = t->core[2];
+	const char *why;
+
+	trio_lead(t);
+	b.match = cpu_to_le64(c->durable);
+	b.prev_index = cpu_to_le64(c->durable);
+	b.prev_term = cpu_to_le64(7);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), -EPROTO);
+	assert_string_equal(why, "counts on what was never acknowledged");
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	/* Started in this very term, the leader knows better: what it had acknowledged is gone. */
+	c->recovered_term = 1;
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(c->state, KQUORUM_NODE_FAILED);
+	assert_non_null(strstr(c->reason, "acknowledged log entries are gone"));
+}
+
+static void an_entry_beyond_the_window_of_its_session_has_no_effect(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[2];
+	struct kq_record rec = { .len = cpu_to_le32(4), .type = cpu_to_le16(KQ_ENTRY_APPEND),
+				 .node = cpu_to_le32(2), .term = cpu_to_le64(1) };
+	uint8_t body[512];
+	const char *why;
+	uint32_t i;
+
+	trio_lead(t);
+	t->cut[1] = t->cut[3] = true;
+	rec.session = cpu_to_le64(c->local.id);
+	rec.settled = cpu_to_le64(1);
+	for (i = 0; i < 2; i++) {
+		uint64_t last = c->log.last;
+		uint32_t len;
+
+		rec.seq = cpu_to_le64(KQ_WINDOW + 1 - i);
+		len = one_record(body, last, 1, last + 1, rec, "last");
+		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, body, len, &why), 0);
+		trio_settle(t);
+		assert_int_equal(c->applied, last + 1);
+		assert_int_equal(kq_log_get(&c->log, last + 1)->result, i ? 0 : -EALREADY);
+	}
+}
+
 /* Proposals that a peer's core would never make. */
 static void strange_proposals_are_refused(void **state)
 {
@@ -291,6 +340,8 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_refusal_needs_an_error_and_a_leader),
 		TRIO_TEST(votes_that_nobody_asked_for_do_not_count),
 		TRIO_TEST(strange_entries_of_a_leader_have_no_effect),
+		TRIO_TEST(a_leader_that_counts_on_another_entry_is_not_followed),
+		TRIO_TEST(an_entry_beyond_the_window_of_its_session_has_no_effect),
 		TRIO_TEST(a_leader_that_contradicts_itself_is_refused),
 		TRIO_TEST(strange_proposals_are_refused),
 	};

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Unit tests of the core, in user space. One program per CORE_TESTS entry T:
-# tests/core/T.c, the core sources it names in T_CORE, and its helpers in T_WITH.
+# tests/core/T.c, the core sources it names in T_CORE, its helpers in T_WITH, and T_LINK.
 # Stands alone (make -f tests/core/tests.mk core-check) and as a part of a larger make.
 
 BUILD ?= build
@@ -15,10 +15,12 @@ CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
-CORE_TESTS += entry_test wire_test call_test memory_test peer_test lockstep_test wal_test \
-	wal_call_test wal_damage_test wal_lies_test
-$(foreach t,call_test memory_test peer_test,$(eval $(t)_CORE := $(CORE_ALL)) \
+CORE_TRIO := call_test disk_test invariant_test lease_test lock_test memory_test peer_test
+CORE_TESTS += entry_test wire_test $(CORE_TRIO) lockstep_test wal_test wal_call_test \
+	wal_damage_test wal_lies_test
+$(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
+invariant_test_LINK := -Wl,--wrap=kq_assert_fail
 lockstep_test_CORE := $(CORE_ALL)
 wire_test_CORE := kq_wire kq_entry kq_platform_user
 entry_test_CORE := kq_entry kq_platform_user
@@ -39,7 +41,7 @@ core_upper = $(shell echo $(1) | tr a-z A-Z)
 define core_test_rule
 $(CORE_TEST_BUILD)/core_$(1): $(call core_test_sources,$(2)) $(CORE_TEST_HEADERS) tests/core/tests.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(CORE_TEST_CFLAGS) $(3) $$(CFLAGS) -o $$@ $$(filter %.c,$$^) -lcmocka
+	$$(CC) $$(CORE_TEST_CFLAGS) $(3) $$(CFLAGS) -o $$@ $$(filter %.c,$$^) $($(2)_LINK) -lcmocka
 endef
 
 $(foreach t,$(CORE_TESTS),$(eval $(call core_test_rule,$(t),$(t),)))

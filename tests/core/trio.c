@@ -11,11 +11,10 @@ const struct kq_config trio_config = {
 		 .drift_ppm = 500, .segment_bytes = SEGMENT },
 };
 
-struct kq_core *trio_core(uint32_t self)
+struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report)
 {
 	static uint8_t zero[SEGMENT];
 	struct kq_config cfg = trio_config;
-	struct kq_wal_report rep;
 	struct kq_core *core;
 	int slot;
 
@@ -28,8 +27,7 @@ struct kq_core *trio_core(uint32_t self)
 	while ((slot = kq_wal_next_segment(core->wal)) >= 0)
 		assert_int_equal(kq_wal_scan_segment(core->wal, slot, zero, SEGMENT,
 						     kq_core_recover_entry, core), 0);
-	assert_int_equal(kq_wal_scan_end(core->wal, &rep), 0);
-	kq_core_start(core, 1000 * MS, &rep);
+	assert_int_equal(kq_wal_scan_end(core->wal, report), 0);
 	return core;
 }
 
@@ -114,8 +112,12 @@ int trio_setup(void **state)
 	uint32_t a, b;
 
 	t->now = 1000 * MS;
-	for (a = 1; a <= 3; a++)
-		t->core[a] = trio_core(a);
+	for (a = 1; a <= 3; a++) {
+		struct kq_wal_report report;
+
+		t->core[a] = trio_core_recovered(a, &report);
+		kq_core_start(t->core[a], t->now, &report);
+	}
 	trio_settle(t);
 	for (a = 1; a <= 3; a++)
 		for (b = 1; b <= 3; b++)
@@ -211,4 +213,41 @@ int trio_say(struct trio *t, uint32_t from, uint32_t to, uint8_t type, uint64_t 
 	assert_int_equal(kq_wire_check_header(&h, &peer, why), len);
 	assert_int_equal(kq_wire_check_body(&h, body, why), 0);
 	return kq_core_recv(t->core[to], t->now, &h, body, why);
+}
+
+uint32_t trio_take(struct trio *t, uint32_t from, uint32_t to, uint8_t type)
+{
+	LIST_HEAD(list);
+	uint32_t found = 0;
+
+	kq_core_take_msgs(t->core[from], to, &list);
+	while (!list_empty(&list)) {
+		struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
+
+		found += ((const struct kq_wire_hdr *)m->data)->type == type;
+		list_del(&m->node);
+		kq_free(m);
+	}
+	return found;
+}
+
+bool trio_elect(struct trio *t, uint32_t id)
+{
+	struct kq_core *c = t->core[id];
+	uint32_t i;
+
+	for (i = 0; i < 40; i++) {
+		uint32_t n;
+
+		for (n = 1; n <= 3; n++)
+			if (t->core[n]->role == KQUORUM_LEADER && t->core[n]->lead_ready)
+				return true;
+		if (c->canvass == KQUORUM_CANVASS_WON)
+			kq_core_campaign(c, t->now);
+		else
+			kq_core_canvass(c, t->now);
+		trio_settle(t);
+		trio_pass(t, 100);
+	}
+	return false;
 }

@@ -31,8 +31,8 @@ struct trio {
 
 extern const struct kq_config trio_config;
 
-/* A core on files that were never written, started. NULL: no memory. */
-struct kq_core *trio_core(uint32_t self);
+/* A core that found files which were never written, for kq_core_start(). */
+struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report);
 
 /* For cmocka: three connected nodes, nobody leads; at the end nothing may be left. */
 int trio_setup(void **state);
@@ -46,6 +46,9 @@ void trio_pass(struct trio *t, uint64_t ms);
 /* Node 1 leads, all sessions live. */
 void trio_lead(struct trio *t);
 
+/* What a daemon on node @id would do until there is a leader. */
+bool trio_elect(struct trio *t, uint32_t id);
+
 struct kq_proposal *proposal_new(const void *data, uint32_t len);
 /* Propose five bytes on a node; returns what the core said. */
 int trio_append(struct trio *t, uint32_t id);
@@ -55,5 +58,7 @@ struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *
 /* Say this to node @to, in @from's name; all checksums are right. Returns what the core said. */
 int trio_say(struct trio *t, uint32_t from, uint32_t to, uint8_t type, uint64_t term,
 	     const void *body, uint32_t len, const char **why);
+/* Messages of this type that wait from one node for another; all that wait are lost. */
+uint32_t trio_take(struct trio *t, uint32_t from, uint32_t to, uint8_t type);
 
 #endif /* TRIO_H */
