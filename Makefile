@@ -50,7 +50,7 @@ check: ## every test that fits a check; TAP through prove
 
 coverage: ## lines and branches of the core that the tests in user space reach, and the rest
 	@scripts/setup --for build --for coverage
-	@tests/coverage
+	@tests/coverage/run
 
 soak: ## long tests: PART=<name>; without a part lists them and runs all
 	@scripts/setup --for build --for vm --for uml

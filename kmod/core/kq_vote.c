@@ -41,9 +41,10 @@ static bool heard_leader(const struct kq_core *core)
 		core->now_ns - core->promised_ns < kq_ms(core->cfg.set.election_ms);
 }
 
+/* Who leads does not ask. */
 static bool may_stand(const struct kq_core *core)
 {
-	return core->state == KQUORUM_NODE_RUNNING && !core->stopping && !kq_is_leader(core) &&
+	return core->state == KQUORUM_NODE_RUNNING && !core->stopping &&
 		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
 }
 

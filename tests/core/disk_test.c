@@ -106,7 +106,8 @@ static void give_back_at_the_end_of_the_log(struct trio *t, bool in_a_later_term
 		assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
 		assert_int_equal(kq_core_campaign(t->core[1], t->now), 0);
 		trio_settle(t);
-		assert_int_equal(trio_say(t, 2, 1, KQ_MSG_VOTE_RESP, 2, &vote, sizeof(vote), &why), 0);
+		assert_int_equal(trio_say(t, 2, 1, KQ_MSG_VOTE_RESP, 2, &vote, sizeof(vote),
+					  &why), 0);
 		trio_settle(t);
 		assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
 		assert_false(t->core[1]->lead_ready);
@@ -118,7 +119,7 @@ static void give_back_at_the_end_of_the_log(struct trio *t, bool in_a_later_term
 	trio_settle(t);
 	assert_ended(t->core[1]);
 	assert_true(t->core[1]->commit >= applied + 2);
-	assert_int_equal(t->core[1]->applied, applied + 1);	/* the grant, and nothing after it */
+	assert_int_equal(t->core[1]->applied, applied + 1);	/* the grant, and no more */
 	/* What it committed stays committed, and its session gives the lock back. */
 	assert_true(trio_elect(t, 2));
 	trio_pass(t, 3000);
@@ -158,7 +159,7 @@ static void a_disk_full_to_its_last_block_silences_a_node_and_does_not_fail_it(v
 	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
 	assert_int_equal(c->disk_state, KQUORUM_DISK_FULL);
 	assert_true(kq_core_take_events(c) & KQUORUM_EVENT_DISK);
-	assert_int_equal(trio_take(t, 1, 2, KQ_MSG_VOTE_REQ), 0);	/* its vote is not on disk */
+	assert_int_equal(trio_take(t, 1, 2, KQ_MSG_VOTE_REQ), 0); /* not on its disk */
 }
 
 static void a_probe_without_memory_is_made_at_the_next_tick(void **state)
@@ -199,6 +200,24 @@ static void a_write_that_ends_after_the_node_failed_acknowledges_nothing(void **
 	assert_string_equal(t->core[2]->reason, "broken by the test");
 }
 
+static void a_node_whose_disk_hangs_does_not_stand(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	t->disk_hangs[3] = true;
+	assert_int_equal(trio_append(t, 1), 0);
+	trio_settle(t);
+	t->cut[1] = true;
+	trio_pass(t, 1500);
+	assert_int_equal(t->core[3]->disk_state, KQUORUM_DISK_SLOW);
+	assert_int_equal(kq_core_canvass(t->core[3], t->now), -EAGAIN);
+	assert_int_equal(kq_core_campaign(t->core[3], t->now), -EAGAIN);
+	t->disk_hangs[3] = false;
+	trio_settle(t);
+	assert_int_equal(kq_core_canvass(t->core[3], t->now), 0);
+}
+
 static void what_a_hanging_disk_holds_up_is_bounded(void **state)
 {
 	struct kq_body_vote_req v = { 0 };
@@ -230,6 +249,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_disk_full_to_its_last_block_silences_a_node_and_does_not_fail_it),
 		TRIO_TEST(a_probe_without_memory_is_made_at_the_next_tick),
 		TRIO_TEST(a_write_that_ends_after_the_node_failed_acknowledges_nothing),
+		TRIO_TEST(a_node_whose_disk_hangs_does_not_stand),
 		TRIO_TEST(what_a_hanging_disk_holds_up_is_bounded),
 	};
 

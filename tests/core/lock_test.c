@@ -95,7 +95,7 @@ static void more_claims_than_the_cluster_holds_are_refused(void **state)
 	assert_null(kq_core_resource_find(t->core[1], "db", 2));
 }
 
-/* One proposal of node 2, as its core would send it. Returns what applying it gave, 1: not let in. */
+/* One proposal of node 2. Returns what applying it gave; 1: it was not let into the log. */
 static int32_t propose(struct trio *t, uint16_t type, uint64_t seq, uint64_t settled,
 		       const void *payload, uint32_t len)
 {
@@ -222,6 +222,8 @@ static void what_belongs_to_no_machine_has_no_effect(void **state)
 
 	trio_lead(t);
 	id = c->session[2].id;
+	assert_int_equal(kq_machines_check(c, &rec, NULL), -EINVAL);
+	rec.type = 0;
 	assert_int_equal(kq_machines_check(c, &rec, NULL), -EINVAL);
 	cmd.session = cpu_to_le64(id);
 	/* Given to a machine that it is not for, */

@@ -18,7 +18,8 @@ static void two_leaders_in_one_term_are_not_believed(void **state)
 	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_APPEND, t->core[1]->hs.term, &b, sizeof(b), &why),
 			 -EPROTO);
 	kq_core_peer_down(t->core[2], t->now, 3);
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_APPEND, t->core[2]->hs.term, &b, sizeof(b), &why), 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_APPEND, t->core[2]->hs.term, &b, sizeof(b),
+				  &why), 0);
 }
 
 static void an_acknowledgement_of_what_was_never_sent_is_refused(void **state)
@@ -28,12 +29,12 @@ static void an_acknowledgement_of_what_was_never_sent_is_refused(void **state)
 	const char *why;
 
 	trio_lead(t);
-	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_APPEND_RESP, t->core[1]->hs.term, &r, sizeof(r), &why),
-			 -EPROTO);
+	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_APPEND_RESP, t->core[1]->hs.term, &r, sizeof(r),
+				  &why), -EPROTO);
 	assert_string_equal(why, "acknowledges what was never sent");
 	/* To a node that does not lead it says nothing. */
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_APPEND_RESP, t->core[2]->hs.term, &r, sizeof(r), &why),
-			 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_APPEND_RESP, t->core[2]->hs.term, &r, sizeof(r),
+				  &why), 0);
 }
 
 static void a_node_that_says_it_failed_counts_for_nothing(void **state)
@@ -110,7 +111,8 @@ static void a_refusal_needs_an_error_and_a_leader(void **state)
 static void votes_that_nobody_asked_for_do_not_count(void **state)
 {
 	struct kq_body_vote_resp r = { .req_term = cpu_to_le64(1), .granted = cpu_to_le32(1) };
-	struct kq_body_timeout_now n = { .last_index = cpu_to_le64(1), .last_term = cpu_to_le64(1) };
+	struct kq_body_timeout_now n = { .last_index = cpu_to_le64(1),
+					 .last_term = cpu_to_le64(1) };
 	struct trio *t = *state;
 	const char *why;
 
@@ -144,7 +146,7 @@ static uint32_t one_record(uint8_t *out, uint64_t prev, uint64_t prev_term, uint
 	return sizeof(b) + kq_record_size(len);
 }
 
-/* A leader whose log has what no leader's core lets in: it is applied everywhere alike, as nothing. */
+/* A leader whose log has what no leader's core lets in: it is applied everywhere, as nothing. */
 static void strange_entries_of_a_leader_have_no_effect(void **state)
 {
 	const struct kq_session_cmd other = { .session = cpu_to_le64(99),
@@ -180,7 +182,8 @@ static void strange_entries_of_a_leader_have_no_effect(void **state)
 		struct kq_core *c = t->core[2];
 
 		index = c->log.last;
-		len = one_record(body, index, kq_log_term(&c->log, index), index + 1, (struct kq_record){
+		len = one_record(body, index, kq_log_term(&c->log, index), index + 1,
+				 (struct kq_record){
 			.len = cpu_to_le32(strange[i].len), .type = cpu_to_le16(strange[i].type),
 			.node = cpu_to_le32(strange[i].node), .term = cpu_to_le64(1),
 			.session = cpu_to_le64(strange[i].in_session ? session : 0),
@@ -228,6 +231,24 @@ static void a_leader_that_contradicts_itself_is_refused(void **state)
 	assert_int_equal(c->log.last, last);
 	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
 	c->hs.term = 1;
+}
+
+static void a_damaged_node_does_not_take_leadership_over(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[2];
+	struct kq_body_timeout_now n = { 0 };
+	const char *why;
+	uint32_t i;
+
+	trio_lead(t);
+	n.last_index = cpu_to_le64(c->log.last);
+	n.last_term = cpu_to_le64(1);
+	for (i = 0; i < 2; i++) {
+		c->state = i ? KQUORUM_NODE_RUNNING : KQUORUM_NODE_DAMAGED;
+		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_TIMEOUT_NOW, 1, &n, sizeof(n), &why), 0);
+		assert_int_equal(c->hs.term, i ? 2 : 1);
+	}
 }
 
 /* What it acknowledged stands there with another term: a dead branch that had been cut off. */
@@ -340,6 +361,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_refusal_needs_an_error_and_a_leader),
 		TRIO_TEST(votes_that_nobody_asked_for_do_not_count),
 		TRIO_TEST(strange_entries_of_a_leader_have_no_effect),
+		TRIO_TEST(a_damaged_node_does_not_take_leadership_over),
 		TRIO_TEST(a_leader_that_counts_on_another_entry_is_not_followed),
 		TRIO_TEST(an_entry_beyond_the_window_of_its_session_has_no_effect),
 		TRIO_TEST(a_leader_that_contradicts_itself_is_refused),

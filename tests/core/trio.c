@@ -61,7 +61,8 @@ static bool drain(struct trio *t, uint32_t id)
 				kq_core_wire_peer(t->core[to], id, &peer);
 				assert_true(kq_wire_check_header(h, &peer, &why) >= 0);
 				assert_int_equal(kq_wire_check_body(h, h + 1, &why), 0);
-				assert_int_equal(kq_core_recv(t->core[to], t->now, h, h + 1, &why), 0);
+				assert_int_equal(kq_core_recv(t->core[to], t->now, h, h + 1,
+							      &why), 0);
 			}
 			kq_free(m);
 		}

@@ -77,11 +77,12 @@ static void recovery_takes_only_what_it_asked_for(void **state)
 	assert_int_equal(kq_wal_next_segment(wal), 0);
 	assert_int_equal(kq_wal_scan_header(wal, 1, node_at(&n, 1, 0)), -EINVAL);
 	assert_int_equal(kq_wal_scan_segment(wal, 1, node_at(&n, 1, 0), SEG, take, NULL), -EINVAL);
-	assert_int_equal(kq_wal_scan_segment(wal, 0, node_at(&n, 0, 0), SEG - 1, take, NULL), -EINVAL);
+	assert_int_equal(kq_wal_scan_segment(wal, 0, node_at(&n, 0, 0), SEG - 1, take, NULL),
+			 -EINVAL);
 	assert_int_equal(kq_wal_scan_end(wal, &report), -EINVAL);
 	assert_int_equal(kq_wal_scan_segment(wal, 0, node_at(&n, 0, 0), SEG, take, NULL), 0);
-	assert_int_equal(kq_wal_scan_segment(wal, KQ_WAL_NO_SLOT, node_at(&n, 0, 0), SEG, take, NULL),
-			 -EINVAL);
+	assert_int_equal(kq_wal_scan_segment(wal, KQ_WAL_NO_SLOT, node_at(&n, 0, 0), SEG, take,
+					     NULL), -EINVAL);
 	while ((slot = kq_wal_next_segment(wal)) >= 0)
 		assert_int_equal(kq_wal_scan_segment(wal, slot, node_at(&n, slot, 0), SEG, take,
 						     NULL), 0);

@@ -250,7 +250,8 @@ static void votes_go_on_where_an_opening_was_torn(void **state)
 	u64 pos;
 
 	(void)state;
-	memset(node_at(&n, last->slot, last->pos), 0, last->bytes);	/* the header alone landed */
+	/* The header alone landed. */
+	memset(node_at(&n, last->slot, last->pos), 0, last->bytes);
 	memset(node_at(&n, 4, 0), 0x55, KQ_WAL_BLOCK);
 	assert_damaged((int)count - 1, (int)count - 2, true);
 	assert_string_equal(n.report.reason, "segment header: its sector fails its checksum");

@@ -148,9 +148,12 @@ static void each_lie_in_a_segment_header_is_named(void **state)
 		{ "segment header: it does not belong here",
 		  { { SEGHEAD(base_seq), KQ_WAL_NUMBER_MAX } } },
 		{ "segment header: something else was written there", { { SEGHEAD(magic), 1 } } },
-		{ "this segment begins with batch 1, batch 1 is missing", { { SEGHEAD(prev_crc), 1 } } },
-		{ "this segment begins with batch 1, batch 1 is missing", { { SEGHEAD(base_index), 1 } } },
-		{ "this segment begins with batch 1, batch 1 is missing", { { SEGHEAD(base_term), 1 } } },
+		{ "this segment begins with batch 1, batch 1 is missing",
+		  { { SEGHEAD(prev_crc), 1 } } },
+		{ "this segment begins with batch 1, batch 1 is missing",
+		  { { SEGHEAD(base_index), 1 } } },
+		{ "this segment begins with batch 1, batch 1 is missing",
+		  { { SEGHEAD(base_term), 1 } } },
 	};
 	size_t i;
 

@@ -485,6 +485,28 @@ static void lost_carrier_shortens_the_timeout(void **state)
 	}
 }
 
+/* Silent for longer than the shortened timeout when the carrier goes: it stands at once. */
+static void carrier_lost_late_stands_at_once(void **state)
+{
+	struct kqd_elect_input in;
+	struct kqd_elect e;
+	uint64_t next, seed, long_draws = 0;
+
+	for (seed = 0; seed < 100; seed++) {
+		kqd_elect_init(&e, ELECTION_MS, seed);
+		step_input(&in, 100 * E_NS, 0);
+		assert_int_equal(kqd_elect_step(&e, &in, &next), KQD_ELECT_NOTHING);
+		step_input(&in, 100 * E_NS + E_NS * 5 / 4, E_NS * 5 / 4);
+		if (next <= in.now_ns)
+			continue;
+		long_draws++;
+		in.carrier_lost = true;
+		assert_int_equal(kqd_elect_step(&e, &in, &next), KQD_ELECT_CANVASS);
+		assert_true(next == in.now_ns + E_NS);
+	}
+	assert_true(long_draws > 50);
+}
+
 static void leader_and_other_states_do_nothing(void **state)
 {
 	static const uint32_t states[] = {
@@ -616,6 +638,7 @@ int main(void)
 		cmocka_unit_test(wait_after_restart_is_kept),
 		cmocka_unit_test(timeout_is_drawn_between_one_and_two),
 		cmocka_unit_test(lost_carrier_shortens_the_timeout),
+		cmocka_unit_test(carrier_lost_late_stands_at_once),
 		cmocka_unit_test(leader_and_other_states_do_nothing),
 		cmocka_unit_test(back_off_is_bounded),
 		cmocka_unit_test(won_canvass_gives_one_campaign),
