@@ -77,7 +77,7 @@ make -s build/kqreplay >&2
 	for kernel in ${KQ_KERNEL:-6.1 6.12}; do
 		mkdir -p "$KEEP/$kernel"
 		rm -f "$KEEP/$kernel/trace"*
-		e2e_vm "$kernel" trace 240 --shared "$KEEP/$kernel" ${KQ_MODULE:+--module "$KQ_MODULE"}
+		e2e_vm "$kernel" trace 600 --shared "$KEEP/$kernel" ${KQ_MODULE:+--module "$KQ_MODULE"}
 		echo "# kernel $kernel"
 		replay "$KEEP/$kernel/trace"
 	done

