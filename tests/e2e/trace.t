@@ -62,7 +62,8 @@ replay()
 	step=$(sed -nE 's/.*kquorum_call: (node=.* step=[0-9]+) .* recv .*/\1/p' "$trace" | sed -n 30p)
 	sed -E "/kquorum_bytes: $step /s/....$/beef/" "$trace" >"$trace.bad"
 	refused "a message that nobody sent" 1 'sent next on this connection' "$trace.bad"
-	sed '0,/kquorum_end.* commit=1 /s/\(kquorum_end.* commit=\)1 /\12 /' "$trace" >"$trace.bad"
+	line=$(grep -n 'kquorum_end.* leader ' "$trace" | sed -n '20s/:.*//p')
+	sed "${line}s/ commit=/&9/" "$trace" >"$trace.bad"
 	refused "another commit index" 1 'after the step the core is' "$trace.bad"
 	for bug in guard renew-alone vote-forgotten majority flush fence; do
 		refused "the core with the bug '$bug'" 1 FAILED --bug $bug "$trace"
