@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 #include "handle.h"
 #include "node.h"
+#include "trace.h"
 
 #define KQ_APPEND_OPEN_MAX	64	/* writes of a stream without a result that was read */
 
@@ -91,7 +92,10 @@ static int op_propose(struct kq_append *a, struct kq_append_op *op, struct kq_st
 		return -EAGAIN;
 	op->p.cookie = a;
 	list_add_tail(&op->link, &a->waiting);
+	kq_trace_call_bytes(a->node, KQ_TRACE_APPEND, 0, op->p.entry->data,
+			    kq_entry_len(op->p.entry));
 	err = kq_core_append(step->core, step->now, &op->p);
+	kq_trace_result(a->node, err, 0);
 	if (err && err != -EBUSY && err != -ENOSPC) {
 		list_del_init(&op->link);
 		return err;

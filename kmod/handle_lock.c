@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 #include "handle.h"
 #include "node.h"
+#include "trace.h"
 
 /**
  * struct kq_lock - a lock handle
@@ -80,6 +81,7 @@ static void kq_lock_refresh(struct kq_lock *lock)
 		return;
 	mutex_unlock(&node->lock);
 	if (!kq_node_enter(node, &step)) {
+		kq_trace_call(node, KQ_TRACE_TICK, true, 0, 0);
 		kq_core_tick(step.core, step.now);
 		kq_node_leave(&step);
 	}
@@ -149,8 +151,10 @@ static int kq_lock_release(struct inode *inode, struct file *file)
 	struct kq_step step;
 
 	if (!kq_node_enter(lock->node, &step)) {
-		if (lock->asked && !lock->owner.closed)
+		if (lock->asked && !lock->owner.closed) {
+			kq_trace_call(lock->node, KQ_TRACE_UNLOCK, lock->owner.id, 0, 0);
 			kq_core_unlock(step.core, step.now, &lock->owner);
+		}
 		kq_node_leave(&step);
 	}
 	kq_lock_put(lock);
@@ -249,7 +253,10 @@ int kq_lock_ask(struct file *file)
 	lock->asked = true;
 	refcount_inc(&lock->ref);
 	list_add_tail(&lock->link, &lock->node->locks);
+	kq_trace_call_bytes(lock->node, KQ_TRACE_LOCK, 0, lock->owner.acquire.entry->data,
+			    kq_entry_len(lock->owner.acquire.entry));
 	err = kq_core_lock(step.core, step.now, &lock->owner);
+	kq_trace_result(lock->node, err, 0);
 	if (err) {
 		lock->asked = false;
 		list_del_init(&lock->link);

@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include "netlink.h"
 #include "node.h"
+#include "trace.h"
 #include "transport.h"
 
 /* Over all nodes and namespaces, so that no old daemon fits a new node. */
@@ -147,7 +148,8 @@ static int nl_daemon_take(struct sk_buff *skb, struct genl_info *info)
 
 /* Runs @step under the node's lock, for the daemon of the present epoch. */
 static int daemon_command(struct sk_buff *skb, struct genl_info *info,
-			  int (*command)(struct kq_core *core, u64 now_ns), const char *refused)
+			  int (*command)(struct kq_core *core, u64 now_ns),
+			  enum kq_trace_what what, const char *refused)
 {
 	struct kq_node *node;
 	struct kq_step step;
@@ -165,7 +167,9 @@ static int daemon_command(struct sk_buff *skb, struct genl_info *info,
 	if (!err) {
 		err = check_epoch(node, info);
 		if (!err) {
+			kq_trace_call(node, what, 0, 0, 0);
 			err = command(step.core, step.now);
+			kq_trace_result(node, err, 0);
 			why = refused;
 		}
 		kq_node_leave(&step);
@@ -178,13 +182,13 @@ static int daemon_command(struct sk_buff *skb, struct genl_info *info,
 
 static int nl_canvass(struct sk_buff *skb, struct genl_info *info)
 {
-	return daemon_command(skb, info, kq_core_canvass,
+	return daemon_command(skb, info, kq_core_canvass, KQ_TRACE_CANVASS,
 			      "this node cannot canvass now: see its state, role and waiting time");
 }
 
 static int nl_campaign(struct sk_buff *skb, struct genl_info *info)
 {
-	return daemon_command(skb, info, kq_core_campaign,
+	return daemon_command(skb, info, kq_core_campaign, KQ_TRACE_CAMPAIGN,
 			      "this node cannot campaign now: see its state, role and waiting time");
 }
 
@@ -206,7 +210,9 @@ static int nl_transfer(struct sk_buff *skb, struct genl_info *info)
 		why = step.core->role == KQUORUM_LEADER ?
 			"that node is no voter, or cannot be reached" :
 			"this node is not the leader: ask the leader";
+		kq_trace_call(node, KQ_TRACE_TRANSFER, to ? nla_get_u32(to) : 0, 0, 0);
 		err = kq_core_transfer(step.core, step.now, to ? nla_get_u32(to) : 0);
+		kq_trace_result(node, err, 0);
 		kq_node_leave(&step);
 	}
 	kq_node_put(node);

@@ -13,7 +13,10 @@
 #include "handle.h"
 #include "netlink.h"
 #include "node.h"
+#include "trace.h"
 #include "transport.h"
+
+static atomic64_t kq_lives = ATOMIC64_INIT(0);
 
 /**
  * kq_node_get() - one more reference
@@ -94,11 +97,13 @@ struct kq_node *kq_node_create(const struct kq_config *cfg)
 	INIT_WORK(&node->linger, kq_node_linger_work);
 	INIT_WORK(&node->teardown, teardown_work);
 	node->cfg = *cfg;
+	node->trace.life = atomic64_inc_return(&kq_lives);
 	node->core = kq_core_create(cfg);
 	if (kq_disk_init(&node->disk, cfg->segments, cfg->set.segment_bytes) || !node->core) {
 		kq_node_put(node);
 		return NULL;
 	}
+	node->core->trace_ctx = node;
 	return node;
 }
 
@@ -121,6 +126,7 @@ int kq_node_launch(struct kq_node *node, struct net *net)
 	node->recovering = true;
 	node->told_state = KQUORUM_NODE_RECOVERING;
 	kq_disk_hold(&node->disk);
+	kq_trace_create(node);
 	spin_lock(&kn->lock);
 	if (kn->node)
 		err = -EEXIST;
@@ -140,9 +146,13 @@ int kq_node_launch(struct kq_node *node, struct net *net)
 static void drop_core(struct kq_node *node)
 {
 	struct kq_core *core = node->core;
+	u64 now = kq_clock();
 
-	kq_core_stop(core, kq_clock(), true);	/* gives every handle and proposal its end */
-	kq_handles_drain(core);
+	kq_trace_step(node, now);
+	kq_trace_call(node, KQ_TRACE_DOWN, 0, 0, 0);
+	kq_core_stop(core, now, true);	/* gives every handle and proposal its end */
+	kq_handles_drain(node);
+	kq_trace_end(node, 0, 0);
 	kq_locks_end(node);
 	kq_appends_end(node);
 	if (core->batch_taken)
@@ -215,10 +225,13 @@ void kq_node_kill(struct kq_node *node)
 	node->dead = true;
 	WRITE_ONCE(node->cancel, true);
 	close_connections(node);
-	if (!node->recovering)
+	if (!node->recovering) {
 		drop_core(node);
-	else
+	} else {
+		kq_trace_step(node, kq_clock());
+		kq_trace_call(node, KQ_TRACE_DOWN, true, 0, 0);
 		kq_appends_end(node);	/* streams can be opened meanwhile */
+	}
 	mutex_unlock(&node->lock);
 	memalloc_noio_restore(noio);
 
@@ -254,6 +267,7 @@ int kq_node_stop(struct kq_node *node, bool force)
 	}
 	if (err)
 		return err;
+	kq_trace_call(node, KQ_TRACE_STOP, force, 0, 0);
 	kq_core_stop(step.core, step.now, force);
 	kq_node_leave(&step);
 	return 0;

@@ -47,12 +47,27 @@ struct kq_member {
 };
 
 /**
+ * struct kq_trace - where a trace of the node is; see trace.h
+ * @life: no other node of this kernel, of whatever cluster, has the same
+ * @step: steps so far
+ * @now: the clock of this one, ns
+ * @part: events of this one so far
+ */
+struct kq_trace {
+	u64 life;
+	u64 step;
+	u64 now;
+	u32 part;
+};
+
+/**
  * struct kq_node - a node
  * @ref: the namespace's pointer, each handle, connection, write and scheduled work have one
  * @lock: protects the core and what follows up to @net_lock
  * @core: NULL once the node is down
  * @recovering: the recovery work has the core, without the lock
  * @dead: taken down, or about to be when recovery lets go of the core
+ * @trace: how far its tracepoints have counted
  * @cluster: its name
  * @cfg: as it was started
  * @member: by node id
@@ -80,6 +95,7 @@ struct kq_node {
 	struct kq_core *core;
 	bool recovering;
 	bool dead;
+	struct kq_trace trace;
 	char cluster[KQUORUM_NODE_NAME_MAX + 1];
 	struct kq_config cfg;
 	struct kq_member member[KQ_MAX_NODES + 1];
@@ -140,7 +156,7 @@ void kq_node_net_exit(struct net *net);
 int kq_node_enter(struct kq_node *node, struct kq_step *step);
 int kq_node_enter_recovered(struct kq_node *node, struct kq_step *step);
 void kq_node_leave(struct kq_step *step);
-void kq_handles_drain(struct kq_core *core);
+void kq_handles_drain(struct kq_node *node);
 void kq_node_event(struct kq_node *node, u32 bits);
 void kq_node_disk_done(struct kq_node *node, struct kq_batch *batch, int error,
 		       const char *why);

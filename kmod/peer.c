@@ -13,6 +13,7 @@
 #include <net/tcp_states.h>
 #include "compat.h"
 #include "node.h"
+#include "trace.h"
 #include "transport.h"
 
 /**
@@ -98,6 +99,7 @@ static void conn_remove(struct kq_step *step, struct kq_conn *conn, bool reset, 
 
 	node->conn[conn->peer] = NULL;
 	strscpy(node->member[conn->peer].reason, why, KQ_REASON_MAX);
+	kq_trace_call(node, KQ_TRACE_PEER_DOWN, conn->peer, 0, 0);
 	kq_core_peer_down(step->core, step->now, conn->peer);
 	kq_node_event(node, KQUORUM_EVENT_PEER);
 	kq_conn_close(conn, reset);
@@ -235,6 +237,12 @@ static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *
 	return conn;
 }
 
+/* Own and other port: a trace finds the other end of the connection by them. */
+static u32 ports(const struct sock *sk)
+{
+	return (u32)sk->sk_num << 16 | be16_to_cpu(sk->sk_dport);
+}
+
 /* Makes @conn the node's connection to its peer; the core may send on it at once. */
 static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const char **why)
 {
@@ -261,7 +269,9 @@ static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const 
 		*why = "something else in the kernel uses this socket";
 		goto leave;
 	}
+	kq_trace_call(node, KQ_TRACE_PEER_UP, conn->peer, incarnation, ports(conn->sock->sk));
 	err = kq_core_peer_up(step.core, step.now, conn->peer, incarnation);
+	kq_trace_result(node, err, 0);
 	if (err) {
 		*why = err == -ESTALE ? "an older incarnation than was seen" :
 			"not a peer of this node, or no incarnation";

@@ -6,6 +6,7 @@
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
 #include "node.h"
+#include "trace.h"
 
 static int scan_headers(struct kq_node *node, void *buf, u32 *slot)
 {
@@ -62,6 +63,18 @@ static int scan(struct kq_node *node, struct kq_wal_report *report)
 	return err ? err : end;
 }
 
+static void recovery_failed(struct kq_step *step, int err, const char *why)
+{
+	kq_trace_call_bytes(step->node, KQ_TRACE_FAIL, -err, why, strlen(why));
+	kq_core_fail(step->core, err, why);
+}
+
+static void recovery_done(struct kq_step *step, const struct kq_wal_report *report)
+{
+	kq_trace_call(step->node, KQ_TRACE_START, 0, 0, 0);
+	kq_core_start(step->core, step->now, report);
+}
+
 /**
  * kq_node_recover() - read the log and start
  * @work: of the node, with a reference to it
@@ -82,10 +95,11 @@ void kq_node_recover(struct work_struct *work)
 		kq_node_leave(&step);
 		kq_node_kill(node);
 	} else {
+		kq_trace_recovered(node, err, report);
 		if (err)
-			kq_core_fail(step.core, err, report ? report->reason : "no memory");
+			recovery_failed(&step, err, report ? report->reason : "no memory");
 		else
-			kq_core_start(step.core, step.now, report);
+			recovery_done(&step, report);
 		kq_node_leave(&step);
 	}
 	memalloc_noio_restore(noio);

@@ -12,6 +12,7 @@
 #include "handle.h"
 #include "netlink.h"
 #include "node.h"
+#include "trace.h"
 #include "transport.h"
 
 #define KQ_TICK_MS_MIN	5
@@ -22,6 +23,7 @@ static void step_begin(struct kq_node *node, struct kq_step *step)
 	step->node = node;
 	step->core = node->core;
 	step->now = kq_clock();
+	kq_trace_step(node, step->now);
 }
 
 /**
@@ -93,6 +95,7 @@ static u32 drain_messages(struct kq_step *step, struct kq_conn **kick)
 		kq_core_take_msgs(step->core, id, &list);
 		if (list_empty(&list))
 			continue;
+		kq_trace_messages(node, &list, conn);
 		if (!conn) {
 			struct kq_msg *msg, *next;
 
@@ -109,17 +112,21 @@ static u32 drain_messages(struct kq_step *step, struct kq_conn **kick)
 
 /**
  * kq_handles_drain() - tell handles what the core has for them
- * @core: the core, of a locked node
+ * @node: the node, locked
  */
-void kq_handles_drain(struct kq_core *core)
+void kq_handles_drain(struct kq_node *node)
 {
 	struct kq_proposal *p;
 	struct kq_owner *owner;
 
-	while ((p = kq_core_take_done(core)))
+	while ((p = kq_core_take_done(node->core))) {
+		kq_trace_outcome(node, p);
 		kq_append_done(p);
-	while ((owner = kq_core_take_owner(core)))
+	}
+	while ((owner = kq_core_take_owner(node->core))) {
+		kq_trace_owner(node, owner);
 		kq_lock_changed(owner);
+	}
 }
 
 /**
@@ -133,18 +140,24 @@ void kq_node_leave(struct kq_step *step)
 	struct kq_node *node = step->node;
 	struct kq_conn *kick[KQ_MAX_NODES];
 	struct kq_batch *batch;
-	bool stopped;
-	u32 i, kicks;
+	bool stopped, linger;
+	u32 i, kicks, events;
 
 	kicks = drain_messages(step, kick);
 	batch = kq_core_take_batch(step->core);
-	if (batch)
+	if (batch) {
+		kq_trace_batch(node, batch);
 		kq_disk_write(node, batch);
-	kq_handles_drain(step->core);
-	kq_node_event(node, kq_core_take_events(step->core));
-	if (kq_core_take_linger(step->core))
-		node_queue_work(node, &node->linger);
+	}
+	kq_handles_drain(node);
+	events = kq_core_take_events(step->core);
+	linger = kq_core_take_linger(step->core);
 	stopped = kq_core_stopped(step->core);
+	kq_trace_end(node, events, (linger ? KQ_TRACE_LINGER : 0) |
+		     (stopped ? KQ_TRACE_STOPPED : 0));
+	kq_node_event(node, events);
+	if (linger)
+		node_queue_work(node, &node->linger);
 	mutex_unlock(&node->lock);
 
 	for (i = 0; i < kicks; i++) {
@@ -188,7 +201,9 @@ void kq_node_linger_work(struct work_struct *work)
 		usleep_range(us, us + 100);
 		if (kq_node_enter(node, &step))
 			break;
+		kq_trace_call(node, KQ_TRACE_LINGER_OVER, 0, 0, 0);
 		left_ns = kq_core_linger_over(step.core, step.now);
+		kq_trace_result(node, 0, left_ns);
 		kq_node_leave(&step);
 	} while (left_ns);
 	kq_node_put(node);
@@ -314,6 +329,7 @@ void kq_node_disk_done(struct kq_node *node, struct kq_batch *batch, int error,
 
 	/* A node that went down meanwhile has left the batch to us. */
 	if (kq_node_enter(node, &step)) {
+		kq_trace_disk_late(node, error);
 		kq_batch_free(batch);
 		return;
 	}
@@ -321,8 +337,10 @@ void kq_node_disk_done(struct kq_node *node, struct kq_batch *batch, int error,
 		char text[KQ_REASON_MAX];
 
 		snprintf(text, sizeof(text), "log write failed: segment %u: %s", batch->slot, why);
+		kq_trace_call_bytes(node, KQ_TRACE_FAIL, -error, text, strlen(text));
 		kq_core_fail(step.core, error, text);
 	}
+	kq_trace_call(node, KQ_TRACE_DISK_DONE, -error, 0, 0);
 	kq_core_disk_done(step.core, step.now, batch, error);
 	kq_node_leave(&step);
 }
@@ -360,6 +378,7 @@ void kq_node_tick(struct work_struct *work)
 		return;
 	}
 	if (!err) {
+		kq_trace_call(node, KQ_TRACE_TICK, 0, 0, 0);
 		kq_core_tick(step.core, step.now);
 		kq_locks_tick(&step);
 		kq_conns_tick(&step);

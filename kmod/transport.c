@@ -14,6 +14,7 @@
 #include <linux/tcp.h>
 #include <linux/uio.h>
 #include "node.h"
+#include "trace.h"
 #include "transport.h"
 
 #define KQ_SEND_VECS	16	/* messages in one sendmsg() */
@@ -337,10 +338,13 @@ static int recv_message(struct kq_conn *conn, const char **why)
 	if (err)
 		return err;
 	/* A message of a connection that was replaced must not reach the core. */
-	if (conn->node->conn[conn->peer] == conn)
+	if (conn->node->conn[conn->peer] == conn) {
+		kq_trace_call_bytes(conn->node, KQ_TRACE_RECV, conn->peer, hdr, len);
 		err = kq_core_recv(step.core, step.now, hdr, hdr + 1, why);
-	else
+		kq_trace_result(conn->node, err, 0);
+	} else {
 		err = -ESTALE;
+	}
 	kq_node_leave(&step);
 	return err;
 }

@@ -297,9 +297,9 @@ struct kq_core {
 	struct list_head changed;
 	struct list_head done;
 	struct kq_counters counters;
+	void *trace_ctx;		/* of whoever listens to kq_trace() */
 #ifndef __KERNEL__
 	void (*trace)(void *ctx, const struct kq_core *core, const char *text);
-	void *trace_ctx;
 #endif
 };
 
@@ -340,6 +340,9 @@ void kq_core_take_msgs(struct kq_core *core, u32 id, struct list_head *to);
 struct kq_proposal *kq_core_take_done(struct kq_core *core);
 struct kq_owner *kq_core_take_owner(struct kq_core *core);
 u32 kq_core_take_events(struct kq_core *core);
+
+/* Whoever has the core provides this, for kq_trace(): a tracepoint in the module */
+void __printf(2, 3) kq_trace_text(struct kq_core *core, const char *fmt, ...);
 
 /* Looking (any time under the caller's lock) */
 bool kq_core_has_quorum(const struct kq_core *core);

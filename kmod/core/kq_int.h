@@ -23,11 +23,15 @@
 		_ok;							\
 	})
 
-#ifdef __KERNEL__
-#define kq_trace(core, fmt, ...) do { } while (0)
-#else
-void __printf(2, 3) kq_trace(struct kq_core *core, const char *fmt, ...);
-#endif
+/*
+ * A decision, in words, for whoever listens; when nobody does, its arguments are not even looked
+ * at.
+ */
+#define kq_trace(core, fmt, ...)						\
+	do {									\
+		if (kq_trace_wanted(core))					\
+			kq_trace_text(core, fmt, ##__VA_ARGS__);		\
+	} while (0)
 
 static inline u64 kq_ms(u32 ms)
 {

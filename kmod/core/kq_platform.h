@@ -20,6 +20,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/tracepoint-defs.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 
@@ -36,6 +37,9 @@ static inline void kq_free(const void *p)
 {
 	kvfree(p);
 }
+
+DECLARE_TRACEPOINT(kquorum_decision);
+#define kq_trace_wanted(core) tracepoint_enabled(kquorum_decision)
 
 #define kq_assert_fail(what) WARN_ONCE(1, "kquorum: invariant broken: %s\n", what)
 #else

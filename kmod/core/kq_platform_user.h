@@ -160,4 +160,6 @@ void *kq_alloc(size_t size);
 void kq_free(const void *p);
 void kq_assert_fail(const char *what);
 
+#define kq_trace_wanted(core) ((core)->trace)
+
 #endif /* KQ_PLATFORM_USER_H */

@@ -94,7 +94,7 @@ static void canvass_end(struct kq_core *core, u32 how)
 	core->canvass = how;
 	core->role = KQUORUM_FOLLOWER;
 	core->events |= KQUORUM_EVENT_CANVASS;
-	kq_trace(core, "canvass ends: %u", how);
+	kq_trace(core, "canvass %s", how == KQUORUM_CANVASS_WON ? "won" : "lost");
 }
 
 /**

@@ -9,19 +9,25 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # the test functions to run instead of all, $KQ_VM_OPTIONS are more options of scripts/vm.
 e2e()
 {
-	local guest=$1 limit_s=$2 kernel status
-	shift 2
+	local kernel
 	KQ_SMALL=${KQ_SMALL:-0}
 	{
 		for kernel in ${KQ_KERNEL:-6.1 6.12}; do
-			echo "# kernel $kernel"
-			status=0
-			KQ_SMALL=$KQ_SMALL scripts/vm --kernel "$kernel" --timeout "$limit_s" "$@" ${KQ_VM_OPTIONS-} -- \
-				"tests/e2e/guest/$guest.sh" ${KQ_TESTS-} 2>&1 || status=$?
-			[ $status = 0 ] || echo "# the machine ended with exit status $status"
+			e2e_vm "$kernel" "$@"
 			KQ_SMALL=1
 		done
 	} | e2e_join
+}
+
+# e2e_vm KERNEL GUEST LIMIT_S [VM_OPTION]...: one of them
+e2e_vm()
+{
+	local kernel=$1 guest=$2 limit_s=$3 status=0
+	shift 3
+	echo "# kernel $kernel"
+	KQ_SMALL=${KQ_SMALL:-0} scripts/vm --kernel "$kernel" --timeout "$limit_s" "$@" ${KQ_VM_OPTIONS-} -- \
+		"tests/e2e/guest/$guest.sh" ${KQ_TESTS-} 2>&1 || status=$?
+	[ $status = 0 ] || echo "# the machine ended with exit status $status"
 }
 
 # Several TAP streams become one. Each must end with a plan that fits, else a test of that name fails.

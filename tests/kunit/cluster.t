@@ -5,6 +5,7 @@
 # $KQ_CHURN: how often each kind of fault is repeated (default 1).
 cd "$(dirname "$0")/../.." || exit 1
 CHURN=${KQ_CHURN:-1}
+make -s build/kqreplay >&2
 scripts/uml module --plain || { echo "1..0 # the module does not build"; exit 1; }
 LOG=$(mktemp) || exit 1
 trap 'rm -f "$LOG" "$LOG.tap"' EXIT

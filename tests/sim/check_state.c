@@ -6,7 +6,21 @@
 #include <linux/kquorum.h>
 #include "sim.h"
 
-static const char *const names[SIM_RESOURCES] = { "db", "disk/a", "gpu" };
+static char names[SIM_RESOURCES][KQ_RESOURCE_MAX + 1] = { "db", "disk/a", "gpu" };
+
+/* A name that a real cluster uses. Returns false: it is one too many. */
+bool sim_resource_add(const char *name, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_RESOURCES && names[i][0]; i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
+			return true;
+	if (i == SIM_RESOURCES)
+		return false;
+	memcpy(names[i], name, len);
+	return true;
+}
 
 const char *sim_resource_name(u32 which)
 {

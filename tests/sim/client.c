@@ -239,7 +239,7 @@ bool client_idle(const struct sim_node *n)
 
 /* --- appends ------------------------------------------------------------------------- */
 
-static u64 new_id(struct sim *s, u32 node)
+u64 client_ack_new(struct sim *s, u32 node)
 {
 	if (s->ack_count == s->ack_room) {
 		s->ack_room = s->ack_room ? s->ack_room * 2 : 1024;
@@ -272,7 +272,7 @@ static void append_one(struct sim *s, struct sim_node *n)
 		len = 8 + sim_below(s, KQ_PAYLOAD_MAX - 8);
 	memset(a, 0, sizeof(*a));
 	s->st.ops++;
-	a->id = new_id(s, n->id);
+	a->id = client_ack_new(s, n->id);
 	a->since = s->now;
 	data = sim_calloc(1, len);
 	id = cpu_to_le64(a->id);

@@ -104,10 +104,10 @@ void disk_init(struct sim *s, struct sim_node *n)
 		earlier_life(s, n);
 }
 
-void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
+/* The core gives a write away: where may it go? */
+void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b)
 {
-	u64 us = 1 + sim_below(s, s->d.disk_us) + sim_below(s, s->d.disk_us);
-	u64 at, i;
+	u64 i;
 
 	if (n->batch)
 		sim_fail(s, n, "two writes of the log at once");
@@ -120,6 +120,16 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
 			sim_fail(s, n, "a block that was acknowledged is written again: slot %u "
 				 "offset %llu", b->slot,
 				 (unsigned long long)(b->offset + i * KQ_WAL_BLOCK));
+	n->batch = b;
+	n->batch_ticks = 0;
+}
+
+void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
+{
+	u64 us = 1 + sim_below(s, s->d.disk_us) + sim_below(s, s->d.disk_us);
+	u64 at;
+
+	disk_begins(s, n, b);
 	if (sim_below(s, 1000) < s->d.disk_spike_pm)
 		us += sim_below(s, 200000);
 	if (n->slow_until > s->now)
@@ -127,8 +137,6 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
 	at = s->now + us * 1000;
 	if (n->hang_until > s->now)
 		at = max(at, n->hang_until);
-	n->batch = b;
-	n->batch_ticks = 0;
 	n->batch_error = 0;
 	if (n->eio) {
 		n->eio = false;
@@ -186,11 +194,26 @@ static void note_hard_state(struct sim_node *n, const struct kq_batch *b)
 	n->durable_vote = le32_to_cpu(h->vote);
 }
 
+/* All of it is on the disk, and counts as acknowledged. */
+void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b)
+{
+	u64 i;
+
+	put(n, place(s, b), b->data, b->len);
+	note_hard_state(n, b);
+	if (b->probe)
+		return;
+	n->last_first = place(s, b) / KQ_WAL_BLOCK;
+	n->last_block = (place(s, b) + b->len) / KQ_WAL_BLOCK - 1;
+	for (i = 0; i < b->len / KQ_WAL_BLOCK; i++)
+		n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i] =
+			b->offset / KQ_WAL_BLOCK + i != 1;	/* not the scratch block */
+}
+
 void disk_done(struct sim *s, struct sim_node *n)
 {
 	struct kq_batch *b = n->batch;
 	s32 error = n->batch_error;
-	u64 i;
 
 	n->batch = NULL;
 	if (error) {
@@ -198,15 +221,7 @@ void disk_done(struct sim *s, struct sim_node *n)
 		n->undo_last = 0;
 	} else {
 		keep_undo(s, n, b);
-		put(n, place(s, b), b->data, b->len);
-		note_hard_state(n, b);
-		if (!b->probe) {
-			n->last_first = place(s, b) / KQ_WAL_BLOCK;
-			n->last_block = (place(s, b) + b->len) / KQ_WAL_BLOCK - 1;
-		}
-		for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
-			n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i] =
-				b->offset / KQ_WAL_BLOCK + i != 1;	/* not the scratch block */
+		disk_written(s, n, b);
 	}
 	if (sim_tracing)
 		sim_trace(s, n, "disk: %s %llu..%llu slot %u offset %llu%s",

@@ -57,11 +57,10 @@ static u64 delay(struct sim *s)
 	return us * 1000;
 }
 
-static void send_one(struct sim *s, struct sim_node *n, u32 to, struct kq_msg *m)
+/* A message leaves the core for good. */
+void net_leaves(struct sim *s, struct sim_node *n, u32 to, const struct kq_msg *m)
 {
-	struct sim_pipe *p = &s->pipe[n->id][to];
 	const struct kq_wire_hdr *h = (const void *)m->data;
-	struct sim_packet *k;
 
 	if (m->to != to || m->len < sizeof(*h) || le32_to_cpu(h->len) + sizeof(*h) != m->len)
 		sim_fail(s, n, "malformed message in the queue to node %u", to);
@@ -69,6 +68,14 @@ static void send_one(struct sim *s, struct sim_node *n, u32 to, struct kq_msg *m
 		sim_fail(s, n, "%s left before its hard state was durable", kq_msg_name(h->type));
 	check_sent(s, n, h, h + 1);
 	s->st.messages++;
+}
+
+static void send_one(struct sim *s, struct sim_node *n, u32 to, struct kq_msg *m)
+{
+	struct sim_pipe *p = &s->pipe[n->id][to];
+	struct sim_packet *k;
+
+	net_leaves(s, n, to, m);
 	if (!conn(s, n->id, to)->alive || n->side[to].epoch != conn(s, n->id, to)->epoch) {
 		kq_free(m);
 		return;		/* into a connection that is broken without our knowing */
@@ -108,35 +115,44 @@ void net_send(struct sim *s, struct sim_node *n)
 	}
 }
 
-static void recv_one(struct sim *s, struct sim_node *n, u32 from, struct sim_packet *k)
+/* A message for the core. Returns what the core did. */
+int net_take(struct sim *s, struct sim_node *n, u32 from, const struct kq_wire_hdr *h,
+	     const char **why)
 {
-	struct kq_wire_hdr *h = (void *)k->data;
 	struct kq_wire_peer peer;
-	const char *why = NULL;
 	u8 *body;
 	struct kq_hard_state before;
 	int r;
 
 	kq_core_wire_peer(n->core, from, &peer);
-	r = kq_wire_check_header(h, &peer, &why);
+	r = kq_wire_check_header(h, &peer, why);
 	if (r < 0)
 		sim_fail(s, n, "header of %s from node %u refused: %s", kq_msg_name(h->type), from,
-			 why ? why : "?");
+			 *why ? *why : "?");
 	/* Exact size, so that the sanitizer sees a read past the end. */
 	body = malloc(r ? r : 1);
 	if (!body)
 		abort();
 	memcpy(body, h + 1, r);
-	if (kq_wire_check_body(h, body, &why))
+	if (kq_wire_check_body(h, body, why))
 		sim_fail(s, n, "body of %s from node %u refused: %s", kq_msg_name(h->type), from,
-			 why ? why : "?");
+			 *why ? *why : "?");
 	if (sim_tracing)
 		sim_trace(s, n, "<- %u %s term %llu", from, kq_msg_name(h->type),
 			  (unsigned long long)le64_to_cpu(h->term));
 	before = n->core->hs;
-	r = kq_core_recv(n->core, sim_clock(s, n), h, body, &why);
+	r = kq_core_recv(n->core, sim_clock(s, n), h, body, why);
 	check_received(s, n, h, body, &before);
 	free(body);
+	return r;
+}
+
+static void recv_one(struct sim *s, struct sim_node *n, u32 from, struct sim_packet *k)
+{
+	const struct kq_wire_hdr *h = (const void *)k->data;
+	const char *why = NULL;
+	int r = net_take(s, n, from, h, &why);
+
 	if (r == -ENOMEM) {
 		net_break(s, n->id, from);
 	} else if (r) {

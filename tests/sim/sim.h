@@ -12,8 +12,11 @@
 #include "elect.h"
 
 #define SIM_NODES	5
+/* A trace of a real cluster needs more of these: tests/trace */
+#ifndef SIM_SLOTS
 #define SIM_SLOTS	4		/* lock clients per node */
 #define SIM_RESOURCES	3
+#endif
 #define SIM_APPENDS	64		/* proposals of one node under way */
 #define SIM_RENEWALS	64		/* answers on their way that are remembered */
 #define FAULTS_MAX	4096		/* of one seed that can be named */
@@ -282,6 +285,8 @@ struct sim {
 	u32 healed;		/* bit n: node n, of which progress is demanded */
 	bool clock_errors;	/* the gap may shrink by them */
 	bool clocks_lie;	/* beyond what the settings promise: only tokens protect */
+	/* Which append is it? NULL: its payload begins with its number */
+	u64 (*payload_id)(struct sim *s, const struct kq_entry *e);
 
 	struct sim_node node[SIM_NODES + 1];
 	struct sim_conn conn[SIM_NODES + 1][SIM_NODES + 1];	/* a < b */
@@ -329,7 +334,16 @@ void seeds_replay(u64 seed);
 /* shrink.c */
 int shrink_run(void);
 
+/* Whose timeline it is: by itself that of the seed of sim_running. */
+struct sim_timeline {
+	u32 shown;		/* lines; 0: the usual number */
+	const char *file;	/* of a trace of a real cluster, replayed */
+	u64 line;		/* in it */
+	void (*around)(void);	/* prints what stands there */
+};
+
 /* timeline.c */
+extern struct sim_timeline sim_timeline;
 extern bool sim_tracing;
 extern struct sim *sim_running;
 void timeline_child(bool with_ring, int fd);
@@ -373,6 +387,9 @@ bool sim_no_room(const struct sim *s, const struct sim_node *n);
 /* net.c */
 void net_init(struct sim *s);
 void net_send(struct sim *s, struct sim_node *n);
+void net_leaves(struct sim *s, struct sim_node *n, u32 to, const struct kq_msg *m);
+int net_take(struct sim *s, struct sim_node *n, u32 from, const struct kq_wire_hdr *h,
+	     const char **why);
 void net_dial(struct sim *s, u32 a, u32 b);
 void net_deliver(struct sim *s, u32 from, u32 to, u64 epoch);
 void net_side_up(struct sim *s, u32 a, u32 b, u64 epoch);
@@ -386,6 +403,8 @@ void net_free(struct sim *s);
 /* disk.c */
 void disk_init(struct sim *s, struct sim_node *n);
 void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
+void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b);
+void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n);
 bool disk_misdirect(struct sim *s, struct sim_node *n);
@@ -408,6 +427,7 @@ void client_start(struct sim *s, struct sim_node *n);
 void client_gone(struct sim *s, struct sim_node *n);
 void client_free(struct sim *s, struct sim_node *n);
 void client_step(struct sim *s, struct sim_node *n, u32 slot, u64 gen);
+u64 client_ack_new(struct sim *s, u32 node);
 void client_append(struct sim *s, struct sim_node *n);
 void client_burst(struct sim *s, struct sim_node *n);
 void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p);
@@ -438,6 +458,7 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 void check_released(struct sim *s, struct sim_node *n, u32 slot);
 void check_took_effect(struct sim *s, struct sim_node *n, const char *what, u64 index, u64 since);
 void check_logs(struct sim *s);
+void check_acks(struct sim *s);
 void check_end(struct sim *s);
 void check_free(struct sim *s);
 void check_holds(struct sim *s, struct sim_node *n);
@@ -453,6 +474,7 @@ void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *
 		   const void *body);
 void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session);
 
+bool sim_resource_add(const char *name, u32 len);
 const char *sim_resource_name(u32 which);
 u32 sim_resource_index(const char *name, u32 len);
 

@@ -15,6 +15,7 @@
 #define SHOWN 260		/* lines of a timeline */
 #define SHOWN_SHORT 40		/* of one that was shrunk: a screen */
 
+struct sim_timeline sim_timeline;
 bool sim_tracing;
 struct sim *sim_running;
 
@@ -82,7 +83,9 @@ static void print_ring(void)
 	u64 want = opt.brief ? SHOWN_SHORT : SHOWN, i = ring_count, shown = 0;
 
 	fflush(stdout);
-	if (!opt.brief) {
+	if (sim_timeline.shown)
+		want = sim_timeline.shown;
+	if (!opt.brief && !sim_timeline.file) {
 		fprintf(stderr, "# seed %llu, its dials:", (unsigned long long)sim_running->seed);
 		dials_print(stderr, &sim_running->d);
 		fputc('\n', stderr);
@@ -113,9 +116,15 @@ static void fail(const struct sim_node *n, const char *text)
 		_exit(2);
 	if (ring_on) {
 		print_ring();
-		fprintf(stderr, "seed %llu FAILED at %.3f ms, event %llu",
-			(unsigned long long)sim_running->seed, (double)o.at / SIM_MS,
-			(unsigned long long)o.events);
+		if (sim_timeline.around)
+			sim_timeline.around();
+		if (sim_timeline.file)
+			fprintf(stderr, "%s:%llu: FAILED at %.3f ms", sim_timeline.file,
+				(unsigned long long)sim_timeline.line, (double)o.at / SIM_MS);
+		else
+			fprintf(stderr, "seed %llu FAILED at %.3f ms, event %llu",
+				(unsigned long long)sim_running->seed, (double)o.at / SIM_MS,
+				(unsigned long long)o.events);
 		if (n)
 			fprintf(stderr, ", node %u", n->id);
 		fprintf(stderr, ": %s\n", text);

@@ -5,6 +5,8 @@
 # log and kmemleak's report). $KQ_CHURN: how often each kind of end is repeated.
 # shellcheck source=tests/e2e/guest/lib.sh
 . "$(dirname "$0")/../../e2e/guest/lib.sh"
+# shellcheck source=tests/e2e/guest/tracing.sh
+. "$(dirname "$0")/../../e2e/guest/tracing.sh"
 CHURN=${KQ_CHURN:-1}
 MODULE=$PWD/build/uml/plain/kquorum.ko
 PATH=$PWD/build/bin:$PATH
@@ -189,6 +191,7 @@ disk_make()
 
 ok "the module loads" insmod "$MODULE"
 ok "a disk is there" disk_make
+trace_on
 ok "three nodes start" bring_up $DIR --segment-size 1M --segments $SEGMENTS
 becomes "and elect a leader" 60 agree
 touch "$WORK"/appended.{1,2,3} "$WORK/tokens"
@@ -205,6 +208,11 @@ nodes_stop_and_start
 for i in 1 2 3; do ok "n$i stops" kq $i stop --force --wait 60s; done
 cluster down >/dev/null
 becomes "no object of the module is left" 30 no_objects
+trace_off
+is "$(trace_lost)" 0 "no event of the trace was lost"
+run build/kqreplay "$WORK/trace"
+report "$rc" "all that the nodes did is what the core does" "$(tail -n 60 <<<"$out" | cut -c 1-300)"
+sed 's/^/# /' <<<"$out" | tail -n 3
 ok "the module unloads" rmmod kquorum
 module_is_reloaded
 finish

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tracepoints and what gathers their arguments. Only called when they are on; nothing here
+ * allocates or waits.
+ */
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+#define KQ_TRACE_PIECE	1024	/* bytes in one event: as text they must fit a page */
+#define KQ_TRACE_TEXT	232	/* bytes of a decision's text: a reason fits */
+
+/**
+ * kq_trace_text() - a decision of the core, in words (kq_trace() in kq_int.h)
+ * @core: the core
+ * @fmt: as printf
+ *
+ * Context: under the node's lock.
+ */
+void kq_trace_text(struct kq_core *core, const char *fmt, ...)
+{
+	const struct kq_node *node = core->trace_ctx;
+	char text[KQ_TRACE_TEXT];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	/* A unit test's core has no node around it. */
+	trace_kquorum_decision(node ? node->cluster : "-",
+			       node ? node->member[core->cfg.self].name : "-", core, text);
+}
+
+/**
+ * kq_trace_call_on() - a call of the core follows
+ * @node: the node
+ * @item: which call
+ * @bytes: what it brings, NULL: nothing; their number is in @item
+ */
+void kq_trace_call_on(struct kq_node *node, const struct kq_trace_item *item, const void *bytes)
+{
+	u32 at, len = bytes ? item->d : 0;
+
+	trace_kquorum_call(node, item);
+	node->trace.part++;
+	for (at = 0; at < len; at += KQ_TRACE_PIECE) {
+		trace_kquorum_bytes(node, bytes, at, min_t(u32, len - at, KQ_TRACE_PIECE));
+		node->trace.part++;
+	}
+}
+
+/**
+ * kq_trace_out_on() - something came out of the core
+ * @node: the node
+ * @item: what
+ */
+void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
+{
+	trace_kquorum_out(node, item);
+	node->trace.part++;
+}
+
+/**
+ * kq_trace_create() - a node begins, with this configuration
+ * @node: complete, not known to anybody yet
+ *
+ * The bytes are 64-bit numbers, little-endian: cluster id, own id, members, segments, heartbeat,
+ * election, lease and Delta in ms, drift in ppm, bytes of a segment, the members' ids.
+ */
+void kq_trace_create(struct kq_node *node)
+{
+	const struct kq_config *cfg = &node->cfg;
+	__le64 words[10 + KQ_MAX_NODES] = {
+		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self), cpu_to_le64(cfg->count),
+		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
+		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
+		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
+		cpu_to_le64(cfg->set.segment_bytes),
+	};
+	u32 i;
+
+	for (i = 0; i < cfg->count; i++)
+		words[10 + i] = cpu_to_le64(cfg->members[i]);
+	kq_trace_step(node, kq_clock());
+	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (10 + i) * sizeof(words[0]));
+}
+
+/* Of all entries: the log that was read is the log that was written, or it is not. */
+static u32 log_crc(const struct kq_log *log)
+{
+	u32 crc = 0;
+	u64 i;
+
+	for (i = 1; i <= log->last; i++) {
+		const struct kq_entry *e = kq_log_get(log, i);
+
+		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
+		crc = kq_crc(crc, e->data, kq_entry_len(e));
+	}
+	return crc;
+}
+
+/**
+ * kq_trace_recovered_on() - what recovery found
+ * @node: the node
+ * @error: 0 or negative errno
+ * @report: how it went, NULL with an error
+ *
+ * The bytes are 64-bit numbers, little-endian: health, last index, term, vote, incarnation, commit
+ * index, promise in ns, is the vote known, end and term of the log as the newest header claims
+ * them, CRC of all entries.
+ */
+void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_report *report)
+{
+	static const struct kq_wal_report none;
+	const struct kq_wal_report *r = report ?: &none;
+	__le64 words[] = {
+		cpu_to_le64(r->health), cpu_to_le64(r->last_index), cpu_to_le64(r->hs.term),
+		cpu_to_le64(r->hs.vote), cpu_to_le64(r->hs.incarnation),
+		cpu_to_le64(r->hs.commit), cpu_to_le64(r->hs.promise_ns),
+		cpu_to_le64(r->vote_known), cpu_to_le64(r->claimed_index),
+		cpu_to_le64(r->claimed_term), cpu_to_le64(log_crc(&node->core->log)),
+	};
+
+	kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_RECOVERED, -error,
+			 .d = sizeof(words) }, words);
+}
+
+/**
+ * kq_trace_disk_late() - a write ended after its node: its bytes are in the log all the same
+ * @node: the node, down
+ * @error: 0 or negative errno
+ *
+ * Context: may sleep, not under the node's lock.
+ */
+void kq_trace_disk_late(struct kq_node *node, int error)
+{
+	mutex_lock(&node->lock);
+	kq_trace_step(node, kq_clock());
+	kq_trace_call(node, KQ_TRACE_DISK_LATE, -error, 0, 0);
+	mutex_unlock(&node->lock);
+}
+
+/**
+ * kq_trace_messages_on() - messages leave the core
+ * @node: the node
+ * @list: struct kq_msg, for one peer
+ * @sent: into its connection; false: there is none
+ */
+void kq_trace_messages_on(struct kq_node *node, const struct list_head *list, bool sent)
+{
+	const struct kq_msg *msg;
+
+	list_for_each_entry(msg, list, node) {
+		const struct kq_wire_hdr *h = (const void *)msg->data;
+
+		kq_trace_out_on(node, &(struct kq_trace_item){ KQ_TRACE_MESSAGE, msg->to, h->type,
+				msg->len, kq_crc(0, msg->data, msg->len) |
+				(sent ? 0 : KQ_TRACE_FLAG) });
+	}
+}
+
+/**
+ * kq_trace_batch_on() - a write is given to the disk
+ * @node: the node
+ * @batch: what is written
+ */
+void kq_trace_batch_on(struct kq_node *node, const struct kq_batch *batch)
+{
+	kq_trace_out_on(node, &(struct kq_trace_item){ KQ_TRACE_BATCH, batch->slot, batch->offset,
+			batch->len, kq_crc(0, batch->data, batch->len) });
+}
