@@ -19,6 +19,7 @@ include tests/daemon/tests.mk
 include tests/sim/tests.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
+include tests/e2e/e2e.mk
 -include scripts/scripts.mk
 
 ##@ Building

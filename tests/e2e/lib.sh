@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
 # e2e GUEST LIMIT_S [VM_OPTION]...: run tests/e2e/guest/GUEST.sh on 6.1 and 6.12 (or on $KQ_KERNEL
 # alone). The first kernel does the full counts, the second the small ones (KQ_SMALL=1). $KQ_TESTS names
-# the test functions to run instead of all, $KQ_VM_OPTIONS are more options of scripts/vm.
+# the test functions to run instead of all, $KQ_VM_OPTIONS are more options of scripts/vm. $E2E_THEN is
+# a function that is called with the kernel's name after each machine; what it prints is joined too.
 e2e()
 {
 	local guest=$1 limit_s=$2 kernel status
@@ -19,6 +20,7 @@ e2e()
 			KQ_SMALL=$KQ_SMALL scripts/vm --kernel "$kernel" --timeout "$limit_s" "$@" ${KQ_VM_OPTIONS-} -- \
 				"tests/e2e/guest/$guest.sh" ${KQ_TESTS-} 2>&1 || status=$?
 			[ $status = 0 ] || echo "# the machine ended with exit status $status"
+			[ -z "${E2E_THEN-}" ] || $E2E_THEN "$kernel"
 			KQ_SMALL=1
 		done
 	} | e2e_join
