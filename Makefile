@@ -20,6 +20,7 @@ include tests/sim/tests.mk
 include tests/trace/tests.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
+include tests/e2e/e2e.mk
 -include scripts/scripts.mk
 
 ##@ Building

@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
 # e2e GUEST LIMIT_S [VM_OPTION]...: run tests/e2e/guest/GUEST.sh on 6.1 and 6.12 (or on $KQ_KERNEL
 # alone). The first kernel does the full counts, the second the small ones (KQ_SMALL=1). $KQ_TESTS names
-# the test functions to run instead of all, $KQ_VM_OPTIONS are more options of scripts/vm.
+# the test functions to run instead of all, $KQ_VM_OPTIONS are more options of scripts/vm. $E2E_THEN is
+# a function that is called with the kernel's name after each machine; what it prints is joined too.
 e2e()
 {
 	local kernel
@@ -14,6 +15,7 @@ e2e()
 	{
 		for kernel in ${KQ_KERNEL:-6.1 6.12}; do
 			e2e_vm "$kernel" "$@"
+			[ -z "${E2E_THEN-}" ] || $E2E_THEN "$kernel"
 			KQ_SMALL=1
 		done
 	} | e2e_join

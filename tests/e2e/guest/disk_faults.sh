@@ -2,16 +2,6 @@
 # shellcheck shell=bash
 # Devices and file systems that fail while the cluster runs. Sourced by disk.sh.
 
-# others I: the other two
-others() { seq 3 | grep -vx "$1"; }
-
-# replaced I: the others have a leader, not node I
-replaced()
-{
-	# shellcheck disable=SC2046
-	agree $(others "$1") && [ "$leader" != "$1" ]
-}
-
 # granting I LOCK: node I grants
 granting()
 {

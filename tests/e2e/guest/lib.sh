@@ -205,6 +205,16 @@ agree_in()
 	done
 }
 
+# others I: all other nodes
+others() { seq "$NODES" | grep -vx "$1"; }
+
+# replaced I: the others have a leader, not node I
+replaced()
+{
+	# shellcheck disable=SC2046
+	agree $(others "$1") && [ "$leader" != "$1" ]
+}
+
 # lead I: make node I the leader; on a noisy machine leadership may move meanwhile
 lead()
 {
