@@ -19,6 +19,7 @@ include tests/daemon/tests.mk
 include tests/sim/tests.mk
 include tests/trace/tests.mk
 include tests/fuzz/fuzz.mk
+include tests/nemesis/nemesis.mk
 include tests/bench/bench.mk
 include tests/e2e/e2e.mk
 -include scripts/scripts.mk
@@ -32,7 +33,7 @@ module: ## kquorum.ko: make module KERNEL=<release> [W=1] [C=1]
 
 userspace: $(USERSPACE) $(DAEMON) ## kquorum, kquorumd and libkquorum
 
-tests: core-tests $(CLI_TESTS) $(DAEMON_TESTS) sim-all $(BUILD)/kqreplay ## all test programs
+tests: core-tests $(CLI_TESTS) $(DAEMON_TESTS) sim-all $(BUILD)/kqreplay $(NEMESIS) ## all test programs
 
 list-tests:
 	@printf '%s\n' $(CORE_TEST_PROGRAMS) tests/core/breaks.t tests/cli/*.t $(DAEMON_TESTS)

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0
+# Clients, and the judge of what they saw (tests/nemesis/README.md).
+
+
+NEMESIS := $(BUILD)/nemesis/worker $(BUILD)/nemesis/verify
+
+$(BUILD)/nemesis/worker: tests/nemesis/worker.c $(wildcard userspace/lib/*.[ch]) include/uapi/linux/kquorum.h
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(filter %.c,$^) -o $@ -lmnl -linih
+
+$(BUILD)/nemesis/verify: $(addprefix tests/nemesis/,verify.c history.c linear.c report.c history.h linear.h report.h)
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(filter %.c,$^) -o $@
