@@ -84,21 +84,6 @@ void kq_trace_create(struct kq_node *node)
 	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (10 + i) * sizeof(words[0]));
 }
 
-/* Of all entries: the log that was read is the log that was written, or it is not. */
-static u32 log_crc(const struct kq_log *log)
-{
-	u32 crc = 0;
-	u64 i;
-
-	for (i = 1; i <= log->last; i++) {
-		const struct kq_entry *e = kq_log_get(log, i);
-
-		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
-		crc = kq_crc(crc, e->data, kq_entry_len(e));
-	}
-	return crc;
-}
-
 /**
  * kq_trace_recovered_on() - what recovery found
  * @node: the node
@@ -118,7 +103,7 @@ void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_
 		cpu_to_le64(r->hs.vote), cpu_to_le64(r->hs.incarnation),
 		cpu_to_le64(r->hs.commit), cpu_to_le64(r->hs.promise_ns),
 		cpu_to_le64(r->vote_known), cpu_to_le64(r->claimed_index),
-		cpu_to_le64(r->claimed_term), cpu_to_le64(log_crc(&node->core->log)),
+		cpu_to_le64(r->claimed_term), cpu_to_le64(kq_log_crc(&node->core->log)),
 	};
 
 	kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_RECOVERED, -error,

@@ -63,6 +63,7 @@ int kq_log_append(struct kq_log *log, struct kq_entry *e);
 void kq_log_truncate(struct kq_log *log, u64 last);
 struct kq_entry *kq_log_get(const struct kq_log *log, u64 index);
 u64 kq_log_term(const struct kq_log *log, u64 index);
+u32 kq_log_crc(const struct kq_log *log);
 void kq_log_destroy(struct kq_log *log);
 
 /* --- peers ---------------------------------------------------------------------------- */

@@ -106,6 +106,28 @@ u64 kq_log_term(const struct kq_log *log, u64 index)
 }
 
 /**
+ * kq_log_crc() - one number for all entries
+ * @log: the log
+ *
+ * A trace has it, so that the log that was read is seen to be the log that was written.
+ *
+ * Return: CRC32C over headers and payloads.
+ */
+u32 kq_log_crc(const struct kq_log *log)
+{
+	u32 crc = 0;
+	u64 i;
+
+	for (i = 1; i <= log->last; i++) {
+		const struct kq_entry *e = kq_log_get(log, i);
+
+		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
+		crc = kq_crc(crc, e->data, kq_entry_len(e));
+	}
+	return crc;
+}
+
+/**
  * kq_log_destroy() - free all entries and tables
  * @log: the log
  */

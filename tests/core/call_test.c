@@ -227,9 +227,7 @@ static void a_node_that_was_restarted_waits_before_it_votes_or_stands(void **sta
 	struct kq_core *c;
 	const char *why;
 
-	kq_core_destroy(t->core[3]);
-	c = trio_core_recovered(3, &report);
-	t->core[3] = c;
+	c = trio_replace(t, &report);
 	t->cut[3] = true;		/* the others do not know its new incarnation */
 	report.hs.incarnation = 1;
 	report.hs.promise_ns = 1500 * MS;
@@ -259,9 +257,7 @@ static void a_node_whose_vote_is_not_known_says_nothing(void **state)
 	struct kq_core *c;
 	const char *why;
 
-	kq_core_destroy(t->core[3]);
-	c = trio_core_recovered(3, &report);
-	t->core[3] = c;
+	c = trio_replace(t, &report);
 	report.hs.incarnation = 1;
 	report.health = KQ_WAL_DAMAGED;
 	report.vote_known = false;
@@ -283,6 +279,22 @@ static void a_node_whose_vote_is_not_known_says_nothing(void **state)
 	assert_int_equal(kq_core_canvass(c, t->now), -EIO);
 }
 
+static void logs_with_the_same_entries_have_the_same_crc(void **state)
+{
+	struct trio *t = *state;
+	u32 crc;
+
+	assert_int_equal(kq_log_crc(&t->core[1]->log), 0);
+	trio_lead(t);
+	crc = kq_log_crc(&t->core[1]->log);
+	assert_int_equal(kq_log_crc(&t->core[2]->log), crc);
+	t->cut[2] = true;
+	assert_int_equal(trio_append(t, 1), 0);
+	trio_settle(t);
+	assert_int_not_equal(kq_log_crc(&t->core[1]->log), crc);
+	assert_int_equal(kq_log_crc(&t->core[2]->log), crc);
+}
+
 static void messages_before_the_start_and_of_strangers_are_ignored(void **state)
 {
 	struct kq_body_append b = { 0 };
@@ -297,9 +309,7 @@ static void messages_before_the_start_and_of_strangers_are_ignored(void **state)
 	h.from = cpu_to_le32(4);
 	assert_int_equal(kq_core_recv(c, t->now, &h, &b, &why), 0);
 	assert_int_equal(c->hs.term, 0);
-	kq_core_destroy(t->core[3]);
-	c = trio_core_recovered(3, &report);
-	t->core[3] = c;
+	c = trio_replace(t, &report);
 	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
 	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_APPEND, 7, &b, sizeof(b), &why), 0);
 	assert_int_equal(trio_take(t, 3, 1, KQ_MSG_APPEND_RESP), 0);
@@ -313,6 +323,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		TRIO_TEST(connections_of_strangers_are_refused),
+		TRIO_TEST(logs_with_the_same_entries_have_the_same_crc),
 		TRIO_TEST(elections_are_refused_where_they_make_no_sense),
 		TRIO_TEST(a_leader_without_quorum_steps_down_and_a_vote_is_kept),
 		TRIO_TEST(transfers_are_refused_where_they_make_no_sense),

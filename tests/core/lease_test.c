@@ -71,19 +71,13 @@ static void a_suspicion_that_is_lifted_in_a_later_term_is_lifted_once(void **sta
 {
 	const struct kq_body_vote_resp vote = { .req_term = cpu_to_le64(2),
 						.granted = cpu_to_le32(1) };
-	struct kq_body_renew r = { 0 };
 	struct trio *t = *state;
 	struct kq_core *c = t->core[1];
 	const char *why;
 
-	trio_lead(t);
-	t->cut[3] = true;
-	trio_pass(t, 1300);
-	assert_true(c->session[3].suspect);
+	trio_suspect(t);
 	t->cut[2] = true;
-	r.session = cpu_to_le64(c->session[3].id);
-	r.sent_ns = cpu_to_le64(t->now);
-	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, 1, &r, sizeof(r), &why), 0);
+	trio_renew(t);
 	trio_settle(t);
 	assert_true(c->peer[3].clear_sent);
 	assert_true(c->session[3].suspect);
@@ -110,18 +104,12 @@ static void a_suspicion_that_is_lifted_in_a_later_term_is_lifted_once(void **sta
 /* The same, but it is another node that leads then. */
 static void a_suspicion_that_another_leader_lifts_is_not_answered_here(void **state)
 {
-	struct kq_body_renew r = { 0 };
 	struct trio *t = *state;
 	struct kq_core *c = t->core[1];
-	const char *why;
 
-	trio_lead(t);
-	t->cut[3] = true;
-	trio_pass(t, 1300);
+	trio_suspect(t);
 	t->disk_hangs[2] = true;
-	r.session = cpu_to_le64(c->session[3].id);
-	r.sent_ns = cpu_to_le64(t->now);
-	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, 1, &r, sizeof(r), &why), 0);
+	trio_renew(t);
 	trio_settle(t);
 	assert_int_equal(t->core[2]->log.last, c->log.last);
 	assert_true(c->peer[3].clear_sent);

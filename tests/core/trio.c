@@ -107,6 +107,13 @@ void trio_pass(struct trio *t, uint64_t ms)
 	}
 }
 
+struct kq_core *trio_replace(struct trio *t, struct kq_wal_report *report)
+{
+	kq_core_destroy(t->core[3]);
+	t->core[3] = trio_core_recovered(3, report);
+	return t->core[3];
+}
+
 int trio_setup(void **state)
 {
 	struct trio *t = calloc(1, sizeof(*t));
@@ -156,6 +163,25 @@ void trio_lead(struct trio *t)
 	assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
 	trio_pass(t, 500);
 	assert_int_equal(t->core[3]->local.state, KQ_SESSION_LIVE);
+}
+
+void trio_suspect(struct trio *t)
+{
+	trio_lead(t);
+	t->cut[3] = true;
+	trio_pass(t, 1300);
+	assert_true(t->core[1]->session[3].suspect);
+}
+
+void trio_renew(struct trio *t)
+{
+	const struct kq_body_renew r = {
+		.session = cpu_to_le64(t->core[1]->session[3].id),
+		.sent_ns = cpu_to_le64(t->now),
+	};
+	const char *why;
+
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, 1, &r, sizeof(r), &why), 0);
 }
 
 struct kq_proposal *proposal_new(const void *data, uint32_t len)

@@ -34,6 +34,9 @@ extern const struct kq_config trio_config;
 /* A core that found files which were never written, for kq_core_start(). */
 struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report);
 
+/* Node 3 goes, another core is there in its place, not started yet. */
+struct kq_core *trio_replace(struct trio *t, struct kq_wal_report *report);
+
 /* For cmocka: three connected nodes, nobody leads; at the end nothing may be left. */
 int trio_setup(void **state);
 int trio_teardown(void **state);
@@ -45,6 +48,10 @@ void trio_settle(struct trio *t);
 void trio_pass(struct trio *t, uint64_t ms);
 /* Node 1 leads, all sessions live. */
 void trio_lead(struct trio *t);
+/* The same, then node 3 is cut off until it is suspected. */
+void trio_suspect(struct trio *t);
+/* Node 1 hears node 3 ask for the renewal of its session, in term 1. */
+void trio_renew(struct trio *t);
 
 /* What a daemon on node @id would do until there is a leader. */
 bool trio_elect(struct trio *t, uint32_t id);

@@ -166,20 +166,26 @@ static u64 how_long(struct sim *s)
 	return sim_about(s, s->d.hold_ms * SIM_MS);
 }
 
+/* The core has let go of the owner of slot @c. */
+void client_owner_closed(struct sim *s, struct sim_node *n, struct sim_slot *c)
+{
+	if (c->state != SLOT_CLOSING)
+		sim_fail(s, n, "owner %llu closed without being asked to",
+			 (unsigned long long)c->owner->id);
+	kq_owner_destroy(c->owner);
+	free(c->owner);
+	c->owner = NULL;
+	c->state = SLOT_IDLE;
+	c->hold.active = false;
+}
+
 void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 {
 	u32 i = 0;
 	struct sim_slot *c = slot_of(s, n, o, &i);
 
 	if (o->closed) {
-		if (c->state != SLOT_CLOSING)
-			sim_fail(s, n, "owner %llu closed without being asked to",
-				 (unsigned long long)o->id);
-		kq_owner_destroy(o);
-		free(o);
-		c->owner = NULL;
-		c->state = SLOT_IDLE;
-		c->hold.active = false;
+		client_owner_closed(s, n, c);
 		c->done++;
 		wake(s, n, i, s->now + sim_about(s, s->d.think_ms * SIM_MS));
 		return;

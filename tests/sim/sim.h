@@ -431,6 +431,7 @@ u64 client_ack_new(struct sim *s, u32 node);
 void client_append(struct sim *s, struct sim_node *n);
 void client_burst(struct sim *s, struct sim_node *n);
 void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p);
+void client_owner_closed(struct sim *s, struct sim_node *n, struct sim_slot *c);
 void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o);
 void client_heal(struct sim *s, struct sim_node *n);
 bool client_idle(const struct sim_node *n);

@@ -130,20 +130,6 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 	memory[l->node].cfg = cfg;
 }
 
-static u32 log_crc(const struct kq_log *log)
-{
-	u32 crc = 0;
-	u64 i;
-
-	for (i = 1; i <= log->last; i++) {
-		const struct kq_entry *e = kq_log_get(log, i);
-
-		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
-		crc = kq_crc(crc, e->data, kq_entry_len(e));
-	}
-	return crc;
-}
-
 /* The module read from its disk what this model had seen it make durable. */
 static void compare_recovery(struct sim *s, struct sim_node *n, const struct event *e,
 			     const struct kq_wal_report *r)
@@ -157,7 +143,7 @@ static void compare_recovery(struct sim *s, struct sim_node *n, const struct eve
 		{ "commit index", r->hs.commit }, { "promise", r->hs.promise_ns },
 		{ "knowing the vote", r->vote_known }, { "claimed end", r->claimed_index },
 		{ "claimed term", r->claimed_term },
-		{ "CRC of all entries", log_crc(&n->core->log) },
+		{ "CRC of all entries", kq_log_crc(&n->core->log) },
 	};
 	u32 i;
 

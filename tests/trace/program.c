@@ -222,14 +222,7 @@ void program_owner(struct sim *s, struct sim_node *n, struct kq_owner *o)
 	struct sim_slot *c = &n->slot[i];
 
 	if (o->closed) {
-		if (c->state != SLOT_CLOSING)
-			sim_fail(s, n, "owner %llu closed without being asked to",
-				 (unsigned long long)o->id);
-		kq_owner_destroy(o);
-		free(o);
-		c->owner = NULL;
-		c->state = SLOT_IDLE;
-		c->hold.active = false;
+		client_owner_closed(s, n, c);
 		return;
 	}
 	if (c->state == SLOT_CLOSING || o->state != KQUORUM_LOCK_GRANTED || c->state == SLOT_HOLD)
