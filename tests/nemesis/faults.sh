@@ -5,13 +5,9 @@
 # "leader_now" that sets $leader_now to the leader's number, or to nothing. RANDOM is seeded by the
 # caller, $FAULTS is the file in which it is written what happened.
 
-# boot_ms: CLOCK_BOOTTIME, as tests/nemesis/clients has it
-boot_ms()
-{
-	local up
-	read -r up _ </proc/uptime
-	boot_ms=$((10#${up/./}0))
-}
+# CLOCK_BOOTTIME, as tests/nemesis/clients has it
+# shellcheck source=scripts/lib/clock.sh
+. scripts/lib/clock.sh
 
 # say start|end KIND NODE [leader]
 say()
@@ -50,27 +46,24 @@ mend()
 # second on top of it, which may be on the same node.
 random_faults()
 {
-	local until kind node second
+	local until kind node struck
 	boot_ms
 	until=$((boot_ms + $1 * 1000))
 	while boot_ms && [ "$boot_ms" -lt $until ]; do
 		draw
 		strike "$kind" "$node"
+		struck=("$kind $node")
 		pause $((RANDOM % $2 + 1))
-		second=
-		if [ $((RANDOM % 3)) = 0 ]; then
-			second="$kind $node"
-			draw
-			if [ "$second" = "$kind $node" ]; then
-				second=
-			else
-				strike "$kind" "$node"
-				pause $((RANDOM % $2 + 1))
-			fi
+		[ $((RANDOM % 3)) != 0 ] || draw
+		if [ "$struck" != "$kind $node" ]; then
+			strike "$kind" "$node"
+			struck=("$kind $node" "${struck[@]}")
+			pause $((RANDOM % $2 + 1))
 		fi
-		mend "$kind" "$node"
-		# shellcheck disable=SC2086
-		[ -z "$second" ] || mend $second
+		for kind in "${struck[@]}"; do
+			# shellcheck disable=SC2086	# kind and node
+			mend $kind
+		done
 		pause $((RANDOM % $2 + 1))
 	done
 }

@@ -104,7 +104,7 @@ cut_start() { ip -n kqbr link set "port$1" master br1; }
 cut_end() { ip -n kqbr link set "port$1" master br0; }
 # what it says is lost, it hears the others
 mute_start() { tc -n "kq$1" qdisc replace dev eth0 root netem loss 100%; }
-mute_end() { tc -n "kq$1" qdisc del dev eth0 root; }
+mute_end() { netem_end "$1"; }
 netem_start() { tc -n "kq$1" qdisc replace dev eth0 root netem delay 80ms 60ms loss 5% reorder 20% duplicate 5%; }
 netem_end() { tc -n "kq$1" qdisc del dev eth0 root; }
 carrier_start() { ip -n kqbr link set "port$1" down; }
@@ -132,33 +132,28 @@ all_mended()
 }
 
 leader_is_back() { leader_now; [ -n "$leader_now" ]; }
-truth() { "$@"; echo $?; }
-
-disk_make()
-{
-	truncate -s $((3 * SEGMENTS + 48))M /tmp/disk && losetup /dev/loop0 /tmp/disk &&
-		mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 /dev/loop0 &&
-		mount -t ext4 /dev/loop0 "$DIR"
-}
 
 SEGMENTS=$((8 + KQ_SECONDS / 100))	# of 1 MiB, per node: the log is never shortened
 ok "the module loads" insmod "$MODULE"
-ok "a disk is there" disk_make
+ok "a disk is there" loop_disk $((3 * SEGMENTS + 48)) $DIR
 ok "three nodes start" bring_up $DIR --segment-size 1M --segments $SEGMENTS
 ip -n kqbr link add br1 type bridge mcast_snooping 0
 ip -n kqbr link set br1 up
 asks_start
-report "$(truth until_true 60 agreed)" "and elect a leader" || show_cluster
+until_true 60 agreed
+report $? "and elect a leader" || show_cluster
 # shellcheck disable=SC2016
 tests/nemesis/clients --history "$WORK/history" --seed "$KQ_SEED" --think "$KQ_THINK" \
 	sh -c 'exec ip netns exec "kq${1#n}" build/nemesis/worker' sh '{}' &
 clients=$!
 random_faults "$KQ_SECONDS" "$KQ_LONGEST"
 all_mended
-report "$(truth until_true 120 leader_is_back)" "after the faults there is a leader" || show_cluster
+until_true 120 leader_is_back
+report $? "after the faults there is a leader" || show_cluster
 kill -TERM $clients
 wait $clients
-report "$(truth until_true 120 agreed)" "and all apply all there is" || show_cluster
+until_true 120 agreed
+report $? "and all apply all there is" || show_cluster
 for i in 1 2 3; do
 	ask $i status
 	echo "log ${answer[6]-0}" | on $i build/nemesis/worker >"$WORK/log.n$i"

@@ -6,19 +6,6 @@
 set -u
 cd "$(dirname "$(realpath "$0")")/../.." || exit 1
 export KQ_CHURN=${KQ_CHURN:-25}
-count=0 failed=0
-for machine in 1 2 3 4; do
-	while IFS= read -r line; do
-		case $line in
-		"ok "* | "not ok "*)
-			count=$((count + 1))
-			verdict=${line%% [0-9]*}
-			[ "$verdict" = ok ] || failed=1
-			echo "$verdict $count - machine $machine: ${line#* - }" ;;
-		1..*) ;;
-		*) echo "$line" ;;
-		esac
-	done < <(tests/kunit/cluster.t)
-done
-echo "1..$count"
-exit $failed
+# shellcheck source=tests/soak/machines.sh
+. tests/soak/machines.sh
+machines 4 tests/kunit/cluster.t

@@ -4,19 +4,6 @@
 # The test is tests/nemesis/uml.t, each time with another seed. KQ_MACHINES: another number.
 set -u
 cd "$(dirname "$(realpath "$0")")/../.." || exit 1
-count=0 failed=0
-for ((machine = 1; machine <= ${KQ_MACHINES:-12}; machine++)); do
-	while IFS= read -r line; do
-		case $line in
-		"ok "* | "not ok "*)
-			count=$((count + 1))
-			verdict=${line%% [0-9]*}
-			[ "$verdict" = ok ] || failed=1
-			echo "$verdict $count - machine $machine: ${line#* - }" ;;
-		1..*) ;;
-		*) echo "$line" ;;
-		esac
-	done < <(tests/nemesis/uml.t)
-done
-echo "1..$count"
-exit $failed
+# shellcheck source=tests/soak/machines.sh
+. tests/soak/machines.sh
+machines "${KQ_MACHINES:-12}" tests/nemesis/uml.t

@@ -4,6 +4,8 @@
 # machine (scripts/vm); a cluster is made and broken by scripts/cluster.
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 1
 export PATH=$PWD/scripts:$PATH
+# shellcheck source=scripts/lib/clock.sh
+. scripts/lib/clock.sh
 # 'ip netns exec' makes mount namespaces: what is unmounted here must go there too
 mount --make-rshared /
 SMALL=${KQ_SMALL:-0}
@@ -106,14 +108,6 @@ st() { kq "$1" status -j 2>/dev/null | jq -r "$2"; }
 # st_is I JQ: an expression about node I's status is true
 st_is() { kq "$1" status -j 2>/dev/null | jq -e "$2" >/dev/null; }
 
-# boot_ms: CLOCK_BOOTTIME (10 ms steps); no process is started for it
-boot_ms()
-{
-	local up
-	read -r up _ </proc/uptime
-	boot_ms=$((10#${up/./}0))
-}
-
 # daemon_pid I: of node I's kquorumd
 daemon_pid()
 {
@@ -143,6 +137,14 @@ init_node()
 	done
 	kq "$i" init --dir "$dir" --name e2e --node "n$i" --listen "10.77.0.$i" --cluster-id 77 \
 		"${args[@]}" --segment-size 256K --segments 8 --rtt-scale 4 "$@"
+}
+
+# loop_disk MIB DIR: an ext4 in memory of the machine, mounted there
+loop_disk()
+{
+	truncate -s "$1M" /tmp/disk && losetup /dev/loop0 /tmp/disk &&
+		mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 /dev/loop0 &&
+		mount -t ext4 /dev/loop0 "$2"
 }
 
 # start_node I DIR

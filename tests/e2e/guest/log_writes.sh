@@ -17,12 +17,6 @@ INIT=(--segment-size 256K --segments 16)
 
 # --- devices ----------------------------------------------------------------------------
 
-table_base() # I MS: all writes of device I take MS longer
-{
-	local at="/dev/vda $((($1 - 1) * DEVICE_SECTORS))"
-	echo "0 $DEVICE_SECTORS delay $at 0 $at $2"
-}
-
 # /dev/mapper/d1 to d3 on base1 to base3, with their logs of writes on log1 to log3
 logged_devices_make()
 {
@@ -30,7 +24,7 @@ logged_devices_make()
 	modprobe dm-delay
 	modprobe dm-log-writes
 	for i in 1 2 3; do
-		dmsetup create base$i --noudevsync --table "$(table_base $i 0)" &&
+		dmsetup create base$i --noudevsync --table "$(table_delay $i 0)" &&
 			dmsetup create log$i --noudevsync --table \
 				"0 $LOG_SECTORS linear /dev/vda $((3 * DEVICE_SECTORS + (i - 1) * LOG_SECTORS))" &&
 			dmsetup mknodes &&
@@ -46,7 +40,7 @@ delay() # MS: from now on
 {
 	local i
 	for i in 1 2 3; do
-		dmsetup suspend --nolockfs base$i && dmsetup load base$i --table "$(table_base $i "$1")" &&
+		dmsetup suspend --nolockfs base$i && dmsetup load base$i --table "$(table_delay $i "$1")" &&
 			dmsetup resume --noudevsync base$i || return 1
 	done
 }

@@ -182,15 +182,8 @@ module_is_reloaded()
 
 # --------------------------------------------------------------------------------------------
 
-disk_make()
-{
-	truncate -s $((3 * SEGMENTS + 48))M /tmp/disk && losetup /dev/loop0 /tmp/disk &&
-		mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 /dev/loop0 &&
-		mount -t ext4 /dev/loop0 "$DIR"
-}
-
 ok "the module loads" insmod "$MODULE"
-ok "a disk is there" disk_make
+ok "a disk is there" loop_disk $((3 * SEGMENTS + 48)) $DIR
 trace_on
 ok "three nodes start" bring_up $DIR --segment-size 1M --segments $SEGMENTS
 becomes "and elect a leader" 60 agree
