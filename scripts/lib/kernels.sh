@@ -23,7 +23,7 @@ headers_releases()
 {
 	local d
 	for d in /lib/modules/"$1".*/build; do
-		[ -e "$d/Makefile" ] && basename "$(dirname "$d")"
+		if [ -e "$d/Makefile" ]; then basename "$(dirname "$d")"; fi
 	done | sort -rV
 }
 
