@@ -147,12 +147,29 @@ static int refused(struct kquorum *k, const struct lock_options *o,
 }
 
 /*
+ * Not to wait for others is not to wait for a quorum either. But an election is no reason to send
+ * anyone home: one that goes well is over within two of its timeouts. @since: when it was first seen.
+ */
+static bool quorum_is_gone(const struct kquorum_status *st, uint64_t *since)
+{
+	if (st->quorum) {
+		*since = KQUORUM_NEVER;
+		return false;
+	}
+	if (*since == KQUORUM_NEVER)
+		*since = now_ns();
+	return now_ns() - *since >= 2 * (uint64_t)st->settings.election_ms * NS_PER_MS;
+}
+
+/*
  * Waits for the outcome of @fd. 0: granted; -EAGAIN: ask again, for the session
  * ended and took the request with it; else an exit code.
  */
 static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd, uint64_t until,
 			uint64_t *explain_at, struct kquorum_lock_info *info)
 {
+	uint64_t no_quorum_since = KQUORUM_NEVER;
+
 	for (;;) {
 		int ret = kquorum_lock_read(fd, info);
 		struct pollfd p = { fd, POLLIN, 0 };
@@ -169,8 +186,8 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			return refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
 			return -EAGAIN;
-		/* Not to wait for others is not to wait for a quorum either. */
-		if (kquorum_status(k, &st) == -ENODEV || (o->nonblock && !st.quorum))
+		if (kquorum_status(k, &st) == -ENODEV ||
+		    (o->nonblock && quorum_is_gone(&st, &no_quorum_since)))
 			return give_up(k, o, info);
 		if (now_ns() >= until)
 			return give_up(k, o, info);
@@ -285,7 +302,8 @@ const struct cli_command command_lock = {
 		   "status is handed on. When the lock is lost, COMMAND's process group gets SIGTERM, then\n"
 		   "SIGKILL, and the exit status is 70. Without COMMAND the token is printed and the lock held\n"
 		   "until the standard input ends, or SIGINT or SIGTERM comes.\n"
-		   "Exit: 75 when held (-n) or not granted in time (-w), 69 when there was no quorum to ask.\n"
+		   "Exit: 75 when held (-n) or not granted in time (-w), 69 when there was no quorum to ask (-n\n"
+		   "lets an election pass: two of its timeouts).\n"
 		   "A node whose session ran out gets no lock, with -n too, until a new session has begun, up to\n"
 		   "lease + 2 Delta (10.5s) later; on a terminal it says so.\n"
 		   "A lock alone stops nobody who was frozen meanwhile: check the token (kquorum fence).\n",

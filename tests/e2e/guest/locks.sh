@@ -73,12 +73,28 @@ lock_that_is_held()
 	becomes "a lock is held, as another node sees it" 30 held 2 b
 	run kq 2 lock -n b -- true
 	is "$rc" 75 "lock -n on a held lock exits 75"
+	lock_n_lets_an_election_pass b
 	run kq 3 lock -w 1 b -- true
 	is "$rc" 75 "lock -w on a held lock exits 75 in the end"
 	pid=$(kq 2 resource show b -j | jq -r '"\(.holder.node) \(.holder.pid) \(.holder.comm)"')
 	is "$pid" "n1 $holder sleep" "resource show names the holder's node, process and command"
 	kill "$holder"
 	wait "$holder"
+}
+
+# without a quorum for longer than one election timeout, but not for two
+lock_n_lets_an_election_pass()
+{
+	local asker pid
+	agree_in 60
+	asker=$((leader % 3 + 1))
+	cluster partition "n$asker" >/dev/null
+	becomes "a node that is cut off sees no quorum" 30 st_is "$asker" '.quorum | not'
+	ip netns exec "kq$asker" kquorum lock -n "$1" -- true >/dev/null 2>&1 &
+	pid=$!
+	cluster heal >/dev/null
+	wait $pid
+	is "$?" 75 "its lock -n waits long enough to hear that the lock is held"
 }
 
 queue_is_fifo()

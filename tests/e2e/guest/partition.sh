@@ -48,6 +48,8 @@ minority_grants_nothing_and_guard_band_holds()
 	# session_left was read after the clock, so the deadline is not before what was computed
 	ok "and at least 2 delta after the deadline (at $deadline ms, $((granted - deadline)) ms before the grant)" \
 		[ $((granted - deadline)) -ge $((2 * DELTA_MS - 10)) ]
+	run kq $h lock -n minority -- touch "$WORK/minority"
+	is "$rc" 69 "the minority's lock -n exits 69 too"
 	cluster heal
 	becomes "the isolated node comes back" 60 agree_in 1
 	becomes "with a new session" 60 st_is $h '.session_left_ms > 0'
