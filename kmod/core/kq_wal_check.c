@@ -214,7 +214,7 @@ static const char *kq_batch_check_records(const struct kq_wal *wal, const struct
  * @wal: the log up to the batch before
  * @h: its header
  * @data: the segment
- * @body: KQ_WAL_BATCH_MAX bytes; gets the body in one piece
+ * @body: kq_wal_body_max() bytes; gets the body in one piece
  *
  * Return: NULL: yes; else what is wrong, for a person.
  */

@@ -194,4 +194,10 @@ static inline const struct kq_wal_sector *kq_sector_at(const void *data, u32 pos
 	return (const void *)((const u8 *)data + pos);
 }
 
+/* Bytes that the body of any batch fits in: none is longer than its segment. */
+static inline u32 kq_wal_body_max(const struct kq_wal *wal)
+{
+	return min_t(u32, wal->segment_bytes, KQ_WAL_BATCH_MAX);
+}
+
 #endif /* KQ_WAL_PRIV_H */

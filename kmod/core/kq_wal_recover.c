@@ -253,7 +253,7 @@ int kq_wal_scan_segment(struct kq_wal *wal, u32 slot, const void *data, u32 len,
 	if (slot == KQ_WAL_NO_SLOT || slot != scan->asked || len != wal->segment_bytes)
 		return -EINVAL;
 	if (!scan->buf)
-		scan->buf = kq_alloc(KQ_WAL_BATCH_MAX);
+		scan->buf = kq_alloc(kq_wal_body_max(wal));
 	if (!scan->buf)
 		return -ENOMEM;
 	scan->asked = KQ_WAL_NO_SLOT;
