@@ -12,6 +12,7 @@
  *	                                                 -> or its return value
  */
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
@@ -24,6 +25,7 @@
 
 #define KQ_DISK_PAGES	136	/* of one write; the longest batch and what stands before it */
 #define KQ_DISK_READ	(1024 * 1024)	/* bytes between two looks at the cancel flag */
+#define KQ_DISK_RETRY_MS	10	/* until a write that got no memory is tried again */
 
 static struct workqueue_struct *kq_disk_wq;
 
@@ -241,7 +243,7 @@ void kq_disk_shutdown(struct kq_disk *disk)
 
 	spin_lock(&disk->lock);
 	busy = disk->busy;
-	disk->closing = true;
+	WRITE_ONCE(disk->closing, true);	/* try_again() looks without the lock */
 	if (busy)
 		__module_get(THIS_MODULE);
 	spin_unlock(&disk->lock);
@@ -408,12 +410,28 @@ out:
 	memalloc_noio_restore(noio);
 }
 
+/*
+ * A direct write that the kernel had no memory for says nothing of the disk: the same bytes may go
+ * to the same place again. Not so without direct I/O, where it may be a sync that failed, and the
+ * next sync would know nothing of what this one lost.
+ */
+static bool try_again(struct kq_disk *disk)
+{
+	return disk->result == -ENOMEM && disk->iocb.ki_flags & IOCB_DIRECT &&
+	       !READ_ONCE(disk->closing);
+}
+
 static void disk_done(struct work_struct *work)
 {
 	struct kq_disk *disk = container_of(work, struct kq_disk, done);
 	long result = disk->result;
 
 	kq_kiocb_end_write(&disk->iocb);
+	if (try_again(disk)) {
+		msleep(KQ_DISK_RETRY_MS);
+		queue_work(kq_disk_wq, &disk->submit);
+		return;
+	}
 	if (result < 0) {
 		disk_finish(disk, result, NULL);
 		return;

@@ -195,6 +195,51 @@ static void a_node_that_cannot_write_stops_serving_and_says_why(struct kunit *te
 	mutex_unlock(&f->node->lock);
 }
 
+/* A file system that does direct I/O, and now and then has no memory for it. */
+static struct file_operations starved_fops;
+static ssize_t (*fed_write_iter)(struct kiocb *iocb, struct iov_iter *from);
+static atomic_t refusals;
+
+static ssize_t starved_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	ssize_t ret;
+
+	if (atomic_dec_if_positive(&refusals) >= 0)
+		return -ENOMEM;
+	iocb->ki_flags &= ~IOCB_DIRECT;
+	ret = fed_write_iter(iocb, from);
+	iocb->ki_flags |= IOCB_DIRECT;
+	return ret;
+}
+
+static void starve(struct kunit *test, struct file *file)
+{
+	fed_write_iter = file->f_op->write_iter;
+	starved_fops = *file->f_op;
+	starved_fops.write_iter = starved_write_iter;
+	file->f_op = &starved_fops;
+	file->f_flags |= O_DIRECT;
+}
+
+static void a_direct_write_without_memory_is_tried_again(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	atomic_set(&refusals, 0);
+	fixture_start(test, f, 1);
+	each_segment(test, f, starve);
+	fixture_lead(test, f);
+	atomic_set(&refusals, 5);
+	KUNIT_EXPECT_TRUE(test, wait_for(!atomic_read(&refusals)));
+	KUNIT_EXPECT_TRUE(test, wait_for(!atomic_long_read(&kq_objects[KQ_OBJECT_BATCH])));
+	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
+	/* A node that goes down does not wait for memory. */
+	atomic_set(&refusals, INT_MAX);
+	KUNIT_EXPECT_TRUE(test, wait_for(atomic_long_read(&kq_objects[KQ_OBJECT_BATCH]) == 1));
+	fixture_kill(f);
+	KUNIT_EXPECT_TRUE(test, wait_for(!objects_left()));
+}
+
 static void a_frozen_file_system_holds_up_its_write_and_nothing_else(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -243,6 +288,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(a_file_that_cannot_hold_a_log_is_not_taken, file_gen_params),
 	KUNIT_CASE(a_file_is_not_taken_twice),
 	KUNIT_CASE_PARAM(a_node_that_cannot_write_stops_serving_and_says_why, fault_gen_params),
+	KUNIT_CASE(a_direct_write_without_memory_is_tried_again),
 	KUNIT_CASE(a_frozen_file_system_holds_up_its_write_and_nothing_else),
 	KUNIT_CASE(a_file_system_without_direct_io_is_written_and_synced),
 	{}

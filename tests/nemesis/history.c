@@ -101,6 +101,7 @@ int log_read(struct log *l, const char *path)
 			break;
 		l->entry = grown(l->entry, l->count, sizeof(*l->entry));
 		e = &l->entry[l->count++];
+		memset(e, 0, sizeof(*e));	/* they are compared as they lie in memory */
 		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %u %d %47s", &e->index, &e->term, &e->type,
 			   &effect, e->text) != 5 || e->index != l->count) {
 			fprintf(stderr, "verify: %s:%zu: not the next entry: %s", path, l->count, line);

@@ -2,7 +2,7 @@
 # Clients, and the judge of what they saw (tests/nemesis/README.md).
 
 
-NEMESIS := $(BUILD)/nemesis/worker $(BUILD)/nemesis/verify
+NEMESIS := $(BUILD)/nemesis/worker $(BUILD)/nemesis/verify $(BUILD)/nemesis/starve
 
 $(BUILD)/nemesis/worker: tests/nemesis/worker.c $(wildcard userspace/lib/*.[ch]) include/uapi/linux/kquorum.h
 	@mkdir -p $(@D)
@@ -11,3 +11,7 @@ $(BUILD)/nemesis/worker: tests/nemesis/worker.c $(wildcard userspace/lib/*.[ch])
 $(BUILD)/nemesis/verify: $(addprefix tests/nemesis/,verify.c history.c linear.c report.c history.h linear.h report.h)
 	@mkdir -p $(@D)
 	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(filter %.c,$^) -o $@
+
+$(BUILD)/nemesis/starve: tests/nemesis/starve.c
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $< -o $@

@@ -11,8 +11,10 @@ PATH=$PWD/build/bin:$PATH
 DIR=/mnt
 FAULTS=$WORK/faults
 RANDOM=$((KQ_SEED % 32768))
+TRACING=/sys/kernel/tracing
 ELECTION_MS=4000	# of --rtt-scale 4
-kinds=(daemon stop cut mute netem carrier hang_daemon hang_clients kill_clients transfer)
+read -r -a kinds <<<"${KQ_KINDS:-daemon stop cut mute netem carrier hang_daemon hang_clients kill_clients transfer no_memory}"
+
 
 # To start a program costs much here (KASAN): the faults do with what the shell itself can.
 exec {never}<> <(:)
@@ -118,6 +120,45 @@ kill_clients_end() { :; }
 transfer_start() { [ -z "$leader_now" ] || kq "$leader_now" transfer "n$1" --wait 10s; }
 transfer_end() { :; }
 
+# Now this and now that allocation of the module's workers fails, whichever node they work for.
+no_memory_start()
+{
+	build/nemesis/starve $RANDOM &
+	starver=$!
+}
+no_memory_end()
+{
+	local p
+	kill "$starver"
+	wait "$starver" 2>/dev/null
+	for p in /proc/[0-9]*/fail-nth; do echo 0 >"$p"; done 2>/dev/null
+}
+
+# trace_failures: keeps the stack of each allocation that fails. That is slow.
+trace_failures()
+{
+	local event
+	mount -t tracefs none $TRACING
+	echo 8192 >$TRACING/buffer_size_kb
+	for event in kmalloc kmem_cache_alloc; do
+		echo 'stacktrace if ptr == 0' >$TRACING/events/kmem/$event/trigger || return
+	done
+}
+
+# failed_in FUNCTION...: how many allocations failed below each of these
+failed_in()
+{
+	local function n
+	# The checker's own objects do not count.
+	awk '/<stack trace>/ { n++ } / => / { s[n] = s[n] " " $2 " " } / kmemleak_alloc/ { s[n] = "-" }
+		END { for (i in s) print s[i] }' $TRACING/trace >"$WORK/stacks"
+	echo "# $(grep -vcx -- - "$WORK/stacks") allocations of the module's workers failed; among them those in"
+	for function; do
+		n=$(grep -c " $function " "$WORK/stacks")
+		ok "$function: $n failed" [ "$n" -gt 0 ]
+	done
+}
+
 # After the faults: everything a fault may have left behind, whatever it was.
 all_mended()
 {
@@ -139,6 +180,10 @@ ok "a disk is there" loop_disk $((3 * SEGMENTS + 48)) $DIR
 ok "three nodes start" bring_up $DIR --segment-size 1M --segments $SEGMENTS
 ip -n kqbr link add br1 type bridge mcast_snooping 0
 ip -n kqbr link set br1 up
+mount -t debugfs none /sys/kernel/debug
+echo 0 >/sys/kernel/debug/failslab/verbose
+echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
+if [ -n "${KQ_STARVE-}" ]; then ok "failed allocations are recorded" trace_failures; fi
 asks_start
 until_true 60 agreed
 report $? "and elect a leader" || show_cluster
@@ -146,7 +191,9 @@ report $? "and elect a leader" || show_cluster
 tests/nemesis/clients --history "$WORK/history" --seed "$KQ_SEED" --think "$KQ_THINK" \
 	sh -c 'exec ip netns exec "kq${1#n}" build/nemesis/worker' sh '{}' &
 clients=$!
+[ -z "${KQ_STARVE-}" ] || no_memory_start
 random_faults "$KQ_SECONDS" "$KQ_LONGEST"
+[ -z "${KQ_STARVE-}" ] || no_memory_end
 all_mended
 until_true 120 leader_is_back
 report $? "after the faults there is a leader" || show_cluster
@@ -158,6 +205,8 @@ for i in 1 2 3; do
 	ask $i status
 	echo "log ${answer[6]-0}" | on $i build/nemesis/worker >"$WORK/log.n$i"
 done
+# shellcheck disable=SC2086	# names of functions
+[ -z "${KQ_STARVE-}" ] || failed_in $KQ_STARVE
 judge $ELECTION_MS "$WORK/history" "$WORK"/log.n?
 [ $failed = 0 ] || sed 's/^/# /' "$FAULTS" "$FAULTS.log"
 for i in 1 2 3; do exec {to[i]}>&- {from[i]}<&-; done

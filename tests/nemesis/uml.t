@@ -8,10 +8,11 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/kunit/lib.sh
 SECONDS_VIRTUAL=${KQ_SECONDS:-7200}
 SEED=${KQ_SEED:-$RANDOM}
-make -s build/nemesis/worker build/nemesis/verify >&2
+make -s build/nemesis/worker build/nemesis/verify build/nemesis/starve >&2
 echo "# seed $SEED: KQ_SEED=$SEED tests/nemesis/uml.t makes the same choices"
 uml_tap 1024 $((300 + SECONDS_VIRTUAL / 4)) env KQ_SECONDS="$SECONDS_VIRTUAL" KQ_SEED="$SEED" \
-	KQ_THINK="${KQ_THINK:-10}" KQ_LONGEST="${KQ_LONGEST:-60}" tests/nemesis/uml.sh
+	KQ_THINK="${KQ_THINK:-10}" KQ_LONGEST="${KQ_LONGEST:-60}" KQ_KINDS="${KQ_KINDS-}" \
+	KQ_STARVE="${KQ_STARVE-}" tests/nemesis/uml.sh
 status=$?
 echo "# $SECONDS_VIRTUAL s of virtual time took $SECONDS s"
 exit $status

@@ -47,6 +47,11 @@ judged()
 }
 
 judged holds "a history without fault passes" "$good"
+# So many that the memory of the one is used again for the other.
+many=$(for ((i = 1; i <= 600; i++)); do echo "c $((600 + i)) $((601 + i)) append - failed c/$i"; done)
+long=$(sed '$d' <<<"$log"; for ((i = 6; i <= 600; i++)); do echo "$i 2 1 1 -"; done; echo end)
+judged holds "long logs that are the same do not differ" "$good
+$many" "$long"
 judged holds "a lock that nobody answered for may explain a busy one" "$good
 c 10 - lock m unknown
 a 500 510 lock m busy"
