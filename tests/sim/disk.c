@@ -145,6 +145,12 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
 	sim_push(s, at, EV_DISK, n->id, 0, ++n->batch_gen);
 }
 
+/* The write that hung ends now. */
+void disk_go_on(struct sim *s, struct sim_node *n)
+{
+	sim_push(s, s->now, EV_DISK, n->id, 0, ++n->batch_gen);
+}
+
 static u64 place(struct sim *s, const struct kq_batch *b)
 {
 	return b->slot * seg(s) + b->offset;

@@ -27,6 +27,8 @@ static void heal(struct sim *s, u32 who)
 
 		if (!(who >> a & 1))
 			continue;
+		if (n->batch && n->hang_until > s->now)
+			disk_go_on(s, n);
 		n->hang_until = n->slow_until = n->busy_until = 0;
 		n->paused_until = min(n->paused_until, s->now + SIM_SEC);
 		n->eio = false;

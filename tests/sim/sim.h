@@ -402,6 +402,7 @@ void net_free(struct sim *s);
 
 /* disk.c */
 void disk_init(struct sim *s, struct sim_node *n);
+void disk_go_on(struct sim *s, struct sim_node *n);
 void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
