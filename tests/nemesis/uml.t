@@ -10,7 +10,7 @@ SECONDS_VIRTUAL=${KQ_SECONDS:-7200}
 SEED=${KQ_SEED:-$RANDOM}
 make -s build/nemesis/worker build/nemesis/verify build/nemesis/starve >&2
 echo "# seed $SEED: KQ_SEED=$SEED tests/nemesis/uml.t makes the same choices"
-uml_tap 1024 $((300 + SECONDS_VIRTUAL / 4)) env KQ_SECONDS="$SECONDS_VIRTUAL" KQ_SEED="$SEED" \
+uml_tap 1024 $((${KQ_STARVE:+600} + 300 + SECONDS_VIRTUAL / 4)) env KQ_SECONDS="$SECONDS_VIRTUAL" KQ_SEED="$SEED" \
 	KQ_THINK="${KQ_THINK:-10}" KQ_LONGEST="${KQ_LONGEST:-60}" KQ_KINDS="${KQ_KINDS-}" \
 	KQ_STARVE="${KQ_STARVE-}" tests/nemesis/uml.sh
 status=$?
