@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Lets allocations of the module's workers fail until it is killed: every 10 ms each worker that
- * serves the module last has one of its next four allocations refused (/proc/PID/fail-nth).
+ * served the module last has one of its next 32 allocations refused (/proc/PID/fail-nth), an early
+ * one more often than a late one. Late ones count: a whole election may pass between two looks.
  *
  * usage: starve SEED
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +69,17 @@ static void find_workers(void)
 		closedir(proc);
 }
 
+/* Returns false: the worker is gone. */
+static bool starve(const struct worker *w)
+{
+	char nth[16];
+	int len = snprintf(nth, sizeof(nth), "%ld", 1 + random() % (2L << random() % 5));
+
+	return !strstr(name_of(w), "kquorum") || pwrite(w->nth, nth, len, 0) == len;
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const nth[] = { "1", "2", "3", "4" };
 	unsigned int round;
 	size_t i;
 
@@ -80,9 +90,8 @@ int main(int argc, char **argv)
 		if (round % ROUNDS == 0)
 			find_workers();
 		for (i = 0; i < count; i++)
-			if (strstr(name_of(&workers[i]), "kquorum") &&
-			    pwrite(workers[i].nth, nth[random() % 4], 1, 0) != 1)
-				round = -1;	/* it is gone: look again */
+			if (!starve(&workers[i]))
+				round = -1;	/* look again */
 		usleep(10000);
 	}
 }

@@ -157,7 +157,9 @@ failed_in_each()
 {
 	local function
 	stacks
-	for function; do grep -q " $function " "$WORK/stacks" || return; done
+	for function; do
+		grep -q " $function " "$WORK/stacks" || { echo "# none yet in $function"; return 1; }
+	done
 }
 
 # report_failed FUNCTION...

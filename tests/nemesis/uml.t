@@ -14,5 +14,7 @@ uml_tap 1024 $((${KQ_STARVE:+600} + 300 + SECONDS_VIRTUAL / 4)) env KQ_SECONDS="
 	KQ_THINK="${KQ_THINK:-10}" KQ_LONGEST="${KQ_LONGEST:-60}" KQ_KINDS="${KQ_KINDS-}" \
 	KQ_STARVE="${KQ_STARVE-}" tests/nemesis/uml.sh
 status=$?
-echo "# $SECONDS_VIRTUAL s of virtual time took $SECONDS s"
+took="$SECONDS_VIRTUAL s of virtual time"
+[ -z "${KQ_STARVE-}" ] || took="all rounds"
+echo "# $took took $SECONDS s"
 exit $status
