@@ -269,17 +269,12 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 	const struct kq_hard_state *hs = &n->core->hs;
 	bool voted = hs->vote && (hs->vote != before->vote || hs->term != before->term);
 
-	bool transfer = h->type == KQ_MSG_VOTE_REQ &&
-			le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER;
-
-	/*
-	 * In a transfer the leader itself gives up what it was promised. Who knows the term already
-	 * need not have heard of it from that leader: it keeps its promise, and votes.
-	 */
+	/* In a transfer the leader itself gives up what it was promised. */
 	if ((voted && h->type == KQ_MSG_TIMEOUT_NOW) ||
-	    (transfer && le64_to_cpu(h->term) > before->term))
+	    (h->type == KQ_MSG_VOTE_REQ && le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER &&
+	     le64_to_cpu(h->term) > before->term))
 		n->heard_at = 0;
-	else if (voted && h->type == KQ_MSG_VOTE_REQ && !transfer)
+	else if (voted && h->type == KQ_MSG_VOTE_REQ)
 		check_stands(s, n);
 	n->silent_ticks[from] = 0;
 	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
