@@ -15,7 +15,6 @@ TRACING=/sys/kernel/tracing
 ELECTION_MS=4000	# of --rtt-scale 4
 read -r -a kinds <<<"${KQ_KINDS:-daemon stop cut mute netem carrier hang_daemon hang_clients kill_clients transfer no_memory}"
 
-
 # To start a program costs much here (KASAN): the faults do with what the shell itself can.
 exec {never}<> <(:)
 pause() { read -r -t "$1" -u "$never" _; true; }
@@ -207,7 +206,7 @@ ok "a disk is there" loop_disk $((3 * SEGMENTS + 48)) $DIR
 ok "three nodes start" bring_up $DIR --segment-size 1M --segments $SEGMENTS
 ip -n kqbr link add br1 type bridge mcast_snooping 0
 ip -n kqbr link set br1 up
-mount -t debugfs none /sys/kernel/debug
+mount -t debugfs none /sys/kernel/debug 2>/dev/null
 echo 0 >/sys/kernel/debug/failslab/verbose
 echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 if [ -n "${KQ_STARVE-}" ]; then ok "failed allocations are recorded" trace_failures; fi
