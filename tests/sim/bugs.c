@@ -67,7 +67,7 @@ static const struct {
 	BUG(LOST, "lost", "goes on without what it acknowledged before a restart", "NuRaft#185",
 	    "w_older=10"),
 	BUG(LOST_BRANCH, "lost-branch", "the same, when a dead branch stands in its place",
-	    "found here", "w_older=10", "w_transfer=10", "fault_ms=200"),
+	    "found here", "w_older=10"),
 	BUG(SILENT, "silent", "a node that has failed does not say so to a later leader",
 	    "etcd#2887, found here", "w_eio=5"),
 	BUG(INFLIGHT, "inflight", "the window stays full after a broken connection", "design 5"),

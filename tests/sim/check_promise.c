@@ -260,6 +260,24 @@ void check_ticked(struct sim *s, struct sim_node *n)
 			 (unsigned long long)s->d.nodes, (unsigned long long)limit);
 }
 
+/*
+ * @n has taken an APPEND: what its leader counts on as acknowledged it has, or it has stopped. Of a
+ * dead branch in its place it may learn the next time, when it is asked about that entry.
+ */
+static void check_counted_on(struct sim *s, struct sim_node *n, const struct sim_node *l,
+			     const struct kq_body_append *b)
+{
+	u64 match = le64_to_cpu(b->match);
+
+	if (n->core->state != KQUORUM_NODE_RUNNING || !l->up || n->core->hs.term != l->core->hs.term)
+		return;
+	if (match > n->core->durable ||
+	    (le64_to_cpu(b->prev_index) <= match &&
+	     kq_log_term(&n->core->log, match) != kq_log_term(&l->core->log, match)))
+		sim_fail(s, n, "goes on without entry %llu, which it acknowledged to its leader",
+			 (unsigned long long)match);
+}
+
 /* A message has been taken by the core, whose term and vote were @before. */
 void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
 		    const void *body, const struct kq_hard_state *before)
@@ -268,16 +286,22 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 	u32 from = le32_to_cpu(h->from);
 	const struct kq_hard_state *hs = &n->core->hs;
 	bool voted = hs->vote && (hs->vote != before->vote || hs->term != before->term);
+	bool transfer = h->type == KQ_MSG_VOTE_REQ &&
+			le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER;
 
-	/* In a transfer the leader itself gives up what it was promised. */
+	/*
+	 * In a transfer the leader itself gives up what it was promised. Who knows the term already
+	 * need not have heard of it from that leader: it keeps its promise, and votes.
+	 */
 	if ((voted && h->type == KQ_MSG_TIMEOUT_NOW) ||
-	    (h->type == KQ_MSG_VOTE_REQ && le32_to_cpu(req->flags) & KQ_VOTE_TRANSFER &&
-	     le64_to_cpu(h->term) > before->term))
+	    (transfer && le64_to_cpu(h->term) > before->term))
 		n->heard_at = 0;
-	else if (voted && h->type == KQ_MSG_VOTE_REQ)
+	else if (voted && h->type == KQ_MSG_VOTE_REQ && !transfer)
 		check_stands(s, n);
 	n->silent_ticks[from] = 0;
 	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
-	    n->core->hs.term == le64_to_cpu(h->term))
+	    n->core->hs.term == le64_to_cpu(h->term)) {
 		n->heard_at = s->now;
+		check_counted_on(s, n, &s->node[from], body);
+	}
 }

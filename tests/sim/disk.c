@@ -173,18 +173,37 @@ static void write_some(struct sim *s, struct sim_node *n, const struct kq_batch 
 	}
 }
 
+void disk_undo_forget(struct sim_node *n)
+{
+	while (n->undos)
+		free(n->undo[--n->undos].bytes);
+}
+
 /* A batch of entries alone, with nothing of term or vote, can be taken back: disk_undo(). */
 static void keep_undo(struct sim *s, struct sim_node *n, const struct kq_batch *b)
 {
+	struct sim_undo *u;
+
 	if (b->probe || !s->d.w_older)
 		return;
-	free(n->undo);
-	n->undo = sim_calloc(1, b->len);
-	memcpy(n->undo, n->disk + place(s, b), b->len);
-	n->undo_slot = b->slot;
-	n->undo_offset = b->offset;
-	n->undo_len = b->len;
-	n->undo_last = b->hs_version == n->core->hs_durable && b->first ? b->last : 0;
+	if (b->hs_version != n->core->hs_durable || !b->first) {
+		disk_undo_forget(n);
+		return;
+	}
+	if (n->undos == SIM_UNDOS) {
+		free(n->undo[0].bytes);
+		memmove(n->undo, n->undo + 1, --n->undos * sizeof(*u));
+	}
+	u = &n->undo[n->undos++];
+	*u = (struct sim_undo){
+		.slot = b->slot,
+		.offset = b->offset,
+		.len = b->len,
+		.last = b->last,
+		.branch = b->first <= n->written_last ? n->written_last : 0,
+		.bytes = sim_calloc(1, b->len),
+	};
+	memcpy(u->bytes, n->disk + place(s, b), b->len);
 }
 
 /* What a recovery would find from here on, for check_durable(). */
@@ -209,6 +228,8 @@ void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b)
 	note_hard_state(n, b);
 	if (b->probe)
 		return;
+	if (b->first)
+		n->written_last = b->last;
 	n->last_first = place(s, b) / KQ_WAL_BLOCK;
 	n->last_block = (place(s, b) + b->len) / KQ_WAL_BLOCK - 1;
 	for (i = 0; i < b->len / KQ_WAL_BLOCK; i++)
@@ -224,7 +245,7 @@ void disk_done(struct sim *s, struct sim_node *n)
 	n->batch = NULL;
 	if (error) {
 		write_some(s, n, b);
-		n->undo_last = 0;
+		disk_undo_forget(n);
 	} else {
 		keep_undo(s, n, b);
 		disk_written(s, n, b);
@@ -244,7 +265,7 @@ void disk_power_cut(struct sim *s, struct sim_node *n)
 	if (!n->batch)
 		return;
 	write_some(s, n, n->batch);
-	n->undo_last = 0;	/* something may stand behind it now */
+	disk_undo_forget(n);	/* something may stand behind it now */
 	n->batch = NULL;
 	n->batch_gen++;
 }
@@ -300,14 +321,18 @@ bool disk_misdirect(struct sim *s, struct sim_node *n)
 	return false;
 }
 
-/* The last batch never was: the disk lied, or the files are those of a moment before. */
-void disk_undo(struct sim *s, struct sim_node *n)
+/* The last @count batches never were: the disk lied, or the files are those of a moment before. */
+void disk_undo(struct sim *s, struct sim_node *n, u32 count)
 {
-	u64 at = n->undo_slot * seg(s) + n->undo_offset;
+	for (; count; count--) {
+		const struct sim_undo *u = &n->undo[--n->undos];
+		u64 at = u->slot * seg(s) + u->offset;
 
-	put(n, at, n->undo, n->undo_len);
-	memset(n->block_kept + at / KQ_WAL_BLOCK, 0, n->undo_len / KQ_WAL_BLOCK);
-	n->undo_last = 0;
+		put(n, at, u->bytes, u->len);
+		memset(n->block_kept + at / KQ_WAL_BLOCK, 0, u->len / KQ_WAL_BLOCK);
+		free(u->bytes);
+	}
+	disk_undo_forget(n);
 	s->st.damaged++;
 }
 

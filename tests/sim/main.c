@@ -70,7 +70,7 @@ void run_seed(u64 seed, struct sim_stats *out)
 	for (i = 1; i <= s->d.nodes; i++) {
 		node_down(s, &s->node[i], "end");
 		free(s->node[i].block_kept);
-		free(s->node[i].undo);
+		disk_undo_forget(&s->node[i]);
 	}
 	if (kq_alloc_live)
 		sim_fail(s, NULL, "%ld allocations of the core are left", kq_alloc_live);

@@ -138,6 +138,8 @@ void node_tick(struct sim *s, struct sim_node *n)
 
 	sim_push(s, s->now + period - period / 16 + sim_below(s, period / 8), EV_TICK, n->id, 0,
 		 n->life);
+	if (!fault_tick(s, n))
+		return;
 	kq_core_tick(n->core, sim_clock(s, n));
 	check_ticked(s, n);
 	node_out(s, n);

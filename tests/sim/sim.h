@@ -19,6 +19,7 @@
 #endif
 #define SIM_APPENDS	64		/* proposals of one node under way */
 #define SIM_RENEWALS	64		/* answers on their way that are remembered */
+#define SIM_UNDOS	16		/* batches that can be taken back */
 #define FAULTS_MAX	4096		/* of one seed that can be named */
 #define SIM_MS		1000000ULL
 #define SIM_SEC		1000000000ULL
@@ -129,6 +130,15 @@ struct sim_append {
 	u64 since;
 };
 
+/* What stood where a batch was written. */
+struct sim_undo {
+	u8 *bytes;
+	u32 slot, len;
+	u64 offset;
+	u64 last;		/* the batch's last index */
+	u64 branch;		/* where the dead branch ended whose place it took, or 0 */
+};
+
 struct sim_node {
 	u32 id;
 	bool up;
@@ -156,11 +166,10 @@ struct sim_node {
 	u64 slow_until, hang_until;
 	bool eio;
 	bool rotten;		/* a byte of its log was changed: it is damaged for good */
-	u8 *undo;		/* what stood where the last batch was written */
-	u32 undo_slot, undo_len;
-	u64 undo_offset;
-	u64 undo_last;		/* its last index; 0: cannot be undone */
-	u64 older_term;		/* its last batch was undone while this term's leader counted on it */
+	struct sim_undo undo[SIM_UNDOS];	/* the newest batches, as far as they can be undone */
+	u32 undos;
+	u64 written_last;	/* where the log on its disk ends */
+	u64 older_term;		/* batches were undone while this term's leader counted on them */
 
 	/* daemon */
 	bool daemon;
@@ -282,6 +291,7 @@ struct sim {
 	u64 phase_since;
 	u64 fault_gen;
 	u64 fault_no;		/* faults so far, of this seed */
+	bool older_waits;	/* an older disk, for a dead branch */
 	u32 healed;		/* bit n: node n, of which progress is demanded */
 	bool clock_errors;	/* the gap may shrink by them */
 	bool clocks_lie;	/* beyond what the settings promise: only tokens protect */
@@ -409,7 +419,8 @@ void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n);
 bool disk_misdirect(struct sim *s, struct sim_node *n);
-void disk_undo(struct sim *s, struct sim_node *n);
+void disk_undo(struct sim *s, struct sim_node *n, u32 count);
+void disk_undo_forget(struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 
@@ -440,6 +451,7 @@ bool client_idle(const struct sim_node *n);
 /* fault.c */
 const char *fault_name(u32 kind);
 void fault_step(struct sim *s);
+bool fault_tick(struct sim *s, struct sim_node *n);
 bool fault_told_older(struct sim *s, const struct sim_node *n);
 bool sim_out_for_good(struct sim *s, const struct sim_node *n);
 
