@@ -71,9 +71,8 @@ static int read_member(struct start_args *args, const struct nlattr *attr,
 		       struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[KQUORUM_MEMBER_MAX + 1];
-	struct kq_config *cfg = &args->cfg;
 	struct kq_member *m;
-	u32 id, i;
+	u32 id;
 	int err;
 
 	err = nla_parse_nested(tb, KQUORUM_MEMBER_MAX, attr, kq_nl_member_policy, extack);
@@ -85,15 +84,11 @@ static int read_member(struct start_args *args, const struct nlattr *attr,
 	m = &args->member[id];
 	if (m->name[0])
 		return kq_nl_error(extack, attr, -EINVAL, "two members have the same id");
-	if (cfg->count == KQ_MAX_NODES)
-		return kq_nl_error(extack, attr, -EINVAL, "more than 15 members");
 	nla_strscpy(m->name, tb[KQUORUM_MEMBER_NAME], sizeof(m->name));
 	nla_strscpy(m->address, tb[KQUORUM_MEMBER_ADDRESS], sizeof(m->address));
 	if (!m->name[0])
 		return kq_nl_error(extack, attr, -EINVAL, "a member's name is empty");
-	for (i = cfg->count++; i && cfg->members[i - 1] > id; i--)
-		cfg->members[i] = cfg->members[i - 1];
-	cfg->members[i] = id;
+	args->cfg.conf.voters |= kq_node_bit(id);
 	return 0;
 }
 
@@ -117,7 +112,7 @@ static int read_lists(struct start_args *args, struct genl_info *info)
 			break;
 		}
 	}
-	if (!args->cfg.count)
+	if (!args->cfg.conf.voters)
 		return kq_nl_error(info->extack, NULL, -EINVAL, "no member");
 	if (!args->member[args->cfg.self].name[0])
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NODE_ID], -EINVAL,

@@ -25,7 +25,7 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 {
 	const struct kq_settings *s = &node->cfg.set;
 	struct nlattr *nest;
-	u32 i;
+	u32 id;
 
 	if (nla_put_u32(skb, KQUORUM_A_GROUP, 0) ||
 	    nla_put_string(skb, KQUORUM_A_NAME, node->cluster) ||
@@ -42,9 +42,7 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 	    nla_put_u32(skb, KQUORUM_SETTING_SEGMENT_BYTES, s->segment_bytes))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
-	for (i = 0; i < node->cfg.count; i++) {
-		u32 id = node->cfg.members[i];
-
+	kq_for_each_node(kq_conf_members(&node->cfg.conf), id) {
 		nest = nla_nest_start(skb, KQUORUM_A_MEMBER);
 		if (!nest || nla_put_u32(skb, KQUORUM_MEMBER_ID, id) ||
 		    nla_put_string(skb, KQUORUM_MEMBER_NAME, node->member[id].name) ||
@@ -103,11 +101,9 @@ static int put_self(struct sk_buff *skb, const struct kq_node *node)
 
 static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
 {
-	u32 i;
+	u32 id;
 
-	for (i = 0; i < node->cfg.count; i++) {
-		u32 id = node->cfg.members[i];
-
+	kq_for_each_node(kq_conf_members(&node->cfg.conf), id) {
 		if (id != node->cfg.self && put_peer(skb, node, id, now))
 			return -EMSGSIZE;
 	}

@@ -85,10 +85,9 @@ static void node_queue_work(struct kq_node *node, struct work_struct *work)
 static u32 drain_messages(struct kq_step *step, struct kq_conn **kick)
 {
 	struct kq_node *node = step->node;
-	u32 i, count = 0;
+	u32 id, count = 0;
 
-	for (i = 0; i < node->cfg.count; i++) {
-		u32 id = node->cfg.members[i];
+	kq_for_each_node(kq_conf_members(&node->cfg.conf), id) {
 		struct kq_conn *conn = node->conn[id];
 		LIST_HEAD(list);
 

@@ -69,17 +69,19 @@ void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
 void kq_trace_create(struct kq_node *node)
 {
 	const struct kq_config *cfg = &node->cfg;
+	kq_nodes members = kq_conf_members(&cfg->conf);
 	__le64 words[10 + KQ_MAX_NODES] = {
-		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self), cpu_to_le64(cfg->count),
+		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self),
+		cpu_to_le64(kq_node_count(members)),
 		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
 		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
 		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
 		cpu_to_le64(cfg->set.segment_bytes),
 	};
-	u32 i;
+	u32 id, i = 0;
 
-	for (i = 0; i < cfg->count; i++)
-		words[10 + i] = cpu_to_le64(cfg->members[i]);
+	kq_for_each_node(members, id)
+		words[10 + i++] = cpu_to_le64(id);
 	kq_trace_step(node, kq_clock());
 	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (10 + i) * sizeof(words[0]));
 }

@@ -22,13 +22,13 @@ u64 kq_cluster_hash(const struct kq_config *cfg)
 		cpu_to_le32(set->lease_ms), cpu_to_le32(set->delta_ms),
 		cpu_to_le32(set->drift_ppm),
 	};
-	__le64 id = cpu_to_le64(cfg->cluster_id);
-	u32 hi = kq_crc(0, &id, sizeof(id));
-	u32 lo = kq_crc(0x6b71, &id, sizeof(id));
-	u32 i;
+	__le64 cluster = cpu_to_le64(cfg->cluster_id);
+	u32 hi = kq_crc(0, &cluster, sizeof(cluster));
+	u32 lo = kq_crc(0x6b71, &cluster, sizeof(cluster));
+	u32 id;
 
-	for (i = 0; i < cfg->count; i++) {
-		__le32 m = cpu_to_le32(cfg->members[i]);
+	kq_for_each_node(kq_conf_members(&cfg->conf), id) {
+		__le32 m = cpu_to_le32(id);
 
 		lo = kq_crc(lo, &m, sizeof(m));
 	}
@@ -50,6 +50,7 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 	if (!core)
 		return NULL;
 	core->cfg = *cfg;
+	core->conf = cfg->conf;
 	core->cluster_hash = kq_cluster_hash(cfg);
 	core->wal = kq_wal_create(cfg->cluster_id, cfg->self, cfg->set.segment_bytes,
 				  cfg->segments);
@@ -63,8 +64,6 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 		core->peer[i].id = i;
 		INIT_LIST_HEAD(&core->peer[i].msgs);
 	}
-	for (i = 0; i < cfg->count; i++)
-		core->peer[cfg->members[i]].member = true;
 	INIT_LIST_HEAD(&core->held);
 	INIT_LIST_HEAD(&core->owners);
 	INIT_LIST_HEAD(&core->pending);
@@ -255,22 +254,16 @@ void kq_become_follower(struct kq_core *core, u64 term, u32 leader)
  * @core: the core
  * @value: of one member
  *
- * Return: the value.
+ * Return: as kq_conf_reached().
  */
 u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct kq_peer *))
 {
-	u64 v[KQ_MAX_NODES];
+	u64 v[KQ_MAX_NODES + 1] = {};
 	struct kq_peer *p;
-	u32 i, j;
 
-	kq_for_each_member(core, i, p) {
-		u64 x = value(core, p);
-
-		for (j = i; j && v[j - 1] < x; j--)
-			v[j] = v[j - 1];
-		v[j] = x;
-	}
-	return v[kq_majority(core) - 1];
+	kq_for_each_member(core, p)
+		v[p->id] = value(core, p);
+	return kq_conf_reached(&core->conf, v);
 }
 
 static void watch_silence(struct kq_core *core)
@@ -321,8 +314,7 @@ int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation)
 	struct kq_peer *p;
 
 	core->now_ns = now_ns;
-	if (!id || id > KQ_MAX_NODES || id == core->cfg.self || !core->peer[id].member ||
-	    !incarnation)
+	if (id == core->cfg.self || !kq_is_member(core, id) || !incarnation)
 		return -EINVAL;
 	p = &core->peer[id];
 	if (incarnation < p->incarnation)
@@ -570,5 +562,5 @@ bool kq_core_stopped(const struct kq_core *core)
 		return true;
 	if (core->local.state != KQ_SESSION_NONE)
 		return false;
-	return !kq_is_leader(core) || core->cfg.count == 1;
+	return !kq_is_leader(core) || core->conf.voters == kq_node_bit(core->cfg.self);
 }

@@ -15,10 +15,10 @@
 #define KQ_CORE_H
 
 #include <linux/kquorum.h>
+#include "kq_conf.h"
 #include "kq_wal.h"
 #include "kq_wire.h"
 
-#define KQ_MAX_NODES	KQUORUM_MAX_NODES
 #define KQ_LINGER_NS	500000		/* how long a release waits for company */
 #define KQ_WINDOW	1024		/* proposals of one session without outcome */
 #define KQ_MAX_CLAIMS	65536		/* holders and waiters in the whole cluster */
@@ -44,8 +44,7 @@ struct kq_settings {
 struct kq_config {
 	u64 cluster_id;
 	u32 self;
-	u32 members[KQ_MAX_NODES];	/* node ids, rising */
-	u32 count;
+	struct kq_conf conf;		/* at the beginning of the log */
 	u32 segments;
 	struct kq_settings set;
 };
@@ -75,7 +74,6 @@ struct kq_inflight {
 
 struct kq_peer {
 	u32 id;
-	bool member;
 	bool connected;
 	u64 incarnation;
 	struct list_head msgs;		/* to be sent */
@@ -226,6 +224,7 @@ struct kq_core {
 	struct kq_config cfg;
 	u64 cluster_hash;
 	u64 now_ns;
+	struct kq_conf conf;		/* who decides */
 
 	/* durable */
 	struct kq_hard_state hs;

@@ -49,19 +49,24 @@ static inline bool kq_is_up(const struct kq_core *core)
 	return core->state == KQUORUM_NODE_RUNNING || core->state == KQUORUM_NODE_DAMAGED;
 }
 
-static inline u32 kq_majority(const struct kq_core *core)
-{
-	return core->cfg.count / 2 + (KQ_BREAK(MAJORITY) ? core->cfg.count < 2 : 1);
-}
-
 static inline struct kq_peer *kq_self(struct kq_core *core)
 {
 	return &core->peer[core->cfg.self];
 }
 
-#define kq_for_each_member(core, i, p)						\
-	for ((i) = 0; (i) < (core)->cfg.count &&				\
-	     ((p) = &(core)->peer[(core)->cfg.members[i]], true); (i)++)
+static inline bool kq_is_member(const struct kq_core *core, u32 id)
+{
+	return id && id <= KQ_MAX_NODES && kq_conf_members(&core->conf) & kq_node_bit(id);
+}
+
+static inline struct kq_peer *kq_member_next(struct kq_core *core, u32 id)
+{
+	id = kq_node_next(kq_conf_members(&core->conf), id);
+	return id ? &core->peer[id] : NULL;
+}
+
+#define kq_for_each_member(core, p)						\
+	for ((p) = kq_member_next(core, 0); (p); (p) = kq_member_next(core, (p)->id))
 
 /* kq_core.c */
 void kq_become_follower(struct kq_core *core, u64 term, u32 leader);

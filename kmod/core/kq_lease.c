@@ -60,9 +60,8 @@ void kq_lease_lead(struct kq_core *core)
 	u64 promise = kq_lease_promise_ns(&core->cfg.set);
 	u64 error = 2 * kq_ms(core->cfg.set.delta_ms);	/* over (1+rho) Delta */
 	struct kq_peer *p;
-	u32 i;
 
-	kq_for_each_member(core, i, p) {
+	kq_for_each_member(core, p) {
 		const struct kq_session *s = &core->session[p->id];
 		u64 left = promise;
 
@@ -103,11 +102,10 @@ void kq_lease_leader_tick(struct kq_core *core)
 {
 	u64 silence = kq_ms(core->cfg.set.lease_ms) / 2;
 	struct kq_peer *p;
-	u32 i;
 
 	if (!core->lead_ready)
 		return;
-	kq_for_each_member(core, i, p) {
+	kq_for_each_member(core, p) {
 		u64 until = p->promise_until_ns, now = core->now_ns;
 		u64 step = p->suspect_sent ? silence / 2 : silence;
 
@@ -171,9 +169,8 @@ void kq_lease_rounds(struct kq_core *core)
 {
 	u64 round = kq_quorum_value(core, round_of);
 	struct kq_peer *p;
-	u32 i;
 
-	kq_for_each_member(core, i, p)
+	kq_for_each_member(core, p)
 		if (p->renew_round && p->renew_round <= round)
 			answer_renewal(core, p);
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -50,6 +51,11 @@ typedef int64_t s64;
 #define max_t(t, a, b) max((t)(a), (t)(b))
 #define ALIGN(x, a) (((x) + (a) - 1) / (a) * (a))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+
+static inline u32 hweight32(u32 x)
+{
+	return __builtin_popcount(x);
+}
 
 static inline u64 div_u64(u64 a, u32 b)
 {

@@ -90,9 +90,8 @@ static void send_to(struct kq_core *core, struct kq_peer *p)
 void kq_leader_send(struct kq_core *core)
 {
 	struct kq_peer *p;
-	u32 i;
 
-	kq_for_each_member(core, i, p)
+	kq_for_each_member(core, p)
 		send_to(core, p);
 }
 
@@ -103,11 +102,10 @@ void kq_leader_send(struct kq_core *core)
 void kq_leader_broadcast(struct kq_core *core)
 {
 	struct kq_peer *p;
-	u32 i;
 
 	core->round++;
 	core->heartbeat_ns = core->now_ns;
-	kq_for_each_member(core, i, p) {
+	kq_for_each_member(core, p) {
 		if (p->id == core->cfg.self || !p->connected)
 			continue;
 		if (p->progress == KQUORUM_PROGRESS_PAUSED)
@@ -145,7 +143,6 @@ void kq_leader_start(struct kq_core *core)
 {
 	struct kq_peer *p;
 	u64 i;
-	u32 n;
 
 	core->role = KQUORUM_LEADER;
 	core->leader = core->cfg.self;
@@ -154,7 +151,7 @@ void kq_leader_start(struct kq_core *core)
 	core->round = 0;
 	core->events |= KQUORUM_EVENT_LEADER;
 	kq_trace(core, "leads");
-	kq_for_each_member(core, n, p) {
+	kq_for_each_member(core, p) {
 		if (!KQ_BREAK(MATCH_KEPT))
 			p->match = 0;
 		p->next = core->log.last + 1;
@@ -186,11 +183,12 @@ void kq_leader_start(struct kq_core *core)
 static bool quorum_has_room(struct kq_core *core)
 {
 	struct kq_peer *p;
-	u32 room = 0, i;
+	kq_nodes room = 0;
 
-	kq_for_each_member(core, i, p)
-		room += p->id == core->cfg.self || !p->low;
-	return room >= kq_majority(core);
+	kq_for_each_member(core, p)
+		if (p->id == core->cfg.self || !p->low)
+			room |= kq_node_bit(p->id);
+	return kq_conf_decided(&core->conf, room, 0) > 0;
 }
 
 /**
@@ -285,9 +283,8 @@ static u64 match_of(struct kq_core *core, struct kq_peer *p)
 void kq_leader_tell_commit(struct kq_core *core, u64 nodes)
 {
 	struct kq_peer *p;
-	u32 i;
 
-	kq_for_each_member(core, i, p) {
+	kq_for_each_member(core, p) {
 		if (p->id == core->cfg.self || !p->connected || !(nodes & 1ULL << p->id) ||
 		    p->progress != KQUORUM_PROGRESS_REPLICATE || p->commit_sent >= core->commit)
 			continue;
@@ -444,9 +441,9 @@ static void transfer_tick(struct kq_core *core)
 static u32 best_successor(struct kq_core *core)
 {
 	struct kq_peer *p;
-	u32 best = 0, i;
+	u32 best = 0;
 
-	kq_for_each_member(core, i, p) {
+	kq_for_each_member(core, p) {
 		if (p->id == core->cfg.self || !p->connected || p->flags)
 			continue;
 		if (!best || p->match > core->peer[best].match)
@@ -479,7 +476,7 @@ int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
 		to = best_successor(core);
 	if (!to)
 		return -ENOTCONN;
-	if (to > KQ_MAX_NODES || !core->peer[to].member)
+	if (!kq_is_member(core, to))
 		return -EINVAL;
 	if (!core->peer[to].connected)
 		return -ENOTCONN;

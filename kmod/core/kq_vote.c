@@ -52,10 +52,9 @@ static void send_requests(struct kq_core *core, u8 type, u64 term, u32 flags)
 {
 	struct kq_peer *p;
 	u64 index, last_term;
-	u32 i;
 
 	log_end(core, &index, &last_term);
-	kq_for_each_member(core, i, p) {
+	kq_for_each_member(core, p) {
 		struct kq_body_vote_req *b;
 		struct kq_msg *msg;
 
@@ -77,16 +76,16 @@ static void send_requests(struct kq_core *core, u8 type, u64 term, u32 flags)
 /* 1: a majority granted, -1: it cannot any more, 0: open. */
 static int count_votes(struct kq_core *core)
 {
-	u32 granted = 0, refused = 0, i;
+	kq_nodes granted = 0, refused = 0;
 	struct kq_peer *p;
 
-	kq_for_each_member(core, i, p) {
-		granted += p->vote > 0;
-		refused += p->vote < 0;
+	kq_for_each_member(core, p) {
+		if (p->vote > 0)
+			granted |= kq_node_bit(p->id);
+		else if (p->vote < 0)
+			refused |= kq_node_bit(p->id);
 	}
-	if (granted >= kq_majority(core))
-		return 1;
-	return core->cfg.count - refused < kq_majority(core) ? -1 : 0;
+	return kq_conf_decided(&core->conf, granted, refused);
 }
 
 static void canvass_end(struct kq_core *core, u32 how)

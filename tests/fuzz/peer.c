@@ -338,7 +338,7 @@ static void step(struct world *w)
 static void start(struct world *w)
 {
 	struct kq_config cfg = {
-		.cluster_id = 77, .self = 1, .count = 3, .members = { 1, 2, 3 },
+		.cluster_id = 77, .self = 1, .conf.voters = 0xe,
 		.segments = SEGMENTS,
 		.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
 			 .delta_ms = 50, .drift_ppm = 500, .segment_bytes = SEGMENT },

@@ -42,7 +42,7 @@ static inline struct kq_config fixture_config(u32 members)
 	struct kq_config cfg = {
 		.cluster_id = 77,
 		.self = 1,
-		.count = members,
+		.conf.voters = (2u << members) - 2,
 		.segments = SEGMENTS,
 		.set = {
 			.heartbeat_ms = 50,
@@ -53,10 +53,6 @@ static inline struct kq_config fixture_config(u32 members)
 			.segment_bytes = SEGMENT_BYTES,
 		},
 	};
-	u32 i;
-
-	for (i = 0; i < members; i++)
-		cfg.members[i] = i + 1;
 	return cfg;
 }
 

@@ -7,14 +7,10 @@
 
 static void configure(const struct sim *s, const struct sim_node *n, struct kq_config *cfg)
 {
-	u32 i;
-
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->cluster_id = 0x5eed ^ s->seed;
 	cfg->self = n->id;
-	cfg->count = s->d.nodes;
-	for (i = 0; i < cfg->count; i++)
-		cfg->members[i] = i + 1;
+	cfg->conf.voters = (2u << s->d.nodes) - 2;
 	cfg->segments = s->d.segments;
 	cfg->set = s->set;
 }
@@ -167,7 +163,7 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 			struct kqd_elect_input *in)
 {
 	const struct kq_core *c = n->core;
-	u32 i;
+	u32 id;
 
 	memset(in, 0, sizeof(*in));
 	in->now_ns = sim_clock(s, n);
@@ -178,9 +174,9 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 	in->leader = c->leader;
 	in->silence_ns = c->heard_ns ? in->now_ns - c->heard_ns : UINT64_MAX;
 	in->wait_left_ns = c->wait_until_ns > in->now_ns ? c->wait_until_ns - in->now_ns : 0;
-	for (i = 0; i < c->cfg.count; i++)
-		in->connected += c->peer[c->cfg.members[i]].connected;
-	in->voters = c->cfg.count;
+	kq_for_each_node(c->conf.voters, id)
+		in->connected += c->peer[id].connected;
+	in->voters = kq_node_count(c->conf.voters);
 }
 
 void node_poll(struct sim *s, struct sim_node *n)

@@ -80,15 +80,14 @@ static const struct event *expect(struct sim *s, struct life *l, enum event_kind
 
 static void configure(struct sim *s, const struct kq_config *cfg)
 {
-	u32 i;
+	u32 count = kq_node_count(cfg->conf.voters), i;
 
-	if (cfg->count > SIM_NODES)
-		trace_bad(sim_timeline.line, "a cluster of %u nodes: at most %u", cfg->count,
+	if (count > SIM_NODES)
+		trace_bad(sim_timeline.line, "a cluster of %u nodes: at most %u", count,
 			  SIM_NODES);
-	for (i = 0; i < cfg->count; i++)
-		if (cfg->members[i] != i + 1)
-			trace_bad(sim_timeline.line, "node ids other than 1..%u", cfg->count);
-	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes != cfg->count ||
+	if (cfg->conf.voters != (2u << count) - 2)
+		trace_bad(sim_timeline.line, "node ids other than 1..%u", count);
+	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes != count ||
 			   memcmp(&s->set, &cfg->set, sizeof(s->set)) ||
 			   s->d.segments != cfg->segments))
 		trace_bad(sim_timeline.line, "nodes of two clusters, or with different settings");
@@ -96,7 +95,7 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 		return;
 	s->seed = cfg->cluster_id;
 	s->set = cfg->set;
-	s->d.nodes = cfg->count;
+	s->d.nodes = count;
 	s->d.segments = cfg->segments;
 	s->d.heartbeat_ms = cfg->set.heartbeat_ms;
 	s->d.lease_ms = cfg->set.lease_ms;
@@ -112,20 +111,21 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 {
 	struct kq_config cfg = {
 		.cluster_id = event_word(e, 0), .self = event_word(e, 1),
-		.count = event_word(e, 2), .segments = event_word(e, 3),
+		.segments = event_word(e, 3),
 		.set = {
 			.heartbeat_ms = event_word(e, 4), .election_ms = event_word(e, 5),
 			.lease_ms = event_word(e, 6), .delta_ms = event_word(e, 7),
 			.drift_ppm = event_word(e, 8), .segment_bytes = event_word(e, 9),
 		},
 	};
+	u64 count = event_word(e, 2);
 	u32 i;
 
-	if (cfg.self != l->node || !cfg.count || cfg.count > KQ_MAX_NODES ||
-	    e->len != (CREATE_WORDS + cfg.count) * 8)
+	if (cfg.self != l->node || !count || count > KQ_MAX_NODES ||
+	    e->len != (CREATE_WORDS + count) * 8)
 		trace_bad(e->line, "no configuration that this program understands");
-	for (i = 0; i < cfg.count; i++)
-		cfg.members[i] = event_word(e, CREATE_WORDS + i);
+	for (i = 0; i < count; i++)
+		cfg.conf.voters |= kq_node_bit(event_word(e, CREATE_WORDS + i) % (KQ_MAX_NODES + 1));
 	configure(s, &cfg);
 	memory[l->node].cfg = cfg;
 }
@@ -333,10 +333,9 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 
 static void take_messages(struct sim *s, struct life *l, struct sim_node *n)
 {
-	u32 i;
+	u32 to;
 
-	for (i = 0; i < n->core->cfg.count; i++) {
-		u32 to = n->core->cfg.members[i];
+	kq_for_each_node(kq_conf_members(&n->core->cfg.conf), to) {
 		LIST_HEAD(list);
 
 		kq_core_take_msgs(n->core, to, &list);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A configuration: who votes, and what a majority of them is. While one configuration is being
+ * replaced by another, both must agree, each with a majority of its own (joint consensus: Raft
+ * paper 6, thesis 4.3).
+ */
+#ifndef KQ_CONF_H
+#define KQ_CONF_H
+
+#include <linux/kquorum.h>
+#include "kq_platform.h"
+
+#define KQ_MAX_NODES	KQUORUM_MAX_NODES
+#define KQ_NODES_BITS	((2u << KQ_MAX_NODES) - 2)	/* ids begin with 1 */
+
+/* A set of nodes: bit ID is set when node ID belongs to it. */
+typedef u32 kq_nodes;
+
+/**
+ * struct kq_conf - who decides
+ * @voters: have a vote; never empty in a configuration that is used
+ * @outgoing: the voters before them, in a joint configuration; else empty
+ * @learners: get the log and decide nothing; none of them is in @voters
+ */
+struct kq_conf {
+	kq_nodes voters;
+	kq_nodes outgoing;
+	kq_nodes learners;
+};
+
+static inline kq_nodes kq_node_bit(u32 id)
+{
+	return 1u << id;
+}
+
+/* The lowest id in @set above @id; 0: there is none. */
+static inline u32 kq_node_next(kq_nodes set, u32 id)
+{
+	kq_nodes rest = set & ~((2u << id) - 1);
+
+	return rest ? ffs(rest) - 1 : 0;
+}
+
+/* The ids in @set, rising. */
+#define kq_for_each_node(set, id)						\
+	for ((id) = kq_node_next(set, 0); (id); (id) = kq_node_next(set, id))
+
+static inline kq_nodes kq_conf_members(const struct kq_conf *conf)
+{
+	return conf->voters | conf->outgoing | conf->learners;
+}
+
+static inline bool kq_conf_votes(const struct kq_conf *conf, u32 id)
+{
+	return (conf->voters | conf->outgoing) & kq_node_bit(id);
+}
+
+/* How many nodes belong to @set. */
+static inline u32 kq_node_count(kq_nodes set)
+{
+	return hweight32(set);
+}
+
+const char *kq_conf_check(const struct kq_conf *conf);
+int kq_conf_decided(const struct kq_conf *conf, kq_nodes yes, kq_nodes no);
+u64 kq_conf_reached(const struct kq_conf *conf, const u64 value[KQ_MAX_NODES + 1]);
+
+#endif /* KQ_CONF_H */
