@@ -88,7 +88,7 @@ static int read_member(struct start_args *args, const struct nlattr *attr,
 	nla_strscpy(m->address, tb[KQUORUM_MEMBER_ADDRESS], sizeof(m->address));
 	if (!m->name[0])
 		return kq_nl_error(extack, attr, -EINVAL, "a member's name is empty");
-	args->cfg.conf.voters |= kq_node_bit(id);
+	args->cfg.founders |= kq_node_bit(id);
 	return 0;
 }
 
@@ -112,7 +112,7 @@ static int read_lists(struct start_args *args, struct genl_info *info)
 			break;
 		}
 	}
-	if (!args->cfg.conf.voters)
+	if (!args->cfg.founders)
 		return kq_nl_error(info->extack, NULL, -EINVAL, "no member");
 	if (!args->member[args->cfg.self].name[0])
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NODE_ID], -EINVAL,

@@ -42,7 +42,7 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 	    nla_put_u32(skb, KQUORUM_SETTING_SEGMENT_BYTES, s->segment_bytes))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
-	kq_for_each_node(kq_conf_members(&node->cfg.conf), id) {
+	kq_for_each_node(node->cfg.founders, id) {
 		nest = nla_nest_start(skb, KQUORUM_A_MEMBER);
 		if (!nest || nla_put_u32(skb, KQUORUM_MEMBER_ID, id) ||
 		    nla_put_string(skb, KQUORUM_MEMBER_NAME, node->member[id].name) ||
@@ -103,7 +103,7 @@ static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
 {
 	u32 id;
 
-	kq_for_each_node(kq_conf_members(&node->cfg.conf), id) {
+	kq_for_each_node(node->cfg.founders, id) {
 		if (id != node->cfg.self && put_peer(skb, node, id, now))
 			return -EMSGSIZE;
 	}

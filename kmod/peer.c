@@ -262,6 +262,11 @@ static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const 
 		err = -ESTALE;
 		goto leave;
 	}
+	if (!(node->cfg.founders & kq_node_bit(conn->peer))) {
+		*why = "not a peer of this node";
+		err = -EINVAL;
+		goto leave;
+	}
 	kq_core_wire_peer(step.core, conn->peer, &conn->wire);
 	conn->wire.peer_inc = incarnation;
 	err = kq_conn_hook(conn);
@@ -274,7 +279,7 @@ static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const 
 	kq_trace_result(node, err, 0);
 	if (err) {
 		*why = err == -ESTALE ? "an older incarnation than was seen" :
-			"not a peer of this node, or no incarnation";
+			"the node itself, or no incarnation";
 		kq_conn_unhook(conn);
 		goto leave;
 	}

@@ -87,7 +87,7 @@ static u32 drain_messages(struct kq_step *step, struct kq_conn **kick)
 	struct kq_node *node = step->node;
 	u32 id, count = 0;
 
-	kq_for_each_node(kq_conf_members(&node->cfg.conf), id) {
+	kq_for_each_node(node->cfg.founders, id) {
 		struct kq_conn *conn = node->conn[id];
 		LIST_HEAD(list);
 

@@ -69,7 +69,7 @@ void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
 void kq_trace_create(struct kq_node *node)
 {
 	const struct kq_config *cfg = &node->cfg;
-	kq_nodes members = kq_conf_members(&cfg->conf);
+	kq_nodes members = cfg->founders;
 	__le64 words[10 + KQ_MAX_NODES] = {
 		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self),
 		cpu_to_le64(kq_node_count(members)),

@@ -27,6 +27,54 @@ const char *kq_conf_check(const struct kq_conf *conf)
 	return NULL;
 }
 
+/**
+ * kq_conf_read() - the configuration in an entry
+ * @payload: of an entry of type KQ_ENTRY_CONF; nothing about it is trusted
+ * @len: its bytes
+ * @conf: filled in
+ *
+ * Return: NULL, or what is wrong, for a person.
+ */
+const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
+{
+	struct kq_conf_cmd cmd;
+
+	if (len != sizeof(cmd))
+		return "it has another size";
+	memcpy(&cmd, payload, sizeof(cmd));
+	conf->voters = le32_to_cpu(cmd.voters);
+	conf->outgoing = le32_to_cpu(cmd.outgoing);
+	conf->learners = le32_to_cpu(cmd.learners);
+	return cmd.zero ? "it says more than this version understands" : kq_conf_check(conf);
+}
+
+/**
+ * kq_conf_write() - the payload of an entry
+ * @conf: what it shall say
+ * @cmd: filled in
+ */
+void kq_conf_write(const struct kq_conf *conf, struct kq_conf_cmd *cmd)
+{
+	*cmd = (struct kq_conf_cmd){
+		.voters = cpu_to_le32(conf->voters),
+		.outgoing = cpu_to_le32(conf->outgoing),
+		.learners = cpu_to_le32(conf->learners),
+	};
+}
+
+/* Who decides in each half of @conf; of a simple one there is only the first. */
+static kq_nodes first_half(const struct kq_conf *conf)
+{
+	if (KQ_BREAK(ONE_MAJORITY))
+		return conf->voters | conf->outgoing;
+	return KQ_BREAK(LEARNER_COUNTED) ? conf->voters | conf->learners : conf->voters;
+}
+
+static kq_nodes second_half(const struct kq_conf *conf)
+{
+	return KQ_BREAK(ONE_MAJORITY) ? 0 : conf->outgoing;
+}
+
 static int half_decided(kq_nodes voters, kq_nodes yes, kq_nodes no)
 {
 	if (kq_node_count(voters & yes) >= majority_of(voters))
@@ -45,13 +93,10 @@ static int half_decided(kq_nodes voters, kq_nodes yes, kq_nodes no)
  */
 int kq_conf_decided(const struct kq_conf *conf, kq_nodes yes, kq_nodes no)
 {
-	int voters, outgoing;
+	int first = half_decided(first_half(conf), yes, no);
+	int second = second_half(conf) ? half_decided(second_half(conf), yes, no) : 1;
 
-	if (!conf->outgoing)
-		return half_decided(conf->voters, yes, no);
-	voters = half_decided(conf->voters, yes, no);
-	outgoing = half_decided(conf->outgoing, yes, no);
-	return min(voters, outgoing);
+	return min(first, second);
 }
 
 /* The highest value that a majority of @voters has reached. */
@@ -77,7 +122,8 @@ static u64 half_reached(kq_nodes voters, const u64 value[KQ_MAX_NODES + 1])
  */
 u64 kq_conf_reached(const struct kq_conf *conf, const u64 value[KQ_MAX_NODES + 1])
 {
-	u64 reached = half_reached(conf->voters, value);
+	u64 reached = half_reached(first_half(conf), value);
+	kq_nodes second = second_half(conf);
 
-	return conf->outgoing ? min(reached, half_reached(conf->outgoing, value)) : reached;
+	return second ? min(reached, half_reached(second, value)) : reached;
 }

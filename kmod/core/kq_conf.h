@@ -8,7 +8,7 @@
 #define KQ_CONF_H
 
 #include <linux/kquorum.h>
-#include "kq_platform.h"
+#include "kq_entry.h"
 
 #define KQ_MAX_NODES	KQUORUM_MAX_NODES
 #define KQ_NODES_BITS	((2u << KQ_MAX_NODES) - 2)	/* ids begin with 1 */
@@ -62,6 +62,8 @@ static inline u32 kq_node_count(kq_nodes set)
 }
 
 const char *kq_conf_check(const struct kq_conf *conf);
+const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf);
+void kq_conf_write(const struct kq_conf *conf, struct kq_conf_cmd *cmd);
 int kq_conf_decided(const struct kq_conf *conf, kq_nodes yes, kq_nodes no);
 u64 kq_conf_reached(const struct kq_conf *conf, const u64 value[KQ_MAX_NODES + 1]);
 

@@ -6,7 +6,7 @@
 #include "kq_int.h"
 
 /**
- * kq_cluster_hash() - what every message carries: cluster id, members, settings
+ * kq_cluster_hash() - what every message carries: cluster id, founders, settings
  * @cfg: configuration
  *
  * Nodes that differ in any do not talk to each other: a lease that one node promises for
@@ -27,7 +27,7 @@ u64 kq_cluster_hash(const struct kq_config *cfg)
 	u32 lo = kq_crc(0x6b71, &cluster, sizeof(cluster));
 	u32 id;
 
-	kq_for_each_node(kq_conf_members(&cfg->conf), id) {
+	kq_for_each_node(cfg->founders, id) {
 		__le32 m = cpu_to_le32(id);
 
 		lo = kq_crc(lo, &m, sizeof(m));
@@ -50,7 +50,6 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 	if (!core)
 		return NULL;
 	core->cfg = *cfg;
-	core->conf = cfg->conf;
 	core->cluster_hash = kq_cluster_hash(cfg);
 	core->wal = kq_wal_create(cfg->cluster_id, cfg->self, cfg->set.segment_bytes,
 				  cfg->segments);
@@ -166,6 +165,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->write_next = core->log.last + 1;
 	core->written_bytes = core->log.bytes;
 	core->durable = core->log.last;
+	kq_member_cut(core);
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;
 	if (!fresh && !KQ_BREAK(NO_WAIT))
@@ -307,14 +307,17 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
  * @id: node id
  * @incarnation: the peer's, from its greeting
  *
- * Return: 0, -EINVAL for who is no member, -ESTALE for an older incarnation.
+ * Its daemon has made sure who it is. It need not be a member: who joins hears of that from the
+ * leader, and the leader's newest configuration may not have come here yet.
+ *
+ * Return: 0, -EINVAL for what is no number of another node, -ESTALE for an older incarnation.
  */
 int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation)
 {
 	struct kq_peer *p;
 
 	core->now_ns = now_ns;
-	if (id == core->cfg.self || !kq_is_member(core, id) || !incarnation)
+	if (!id || id > KQ_MAX_NODES || id == core->cfg.self || !incarnation)
 		return -EINVAL;
 	p = &core->peer[id];
 	if (incarnation < p->incarnation)
@@ -327,6 +330,7 @@ int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation)
 	core->events |= KQUORUM_EVENT_PEER;
 	kq_trace(core, "peer %u up", id);
 	if (kq_is_leader(core)) {
+		kq_member_meet(core, p);
 		kq_leader_peer_reset(core, p);
 		kq_leader_send(core);
 	}

@@ -44,7 +44,7 @@ struct kq_settings {
 struct kq_config {
 	u64 cluster_id;
 	u32 self;
-	struct kq_conf conf;		/* at the beginning of the log */
+	kq_nodes founders;		/* the first voters; who is not among them joins later */
 	u32 segments;
 	struct kq_settings set;
 };
@@ -224,7 +224,10 @@ struct kq_core {
 	struct kq_config cfg;
 	u64 cluster_hash;
 	u64 now_ns;
-	struct kq_conf conf;		/* who decides */
+	struct kq_conf conf;		/* who decides: the newest in the log, committed or not */
+	u64 conf_index;			/* where it is in the log; 0: it is that of the beginning */
+	kq_nodes leaving;		/* leader: no members, to be told so */
+	bool handed_over;		/* leader without a vote: a transfer was tried */
 
 	/* durable */
 	struct kq_hard_state hs;
@@ -323,6 +326,7 @@ int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
 int kq_core_canvass(struct kq_core *core, u64 now_ns);
 int kq_core_campaign(struct kq_core *core, u64 now_ns);
 int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to);
+int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf *to);
 
 /* Proposals of this node (kq_propose.c, kq_owner.c) */
 int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p);

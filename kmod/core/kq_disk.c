@@ -27,6 +27,8 @@ void kq_log_cut(struct kq_core *core, u64 last)
 	if (!KQ_ASSERT(core, last >= core->commit))
 		return;
 	kq_log_truncate(&core->log, last);
+	if (core->conf_index > last && !KQ_BREAK(CONF_KEPT))
+		kq_member_cut(core);
 	if (core->durable > last)
 		core->durable = last;
 	if (core->write_next > last + 1) {

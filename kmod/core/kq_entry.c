@@ -2,7 +2,7 @@
 /*
  * One entry of the log in memory: made, checked, given back.
  */
-#include "kq_entry.h"
+#include "kq_conf.h"
 
 /* What the proposer's CRC covers: everything but index, term and the CRC itself. */
 #define KQ_RECORD_CRC_FROM	offsetof(struct kq_record, session)
@@ -17,6 +17,7 @@ static bool kq_entry_type_known(u16 type)
 	case KQ_ENTRY_SUSPECT:
 	case KQ_ENTRY_CLEAR:
 	case KQ_ENTRY_EXPIRE:
+	case KQ_ENTRY_CONF:
 	case KQ_ENTRY_ACQUIRE:
 	case KQ_ENTRY_RELEASE:
 	case KQ_ENTRY_APPEND:
@@ -102,11 +103,13 @@ u32 kq_entry_crc(const struct kq_record *rec, const void *payload)
  * @room: bytes that are there from @payload on
  *
  * Return: 0; -EMSGSIZE: longer than allowed or than what is there; -EPROTO:
- * unknown type, flags, or no index or term; -EBADMSG: the CRC differs.
+ * unknown type, flags, no index or term, or a configuration that cannot be used; -EBADMSG: the
+ * CRC differs.
  */
 int kq_entry_check(const struct kq_record *rec, const void *payload, u32 room)
 {
 	u32 len = le32_to_cpu(rec->len);
+	struct kq_conf conf;
 
 	if (len > KQ_PAYLOAD_MAX || len > room)
 		return -EMSGSIZE;
@@ -116,5 +119,7 @@ int kq_entry_check(const struct kq_record *rec, const void *payload, u32 room)
 		return -EPROTO;
 	if (kq_entry_crc(rec, payload) != le32_to_cpu(rec->crc))
 		return -EBADMSG;
+	if (le16_to_cpu(rec->type) == KQ_ENTRY_CONF && kq_conf_read(payload, len, &conf))
+		return -EPROTO;
 	return 0;
 }

@@ -22,6 +22,7 @@ enum kq_entry_type {
 	KQ_ENTRY_SUSPECT	= 4,
 	KQ_ENTRY_CLEAR		= 5,
 	KQ_ENTRY_EXPIRE		= 6,
+	KQ_ENTRY_CONF		= 7,
 	KQ_ENTRY_ACQUIRE	= 16,
 	KQ_ENTRY_RELEASE	= 17,
 	KQ_ENTRY_APPEND		= 32,
@@ -83,6 +84,14 @@ struct kq_session_cmd {
 	__le64 session;
 	__le64 left_ns;		/* SUSPECT: what is left of the promise */
 	__le32 node;
+	__le32 zero;
+} __packed;
+
+/* Payload of CONF: sets of nodes, as in struct kq_conf. */
+struct kq_conf_cmd {
+	__le32 voters;
+	__le32 outgoing;
+	__le32 learners;
 	__le32 zero;
 } __packed;
 

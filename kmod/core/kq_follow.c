@@ -99,6 +99,7 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 				kq_entry_free(e);
 				return false;
 			}
+			kq_member_logged(core, e);
 		}
 		core->verified = max(core->verified, index);
 		p = next;

@@ -59,14 +59,23 @@ static inline bool kq_is_member(const struct kq_core *core, u32 id)
 	return id && id <= KQ_MAX_NODES && kq_conf_members(&core->conf) & kq_node_bit(id);
 }
 
-static inline struct kq_peer *kq_member_next(struct kq_core *core, u32 id)
+static inline struct kq_peer *kq_peer_next(struct kq_core *core, kq_nodes set, u32 id)
 {
-	id = kq_node_next(kq_conf_members(&core->conf), id);
+	id = kq_node_next(set, id);
 	return id ? &core->peer[id] : NULL;
 }
 
+#define kq_for_each_peer(core, set, p)						\
+	for ((p) = kq_peer_next(core, set, 0); (p); (p) = kq_peer_next(core, set, (p)->id))
+
 #define kq_for_each_member(core, p)						\
-	for ((p) = kq_member_next(core, 0); (p); (p) = kq_member_next(core, (p)->id))
+	kq_for_each_peer(core, kq_conf_members(&(core)->conf), p)
+
+/* Those to whom a leader sends its log. */
+static inline kq_nodes kq_replicas(const struct kq_core *core)
+{
+	return kq_conf_members(&core->conf) | core->leaving;
+}
 
 /* kq_core.c */
 void kq_become_follower(struct kq_core *core, u64 term, u32 leader);
@@ -104,10 +113,18 @@ void kq_leader_tell_commit(struct kq_core *core, u64 nodes);
 void kq_leader_send(struct kq_core *core);
 void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_leader_commit(struct kq_core *core);
+void kq_leader_peer_begin(struct kq_core *core, struct kq_peer *p);
 void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p);
 int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const void *payload,
 		     enum kq_wal_room room);
 int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u32 len);
+
+/* kq_member.c: changes of the configuration */
+void kq_member_logged(struct kq_core *core, const struct kq_entry *e);
+void kq_member_cut(struct kq_core *core);
+void kq_member_settle(struct kq_core *core);
+void kq_member_meet(struct kq_core *core, struct kq_peer *p);
+void kq_member_told(struct kq_core *core, struct kq_peer *p);
 
 /* kq_follow.c: the follower's side */
 void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
@@ -148,6 +165,7 @@ void kq_lease_session_ended(struct kq_core *core, u32 node, u64 id);
 void kq_lease_session_cleared(struct kq_core *core, u32 node);
 void kq_lease_open_outcome(struct kq_core *core, struct kq_proposal *p);
 void kq_lease_close(struct kq_core *core);
+void kq_lease_left(struct kq_core *core);
 
 /* kq_machine.c */
 
@@ -172,6 +190,7 @@ struct kq_machine_ops {
 	void (*destroy)(struct kq_core *core);
 };
 
+extern const struct kq_machine_ops kq_conf_machine_ops;
 extern const struct kq_machine_ops kq_session_machine_ops;
 extern const struct kq_machine_ops kq_resource_machine_ops;
 

@@ -61,7 +61,7 @@ void kq_lease_lead(struct kq_core *core)
 	u64 error = 2 * kq_ms(core->cfg.set.delta_ms);	/* over (1+rho) Delta */
 	struct kq_peer *p;
 
-	kq_for_each_member(core, p) {
+	kq_for_each_peer(core, KQ_NODES_BITS, p) {
 		const struct kq_session *s = &core->session[p->id];
 		u64 left = promise;
 
@@ -105,7 +105,7 @@ void kq_lease_leader_tick(struct kq_core *core)
 
 	if (!core->lead_ready)
 		return;
-	kq_for_each_member(core, p) {
+	kq_for_each_peer(core, KQ_NODES_BITS, p) {
 		u64 until = p->promise_until_ns, now = core->now_ns;
 		u64 step = p->suspect_sent ? silence / 2 : silence;
 
@@ -136,6 +136,7 @@ static void answer_renewal(struct kq_core *core, struct kq_peer *p)
 	p->renew_round = 0;
 	if ((p->suspect_sent && !KQ_BREAK(RENEW_SUSPECT)) ||
 	    (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)) ||
+	    (!kq_is_member(core, p->id) && !KQ_BREAK(RENEW_REMOVED)) ||
 	    p->renew_session != core->session[p->id].id)
 		return;
 	p->promise_until_ns = core->now_ns + kq_lease_promise_ns(&core->cfg.set);
@@ -170,7 +171,7 @@ void kq_lease_rounds(struct kq_core *core)
 	u64 round = kq_quorum_value(core, round_of);
 	struct kq_peer *p;
 
-	kq_for_each_member(core, p)
+	kq_for_each_peer(core, KQ_NODES_BITS, p)
 		if (p->renew_round && p->renew_round <= round)
 			answer_renewal(core, p);
 }
@@ -407,7 +408,7 @@ void kq_lease_local_tick(struct kq_core *core)
 		return;
 	/* While the one of before the restart is in the table, an OPEN is refused: wait. */
 	if (l->state == KQ_SESSION_NONE && !core->stopping && !core->session[core->cfg.self].id &&
-	    (!l->asked_ns || since >= 2 * heartbeat))
+	    kq_is_member(core, core->cfg.self) && (!l->asked_ns || since >= 2 * heartbeat))
 		open_session(core);
 	if (l->state != KQ_SESSION_OPEN && l->state != KQ_SESSION_LIVE)
 		return;
@@ -434,6 +435,26 @@ void kq_lease_close(struct kq_core *core)
 	}
 	l->state = KQ_SESSION_CLOSING;
 	kq_propose_submit(core, &l->open);
+}
+
+/**
+ * kq_lease_left() - this node is no member any more: nobody renews its session
+ * @core: the core
+ *
+ * The session's end comes in the log, when the promise is over, and is not heard here.
+ */
+void kq_lease_left(struct kq_core *core)
+{
+	struct kq_local_session *l = &core->local;
+
+	if (!list_empty(&l->open.node)) {
+		list_del_init(&l->open.node);
+		core->pending_count--;
+	}
+	set_deadline(core, 0);
+	l->state = KQ_SESSION_NONE;
+	core->events |= KQUORUM_EVENT_SESSION;
+	kq_owners_end(core);
 }
 
 /**

@@ -25,6 +25,7 @@ static const struct kq_machine_ops append_machine_ops = {
 
 static const struct kq_machine_ops *const machines[] = {
 	&kq_session_machine_ops,
+	&kq_conf_machine_ops,
 	&kq_resource_machine_ops,
 	&append_machine_ops,
 };
@@ -113,7 +114,7 @@ static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 		return -EINVAL;
 	/* Without a session only the leader itself proposes, and only these. */
 	if (!e->rec.session && type != KQ_ENTRY_NOOP && type != KQ_ENTRY_SUSPECT &&
-	    type != KQ_ENTRY_CLEAR && type != KQ_ENTRY_EXPIRE)
+	    type != KQ_ENTRY_CLEAR && type != KQ_ENTRY_EXPIRE && type != KQ_ENTRY_CONF)
 		return -EINVAL;
 	if (e->rec.session && type != KQ_ENTRY_OPEN) {
 		result = kq_session_admit(core, e);

@@ -91,7 +91,7 @@ void kq_leader_send(struct kq_core *core)
 {
 	struct kq_peer *p;
 
-	kq_for_each_member(core, p)
+	kq_for_each_peer(core, kq_replicas(core), p)
 		send_to(core, p);
 }
 
@@ -105,7 +105,7 @@ void kq_leader_broadcast(struct kq_core *core)
 
 	core->round++;
 	core->heartbeat_ns = core->now_ns;
-	kq_for_each_member(core, p) {
+	kq_for_each_peer(core, kq_replicas(core), p) {
 		if (p->id == core->cfg.self || !p->connected)
 			continue;
 		if (p->progress == KQUORUM_PROGRESS_PAUSED)
@@ -133,6 +133,24 @@ void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p)
 }
 
 /**
+ * kq_leader_peer_begin() - a peer's log is to be followed from here on
+ * @core: the core, leader
+ * @p: the peer: a member, of whom nothing is known in this term
+ */
+void kq_leader_peer_begin(struct kq_core *core, struct kq_peer *p)
+{
+	if (!KQ_BREAK(MATCH_KEPT))
+		p->match = 0;
+	p->next = core->log.last + 1;
+	p->acked_round = 0;
+	p->heard_ns = core->now_ns;
+	p->renew_round = 0;
+	p->flags = 0;
+	p->low = false;
+	kq_leader_peer_reset(core, p);
+}
+
+/**
  * kq_leader_start() - lead the term that was won
  * @core: the core
  *
@@ -151,16 +169,11 @@ void kq_leader_start(struct kq_core *core)
 	core->round = 0;
 	core->events |= KQUORUM_EVENT_LEADER;
 	kq_trace(core, "leads");
-	kq_for_each_member(core, p) {
-		if (!KQ_BREAK(MATCH_KEPT))
-			p->match = 0;
-		p->next = core->log.last + 1;
-		p->acked_round = 0;
-		p->heard_ns = core->now_ns;
-		p->renew_round = 0;
-		p->flags = 0;
-		p->low = false;
-		kq_leader_peer_reset(core, p);
+	core->leaving = 0;
+	core->handed_over = false;
+	kq_for_each_peer(core, KQ_NODES_BITS, p) {
+		kq_leader_peer_begin(core, p);
+		kq_member_meet(core, p);
 	}
 	core->uncommitted_bytes = 0;
 	for (i = core->commit + 1; i <= core->log.last && !KQ_BREAK(BOUND); i++)
@@ -232,6 +245,7 @@ int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const vo
 		return err;
 	}
 	core->uncommitted_bytes += size;
+	kq_member_logged(core, e);
 	return 0;
 }
 
@@ -284,7 +298,7 @@ void kq_leader_tell_commit(struct kq_core *core, u64 nodes)
 {
 	struct kq_peer *p;
 
-	kq_for_each_member(core, p) {
+	kq_for_each_peer(core, kq_replicas(core), p) {
 		if (p->id == core->cfg.self || !p->connected || !(nodes & 1ULL << p->id) ||
 		    p->progress != KQUORUM_PROGRESS_REPLICATE || p->commit_sent >= core->commit)
 			continue;
@@ -320,6 +334,7 @@ void kq_leader_commit(struct kq_core *core)
 		core->lead_ready = true;
 		kq_lease_lead(core);
 	}
+	kq_member_settle(core);
 	kq_propose_pump(core);
 	if (kq_is_leader(core)) {
 		kq_leader_send(core);
@@ -376,7 +391,7 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 	u64 match = le64_to_cpu(r->match), round = le64_to_cpu(r->round);
 	u32 flags = le32_to_cpu(r->flags);
 
-	if (!kq_is_leader(core))
+	if (!kq_is_leader(core) || !(kq_replicas(core) & kq_node_bit(p->id)))
 		return;
 	if (flags & KQ_APPEND_FAILED) {
 		p->flags = KQUORUM_PEERF_FAULTY;
@@ -405,6 +420,7 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 	kq_leader_commit(core);
 	if (!kq_is_leader(core))
 		return;
+	kq_member_told(core, p);
 	kq_lease_rounds(core);
 	kq_leader_send(core);
 }
@@ -443,7 +459,7 @@ static u32 best_successor(struct kq_core *core)
 	struct kq_peer *p;
 	u32 best = 0;
 
-	kq_for_each_member(core, p) {
+	kq_for_each_peer(core, core->conf.voters, p) {
 		if (p->id == core->cfg.self || !p->connected || p->flags)
 			continue;
 		if (!best || p->match > core->peer[best].match)
@@ -461,7 +477,7 @@ static u32 best_successor(struct kq_core *core)
  * New proposals wait meanwhile; given up after an election timeout.
  *
  * Return: 0, -EREMOTE when not leader, -EALREADY when @to leads, -EBUSY during
- * another transfer, -EINVAL for who is no member, -ENOTCONN.
+ * another transfer, -EINVAL for who has no vote, -ENOTCONN.
  */
 int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
 {
@@ -476,7 +492,7 @@ int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
 		to = best_successor(core);
 	if (!to)
 		return -ENOTCONN;
-	if (!kq_is_member(core, to))
+	if (to > KQ_MAX_NODES || !(core->conf.voters & kq_node_bit(to)))
 		return -EINVAL;
 	if (!core->peer[to].connected)
 		return -ENOTCONN;
@@ -505,7 +521,9 @@ void kq_leader_tick(struct kq_core *core)
 		kq_core_transfer(core, core->now_ns, 0);
 	if (core->transfer_to)
 		transfer_tick(core);
-	kq_lease_leader_tick(core);
+	kq_member_settle(core);
+	if (kq_is_leader(core))
+		kq_lease_leader_tick(core);
 	if (kq_is_leader(core) &&
 	    core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
 		kq_leader_broadcast(core);

@@ -41,10 +41,12 @@ static bool heard_leader(const struct kq_core *core)
 		core->now_ns - core->promised_ns < kq_ms(core->cfg.set.election_ms);
 }
 
-/* Who leads does not ask. */
+/* Who leads does not ask. By its own newest configuration, committed or not (thesis 4.1). */
 static bool may_stand(const struct kq_core *core)
 {
-	return core->state == KQUORUM_NODE_RUNNING && !core->stopping &&
+	bool votes = kq_conf_votes(&core->conf, core->cfg.self) || KQ_BREAK(LEARNER_STANDS);
+
+	return core->state == KQUORUM_NODE_RUNNING && !core->stopping && votes &&
 		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
 }
 
@@ -52,13 +54,15 @@ static void send_requests(struct kq_core *core, u8 type, u64 term, u32 flags)
 {
 	struct kq_peer *p;
 	u64 index, last_term;
+	u32 i;
 
 	log_end(core, &index, &last_term);
-	kq_for_each_member(core, p) {
+	for (i = 1; i <= KQ_MAX_NODES; i++)
+		core->peer[i].vote = 0;
+	kq_for_each_peer(core, core->conf.voters | core->conf.outgoing, p) {
 		struct kq_body_vote_req *b;
 		struct kq_msg *msg;
 
-		p->vote = 0;
 		if (p->id == core->cfg.self || !p->connected)
 			continue;
 		msg = kq_msg_alloc(core, p->id, type, sizeof(*b));
@@ -103,7 +107,7 @@ static void canvass_end(struct kq_core *core, u32 how)
  *
  * Changes no term. The result is core->canvass, announced as an event.
  *
- * Return: 0, -EAGAIN when it must not stand now (restart wait, leader heard),
+ * Return: 0, -EAGAIN when it must not stand now (restart wait, leader heard, no vote),
  * -EALREADY for the leader, -EIO when the node is not able to lead.
  */
 int kq_core_canvass(struct kq_core *core, u64 now_ns)
@@ -192,6 +196,9 @@ void kq_vote_recv_req(struct kq_core *core, const struct kq_wire_hdr *h, const v
 	struct kq_msg *msg;
 	bool granted = false;
 
+	/* A voter that is not in this node's configuration may be in a newer one. */
+	if (KQ_BREAK(STRANGER) && !kq_conf_votes(&core->conf, from))
+		return;
 	if (core->report.health == KQ_WAL_DAMAGED && !core->report.vote_known)
 		return;		/* counts as wiped: its vote may have been given already */
 	if (!transfer && (heard_leader(core) || core->now_ns < core->wait_until_ns)) {

@@ -83,7 +83,7 @@ static void what_no_honest_node_sends_is_refused(void **state)
 	e->rec.term = 0;
 	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EPROTO);
 	e->rec.term = cpu_to_le64(1);
-	e->rec.type = cpu_to_le16(7);
+	e->rec.type = cpu_to_le16(8);
 	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
 	assert_int_equal(kq_entry_check(&e->rec, e->data, 8), -EPROTO);
 	e->rec.type = cpu_to_le16(KQ_ENTRY_NOOP);
@@ -113,6 +113,41 @@ static void checksums_are_those_of_iscsi(void **state)
 				 kq_crc(0, bytes, sizeof(bytes)));
 }
 
+static void a_configuration_that_cannot_be_used_is_refused(void **state)
+{
+	static const struct {
+		u32 voters, outgoing, learners, zero, len;
+		int err;
+	} given[] = {
+		{ 0xe, 0, 0, 0, 16, 0 },
+		{ 0xe, 0x6, 0x10, 0, 16, 0 },
+		{ 0, 0xe, 0, 0, 16, -EPROTO },
+		{ 0xf, 0, 0, 0, 16, -EPROTO },
+		{ 0xe, 0, 0x8, 0, 16, -EPROTO },
+		{ 0xe, 0, 0, 1, 16, -EPROTO },
+		{ 0xe, 0, 0, 0, 15, -EPROTO },
+		{ 0xe, 0, 0, 0, 20, -EPROTO },
+	};
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(given); i++) {
+		struct kq_entry *e = make(given[i].len);
+		struct kq_conf_cmd cmd = {
+			.voters = cpu_to_le32(given[i].voters),
+			.outgoing = cpu_to_le32(given[i].outgoing),
+			.learners = cpu_to_le32(given[i].learners),
+			.zero = cpu_to_le32(given[i].zero),
+		};
+
+		e->rec.type = cpu_to_le16(KQ_ENTRY_CONF);
+		memcpy(e->data, &cmd, min_t(u32, sizeof(cmd), given[i].len));
+		e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+		assert_int_equal(kq_entry_check(&e->rec, e->data, given[i].len), given[i].err);
+		kq_entry_free(e);
+	}
+}
+
 static void no_memory_is_reported(void **state)
 {
 	(void)state;
@@ -126,6 +161,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_sound_entry_is_accepted_and_copied),
 		cmocka_unit_test(index_and_term_are_the_leaders_the_rest_is_covered),
 		cmocka_unit_test(what_no_honest_node_sends_is_refused),
+		cmocka_unit_test(a_configuration_that_cannot_be_used_is_refused),
 		cmocka_unit_test(checksums_are_those_of_iscsi),
 		cmocka_unit_test(no_memory_is_reported),
 	};

@@ -11,11 +11,12 @@ CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -O1 -
 	$(CORE_TEST_SAN) -Iinclude/uapi -Ikmod/core -Itests/core
 CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
 
-CORE_WAL := kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform_user
+CORE_WAL := kq_conf kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_platform_user
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
-CORE_TRIO := call_test disk_test invariant_test lease_test lock_test memory_test peer_test
+CORE_TRIO := call_test disk_test invariant_test lease_test lock_test member_test memory_test \
+	peer_test
 CORE_TESTS += conf_test entry_test wire_test $(CORE_TRIO) lockstep_test wal_test wal_call_test \
 	wal_damage_test wal_lies_test
 conf_test_CORE := kq_conf kq_platform_user
@@ -23,8 +24,8 @@ $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
 invariant_test_LINK := -Wl,--wrap=kq_assert_fail
 lockstep_test_CORE := $(CORE_ALL)
-wire_test_CORE := kq_wire kq_entry kq_platform_user
-entry_test_CORE := kq_entry kq_platform_user
+wire_test_CORE := kq_wire kq_conf kq_entry kq_platform_user
+entry_test_CORE := kq_conf kq_entry kq_platform_user
 $(foreach t,wal_test wal_call_test wal_damage_test wal_lies_test,$(eval $(t)_CORE := $(CORE_WAL)) \
 	$(eval $(t)_WITH := wal_disk))
 

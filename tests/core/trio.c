@@ -6,7 +6,7 @@
 #include "trio.h"
 
 const struct kq_config trio_config = {
-	.cluster_id = 77, .conf.voters = 0xe, .segments = SEGMENTS,
+	.cluster_id = 77, .founders = 0xe, .segments = SEGMENTS,
 	.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000, .delta_ms = 50,
 		 .drift_ppm = 500, .segment_bytes = SEGMENT },
 };

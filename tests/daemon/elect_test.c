@@ -180,8 +180,7 @@ static void input(const struct cluster *c, const struct node *n, struct kqd_elec
 		.leader = n->leader,
 		.silence_ns = silence(c, n),
 		.wait_left_ns = n->wait_until_ns > c->now_ns ? n->wait_until_ns - c->now_ns : 0,
-		.connected = up(c) - 1,
-		.voters = c->nodes,
+		.may_win = up(c) > c->nodes / 2,
 	};
 }
 
@@ -423,8 +422,7 @@ static void step_input(struct kqd_elect_input *in, uint64_t now_ns, uint64_t sil
 		.term = 7,
 		.leader = 1,
 		.silence_ns = silence_ns,
-		.connected = 2,
-		.voters = 3,
+		.may_win = true,
 	};
 }
 

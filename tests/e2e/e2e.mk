@@ -2,8 +2,8 @@
 # The program of log-writes.t. Included by the top Makefile.
 
 BUILD ?= build
-LOG_WRITES_SRC := $(wildcard tests/e2e/log-writes/*.c kmod/core/kq_wal*.c) kmod/core/kq_entry.c \
-	kmod/core/kq_platform_user.c
+LOG_WRITES_SRC := $(wildcard tests/e2e/log-writes/*.c kmod/core/kq_wal*.c) kmod/core/kq_conf.c \
+	kmod/core/kq_entry.c kmod/core/kq_platform_user.c
 
 .PHONY: e2e-build
 e2e-build: $(BUILD)/e2e/log-writes

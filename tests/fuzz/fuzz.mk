@@ -10,8 +10,8 @@ FUZZ_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Wno-sign-c
 FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
 FUZZ_CORE := $(wildcard kmod/core/*.c)
 FUZZ_HDRS := $(wildcard kmod/core/*.h tests/fuzz/*.h userspace/daemon/hello.h userspace/lib/*.h)
-wire_SRC := kmod/core/kq_wire.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
-wal_SRC := $(wildcard kmod/core/kq_wal*.c) kmod/core/kq_entry.c kmod/core/kq_platform_user.c
+wire_SRC := kmod/core/kq_wire.c kmod/core/kq_conf.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
+wal_SRC := $(wildcard kmod/core/kq_wal*.c) kmod/core/kq_conf.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
 peer_SRC := $(FUZZ_CORE)
 hello_SRC := userspace/daemon/hello.c $(wire_SRC)
 config_SRC := userspace/lib/config.c $(wire_SRC)

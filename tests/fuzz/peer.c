@@ -57,12 +57,13 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 {
 	static const uint16_t types[] = { KQ_ENTRY_NOOP, KQ_ENTRY_OPEN, KQ_ENTRY_SUSPECT,
 					  KQ_ENTRY_CLEAR, KQ_ENTRY_CLOSE, KQ_ENTRY_EXPIRE,
-					  KQ_ENTRY_ACQUIRE, KQ_ENTRY_RELEASE, KQ_ENTRY_APPEND, 99 };
+					  KQ_ENTRY_ACQUIRE, KQ_ENTRY_RELEASE, KQ_ENTRY_APPEND,
+					  KQ_ENTRY_CONF, 99 };
 	uint32_t i;
 
 	while (count--) {
 		struct kq_record rec = {
-			.type = cpu_to_le16(types[input_u8(&w->in) % 10]),
+			.type = cpu_to_le16(types[input_u8(&w->in) % ARRAY_SIZE(types)]),
 			.node = cpu_to_le32(type == KQ_MSG_PROPOSE ? from : input_u8(&w->in) % 5),
 			.session = cpu_to_le64(number(w)),
 			.seq = cpu_to_le64(number(w)),
@@ -98,6 +99,18 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 			r->name_len = cpu_to_le16(1);
 			body[sizeof(*r)] = 'a' + input_u8(&w->in) % 2;
 			len = sizeof(*r) + 1;
+			break;
+		}
+		case KQ_ENTRY_CONF: {
+			struct kq_conf conf = {
+				.voters = input_u8(&w->in) & 0x1e,
+				.outgoing = input_u8(&w->in) & 0x1e,
+				.learners = input_u8(&w->in) & 0x1e,
+			};
+
+			rec.session = 0;
+			kq_conf_write(&conf, (struct kq_conf_cmd *)body);
+			len = sizeof(struct kq_conf_cmd);
 			break;
 		}
 		case KQ_ENTRY_APPEND:
@@ -338,7 +351,7 @@ static void step(struct world *w)
 static void start(struct world *w)
 {
 	struct kq_config cfg = {
-		.cluster_id = 77, .self = 1, .conf.voters = 0xe,
+		.cluster_id = 77, .self = 1, .founders = 0xe,
 		.segments = SEGMENTS,
 		.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
 			 .delta_ms = 50, .drift_ppm = 500, .segment_bytes = SEGMENT },

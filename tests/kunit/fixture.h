@@ -42,7 +42,7 @@ static inline struct kq_config fixture_config(u32 members)
 	struct kq_config cfg = {
 		.cluster_id = 77,
 		.self = 1,
-		.conf.voters = (2u << members) - 2,
+		.founders = (2u << members) - 2,
 		.segments = SEGMENTS,
 		.set = {
 			.heartbeat_ms = 50,

@@ -13,6 +13,7 @@ void check_init(struct sim *s)
 	s->term_room = 256;
 	s->term_leader = sim_calloc(s->term_room, sizeof(*s->term_leader));
 	s->term_vote = sim_calloc(s->term_room, sizeof(*s->term_vote));
+	s->conf = s->model.conf = conf_first(s);
 }
 
 void check_free(struct sim *s)
@@ -143,6 +144,8 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 	c->node = le32_to_cpu(e->rec.node);
 	c->payload = payload_id(s, e);
 	note_claim(c, e);
+	conf_committed(s, n, e);
+	c->conf = s->conf;
 	if (c->type >= KQ_ENTRY_OPEN && c->type <= KQ_ENTRY_EXPIRE) {
 		const struct kq_session_cmd *cmd = (const void *)e->data;
 
@@ -226,6 +229,7 @@ void check_node(struct sim *s, struct sim_node *n)
 	if (c->applied < n->seen_applied)
 		sim_fail(s, n, "its applied index falls");
 	check_leader(s, n);
+	check_conf(s, n);
 	for (i = n->seen_commit + 1; i <= c->commit; i++)
 		note_committed(s, n, i);
 	n->seen_commit = c->commit;
@@ -318,6 +322,9 @@ void check_logs(struct sim *s)
 	for (a = 1; a <= s->d.nodes; a++)
 		if (s->node[a].up && s->node[a].core->role == KQUORUM_LEADER)
 			check_bound(s, &s->node[a]);
+	for (a = 1; a <= s->d.nodes; a++)
+		if (s->node[a].up)
+			check_confs(s, &s->node[a]);
 
 	for (a = 1; a <= s->d.nodes; a++)
 		for (b = a + 1; b <= s->d.nodes; b++)
@@ -344,7 +351,7 @@ void check_acks(struct sim *s)
 	model_end(s);
 }
 
-/* And every node has it. */
+/* And every member has it. */
 void check_end(struct sim *s)
 {
 	u64 i;
@@ -353,6 +360,7 @@ void check_end(struct sim *s)
 	check_logs(s);
 	for (a = 1; a <= s->d.nodes; a++)
 		for (i = 1; i <= s->log_count && !s->d.full &&
+		     kq_conf_members(&s->conf) & kq_node_bit(a) &&
 		     !sim_out_for_good(s, &s->node[a]); i++)
 			if (kq_log_term(&s->node[a].core->log, i) != s->log[i].term)
 				sim_fail(s, &s->node[a], "has lost committed entry %llu",

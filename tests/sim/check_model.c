@@ -182,6 +182,8 @@ static void step(struct sim *s, u64 index)
 		return;
 	if (c->type >= KQ_ENTRY_OPEN && c->type <= KQ_ENTRY_EXPIRE) {
 		session_cmd(s, c, index);
+	} else if (c->type == KQ_ENTRY_CONF) {
+		conf_applied(s, c);
 	} else if (c->type == KQ_ENTRY_ACQUIRE) {
 		acquire(s, c, index);
 	} else if (c->type == KQ_ENTRY_RELEASE) {

@@ -71,6 +71,8 @@ static const char *why_not(const struct sim_node *n, u32 node, u64 id)
 	const char *why = c->session[node].suspect ? "it is suspect" : NULL;
 	u64 i;
 
+	if (!(kq_conf_members(&c->conf) & kq_node_bit(node)))
+		why = "it is no member";
 	for (i = c->applied + 1; i <= c->log.last; i++) {
 		const struct kq_entry *e = kq_log_get(&c->log, i);
 		const struct kq_session_cmd *cmd = (const void *)e->data;
@@ -242,8 +244,10 @@ static u64 ticks(const struct sim *s, u64 ms)
 void check_ticked(struct sim *s, struct sim_node *n)
 {
 	u64 limit = ticks(s, s->set.election_ms);
-	u32 i, heard = 1;
+	kq_nodes heard = kq_node_bit(n->id);
+	u32 i;
 
+	check_voteless(s, n, 4 * limit);
 	n->batch_ticks = n->batch ? n->batch_ticks + 1 : 0;
 	if (n->core->role != KQUORUM_LEADER) {
 		memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
@@ -253,11 +257,11 @@ void check_ticked(struct sim *s, struct sim_node *n)
 		sim_fail(s, n, "leads while its disk has been silent for %llu ticks",
 			 (unsigned long long)n->batch_ticks);
 	for (i = 1; i <= s->d.nodes; i++)
-		if (i != n->id)
-			heard += ++n->silent_ticks[i] <= limit;
-	if (heard <= s->d.nodes / 2)
-		sim_fail(s, n, "leads, and has heard %u of %llu nodes within %llu ticks", heard,
-			 (unsigned long long)s->d.nodes, (unsigned long long)limit);
+		if (i != n->id && ++n->silent_ticks[i] <= limit)
+			heard |= kq_node_bit(i);
+	if (!sim_decides(&n->core->conf, heard))
+		sim_fail(s, n, "leads, and has heard nodes %#x of %#x within %llu ticks", heard,
+			 n->core->conf.voters, (unsigned long long)limit);
 }
 
 /*

@@ -85,7 +85,7 @@ static void lock(struct sim *s, struct sim_node *n, u32 slot)
 		err = kq_core_lock(n->core, sim_clock(s, n), c->owner);
 	if (err) {
 		if (err != -ENOMEM && !n->core->stopping && n->core->state == KQUORUM_NODE_RUNNING &&
-		    err != -EBUSY)
+		    err != -EBUSY && err != -ENXIO)
 			sim_fail(s, n, "lock refused at once: %d", err);
 		kq_owner_destroy(c->owner);
 		free(c->owner);

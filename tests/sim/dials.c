@@ -64,12 +64,14 @@ static const struct {
 	DIAL(w_rot, 1, 5, 85, 0),
 	DIAL(w_misdirect, 1, 5, 85, 0),
 	DIAL(w_older, 1, 10, 85, 0),
+	DIAL(w_member, 1, 20, 70, 0),
 	DIAL(rot_tail_pct, 10, 100, 50, 0),
 	DIAL(cling_pct, 1, 10, 50, 2),
 	DIAL(alloc_fail_pct, 5, 60, 90, 0),
 	DIAL(used_disk_pct, 10, 100, 50, 30),
 	DIAL(full, 1, 1, 92, 0),
 	DIAL(beyond, 1, 1, 97, 0),
+	DIAL(joiners, 1, 6, 10, 0),
 #undef DIAL
 };
 
@@ -103,6 +105,12 @@ void dials_draw(struct sim *s, bool swarm)
 	x = sim_below(s, 20);
 	if (swarm && !fixed[0])
 		s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
+	if (s->d.w_member && swarm && !fixed[0])
+		s->d.nodes = 3 + x % 5;
+	/* Who comes and goes is a subject of its own; repair comes after it. */
+	if (s->d.w_member)
+		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.full = 0;
+	s->d.joiners = s->d.w_member ? min(s->d.joiners, s->d.nodes - 1) : 0;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
 			s->d.w_bridge = 0;

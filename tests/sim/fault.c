@@ -314,6 +314,50 @@ bool fault_tick(struct sim *s, struct sim_node *n)
 	return false;
 }
 
+/* Some nodes shall have another part from now on. */
+static void change_members(struct sim *s, struct sim_node *n)
+{
+	u32 count = sim_range(s, 1, 3);
+	struct kq_conf to = n->core->conf;
+	int err;
+
+	to.outgoing = 0;
+	while (count--) {
+		kq_nodes bit = kq_node_bit(1 + sim_below(s, s->d.nodes));
+
+		to.voters &= ~bit;
+		to.learners &= ~bit;
+		switch (sim_below(s, 4)) {
+		case 0:
+			break;
+		case 1:
+			to.learners |= bit;
+			break;
+		default:
+			to.voters |= bit;
+		}
+	}
+	err = kq_core_reconfigure(n->core, sim_clock(s, n), &to);
+	sim_trace(s, n, "is asked for voters %#x, learners %#x: %d", to.voters, to.learners, err);
+	node_out(s, n);
+}
+
+/* No fault, but it belongs where faults are. An operator does not wait for the first change. */
+static void do_member(struct sim *s, struct sim_node *n)
+{
+	struct sim_node *l = sim_leader(s);
+	u64 life;
+
+	if (l && sim_chance(s, 95))
+		n = l;
+	if (n->paused_until > s->now)
+		return;
+	life = n->life;
+	do {
+		change_members(s, n);
+	} while (n->up && n->life == life && sim_chance(s, 30));
+}
+
 /* Says this node that it lacks what it acknowledged, to the leader that still counts on it? */
 bool fault_told_older(struct sim *s, const struct sim_node *n)
 {
@@ -354,6 +398,7 @@ static const struct {
 	[FAULT_ROT] = { "rot", do_rot },
 	[FAULT_MISDIRECT] = { "misdirect", do_misdirect },
 	[FAULT_OLDER] = { "older disk", do_older },
+	[FAULT_MEMBER] = { "membership", do_member },
 };
 
 const char *fault_name(u32 kind)

@@ -10,7 +10,7 @@ static void configure(const struct sim *s, const struct sim_node *n, struct kq_c
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->cluster_id = 0x5eed ^ s->seed;
 	cfg->self = n->id;
-	cfg->conf.voters = (2u << s->d.nodes) - 2;
+	cfg->founders = (2u << (s->d.nodes - s->d.joiners)) - 2;
 	cfg->segments = s->d.segments;
 	cfg->set = s->set;
 }
@@ -163,6 +163,7 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 			struct kqd_elect_input *in)
 {
 	const struct kq_core *c = n->core;
+	kq_nodes reached = kq_node_bit(n->id);
 	u32 id;
 
 	memset(in, 0, sizeof(*in));
@@ -174,9 +175,13 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 	in->leader = c->leader;
 	in->silence_ns = c->heard_ns ? in->now_ns - c->heard_ns : UINT64_MAX;
 	in->wait_left_ns = c->wait_until_ns > in->now_ns ? c->wait_until_ns - in->now_ns : 0;
-	kq_for_each_node(c->conf.voters, id)
-		in->connected += c->peer[id].connected;
-	in->voters = kq_node_count(c->conf.voters);
+	kq_for_each_node(KQ_NODES_BITS, id)
+		if (c->peer[id].connected)
+			reached |= kq_node_bit(id);
+	in->may_win = kq_conf_decided(&c->conf, reached, 0) > 0;
+	/* It is the module that knows whether it has a vote; a daemon may be late, or wrong. */
+	if (s->seed % 2 && !kq_conf_votes(&c->conf, n->id))
+		in->may_win = false;
 }
 
 void node_poll(struct sim *s, struct sim_node *n)

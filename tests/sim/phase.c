@@ -53,18 +53,27 @@ static void enter(struct sim *s, enum sim_phase phase)
 	s->phase_since = s->now;
 }
 
-/* A majority, by chance, of nodes whose disks are good. */
+/* A majority by what is committed, and by whatever is the newest that a node knows. */
+static bool is_majority(const struct sim *s, kq_nodes who)
+{
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		if (s->node[i].seen_conf.voters && !sim_decides(&s->node[i].seen_conf, who))
+			return false;
+	return sim_decides(&s->conf, who);
+}
+
+/* By chance, of nodes whose disks are good. */
 static u32 any_majority(struct sim *s)
 {
-	u32 who = 0, count = 0, at = sim_below(s, s->d.nodes), i;
+	u32 who = 0, at = sim_below(s, s->d.nodes), i;
 
-	for (i = 0; i < s->d.nodes && count <= s->d.nodes / 2; i++) {
+	for (i = 0; i < s->d.nodes && !is_majority(s, who); i++) {
 		const struct sim_node *n = &s->node[1 + (at + i) % s->d.nodes];
 
-		if (n->rotten || n->older_term)
-			continue;
-		who |= 1u << n->id;
-		count++;
+		if (!n->rotten && !n->older_term)
+			who |= 1u << n->id;
 	}
 	return who;
 }
@@ -113,6 +122,11 @@ static bool majority_has_room(struct sim *s)
 	return room > s->d.nodes / 2;
 }
 
+static bool is_member(const struct sim_node *leader, const struct sim_node *n)
+{
+	return kq_conf_members(&leader->core->conf) & kq_node_bit(n->id);
+}
+
 static const char *not_healed(struct sim *s)
 {
 	struct sim_node *l = healed_leader(s);
@@ -129,7 +143,7 @@ static const char *not_healed(struct sim *s)
 			continue;
 		if (!n->up)
 			return "a node is not started";
-		if (sim_out_for_good(s, n) || sim_no_room(s, n))
+		if (sim_out_for_good(s, n) || sim_no_room(s, n) || !is_member(l, n))
 			continue;
 		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
 			return "a node does not follow the leader";
@@ -161,7 +175,7 @@ static const char *not_drained(struct sim *s)
 			continue;
 		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";
-		if (sim_out_for_good(s, n))
+		if (sim_out_for_good(s, n) || !is_member(l, n))
 			continue;
 		if (n->core->applied != l->core->log.last)
 			return "a replica lags behind";

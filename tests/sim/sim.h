@@ -11,7 +11,7 @@
 #include "kq_core.h"
 #include "elect.h"
 
-#define SIM_NODES	5
+#define SIM_NODES	7
 /* A trace of a real cluster needs more of these: tests/trace */
 #ifndef SIM_SLOTS
 #define SIM_SLOTS	4		/* lock clients per node */
@@ -26,7 +26,7 @@
 
 /* Everything that may differ between two seeds; see the table in dials.c. */
 struct sim_dials {
-	u64 nodes, heartbeat_ms, election_beats, lease_ms, delta_ms, drift_ppm;
+	u64 nodes, joiners, heartbeat_ms, election_beats, lease_ms, delta_ms, drift_ppm;
 	u64 segment_kib, segments;
 	u64 net_us, wan_us, net_jitter_us, net_spike_pm, detect_ms, redial_ms;
 	u64 disk_us, disk_spike_pm, daemon_lag_us;
@@ -35,7 +35,7 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
-	    w_misdirect, w_older;
+	    w_misdirect, w_older, w_member;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 };
@@ -183,11 +183,13 @@ struct sim_node {
 	u64 acked;
 
 	/* checker's shadow */
+	struct kq_conf seen_conf;	/* the newest of its log, over restarts */
 	u64 heard_at;		/* true time: took an APPEND of its leader, over restarts */
 	u64 durable_term;	/* of the newest batch on disk */
 	u32 durable_vote;
 	u64 seen_promise[SIM_NODES + 1], seen_promised[SIM_NODES + 1];	/* and of which session */
 	bool seen_ready;
+	u64 voteless_ticks;	/* since it leads without a vote */
 	u64 batch_ticks;	/* since the write under way began */
 	u64 silent_ticks[SIM_NODES + 1];	/* since a peer answered it, the leader */
 	u64 deadline_at;	/* true time when seen_deadline passed; 0: not yet */
@@ -215,6 +217,7 @@ struct sim_committed {
 	u64 owner;		/* ACQUIRE, RELEASE */
 	u32 resource;
 	bool is_try;
+	struct kq_conf conf;	/* CONF */
 };
 
 struct sim_ack {
@@ -257,6 +260,7 @@ struct model_session {
 
 struct sim_model {
 	u64 applied;
+	struct kq_conf conf;
 	struct model_session session[SIM_NODES + 1];
 	struct model_resource res[SIM_RESOURCES];
 };
@@ -266,12 +270,14 @@ enum sim_fault {
 	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
+	FAULT_MEMBER,
 	FAULT_KINDS
 };
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale;
+	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale,
+	    confs;
 	u64 fault[FAULT_KINDS];
 };
 
@@ -303,6 +309,7 @@ struct sim {
 	struct sim_pipe pipe[SIM_NODES + 1][SIM_NODES + 1];	/* from, to */
 
 	/* checker */
+	struct kq_conf conf;		/* the newest that is committed */
 	struct sim_committed *log;	/* by index */
 	u64 log_count, log_room;
 	u32 *term_leader;		/* by term */
@@ -391,6 +398,7 @@ u64 sim_clock_to_true(const struct sim *s, const struct sim_node *n, u64 clock);
 void sim_clock_set(struct sim *s, struct sim_node *n, u64 value, s64 ppb, bool stopped);
 u32 sim_up(const struct sim *s);
 struct sim_node *sim_leader(struct sim *s);
+bool sim_decides(const struct kq_conf *conf, kq_nodes who);
 struct sim_node *sim_leader_among(struct sim *s, u32 who);
 bool sim_no_room(const struct sim *s, const struct sim_node *n);
 
@@ -477,6 +485,14 @@ void check_end(struct sim *s);
 void check_free(struct sim *s);
 void check_holds(struct sim *s, struct sim_node *n);
 void check_state(struct sim *s, struct sim_node *n);
+
+/* check_conf.c */
+struct kq_conf conf_first(const struct sim *s);
+void conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e);
+void conf_applied(struct sim *s, const struct sim_committed *c);
+void check_conf(struct sim *s, struct sim_node *n);
+void check_voteless(struct sim *s, struct sim_node *n, u64 limit);
+void check_confs(struct sim *s, struct sim_node *n);
 
 /* check_promise.c */
 void check_stands(struct sim *s, struct sim_node *n);

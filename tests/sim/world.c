@@ -161,6 +161,20 @@ struct sim_node *sim_leader_among(struct sim *s, u32 who)
 	return best;
 }
 
+/* Said once more than kq_conf.c does: most of each half. */
+bool sim_decides(const struct kq_conf *conf, kq_nodes who)
+{
+	u32 in[2] = {}, all[2] = {}, id;
+
+	for (id = 1; id <= KQ_MAX_NODES; id++) {
+		all[0] += conf->voters >> id & 1;
+		all[1] += conf->outgoing >> id & 1;
+		in[0] += (conf->voters & who) >> id & 1;
+		in[1] += (conf->outgoing & who) >> id & 1;
+	}
+	return 2 * in[0] > all[0] && (!all[1] || 2 * in[1] > all[1]);
+}
+
 struct sim_node *sim_leader(struct sim *s)
 {
 	return sim_leader_among(s, ~0u);

@@ -80,12 +80,12 @@ static const struct event *expect(struct sim *s, struct life *l, enum event_kind
 
 static void configure(struct sim *s, const struct kq_config *cfg)
 {
-	u32 count = kq_node_count(cfg->conf.voters), i;
+	u32 count = kq_node_count(cfg->founders), i;
 
 	if (count > SIM_NODES)
 		trace_bad(sim_timeline.line, "a cluster of %u nodes: at most %u", count,
 			  SIM_NODES);
-	if (cfg->conf.voters != (2u << count) - 2)
+	if (cfg->founders != (2u << count) - 2)
 		trace_bad(sim_timeline.line, "node ids other than 1..%u", count);
 	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes != count ||
 			   memcmp(&s->set, &cfg->set, sizeof(s->set)) ||
@@ -96,6 +96,7 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 	s->seed = cfg->cluster_id;
 	s->set = cfg->set;
 	s->d.nodes = count;
+	s->conf = s->model.conf = conf_first(s);
 	s->d.segments = cfg->segments;
 	s->d.heartbeat_ms = cfg->set.heartbeat_ms;
 	s->d.lease_ms = cfg->set.lease_ms;
@@ -125,7 +126,7 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 	    e->len != (CREATE_WORDS + count) * 8)
 		trace_bad(e->line, "no configuration that this program understands");
 	for (i = 0; i < count; i++)
-		cfg.conf.voters |= kq_node_bit(event_word(e, CREATE_WORDS + i) % (KQ_MAX_NODES + 1));
+		cfg.founders |= kq_node_bit(event_word(e, CREATE_WORDS + i) % (KQ_MAX_NODES + 1));
 	configure(s, &cfg);
 	memory[l->node].cfg = cfg;
 }
@@ -335,7 +336,7 @@ static void take_messages(struct sim *s, struct life *l, struct sim_node *n)
 {
 	u32 to;
 
-	kq_for_each_node(kq_conf_members(&n->core->cfg.conf), to) {
+	kq_for_each_node(n->core->cfg.founders, to) {
 		LIST_HEAD(list);
 
 		kq_core_take_msgs(n->core, to, &list);

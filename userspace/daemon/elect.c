@@ -185,7 +185,7 @@ enum kqd_elect_action kqd_elect_step(struct kqd_elect *e, const struct kqd_elect
 		*next_ns = (e->campaign_ns ? e->campaign_ns : e->asked_ns) + election_ns;
 		return action;
 	}
-	if (in->wait_left_ns || in->connected + 1 < in->voters / 2 + 1) {
+	if (in->wait_left_ns || !in->may_win) {
 		/* Drawn anew when it is over, for the others will be free at the same moment. */
 		e->timeout_ns = 0;
 		if (in->wait_left_ns)

@@ -20,8 +20,7 @@ struct kqd_elect_input {
 	uint32_t leader;	/* 0: none known */
 	uint64_t silence_ns;	/* since the leader was heard of; UINT64_MAX: never */
 	uint64_t wait_left_ns;	/* a restarted node may not stand before */
-	uint32_t connected;	/* peers with a connection */
-	uint32_t voters;	/* all voters, this node too */
+	bool may_win;		/* it has a vote, and connections that make a majority */
 	bool carrier_lost;	/* the leader's link is known to be down: no need to wait */
 };
 

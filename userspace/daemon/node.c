@@ -204,13 +204,14 @@ static void node_log_changes(struct kqd *d, const struct kqd_status *old)
 				 &d->peers[st->leader].address : NULL);
 }
 
-static unsigned int node_connected(const struct kqd *d)
+/* This node and those it is connected to are a majority. */
+static bool node_may_win(const struct kqd *d)
 {
-	unsigned int i, n = 0;
+	unsigned int i, n = 1;
 
 	for (i = 0; i < d->st.n_peers; i++)
 		n += d->st.peers[i].connected;
-	return n;
+	return n > (d->st.n_peers + 1) / 2;
 }
 
 static void node_elect(struct kqd *d)
@@ -224,8 +225,7 @@ static void node_elect(struct kqd *d)
 		.leader = d->st.leader,
 		.silence_ns = d->st.silence_ns,
 		.wait_left_ns = d->st.wait_left_ns,
-		.connected = node_connected(d),
-		.voters = d->st.n_peers + 1,
+		.may_win = node_may_win(d),
 		.carrier_lost = d->links.lost,
 	};
 	uint64_t next_ns;

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes of the configuration: what is refused and why, when one takes effect, how it is
+ * undone, and what becomes of a node that has left.
+ */
+#include "trio.h"
+
+#define N1 kq_node_bit(1)
+#define N2 kq_node_bit(2)
+#define N3 kq_node_bit(3)
+#define N4 kq_node_bit(4)
+
+static int change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learners)
+{
+	struct kq_conf to = { .voters = voters, .learners = learners };
+
+	return kq_core_reconfigure(t->core[id], t->now, &to);
+}
+
+static void assert_conf(const struct kq_core *c, kq_nodes voters, kq_nodes outgoing,
+			kq_nodes learners)
+{
+	assert_int_equal(c->conf.voters, voters);
+	assert_int_equal(c->conf.outgoing, outgoing);
+	assert_int_equal(c->conf.learners, learners);
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+	struct kq_conf joint = { .voters = N1 | N2, .outgoing = N1 };
+	struct trio *t = *state;
+
+	assert_int_equal(change(t, 1, N1 | N2, 0), -EREMOTE);
+	trio_lead(t);
+	assert_int_equal(change(t, 2, N1 | N2, 0), -EREMOTE);
+	assert_int_equal(change(t, 1, 0, N1), -EINVAL);
+	assert_int_equal(change(t, 1, N1 | 1, 0), -EINVAL);
+	assert_int_equal(change(t, 1, N1, N1), -EINVAL);
+	assert_int_equal(change(t, 1, N1 | N2, 2u << KQ_MAX_NODES), -EINVAL);
+	assert_int_equal(kq_core_reconfigure(t->core[1], t->now, &joint), -EINVAL);
+	assert_int_equal(change(t, 1, N1 | N2 | N3, 0), -EALREADY);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 2), 0);
+	assert_int_equal(change(t, 1, N1 | N2, 0), -EBUSY);
+	assert_conf(t->core[1], N1 | N2 | N3, 0, 0);
+}
+
+/* Ongaro 2015, on raft-dev: else two majorities that have nobody in common may decide. */
+static void nothing_changes_before_an_entry_of_the_own_term_is_committed(void **state)
+{
+	struct trio *t = *state;
+
+	assert_int_equal(kq_core_campaign(t->core[1], t->now), 0);
+	trio_settle(t);
+	t->cut[2] = t->cut[3] = true;
+	t->now += 1100 * MS;
+	kq_core_tick(t->core[1], t->now);
+	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
+	t->cut[2] = false;
+	assert_true(trio_elect(t, 1));
+	if (!t->core[1]->lead_ready)
+		assert_int_equal(change(t, 1, N1 | N2, 0), -EAGAIN);
+	trio_settle(t);
+	assert_true(t->core[1]->lead_ready);
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+}
+
+static void one_change_at_a_time(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	t->cut[2] = t->cut[3] = true;
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_conf(t->core[1], N1 | N2, N1 | N2 | N3, N3);	/* as soon as it is in the log */
+	assert_int_equal(change(t, 1, N1 | N3, 0), -EBUSY);
+	t->cut[2] = false;
+	trio_pass(t, 200);
+	assert_conf(t->core[1], N1 | N2, 0, N3);
+	assert_int_equal(t->core[1]->commit, t->core[1]->log.last);
+	t->cut[2] = true;
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);		/* a learner less: not joint */
+	assert_conf(t->core[1], N1 | N2, 0, 0);
+	assert_int_equal(change(t, 1, N1 | N2, N3), -EBUSY);
+}
+
+static void without_a_majority_of_the_new_voters_it_is_not_begun(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N4, 0), -ENOTCONN);	/* who was no learner */
+	assert_int_equal(change(t, 1, N1 | N2 | N4, 0), 0);	/* does not count here */
+	trio_settle(t);
+	assert_conf(t->core[1], N1 | N2 | N4, 0, 0);
+	t->now += 1100 * MS;		/* it has not been heard since */
+	assert_int_equal(change(t, 1, N1 | N2, 0), -ENOTCONN);
+}
+
+static void a_change_that_is_cut_off_is_undone(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+
+	trio_lead(t);
+	t->cut[1] = true;
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_conf(c, N1 | N2, N1 | N2 | N3, 0);
+	trio_pass(t, 1500);
+	assert_int_equal(c->role, KQUORUM_FOLLOWER);
+	assert_true(trio_elect(t, 2));
+	assert_int_equal(trio_append(t, 2), 0);
+	trio_settle(t);
+	assert_conf(c, N1 | N2, N1 | N2 | N3, 0);
+	t->cut[1] = false;
+	trio_pass(t, 1500);
+	assert_int_equal(c->leader, 2);
+	assert_conf(c, N1 | N2 | N3, 0, 0);
+	assert_int_equal(c->conf_index, 0);
+}
+
+static void a_configuration_survives_a_restart(void **state)
+{
+	struct kq_conf_cmd cmd;
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	struct kq_conf conf = { .voters = N1 | N2, .learners = N3 };
+	struct kq_core *c;
+	struct kq_entry *e;
+
+	c = trio_replace(t, &report);
+	kq_conf_write(&conf, &cmd);
+	e = kq_entry_alloc(KQ_ENTRY_CONF, &cmd, sizeof(cmd));
+	e->rec.index = cpu_to_le64(1);
+	e->rec.term = cpu_to_le64(1);
+	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+	assert_int_equal(kq_core_recover_entry(c, &e->rec, e->data), 0);
+	kq_entry_free(e);
+	report.hs.term = 1;
+	kq_core_start(c, t->now, &report);
+	assert_conf(c, N1 | N2, 0, N3);
+	assert_int_equal(c->conf_index, 1);
+}
+
+/* The leader does not wait for it to ask, and it can do nothing more by itself. */
+static void a_node_that_leaves_is_told(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	struct kq_owner *o;
+	int err;
+
+	trio_lead(t);
+	o = trio_owner(t, 3, "db", &err);
+	trio_pass(t, 100);
+	assert_int_equal(o->state, KQUORUM_LOCK_GRANTED);
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	trio_settle(t);
+	assert_conf(c, N1 | N2, 0, 0);
+	assert_int_equal(t->core[1]->leaving, 0);
+	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
+	assert_int_equal(c->local.deadline_ns, 0);
+	assert_int_equal(trio_append(t, 3), -ENXIO);
+	assert_null(trio_owner(t, 3, "db", &err));
+	assert_int_equal(err, -ENXIO);
+	/* What it held is free once nobody can think any more that it holds. */
+	assert_true(t->core[1]->session[3].id);
+	assert_int_equal(change(t, 1, N1 | N2, N3), -EEXIST);
+	trio_pass(t, 3000);
+	assert_int_equal(t->core[1]->session[3].id, 0);
+	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);
+	assert_int_equal(kq_core_campaign(c, t->now), -EAGAIN);
+	assert_int_equal(c->hs.term, 1);
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	trio_pass(t, 1000);
+	assert_int_equal(c->local.state, KQ_SESSION_LIVE);
+	kq_core_unlock(c, t->now, o);
+	trio_settle(t);
+	assert_int_equal(t->owners_closed, 1);
+}
+
+static void who_was_away_is_told_when_it_comes_back(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+
+	trio_lead(t);
+	assert_int_equal(trio_append(t, 3), 0);
+	trio_settle(t);
+	kq_core_peer_down(t->core[1], t->now, 3);
+	kq_core_peer_down(c, t->now, 1);
+	assert_int_equal(trio_append(t, 3), 0);
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	trio_pass(t, 3000);
+	assert_conf(c, N1 | N2 | N3, 0, 0);
+	t->done = 0;
+	assert_int_equal(kq_core_peer_up(t->core[1], t->now, 3, c->hs.incarnation), 0);
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, t->core[1]->hs.incarnation), 0);
+	trio_pass(t, 300);
+	assert_conf(c, N1 | N2, 0, 0);
+	assert_int_equal(t->done, 1);
+	assert_int_equal(t->done_error, -EHOSTDOWN);	/* its outcome is not known here */
+	assert_int_equal(t->core[1]->leaving, 0);
+}
+
+static void a_leader_that_removes_itself_hands_over(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N2 | N3, 0), 0);
+	trio_pass(t, 200);
+	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
+	assert_true(t->core[2]->role == KQUORUM_LEADER || t->core[3]->role == KQUORUM_LEADER);
+	assert_conf(t->core[2], N2 | N3, 0, 0);
+	trio_pass(t, 500);
+	assert_conf(t->core[1], N2 | N3, 0, 0);
+	assert_int_equal(trio_append(t, 1), -ENXIO);
+}
+
+static void a_leader_that_removes_itself_goes_when_nobody_takes_over(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N2 | N3, 0), 0);
+	while (t->core[1]->conf.outgoing)
+		trio_settle(t);
+	t->core[2]->stopping = t->core[3]->stopping = true;	/* will not stand */
+	trio_pass(t, 2500);
+	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
+	t->core[2]->stopping = t->core[3]->stopping = false;
+}
+
+static void a_learner_neither_stands_nor_counts(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	trio_settle(t);
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 3), -EINVAL);
+	t->cut[2] = true;
+	assert_int_equal(trio_append(t, 1), 0);
+	trio_settle(t);
+	assert_int_equal(t->core[3]->log.last, t->core[1]->log.last);
+	assert_true(t->core[1]->commit < t->core[1]->log.last);
+	t->cut[1] = true;
+	t->now += 2000 * MS;
+	assert_int_equal(kq_core_campaign(t->core[3], t->now), -EAGAIN);
+	assert_int_equal(t->core[3]->hs.term, 1);
+}
+
+/* It may have been promoted without having heard of it (etcd#10998). */
+static void a_learner_votes_when_it_is_asked(void **state)
+{
+	struct kq_body_vote_req req = { .last_index = cpu_to_le64(100),
+					.last_term = cpu_to_le64(1) };
+	struct trio *t = *state;
+	const char *why;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	trio_settle(t);
+	t->now += 2000 * MS;
+	assert_int_equal(trio_say(t, 2, 3, KQ_MSG_VOTE_REQ, 2, &req, sizeof(req), &why), 0);
+	assert_int_equal(t->core[3]->hs.vote, 2);
+}
+
+static void only_a_leader_proposes_a_configuration(void **state)
+{
+	struct {
+		struct kq_record rec;
+		struct kq_conf_cmd cmd;
+	} body = {
+		.rec = {
+			.len = cpu_to_le32(sizeof(body.cmd)), .type = cpu_to_le16(KQ_ENTRY_CONF),
+			.node = cpu_to_le32(2), .seq = cpu_to_le64(1), .settled = cpu_to_le64(1),
+		},
+		.cmd = { .voters = cpu_to_le32(N2) },
+	};
+	struct trio *t = *state;
+	const char *why;
+	uint64_t last;
+
+	trio_lead(t);
+	last = t->core[1]->log.last;
+	body.rec.session = cpu_to_le64(t->core[1]->session[2].id);
+	body.rec.crc = cpu_to_le32(kq_entry_crc(&body.rec, &body.cmd));
+	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, 1, &body, sizeof(body), &why), 0);
+	assert_int_equal(trio_take(t, 1, 2, KQ_MSG_PROPOSE_RESP), 1);
+	assert_int_equal(t->core[1]->log.last, last);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TRIO_TEST(what_cannot_be_is_refused),
+		TRIO_TEST(nothing_changes_before_an_entry_of_the_own_term_is_committed),
+		TRIO_TEST(one_change_at_a_time),
+		TRIO_TEST(without_a_majority_of_the_new_voters_it_is_not_begun),
+		TRIO_TEST(a_change_that_is_cut_off_is_undone),
+		TRIO_TEST(a_configuration_survives_a_restart),
+		TRIO_TEST(a_node_that_leaves_is_told),
+		TRIO_TEST(who_was_away_is_told_when_it_comes_back),
+		TRIO_TEST(a_leader_that_removes_itself_hands_over),
+		TRIO_TEST(a_leader_that_removes_itself_goes_when_nobody_takes_over),
+		TRIO_TEST(a_learner_neither_stands_nor_counts),
+		TRIO_TEST(a_learner_votes_when_it_is_asked),
+		TRIO_TEST(only_a_leader_proposes_a_configuration),
+	};
+
+	if (argc > 1)		/* a pattern: only these */
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
