@@ -150,6 +150,7 @@ void kq_owners_session_lapsed(struct kq_core *core);
 void kq_owners_session_over(struct kq_core *core);
 void kq_owners_failed(struct kq_core *core);
 void kq_owners_end(struct kq_core *core);
+bool kq_owners_any(const struct kq_core *core);
 
 /* kq_lease.c: sessions, both sides (design section 6) */
 void kq_lease_lead(struct kq_core *core);
@@ -165,7 +166,6 @@ void kq_lease_session_ended(struct kq_core *core, u32 node, u64 id);
 void kq_lease_session_cleared(struct kq_core *core, u32 node);
 void kq_lease_open_outcome(struct kq_core *core, struct kq_proposal *p);
 void kq_lease_close(struct kq_core *core);
-void kq_lease_left(struct kq_core *core);
 
 /* kq_machine.c */
 

@@ -189,6 +189,7 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 	struct kq_peer *p = &core->peer[from];
 
 	if (!kq_is_leader(core) || (!core->lead_ready && !KQ_BREAK(RENEW_EARLY)) || !session ||
+	    (!kq_is_member(core, from) && !KQ_BREAK(RENEW_REMOVED)) ||
 	    session != core->session[from].id || (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)))
 		return;
 	/*
@@ -393,6 +394,25 @@ void kq_lease_open_outcome(struct kq_core *core, struct kq_proposal *p)
 		core->local.state = KQ_SESSION_NONE;
 }
 
+/*
+ * This node is no member any more, and nobody renews its session. That this is over comes in
+ * the log, when the promise is, and may not be heard here.
+ */
+static void left(struct kq_core *core)
+{
+	struct kq_local_session *l = &core->local;
+
+	kq_trace(core, "is no member: gives up its session and what waits");
+	if (!list_empty(&l->open.node)) {
+		list_del_init(&l->open.node);
+		core->pending_count--;
+	}
+	set_deadline(core, 0);
+	l->state = KQ_SESSION_NONE;
+	core->events |= KQUORUM_EVENT_SESSION;
+	kq_owners_end(core);
+}
+
 /**
  * kq_lease_local_tick() - open, renew, and see the end of, this node's session
  * @core: the core
@@ -404,7 +424,13 @@ void kq_lease_local_tick(struct kq_core *core)
 	u64 since = core->now_ns - l->asked_ns;
 
 	check_lapse(core);
-	if (core->state != KQUORUM_NODE_RUNNING || !core->leader)
+	if (core->state != KQUORUM_NODE_RUNNING)
+		return;
+	/* By what is applied: a removal that may still be cut off is none. */
+	if (!kq_is_member(core, core->cfg.self) && core->conf_index <= core->applied &&
+	    (l->state != KQ_SESSION_NONE || kq_owners_any(core)))
+		left(core);
+	if (!core->leader)
 		return;
 	/* While the one of before the restart is in the table, an OPEN is refused: wait. */
 	if (l->state == KQ_SESSION_NONE && !core->stopping && !core->session[core->cfg.self].id &&
@@ -435,26 +461,6 @@ void kq_lease_close(struct kq_core *core)
 	}
 	l->state = KQ_SESSION_CLOSING;
 	kq_propose_submit(core, &l->open);
-}
-
-/**
- * kq_lease_left() - this node is no member any more: nobody renews its session
- * @core: the core
- *
- * The session's end comes in the log, when the promise is over, and is not heard here.
- */
-void kq_lease_left(struct kq_core *core)
-{
-	struct kq_local_session *l = &core->local;
-
-	if (!list_empty(&l->open.node)) {
-		list_del_init(&l->open.node);
-		core->pending_count--;
-	}
-	set_deadline(core, 0);
-	l->state = KQ_SESSION_NONE;
-	core->events |= KQUORUM_EVENT_SESSION;
-	kq_owners_end(core);
 }
 
 /**

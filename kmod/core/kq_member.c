@@ -169,8 +169,8 @@ static void step_down(struct kq_core *core)
 }
 
 /**
- * kq_member_settle() - what follows from a configuration that is committed
- * @core: the core, leader
+ * kq_member_settle() - what follows at the leader from a configuration that is committed
+ * @core: the core
  *
  * A joint one is left (that no memory or room was there for it is mended at the next tick); a
  * leader without a vote steps down (thesis 4.2.2).
@@ -179,7 +179,7 @@ void kq_member_settle(struct kq_core *core)
 {
 	struct kq_conf to = core->conf;
 
-	if (!core->lead_ready || core->conf_index > core->commit)
+	if (!kq_is_leader(core) || !core->lead_ready || core->conf_index > core->commit)
 		return;
 	if (core->conf.outgoing) {
 		to.outgoing = 0;
@@ -194,7 +194,7 @@ void kq_member_settle(struct kq_core *core)
  * @core: the core, leader
  * @p: the peer
  *
- * It is sent the log, until it knows the configuration that it is not in.
+ * It is sent the log, until it knows that.
  */
 void kq_member_meet(struct kq_core *core, struct kq_peer *p)
 {
@@ -211,7 +211,11 @@ void kq_member_meet(struct kq_core *core, struct kq_peer *p)
  */
 void kq_member_told(struct kq_core *core, struct kq_peer *p)
 {
-	if (p->match >= core->conf_index && p->commit_sent >= core->conf_index)
+	/* Behind the first entry of this term nothing stands that may be cut off and held it in. */
+	u64 index = KQ_BREAK(TOLD_EARLY) ? core->conf_index :
+		max(core->conf_index, core->term_start);
+
+	if (p->match >= index && p->commit_sent >= index)
 		core->leaving &= ~kq_node_bit(p->id);
 }
 
@@ -225,8 +229,6 @@ static s32 conf_apply(struct kq_core *core, struct kq_entry *e)
 	/* It has been in effect since it was in the log. */
 	if (KQ_BREAK(CONF_COMMITTED))
 		adopt_entry(core, e);
-	if (kq_entry_index(e) == core->conf_index && !kq_is_member(core, core->cfg.self))
-		kq_lease_left(core);
 	return 0;
 }
 

@@ -358,6 +358,22 @@ void kq_owners_end(struct kq_core *core)
 }
 
 /**
+ * kq_owners_any() - does anything wait for an outcome here, or hold a lock?
+ * @core: the core
+ *
+ * Return: true if so.
+ */
+bool kq_owners_any(const struct kq_core *core)
+{
+	const struct kq_owner *o;
+
+	list_for_each_entry(o, &core->owners, node)
+		if (o->state <= KQUORUM_LOCK_GRANTED || o->closing)
+			return true;
+	return core->pending_count;
+}
+
+/**
  * kq_core_take_owner() - an owner whose state changed
  * @core: the core
  *

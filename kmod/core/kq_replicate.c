@@ -135,7 +135,7 @@ void kq_leader_peer_reset(struct kq_core *core, struct kq_peer *p)
 /**
  * kq_leader_peer_begin() - a peer's log is to be followed from here on
  * @core: the core, leader
- * @p: the peer: a member, of whom nothing is known in this term
+ * @p: the peer, of whom nothing is known in this term
  */
 void kq_leader_peer_begin(struct kq_core *core, struct kq_peer *p)
 {
@@ -522,10 +522,13 @@ void kq_leader_tick(struct kq_core *core)
 	if (core->transfer_to)
 		transfer_tick(core);
 	kq_member_settle(core);
-	if (kq_is_leader(core))
+	if (kq_is_leader(core)) {
+		kq_lease_rounds(core);		/* the quorum may have become smaller */
 		kq_lease_leader_tick(core);
-	if (kq_is_leader(core) &&
-	    core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
+	}
+	if (!kq_is_leader(core))
+		return;
+	if (core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
 		kq_leader_broadcast(core);
 	kq_leader_send(core);
 	kq_leader_tell_commit(core, U64_MAX);

@@ -3,6 +3,7 @@
  * Changes of the configuration: what is refused and why, when one takes effect, how it is
  * undone, and what becomes of a node that has left.
  */
+#include "kq_int.h"
 #include "trio.h"
 
 #define N1 kq_node_bit(1)
@@ -154,7 +155,7 @@ static void a_node_that_leaves_is_told(void **state)
 	trio_pass(t, 100);
 	assert_int_equal(o->state, KQUORUM_LOCK_GRANTED);
 	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
-	trio_settle(t);
+	trio_pass(t, 50);
 	assert_conf(c, N1 | N2, 0, 0);
 	assert_int_equal(t->core[1]->leaving, 0);
 	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
@@ -200,6 +201,70 @@ static void who_was_away_is_told_when_it_comes_back(void **state)
 	assert_int_equal(t->done, 1);
 	assert_int_equal(t->done_error, -EHOSTDOWN);	/* its outcome is not known here */
 	assert_int_equal(t->core[1]->leaving, 0);
+}
+
+/* Its log may end with a configuration that it is in, and that nobody else has. */
+static void who_has_an_end_of_its_own_is_not_told_before_that_is_cut_off(void **state)
+{
+	struct kq_body_append_resp ack = {};
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+	const char *why;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	trio_pass(t, 3000);
+	t->cut[1] = true;
+	trio_pass(t, 1500);
+	t->cut[1] = false;
+	assert_true(trio_elect(t, 1));
+	assert_true(c->term_start > c->conf_index);
+	t->cut[3] = true;
+	kq_core_peer_down(c, t->now, 3);
+	assert_int_equal(kq_core_peer_up(c, t->now, 3, 1), 0);
+	assert_int_equal(c->leaving, N3);
+	ack.match = cpu_to_le64(c->conf_index);
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_APPEND_RESP, c->hs.term, &ack, sizeof(ack), &why),
+			 0);
+	assert_int_equal(c->leaving, N3);
+	ack.match = cpu_to_le64(c->term_start);
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_APPEND_RESP, c->hs.term, &ack, sizeof(ack), &why),
+			 0);
+	assert_int_equal(c->leaving, 0);
+}
+
+/* A join that was cut off again leaves nobody waiting. */
+static void what_was_asked_for_while_it_was_a_member_ends(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	struct kq_owner *o;
+	int err;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	trio_pass(t, 3000);
+	/* Into its log, and no further. */
+	t->cut[2] = true;
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	trio_settle(t);
+	assert_conf(c, N1 | N2, 0, N3);
+	t->cut[1] = true;
+	o = trio_owner(t, 3, "db", &err);
+	assert_non_null(o);
+	assert_int_equal(trio_append(t, 3), 0);
+	trio_pass(t, 1500);
+	t->cut[2] = false;
+	assert_int_equal(o->state, KQUORUM_LOCK_ASKING);
+	kq_log_cut(c, c->conf_index - 1);
+	assert_conf(c, N1 | N2, 0, 0);
+	kq_core_tick(c, t->now += 25 * MS);
+	assert_int_equal(o->state, KQUORUM_LOCK_UNKNOWN);
+	trio_settle(t);
+	assert_int_equal(t->done_error, -EHOSTDOWN);
+	kq_core_unlock(c, t->now, o);
+	trio_settle(t);
+	assert_int_equal(t->owners_closed, 1);
 }
 
 static void a_leader_that_removes_itself_hands_over(void **state)
@@ -302,6 +367,8 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_configuration_survives_a_restart),
 		TRIO_TEST(a_node_that_leaves_is_told),
 		TRIO_TEST(who_was_away_is_told_when_it_comes_back),
+		TRIO_TEST(who_has_an_end_of_its_own_is_not_told_before_that_is_cut_off),
+		TRIO_TEST(what_was_asked_for_while_it_was_a_member_ends),
 		TRIO_TEST(a_leader_that_removes_itself_hands_over),
 		TRIO_TEST(a_leader_that_removes_itself_goes_when_nobody_takes_over),
 		TRIO_TEST(a_learner_neither_stands_nor_counts),

@@ -124,6 +124,8 @@ static const struct {
 	    "found here", "w_member=20"),
 	BUG(NUMBER_TAKEN, "number-taken", "a node joins while a session of its number lives",
 	    "consul#6793", "w_member=20"),
+	BUG(TOLD_EARLY, "told-early", "who has left is not told when a dead branch says that it has not",
+	    "found here", "w_member=20", "w_partition=20", "fault_ms=200"),
 };
 
 #ifdef KQ_BREAK_CHOOSE

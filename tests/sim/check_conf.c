@@ -57,6 +57,7 @@ void conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e)
 			 to.voters, to.outgoing, to.learners, s->conf.voters, s->conf.outgoing);
 	s->st.confs++;
 	s->conf = to;
+	s->conf_index = kq_entry_index(e);
 }
 
 /* The model has come to an entry: who joins has nothing left of an earlier life. */
@@ -110,16 +111,19 @@ static void check_changed(struct sim *s, struct sim_node *n)
 void check_conf(struct sim *s, struct sim_node *n)
 {
 	const struct kq_core *c = n->core;
-	struct kq_conf conf;
+	struct kq_conf conf = {};
 
+	if (!c->conf_index && conf_first(s).voters & kq_node_bit(n->id))
+		conf = conf_first(s);
 	if (c->conf_index && !read_conf(kq_log_get(&c->log, c->conf_index), &conf))
 		sim_fail(s, n, "goes by a configuration at index %llu, which is not in its log",
 			 (unsigned long long)c->conf_index);
-	if (c->conf_index && !same(&conf, &c->conf))
+	if (!same(&conf, &c->conf))
 		sim_fail(s, n, "goes by another configuration than its log says");
 	if (!same(&n->seen_conf, &c->conf))
 		check_changed(s, n);
 	n->seen_conf = c->conf;
+	n->seen_conf_index = c->conf_index;
 	if ((c->role == KQUORUM_CANDIDATE || c->role == KQUORUM_CANVASSING) &&
 	    !kq_conf_votes(&c->conf, n->id))
 		sim_fail(s, n, "asks for votes and has none itself");

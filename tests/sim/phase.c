@@ -53,13 +53,14 @@ static void enter(struct sim *s, enum sim_phase phase)
 	s->phase_since = s->now;
 }
 
-/* A majority by what is committed, and by whatever is the newest that a node knows. */
+/* A majority by what is committed, and by whatever a node knows that is newer. */
 static bool is_majority(const struct sim *s, kq_nodes who)
 {
 	u32 i;
 
 	for (i = 1; i <= s->d.nodes; i++)
-		if (s->node[i].seen_conf.voters && !sim_decides(&s->node[i].seen_conf, who))
+		if (s->node[i].seen_conf_index > s->conf_index &&
+		    !sim_decides(&s->node[i].seen_conf, who))
 			return false;
 	return sim_decides(&s->conf, who);
 }
@@ -122,9 +123,10 @@ static bool majority_has_room(struct sim *s)
 	return room > s->d.nodes / 2;
 }
 
-static bool is_member(const struct sim_node *leader, const struct sim_node *n)
+/* By what @of knows. */
+static bool is_member(const struct sim_node *of, const struct sim_node *n)
 {
-	return kq_conf_members(&leader->core->conf) & kq_node_bit(n->id);
+	return kq_conf_members(&of->core->conf) & kq_node_bit(n->id);
 }
 
 static const char *not_healed(struct sim *s)
@@ -175,8 +177,13 @@ static const char *not_drained(struct sim *s)
 			continue;
 		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";
-		if (sim_out_for_good(s, n) || !is_member(l, n))
+		if (sim_out_for_good(s, n))
 			continue;
+		if (!is_member(l, n)) {
+			if (is_member(n, n))
+				return "a node that has left does not know";
+			continue;
+		}
 		if (n->core->applied != l->core->log.last)
 			return "a replica lags behind";
 		if (n->core->claims && !s->d.full)

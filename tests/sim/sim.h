@@ -184,6 +184,7 @@ struct sim_node {
 
 	/* checker's shadow */
 	struct kq_conf seen_conf;	/* the newest of its log, over restarts */
+	u64 seen_conf_index;
 	u64 heard_at;		/* true time: took an APPEND of its leader, over restarts */
 	u64 durable_term;	/* of the newest batch on disk */
 	u32 durable_vote;
@@ -310,6 +311,7 @@ struct sim {
 
 	/* checker */
 	struct kq_conf conf;		/* the newest that is committed */
+	u64 conf_index;
 	struct sim_committed *log;	/* by index */
 	u64 log_count, log_room;
 	u32 *term_leader;		/* by term */
