@@ -3,10 +3,13 @@
  * Recovery: a work reads the segments into the core, which it has for itself: only its
  * configuration is looked at by others meanwhile.
  */
+#include <linux/delay.h>
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
 #include "node.h"
 #include "trace.h"
+
+#define KQ_RECOVER_AGAIN_MS	100
 
 static int scan_headers(struct kq_node *node, void *buf, u32 *slot)
 {
@@ -63,6 +66,47 @@ static int scan(struct kq_node *node, struct kq_wal_report *report)
 	return err ? err : end;
 }
 
+/* What recovery has put into the core is dropped: a new one takes its place. */
+static int start_over(struct kq_node *node)
+{
+	struct kq_core *core = kq_core_create(&node->cfg);
+
+	if (!core)
+		return -ENOMEM;
+	core->trace_ctx = node;
+	mutex_lock(&node->lock);
+	swap(node->core, core);
+	mutex_unlock(&node->lock);
+	kq_core_destroy(core);
+	return 0;
+}
+
+/* Returns false: the node goes down. */
+static bool wait_for_memory(struct kq_node *node)
+{
+	do {
+		msleep(KQ_RECOVER_AGAIN_MS);
+		if (READ_ONCE(node->cancel))
+			return false;
+	} while (start_over(node));
+	return true;
+}
+
+/* Want of memory passes; a node that it made fail would stay out until somebody starts it anew. */
+static int scan_with_patience(struct kq_node *node, struct kq_wal_report *report)
+{
+	int err = scan(node, report);
+
+	if (err == -ENOMEM)
+		pr_warn("%s/%s: no memory to recover the log, trying again\n", node->cluster,
+			node->member[node->cfg.self].name);
+	while (err == -ENOMEM && wait_for_memory(node)) {
+		memset(report, 0, sizeof(*report));
+		err = scan(node, report);
+	}
+	return err;
+}
+
 static void recovery_failed(struct kq_step *step, int err, const char *why)
 {
 	kq_trace_call_bytes(step->node, KQ_TRACE_FAIL, -err, why, strlen(why));
@@ -82,9 +126,9 @@ static void recovery_done(struct kq_step *step, const struct kq_wal_report *repo
 void kq_node_recover(struct work_struct *work)
 {
 	struct kq_node *node = container_of(work, struct kq_node, recover);
-	struct kq_wal_report *report = kvzalloc(sizeof(*report), GFP_KERNEL);
+	struct kq_wal_report *report = kzalloc(sizeof(*report), GFP_KERNEL | __GFP_NOFAIL);
 	unsigned int noio = memalloc_noio_save();
-	int err = report ? scan(node, report) : -ENOMEM;
+	int err = scan_with_patience(node, report);
 	struct kq_step step;
 
 	kq_disk_release(&node->disk);
@@ -97,12 +141,12 @@ void kq_node_recover(struct work_struct *work)
 	} else {
 		kq_trace_recovered(node, err, report);
 		if (err)
-			recovery_failed(&step, err, report ? report->reason : "no memory");
+			recovery_failed(&step, err, report->reason);
 		else
 			recovery_done(&step, report);
 		kq_node_leave(&step);
 	}
 	memalloc_noio_restore(noio);
-	kvfree(report);
+	kfree(report);
 	kq_node_put(node);
 }

@@ -111,6 +111,62 @@ static void stopped_while_it_recovers_it_ends_by_itself(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, wait_for(is_gone(f)));
 }
 
+/* Files that cannot be opened for reading now and then, for want of memory. */
+static struct file_operations starved_fops;
+static int (*fed_open)(struct inode *inode, struct file *file);
+static atomic_t passes, refusals;
+
+static int starved_open(struct inode *inode, struct file *file)
+{
+	if ((file->f_flags & O_ACCMODE) == O_RDONLY && atomic_dec_if_positive(&passes) < 0 &&
+	    atomic_dec_if_positive(&refusals) >= 0)
+		return -ENOMEM;
+	return fed_open ? fed_open(inode, file) : 0;
+}
+
+static void starve(struct fixture *f)
+{
+	u32 i;
+
+	fed_open = f->node->disk.files[0]->f_op->open;
+	starved_fops = *f->node->disk.files[0]->f_op;
+	starved_fops.open = starved_open;
+	for (i = 0; i < f->node->cfg.segments; i++)
+		file_inode(f->node->disk.files[i])->i_fop = &starved_fops;
+}
+
+static void without_memory_it_recovers_later(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int last, opens;
+
+	fixture_start(test, f, 1);
+	fixture_lead(test, f);
+	starve(f);
+	/* First the headers are read, then what is in the segments, into the core. */
+	for (opens = 0; opens <= f->node->cfg.segments; opens += f->node->cfg.segments) {
+		last = fixture_step(f, core_last_index);
+		fixture_kill(f);
+		KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
+		atomic_set(&passes, opens);
+		atomic_set(&refusals, 1);
+		fixture_start(test, f, 1);
+		KUNIT_EXPECT_EQ(test, atomic_read(&refusals), 0);
+		KUNIT_EXPECT_GE(test, fixture_step(f, core_last_index), last);
+		fixture_lead(test, f);
+	}
+	fixture_kill(f);
+	KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
+	/* One that goes down meanwhile does not wait for memory. */
+	atomic_set(&refusals, INT_MAX);
+	KUNIT_ASSERT_EQ(test, fixture_launch(test, f, 1), 0);
+	KUNIT_EXPECT_TRUE(test, wait_for(atomic_read(&refusals) < INT_MAX - 1));
+	KUNIT_EXPECT_FALSE(test, fixture_in_state(f, KQUORUM_NODE_FAILED));
+	fixture_kill(f);
+	KUNIT_EXPECT_TRUE(test, wait_for(!objects_left()));
+	atomic_set(&refusals, 0);
+}
+
 static void started_again_it_knows_its_term_and_log(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -178,6 +234,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(killed_while_its_tick_waits_it_goes),
 	KUNIT_CASE(stopped_in_order_it_ends_by_itself),
 	KUNIT_CASE(stopped_while_it_recovers_it_ends_by_itself),
+	KUNIT_CASE(without_memory_it_recovers_later),
 	KUNIT_CASE(started_again_it_knows_its_term_and_log),
 	KUNIT_CASE(each_failing_allocation_leaves_nothing),
 	{}
