@@ -98,8 +98,8 @@ static int scan_with_patience(struct kq_node *node, struct kq_wal_report *report
 	int err = scan(node, report);
 
 	if (err == -ENOMEM)
-		pr_warn("%s/%s: no memory to recover the log, trying again\n", node->cluster,
-			node->member[node->cfg.self].name);
+		pr_warn("%s/%s: %s: trying again\n", node->cluster,
+			node->member[node->cfg.self].name, report->reason);
 	while (err == -ENOMEM && wait_for_memory(node)) {
 		memset(report, 0, sizeof(*report));
 		err = scan(node, report);

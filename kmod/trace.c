@@ -69,10 +69,9 @@ void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
 void kq_trace_create(struct kq_node *node)
 {
 	const struct kq_config *cfg = &node->cfg;
-	kq_nodes members = cfg->founders;
 	__le64 words[10 + KQ_MAX_NODES] = {
 		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self),
-		cpu_to_le64(kq_node_count(members)),
+		cpu_to_le64(kq_node_count(cfg->founders)),
 		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
 		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
 		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
@@ -80,7 +79,7 @@ void kq_trace_create(struct kq_node *node)
 	};
 	u32 id, i = 0;
 
-	kq_for_each_node(members, id)
+	kq_for_each_node(cfg->founders, id)
 		words[10 + i++] = cpu_to_le64(id);
 	kq_trace_step(node, kq_clock());
 	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (10 + i) * sizeof(words[0]));

@@ -11,7 +11,8 @@
 #include "kq_entry.h"
 
 #define KQ_MAX_NODES	KQUORUM_MAX_NODES
-#define KQ_NODES_BITS	((2u << KQ_MAX_NODES) - 2)	/* ids begin with 1 */
+#define KQ_NODES_UPTO(id) ((2u << (id)) - 2)	/* ids begin with 1 */
+#define KQ_NODES_BITS	KQ_NODES_UPTO(KQ_MAX_NODES)
 
 /* A set of nodes: bit ID is set when node ID belongs to it. */
 typedef u32 kq_nodes;
@@ -48,6 +49,16 @@ static inline u32 kq_node_next(kq_nodes set, u32 id)
 static inline kq_nodes kq_conf_members(const struct kq_conf *conf)
 {
 	return conf->voters | conf->outgoing | conf->learners;
+}
+
+static inline bool kq_conf_has(const struct kq_conf *conf, u32 id)
+{
+	return kq_conf_members(conf) & kq_node_bit(id);
+}
+
+static inline bool kq_conf_same(const struct kq_conf *a, const struct kq_conf *b)
+{
+	return a->voters == b->voters && a->outgoing == b->outgoing && a->learners == b->learners;
 }
 
 static inline bool kq_conf_votes(const struct kq_conf *conf, u32 id)

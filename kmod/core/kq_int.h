@@ -56,7 +56,7 @@ static inline struct kq_peer *kq_self(struct kq_core *core)
 
 static inline bool kq_is_member(const struct kq_core *core, u32 id)
 {
-	return id && id <= KQ_MAX_NODES && kq_conf_members(&core->conf) & kq_node_bit(id);
+	return id && id <= KQ_MAX_NODES && kq_conf_has(&core->conf, id);
 }
 
 static inline struct kq_peer *kq_peer_next(struct kq_core *core, kq_nodes set, u32 id)

@@ -108,11 +108,6 @@ static bool number_is_taken(const struct kq_core *core, kq_nodes joining)
 	return false;
 }
 
-static bool same_conf(const struct kq_conf *a, const struct kq_conf *b)
-{
-	return a->voters == b->voters && a->outgoing == b->outgoing && a->learners == b->learners;
-}
-
 /**
  * kq_core_reconfigure() - change who decides
  * @core: the core
@@ -141,7 +136,7 @@ int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf *
 	if (core->transfer_to || core->conf.outgoing ||
 	    (core->conf_index > core->commit && !KQ_BREAK(TWO_CHANGES)))
 		return -EBUSY;
-	if (same_conf(to, &core->conf))
+	if (kq_conf_same(to, &core->conf))
 		return -EALREADY;
 	if (number_is_taken(core, kq_conf_members(to) & ~kq_conf_members(&core->conf)))
 		return -EEXIST;

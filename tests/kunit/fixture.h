@@ -42,7 +42,7 @@ static inline struct kq_config fixture_config(u32 members)
 	struct kq_config cfg = {
 		.cluster_id = 77,
 		.self = 1,
-		.founders = (2u << members) - 2,
+		.founders = KQ_NODES_UPTO(members),
 		.segments = SEGMENTS,
 		.set = {
 			.heartbeat_ms = 50,

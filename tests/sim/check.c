@@ -360,7 +360,7 @@ void check_end(struct sim *s)
 	check_logs(s);
 	for (a = 1; a <= s->d.nodes; a++)
 		for (i = 1; i <= s->log_count && !s->d.full &&
-		     kq_conf_members(&s->conf) & kq_node_bit(a) &&
+		     kq_conf_has(&s->conf, a) &&
 		     !sim_out_for_good(s, &s->node[a]); i++)
 			if (kq_log_term(&s->node[a].core->log, i) != s->log[i].term)
 				sim_fail(s, &s->node[a], "has lost committed entry %llu",

@@ -16,16 +16,6 @@ static bool read_conf(const struct kq_entry *e, struct kq_conf *conf)
 	return is_conf(e) && !kq_conf_read(e->data, kq_entry_len(e), conf);
 }
 
-static bool same(const struct kq_conf *a, const struct kq_conf *b)
-{
-	return a->voters == b->voters && a->outgoing == b->outgoing && a->learners == b->learners;
-}
-
-static kq_nodes members(const struct kq_conf *c)
-{
-	return c->voters | c->outgoing | c->learners;
-}
-
 /*
  * The same voters and other learners; or other voters, and both kinds have a say; or, after
  * that, what it led to.
@@ -40,7 +30,7 @@ static bool may_follow(const struct kq_conf *a, const struct kq_conf *b)
 /* What the founders began with. */
 struct kq_conf conf_first(const struct sim *s)
 {
-	return (struct kq_conf){ .voters = (2u << (s->d.nodes - s->d.joiners)) - 2 };
+	return (struct kq_conf){ .voters = KQ_NODES_UPTO(s->d.nodes - s->d.joiners) };
 }
 
 /* @e of the log of @n is the first to be committed at its index. */
@@ -55,7 +45,6 @@ void conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e)
 	if (!may_follow(&s->conf, &to))
 		sim_fail(s, n, "commits voters %#x outgoing %#x learners %#x, which may not follow voters %#x outgoing %#x",
 			 to.voters, to.outgoing, to.learners, s->conf.voters, s->conf.outgoing);
-	s->st.confs++;
 	s->conf = to;
 	s->conf_index = kq_entry_index(e);
 }
@@ -63,7 +52,7 @@ void conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e)
 /* The model has come to an entry: who joins has nothing left of an earlier life. */
 void conf_applied(struct sim *s, const struct sim_committed *c)
 {
-	kq_nodes joining = members(&c->conf) & ~members(&s->model.conf);
+	kq_nodes joining = kq_conf_members(&c->conf) & ~kq_conf_members(&s->model.conf);
 	u32 i;
 
 	for (i = 1; i <= s->d.nodes; i++)
@@ -95,7 +84,7 @@ void check_confs(struct sim *s, struct sim_node *n)
 static void check_changed(struct sim *s, struct sim_node *n)
 {
 	const struct kq_core *c = n->core;
-	kq_nodes joining = members(&c->conf) & ~members(&n->seen_conf);
+	kq_nodes joining = kq_conf_members(&c->conf) & ~kq_conf_members(&n->seen_conf);
 	u32 i;
 
 	for (i = 1; i <= s->d.nodes; i++)
@@ -118,9 +107,9 @@ void check_conf(struct sim *s, struct sim_node *n)
 	if (c->conf_index && !read_conf(kq_log_get(&c->log, c->conf_index), &conf))
 		sim_fail(s, n, "goes by a configuration at index %llu, which is not in its log",
 			 (unsigned long long)c->conf_index);
-	if (!same(&conf, &c->conf))
+	if (!kq_conf_same(&conf, &c->conf))
 		sim_fail(s, n, "goes by another configuration than its log says");
-	if (!same(&n->seen_conf, &c->conf))
+	if (!kq_conf_same(&n->seen_conf, &c->conf))
 		check_changed(s, n);
 	n->seen_conf = c->conf;
 	n->seen_conf_index = c->conf_index;

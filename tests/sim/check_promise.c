@@ -71,7 +71,7 @@ static const char *why_not(const struct sim_node *n, u32 node, u64 id)
 	const char *why = c->session[node].suspect ? "it is suspect" : NULL;
 	u64 i;
 
-	if (!(kq_conf_members(&c->conf) & kq_node_bit(node)))
+	if (!kq_conf_has(&c->conf, node))
 		why = "it is no member";
 	for (i = c->applied + 1; i <= c->log.last; i++) {
 		const struct kq_entry *e = kq_log_get(&c->log, i);

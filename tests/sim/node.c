@@ -10,7 +10,7 @@ static void configure(const struct sim *s, const struct sim_node *n, struct kq_c
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->cluster_id = 0x5eed ^ s->seed;
 	cfg->self = n->id;
-	cfg->founders = (2u << (s->d.nodes - s->d.joiners)) - 2;
+	cfg->founders = conf_first(s).voters;
 	cfg->segments = s->d.segments;
 	cfg->set = s->set;
 }

@@ -126,7 +126,7 @@ static bool majority_has_room(struct sim *s)
 /* By what @of knows. */
 static bool is_member(const struct sim_node *of, const struct sim_node *n)
 {
-	return kq_conf_members(&of->core->conf) & kq_node_bit(n->id);
+	return kq_conf_has(&of->core->conf, n->id);
 }
 
 static const char *not_healed(struct sim *s)

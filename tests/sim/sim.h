@@ -277,8 +277,7 @@ enum sim_fault {
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale,
-	    confs;
+	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale;
 	u64 fault[FAULT_KINDS];
 };
 

@@ -85,7 +85,7 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 	if (count > SIM_NODES)
 		trace_bad(sim_timeline.line, "a cluster of %u nodes: at most %u", count,
 			  SIM_NODES);
-	if (cfg->founders != (2u << count) - 2)
+	if (cfg->founders != KQ_NODES_UPTO(count))
 		trace_bad(sim_timeline.line, "node ids other than 1..%u", count);
 	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes != count ||
 			   memcmp(&s->set, &cfg->set, sizeof(s->set)) ||
