@@ -113,6 +113,9 @@ static void learners_decide_nothing(void **state)
 	assert_int_equal(kq_conf_decided(&conf, SET(0x3), SET(0x1c)), 1);
 	assert_int_equal(kq_conf_decided(&conf, 0, SET(0x1c)), 0);
 	assert_int_equal(kq_conf_reached(&conf, value), 3);
+	conf.voters = 0;
+	assert_int_equal(kq_conf_reached(&conf, value), 0);
+	conf.voters = SET(0x3);
 	assert_false(kq_conf_votes(&conf, 3));
 	assert_true(kq_conf_votes(&conf, 2));
 	assert_int_equal(kq_conf_members(&conf), SET(0x1f));

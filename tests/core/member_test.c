@@ -97,6 +97,36 @@ static void without_a_majority_of_the_new_voters_it_is_not_begun(void **state)
 	assert_int_equal(change(t, 1, N1 | N2, 0), -ENOTCONN);
 }
 
+static void who_lags_or_is_in_trouble_is_not_counted_on(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+	struct kq_peer *p = &c->peer[3];
+	uint32_t i;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	trio_settle(t);
+	t->cut[3] = true;
+	for (i = 0; i < 1100; i++) {
+		assert_int_equal(trio_append(t, 1), 0);
+		if (i % 50)
+			continue;	/* many to a batch: the log is small */
+		trio_pass(t, 25);
+		p->heard_ns = t->now;	/* as if it had answered, and stored nothing */
+	}
+	assert_int_equal(p->progress, KQUORUM_PROGRESS_REPLICATE);
+	assert_int_equal(change(t, 1, N1 | N3, 0), -ENOTCONN);
+	p->match = c->log.last;
+	p->flags = KQUORUM_PEERF_FAULTY;
+	assert_int_equal(change(t, 1, N1 | N3, 0), -ENOTCONN);
+	p->flags = 0;
+	p->progress = KQUORUM_PROGRESS_PROBE;
+	assert_int_equal(change(t, 1, N1 | N3, 0), -ENOTCONN);
+	p->progress = KQUORUM_PROGRESS_REPLICATE;
+	assert_int_equal(change(t, 1, N1 | N3, 0), 0);
+}
+
 static void a_change_that_is_cut_off_is_undone(void **state)
 {
 	struct trio *t = *state;
@@ -282,17 +312,30 @@ static void a_leader_that_removes_itself_hands_over(void **state)
 	assert_int_equal(trio_append(t, 1), -ENXIO);
 }
 
+/* A listener that counts how often it heard of a step down. */
+static void hear(void *ctx, const struct kq_core *core, const char *text)
+{
+	if (strstr(text, "steps down"))
+		++*(unsigned int *)ctx;
+}
+
 static void a_leader_that_removes_itself_goes_when_nobody_takes_over(void **state)
 {
 	struct trio *t = *state;
+	unsigned int heard = 0;
 
+	t->core[1]->trace = hear;
+	t->core[1]->trace_ctx = &heard;
 	trio_lead(t);
+	t->core[2]->stopping = t->core[3]->stopping = true;	/* will not stand */
 	assert_int_equal(change(t, 1, N2 | N3, 0), 0);
 	while (t->core[1]->conf.outgoing)
 		trio_settle(t);
-	t->core[2]->stopping = t->core[3]->stopping = true;	/* will not stand */
+	assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
 	trio_pass(t, 2500);
 	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
+	assert_int_equal(heard, 1);
+	t->core[1]->trace = NULL;
 	t->core[2]->stopping = t->core[3]->stopping = false;
 }
 
@@ -363,6 +406,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(nothing_changes_before_an_entry_of_the_own_term_is_committed),
 		TRIO_TEST(one_change_at_a_time),
 		TRIO_TEST(without_a_majority_of_the_new_voters_it_is_not_begun),
+		TRIO_TEST(who_lags_or_is_in_trouble_is_not_counted_on),
 		TRIO_TEST(a_change_that_is_cut_off_is_undone),
 		TRIO_TEST(a_configuration_survives_a_restart),
 		TRIO_TEST(a_node_that_leaves_is_told),

@@ -170,6 +170,23 @@ static void a_stale_leader_is_told_once_there_is_memory(void **state)
 	t->core[2]->hs.term = 1;
 }
 
+static void that_it_failed_is_told_once_there_is_memory(void **state)
+{
+	struct kq_body_append b = { 0 };
+	struct trio *t = *state;
+	const char *why;
+
+	trio_lead(t);
+	trio_take(t, 2, 1, 0);
+	kq_core_fail(t->core[2], -EIO, "broken by the test");
+	kq_alloc_fail_at = 1;
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(kq_alloc_fail_at, 0);
+	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 1);
+}
+
 static void a_suspect_is_heard_although_there_was_no_memory_at_first(void **state)
 {
 	struct trio *t = *state;
@@ -214,6 +231,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(each_allocation_of_a_busy_day_may_fail),
 		cmocka_unit_test(each_allocation_of_a_day_with_a_silent_node_may_fail),
 		TRIO_TEST(a_stale_leader_is_told_once_there_is_memory),
+		TRIO_TEST(that_it_failed_is_told_once_there_is_memory),
 		TRIO_TEST(a_suspect_is_heard_although_there_was_no_memory_at_first),
 		TRIO_TEST(a_node_that_stops_without_memory_lets_its_session_expire),
 	};
