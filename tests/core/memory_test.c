@@ -152,39 +152,39 @@ static void each_allocation_of_a_day_with_a_silent_node_may_fail(void **state)
 	each_allocation_may_fail(a_lonely_day);
 }
 
-static void a_stale_leader_is_told_once_there_is_memory(void **state)
+/* Node 1 says to node 2, in term 1, that it leads. */
+static void the_leader_is_answered_once_there_is_memory(struct trio *t)
 {
 	struct kq_body_append b = { 0 };
-	struct trio *t = *state;
 	const char *why;
 
-	trio_lead(t);
-	trio_take(t, 2, 1, 0);
-	t->core[2]->hs.term = 5;		/* as if there had been elections since */
 	kq_alloc_fail_at = 1;
 	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
 	assert_int_equal(kq_alloc_fail_at, 0);
 	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 0);
 	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
 	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 1);
+}
+
+static void a_stale_leader_is_told_once_there_is_memory(void **state)
+{
+	struct trio *t = *state;
+
+	trio_lead(t);
+	trio_take(t, 2, 1, 0);
+	t->core[2]->hs.term = 5;		/* as if there had been elections since */
+	the_leader_is_answered_once_there_is_memory(t);
 	t->core[2]->hs.term = 1;
 }
 
 static void that_it_failed_is_told_once_there_is_memory(void **state)
 {
-	struct kq_body_append b = { 0 };
 	struct trio *t = *state;
-	const char *why;
 
 	trio_lead(t);
 	trio_take(t, 2, 1, 0);
 	kq_core_fail(t->core[2], -EIO, "broken by the test");
-	kq_alloc_fail_at = 1;
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
-	assert_int_equal(kq_alloc_fail_at, 0);
-	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 0);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
-	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 1);
+	the_leader_is_answered_once_there_is_memory(t);
 }
 
 static void a_suspect_is_heard_although_there_was_no_memory_at_first(void **state)
