@@ -230,14 +230,14 @@ static int nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_EPOCH) ||
 	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_NODE_ID) ||
 	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_FD) ||
-	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_INCARNATION))
+	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_PAST))
 		return -EINVAL;
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	err = kq_conn_attach(node, nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]),
 			     nla_get_s32(info->attrs[KQUORUM_A_FD]),
-			     nla_get_u64(info->attrs[KQUORUM_A_INCARNATION]),
+			     nla_data(info->attrs[KQUORUM_A_PAST]),
 			     nla_get_u64(info->attrs[KQUORUM_A_EPOCH]), &why);
 	kq_node_put(node);
 	return err ? kq_nl_error(info->extack, info->attrs[KQUORUM_A_FD], err, why) : 0;

@@ -61,7 +61,7 @@ const struct nla_policy kq_nl_attach_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
 	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
 	[KQUORUM_A_FD] = NLA_POLICY_MIN(NLA_S32, 0),
-	[KQUORUM_A_INCARNATION] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_PAST] = NLA_POLICY_EXACT_LEN(sizeof(struct kquorum_past)),
 };
 
 const struct nla_policy kq_nl_detach_policy[KQUORUM_A_MAX + 1] = {

@@ -2,6 +2,7 @@
 /*
  * NODE_START: everything that it says is checked here, before there is a node.
  */
+#include <linux/random.h>
 #include "netlink.h"
 #include "node.h"
 
@@ -134,6 +135,7 @@ static int read_args(struct start_args *args, struct genl_info *info)
 		return -EINVAL;
 	args->cfg.cluster_id = nla_get_u64(info->attrs[KQUORUM_A_CLUSTER_ID]);
 	args->cfg.self = nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]);
+	args->cfg.salt = get_random_u64();
 	if (!nla_len(info->attrs[KQUORUM_A_NAME]) ||
 	    !*(const char *)nla_data(info->attrs[KQUORUM_A_NAME]))
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NAME], -EINVAL,

@@ -56,18 +56,28 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64 now)
 {
 	const struct kq_member *m = &node->member[id];
-	const struct kq_peer *p = &node->core->peer[id];
+	const struct kq_core *core = node->core;
+	const struct kq_peer *p = &core->peer[id];
 	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_PEER);
-	bool leader = node->core->role == KQUORUM_LEADER;
+	struct kquorum_past past;
+	bool leader = core->role == KQUORUM_LEADER;
 
+	kq_core_past(core, id, &past);
 	if (!nest || nla_put_u32(skb, KQUORUM_PEER_ID, id) ||
 	    nla_put_string(skb, KQUORUM_PEER_NAME, m->name) ||
 	    nla_put_string(skb, KQUORUM_PEER_ADDRESS, m->address) ||
 	    nla_put_u8(skb, KQUORUM_PEER_CONNECTED, !!node->conn[id]) ||
-	    nla_put_u64_64bit(skb, KQUORUM_PEER_INCARNATION, p->incarnation, KQUORUM_PEER_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_PEER_INCARNATION, core->hs.peer[id], KQUORUM_PEER_PAD) ||
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_DROPS, m->drops, KQUORUM_PEER_PAD))
 		return -EMSGSIZE;
+	if (nla_put_u32(skb, KQUORUM_PEER_WHOSE, core->hs.whose[id]) ||
+	    nla_put_u64_64bit(skb, KQUORUM_PEER_IDENTITY, core->conf.identity[id],
+			      KQUORUM_PEER_PAD))
+		return -EMSGSIZE;
 	if (m->reason[0] && nla_put_string(skb, KQUORUM_PEER_REASON, m->reason))
+		return -EMSGSIZE;
+	/* A greeting may name an incarnation only once it cannot come again. */
+	if (core->hs_durable && nla_put(skb, KQUORUM_PEER_PAST, sizeof(past), &past))
 		return -EMSGSIZE;
 	if (p->seen_ns && nla_put_u64_64bit(skb, KQUORUM_PEER_SEEN, age(now, p->seen_ns),
 					    KQUORUM_PEER_PAD))
@@ -187,7 +197,11 @@ static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 	    put_u64(skb, KQUORUM_A_APPLIED_INDEX, core->applied) ||
 	    put_u64(skb, KQUORUM_A_DURABLE_INDEX, core->durable) ||
 	    put_u64(skb, KQUORUM_A_LAST_INDEX, core->log.last) ||
-	    nla_put_u32(skb, KQUORUM_A_CANVASS, core->canvass))
+	    nla_put_u32(skb, KQUORUM_A_CANVASS, core->canvass) ||
+	    put_u64(skb, KQUORUM_A_CONF_INDEX, core->conf_index) ||
+	    nla_put_u32(skb, KQUORUM_A_VOTERS, core->conf.voters) ||
+	    nla_put_u32(skb, KQUORUM_A_OUTGOING, core->conf.outgoing) ||
+	    nla_put_u32(skb, KQUORUM_A_LEARNERS, core->conf.learners))
 		return -EMSGSIZE;
 	/* A greeting may name an incarnation only once it cannot come again. */
 	if (core->hs_durable && put_u64(skb, KQUORUM_A_INCARNATION, core->hs.incarnation))

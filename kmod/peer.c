@@ -243,8 +243,28 @@ static u32 ports(const struct sock *sk)
 	return (u32)sk->sk_num << 16 | be16_to_cpu(sk->sk_dport);
 }
 
+/* Why the core does not take a connection. */
+static const char *refusal(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "it is connected: it was restarted just now, or two machines have its files";
+	case -EKEYREJECTED:
+		return "its files are new, and the cluster knows other files under its number";
+	case -EXDEV:
+		return "its log was begun by another node: it is of another cluster";
+	case -ESTALE:
+		return "its files are older than those with which it was met before";
+	case -ENOSPC:
+		return "the log is full: there is no room to note whom it meets";
+	default:
+		return "it is no other node, or tells neither identity nor incarnation";
+	}
+}
+
 /* Makes @conn the node's connection to its peer; the core may send on it at once. */
-static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const char **why)
+static int conn_install(struct kq_conn *conn, const struct kquorum_past *past, u64 epoch,
+			const char **why)
 {
 	struct kq_node *node = conn->node;
 	struct kq_conn *old;
@@ -268,18 +288,17 @@ static int conn_install(struct kq_conn *conn, u64 incarnation, u64 epoch, const 
 		goto leave;
 	}
 	kq_core_wire_peer(step.core, conn->peer, &conn->wire);
-	conn->wire.peer_inc = incarnation;
+	conn->wire.peer_inc = le64_to_cpu(past->incarnation);
 	err = kq_conn_hook(conn);
 	if (err) {
 		*why = "something else in the kernel uses this socket";
 		goto leave;
 	}
-	kq_trace_call(node, KQ_TRACE_PEER_UP, conn->peer, incarnation, ports(conn->sock->sk));
-	err = kq_core_peer_up(step.core, step.now, conn->peer, incarnation);
+	kq_trace_peer_up(node, conn->peer, ports(conn->sock->sk), past);
+	err = kq_core_peer_up(step.core, step.now, conn->peer, past);
 	kq_trace_result(node, err, 0);
 	if (err) {
-		*why = err == -ESTALE ? "an older incarnation than was seen" :
-			"the node itself, or no incarnation";
+		*why = refusal(err);
 		kq_conn_unhook(conn);
 		goto leave;
 	}
@@ -301,15 +320,15 @@ leave:
  * @node: the node
  * @id: the peer
  * @fd: of the calling process
- * @incarnation: the peer's, as its greeting told
+ * @past: the peer's, as its greeting told
  * @epoch: the daemon's
  * @why: set to what is wrong
  *
  * Context: process; may sleep.
  * Return: 0 or negative errno.
  */
-int kq_conn_attach(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 epoch,
-		   const char **why)
+int kq_conn_attach(struct kq_node *node, u32 id, int fd, const struct kquorum_past *past,
+		   u64 epoch, const char **why)
 {
 	struct kq_conn *conn;
 	struct socket *sock;
@@ -333,7 +352,7 @@ int kq_conn_attach(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 ep
 	sock_prepare(sock->sk, &node->cfg.set);
 	kq_node_get(node);
 	atomic_inc(&node->sockets);
-	err = conn_install(conn, incarnation, epoch, why);
+	err = conn_install(conn, past, epoch, why);
 	if (!err) {
 		/* What came before the callbacks were ours made no noise. */
 		kq_conn_get(conn);

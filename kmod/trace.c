@@ -64,25 +64,26 @@ void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
  * @node: complete, not known to anybody yet
  *
  * The bytes are 64-bit numbers, little-endian: cluster id, own id, members, segments, heartbeat,
- * election, lease and Delta in ms, drift in ppm, bytes of a segment, the members' ids.
+ * election, lease and Delta in ms, drift in ppm, bytes of a segment, the salt of the
+ * incarnation, the members' ids.
  */
 void kq_trace_create(struct kq_node *node)
 {
 	const struct kq_config *cfg = &node->cfg;
-	__le64 words[10 + KQ_MAX_NODES] = {
+	__le64 words[11 + KQ_MAX_NODES] = {
 		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self),
 		cpu_to_le64(kq_node_count(cfg->founders)),
 		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
 		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
 		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
-		cpu_to_le64(cfg->set.segment_bytes),
+		cpu_to_le64(cfg->set.segment_bytes), cpu_to_le64(cfg->salt),
 	};
 	u32 id, i = 0;
 
 	kq_for_each_node(cfg->founders, id)
-		words[10 + i++] = cpu_to_le64(id);
+		words[11 + i++] = cpu_to_le64(id);
 	kq_trace_step(node, kq_clock());
-	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (10 + i) * sizeof(words[0]));
+	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (11 + i) * sizeof(words[0]));
 }
 
 /**
@@ -93,7 +94,7 @@ void kq_trace_create(struct kq_node *node)
  *
  * The bytes are 64-bit numbers, little-endian: health, last index, term, vote, incarnation, commit
  * index, promise in ns, is the vote known, end and term of the log as the newest header claims
- * them, CRC of all entries.
+ * them, CRC of all entries, CRC of the starts and peers that it knows of.
  */
 void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_report *report)
 {
@@ -105,6 +106,7 @@ void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_
 		cpu_to_le64(r->hs.commit), cpu_to_le64(r->hs.promise_ns),
 		cpu_to_le64(r->vote_known), cpu_to_le64(r->claimed_index),
 		cpu_to_le64(r->claimed_term), cpu_to_le64(kq_log_crc(&node->core->log)),
+		cpu_to_le64(kq_hard_state_crc(&r->hs)),
 	};
 
 	kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_RECOVERED, -error,

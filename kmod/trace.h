@@ -28,7 +28,7 @@ enum kq_trace_what {
 	KQ_TRACE_LINGER_OVER,
 	KQ_TRACE_DISK_DONE,	/* a: error */
 	KQ_TRACE_FAIL,		/* a: error; d: the reason */
-	KQ_TRACE_PEER_UP,	/* a: peer; b: its incarnation; c: own port << 16 | its port */
+	KQ_TRACE_PEER_UP,	/* a: peer; b: own port << 16 | its port; d: struct kquorum_past */
 	KQ_TRACE_PEER_DOWN,	/* a: peer */
 	KQ_TRACE_RECV,		/* a: peer; d: the message */
 	KQ_TRACE_CANVASS,
@@ -88,6 +88,15 @@ static inline void kq_trace_call_bytes(struct kq_node *node, enum kq_trace_what 
 {
 	if (trace_kquorum_call_enabled())
 		kq_trace_call_on(node, &(struct kq_trace_item){ what, a, .d = len }, bytes);
+}
+
+static inline void kq_trace_peer_up(struct kq_node *node, u32 id, u32 ports,
+				    const struct kquorum_past *past)
+{
+	struct kq_trace_item item = { KQ_TRACE_PEER_UP, id, ports, .d = sizeof(*past) };
+
+	if (trace_kquorum_call_enabled())
+		kq_trace_call_on(node, &item, past);
 }
 
 static inline void kq_trace_recovered(struct kq_node *node, int error,

@@ -84,8 +84,8 @@ void kq_conn_unhook(struct kq_conn *conn);
 /* peer.c */
 void kq_conn_get(struct kq_conn *conn);
 void kq_conn_put(struct kq_conn *conn);
-int kq_conn_attach(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 epoch,
-		   const char **why);
+int kq_conn_attach(struct kq_node *node, u32 id, int fd, const struct kquorum_past *past,
+		   u64 epoch, const char **why);
 int kq_conn_detach(struct kq_node *node, u32 id, u64 epoch, const char **why);
 void kq_conn_close(struct kq_conn *conn, bool reset);
 void kq_conn_break(struct kq_conn *conn, bool bad_message, const char *why);

@@ -27,6 +27,22 @@ const char *kq_conf_check(const struct kq_conf *conf)
 	return NULL;
 }
 
+static const char *read_identities(struct kq_conf *conf, const u8 *from)
+{
+	__le64 identity;
+	u32 id;
+
+	memset(conf->identity, 0, sizeof(conf->identity));
+	kq_for_each_node(kq_conf_members(conf), id) {
+		memcpy(&identity, from, sizeof(identity));
+		from += sizeof(identity);
+		if (!identity)
+			return "a node has no identity";
+		conf->identity[id] = le64_to_cpu(identity);
+	}
+	return NULL;
+}
+
 /**
  * kq_conf_read() - the configuration in an entry
  * @payload: of an entry of type KQ_ENTRY_CONF; nothing about it is trusted
@@ -37,29 +53,49 @@ const char *kq_conf_check(const struct kq_conf *conf)
  */
 const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
 {
-	struct kq_conf_cmd cmd;
+	struct kquorum_conf c;
+	const char *why;
 
-	if (len != sizeof(cmd))
+	if (len < sizeof(c))
+		return "it is too short";
+	memcpy(&c, payload, sizeof(c));
+	conf->voters = le32_to_cpu(c.voters);
+	conf->outgoing = le32_to_cpu(c.outgoing);
+	conf->learners = le32_to_cpu(c.learners);
+	conf->origin = le64_to_cpu(c.origin);
+	if (c.zero)
+		return "it says more than this version understands";
+	if (!conf->origin)
+		return "it has no origin";
+	why = kq_conf_check(conf);
+	if (why)
+		return why;
+	if (len != sizeof(c) + kq_node_count(kq_conf_members(conf)) * sizeof(__le64))
 		return "it has another size";
-	memcpy(&cmd, payload, sizeof(cmd));
-	conf->voters = le32_to_cpu(cmd.voters);
-	conf->outgoing = le32_to_cpu(cmd.outgoing);
-	conf->learners = le32_to_cpu(cmd.learners);
-	return cmd.zero ? "it says more than this version understands" : kq_conf_check(conf);
+	return read_identities(conf, (const u8 *)payload + sizeof(c));
 }
 
 /**
  * kq_conf_write() - the payload of an entry
  * @conf: what it shall say
- * @cmd: filled in
+ * @payload: room for KQ_CONF_MAX bytes, for 64-bit numbers
+ *
+ * Return: how many bytes it has.
  */
-void kq_conf_write(const struct kq_conf *conf, struct kq_conf_cmd *cmd)
+u32 kq_conf_write(const struct kq_conf *conf, void *payload)
 {
-	*cmd = (struct kq_conf_cmd){
+	struct kquorum_conf *c = payload;
+	u32 id, i = 0;
+
+	*c = (struct kquorum_conf){
 		.voters = cpu_to_le32(conf->voters),
 		.outgoing = cpu_to_le32(conf->outgoing),
 		.learners = cpu_to_le32(conf->learners),
+		.origin = cpu_to_le64(conf->origin),
 	};
+	kq_for_each_node(kq_conf_members(conf), id)
+		c->identity[i++] = cpu_to_le64(conf->identity[id]);
+	return sizeof(*c) + i * sizeof(c->identity[0]);
 }
 
 /* Who decides in each half of @conf; of a simple one there is only the first. */

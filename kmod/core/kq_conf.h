@@ -22,12 +22,19 @@ typedef u32 kq_nodes;
  * @voters: have a vote; never empty in a configuration that is used
  * @outgoing: the voters before them, in a joint configuration; else empty
  * @learners: get the log and decide nothing; none of them is in @voters
+ * @origin: of the log; the same in all configurations of it, never 0
+ * @identity: by node id, of its files; of members never 0
  */
 struct kq_conf {
 	kq_nodes voters;
 	kq_nodes outgoing;
 	kq_nodes learners;
+	u64 origin;
+	u64 identity[KQ_MAX_NODES + 1];
 };
+
+/* The longest payload of an entry CONF. */
+#define KQ_CONF_MAX	(sizeof(struct kquorum_conf) + KQ_MAX_NODES * sizeof(__le64))
 
 static inline kq_nodes kq_node_bit(u32 id)
 {
@@ -56,6 +63,7 @@ static inline bool kq_conf_has(const struct kq_conf *conf, u32 id)
 	return kq_conf_members(conf) & kq_node_bit(id);
 }
 
+/* Do both give the same nodes the same part? */
 static inline bool kq_conf_same(const struct kq_conf *a, const struct kq_conf *b)
 {
 	return a->voters == b->voters && a->outgoing == b->outgoing && a->learners == b->learners;
@@ -74,7 +82,7 @@ static inline u32 kq_node_count(kq_nodes set)
 
 const char *kq_conf_check(const struct kq_conf *conf);
 const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf);
-void kq_conf_write(const struct kq_conf *conf, struct kq_conf_cmd *cmd);
+u32 kq_conf_write(const struct kq_conf *conf, void *payload);
 int kq_conf_decided(const struct kq_conf *conf, kq_nodes yes, kq_nodes no);
 u64 kq_conf_reached(const struct kq_conf *conf, const u64 value[KQ_MAX_NODES + 1]);
 

@@ -160,7 +160,15 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->hs = report->hs;
 	core->recovered_term = core->hs.term;
 	core->durable_term = core->hs.term;
-	core->hs.incarnation++;
+	if (!fresh) {
+		memmove(core->hs.starts + 1, core->hs.starts,
+			sizeof(core->hs.starts) - sizeof(core->hs.starts[0]));
+		core->hs.starts[0] = (u32)core->hs.incarnation;
+	}
+	core->hs.incarnation = kq_incarnation(core->hs.incarnation, core->cfg.salt);
+	if (!core->hs.identity)
+		core->hs.identity = core->cfg.salt | 1;
+	kq_self(core)->identity = core->hs.identity;
 	core->hs.promise_ns = kq_ms(core->cfg.set.election_ms);
 	core->write_next = core->log.last + 1;
 	core->written_bytes = core->log.bytes;
@@ -221,6 +229,7 @@ void kq_become_follower(struct kq_core *core, u64 term, u32 leader)
 	if (term > core->hs.term) {
 		core->hs.term = term;
 		core->hs.vote = 0;
+		core->hs.vote_inc = 0;
 		kq_hard_state_changed(core);
 		core->verified = 0;
 		core->round = 0;
@@ -262,7 +271,7 @@ u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct 
 	struct kq_peer *p;
 
 	kq_for_each_member(core, p)
-		v[p->id] = value(core, p);
+		v[p->id] = kq_is_member(core, p->id) ? value(core, p) : 0;
 	return kq_conf_reached(&core->conf, v);
 }
 
@@ -290,6 +299,8 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 	if (!kq_is_up(core))
 		return;
 	kq_disk_watch(core);
+	kq_peer_tick(core);
+	kq_member_begin(core);
 	kq_vote_tick(core);
 	if (kq_is_leader(core)) {
 		kq_disk_probe(core);
@@ -298,66 +309,6 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 	watch_silence(core);
 	kq_propose_pump(core);
 	kq_disk_pump(core);
-}
-
-/**
- * kq_core_peer_up() - a connection to a peer stands
- * @core: the core
- * @now_ns: the clock
- * @id: node id
- * @incarnation: the peer's, from its greeting
- *
- * Its daemon has made sure who it is. It need not be a member: who joins hears of that from the
- * leader, and the leader's newest configuration may not have come here yet.
- *
- * Return: 0, -EINVAL for what is no number of another node, -ESTALE for an older incarnation.
- */
-int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation)
-{
-	struct kq_peer *p;
-
-	core->now_ns = now_ns;
-	if (!id || id > KQ_MAX_NODES || id == core->cfg.self || !incarnation)
-		return -EINVAL;
-	p = &core->peer[id];
-	if (incarnation < p->incarnation)
-		return -ESTALE;
-	if (p->connected)
-		kq_core_peer_down(core, now_ns, id);
-	p->incarnation = incarnation;
-	p->connected = true;
-	p->seen_ns = now_ns;
-	core->events |= KQUORUM_EVENT_PEER;
-	kq_trace(core, "peer %u up", id);
-	if (kq_is_leader(core)) {
-		kq_member_meet(core, p);
-		kq_leader_peer_reset(core, p);
-		kq_leader_send(core);
-	}
-	kq_propose_pump(core);
-	return 0;
-}
-
-/**
- * kq_core_peer_down() - the connection to a peer is gone, with what was in flight
- * @core: the core
- * @now_ns: the clock
- * @id: node id
- */
-void kq_core_peer_down(struct kq_core *core, u64 now_ns, u32 id)
-{
-	core->now_ns = now_ns;
-	if (!id || id > KQ_MAX_NODES || !core->peer[id].connected)
-		return;
-	core->peer[id].connected = false;
-	kq_msgs_free(&core->peer[id].msgs);
-	kq_held_drop(core, id);
-	core->events |= KQUORUM_EVENT_PEER;
-	kq_trace(core, "peer %u down", id);
-	if (kq_is_leader(core))
-		kq_leader_peer_reset(core, &core->peer[id]);
-	if (core->leader == id)
-		kq_propose_unsend(core);
 }
 
 /* A message of an older term: tell the sender, so that a deposed one steps down. */
@@ -407,7 +358,7 @@ static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h, const v
 	u64 term = le64_to_cpu(h->term);
 
 	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP ||
-	    h->type == KQ_MSG_VOTE_REQ)
+	    h->type == KQ_MSG_VOTE_REQ || h->type == KQ_MSG_MET)
 		return true;	/* these decide by themselves what a term means */
 	if (term < core->hs.term) {
 		answer_stale(core, h);
@@ -433,6 +384,7 @@ static const recv_fn recv_table[KQ_MSG_TYPE_END] = {
 	[KQ_MSG_RENEW] = kq_lease_recv_renew,
 	[KQ_MSG_RENEW_RESP] = kq_lease_recv_renew_resp,
 	[KQ_MSG_TIMEOUT_NOW] = kq_vote_recv_timeout_now,
+	[KQ_MSG_MET] = kq_peer_recv_met,
 };
 
 /**
@@ -465,6 +417,8 @@ int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
 	}
 	core->peer[from].seen_ns = now_ns;
 	core->refused = NULL;
+	if (!says_failed(h, body))
+		kq_peer_heard(core, from);
 	if (recv_term(core, h, body))
 		recv_table[h->type](core, h, body);
 	kq_disk_pump(core);

@@ -44,8 +44,9 @@ struct kq_settings {
 struct kq_config {
 	u64 cluster_id;
 	u32 self;
-	kq_nodes founders;		/* the first voters; who is not among them joins later */
+	kq_nodes founders;		/* the first voters: the lowest begins, with all of them */
 	u32 segments;
+	u64 salt;			/* chance, for the incarnation and a new log's identity */
 	struct kq_settings set;
 };
 
@@ -75,7 +76,10 @@ struct kq_inflight {
 struct kq_peer {
 	u32 id;
 	bool connected;
+	u64 identity;			/* with @incarnation: of the present or last connection */
 	u64 incarnation;
+	bool empty;			/* it has no log and takes this node's connection */
+	u64 hs_version;			/* of the hard state, with that incarnation */
 	struct list_head msgs;		/* to be sent */
 
 	/* leader's view (thesis 10.2.1; names as in etcd's raft) */
@@ -225,13 +229,16 @@ struct kq_core {
 	u64 cluster_hash;
 	u64 now_ns;
 	struct kq_conf conf;		/* who decides: the newest in the log, committed or not */
-	u64 conf_index;			/* where it is in the log; 0: it is that of the beginning */
+	u64 conf_index;			/* where it is in the log; 0: nowhere, it is empty */
 	kq_nodes leaving;		/* leader: no members, to be told so */
 	bool handed_over;		/* leader without a vote: a transfer was tried */
+	u64 beginner;			/* identity of who may begin the cluster, as seen here */
+	u64 met_ns;			/* when an empty node said last that it is */
 
 	/* durable */
 	struct kq_hard_state hs;
 	u64 hs_version;
+	u64 hs_said;			/* of the last change of what every message speaks of */
 	u64 hs_durable;			/* version that is on disk */
 	struct kq_wal *wal;
 	struct kq_log log;
@@ -319,7 +326,7 @@ void kq_core_fail(struct kq_core *core, s32 error, const char *why);
 void kq_core_tick(struct kq_core *core, u64 now_ns);
 u64 kq_core_linger_over(struct kq_core *core, u64 now_ns);
 void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error);
-int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, u64 incarnation);
+int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, const struct kquorum_past *past);
 void kq_core_peer_down(struct kq_core *core, u64 now_ns, u32 id);
 int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
 		 const void *body, const char **why);
@@ -351,6 +358,7 @@ void __printf(2, 3) kq_trace_text(struct kq_core *core, const char *fmt, ...);
 /* Looking (any time under the caller's lock) */
 bool kq_core_has_quorum(const struct kq_core *core);
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len);
+void kq_core_past(const struct kq_core *core, u32 id, struct kquorum_past *out);
 void kq_core_wire_peer(const struct kq_core *core, u32 id, struct kq_wire_peer *out);
 u64 kq_cluster_hash(const struct kq_config *cfg);
 

@@ -6,12 +6,26 @@
 #include "kq_int.h"
 
 /**
- * kq_hard_state_changed() - term, vote or incarnation is to be written
+ * kq_hard_state_changed() - term, vote or the own incarnation is to be written
  * @core: the core
+ *
+ * Nothing is said before it is.
  */
 void kq_hard_state_changed(struct kq_core *core)
 {
+	core->hs_said = ++core->hs_version;
+}
+
+/**
+ * kq_peer_changed() - the incarnation of a peer is to be written
+ * @core: the core
+ * @p: the peer: nothing is said to it before that is
+ */
+void kq_peer_changed(struct kq_core *core, struct kq_peer *p)
+{
 	core->hs_version++;
+	if (!KQ_BREAK(SPOKEN_EARLY))
+		p->hs_version = core->hs_version;
 }
 
 /**
@@ -96,8 +110,10 @@ static int disk_encode(struct kq_core *core, struct kq_batch **batch)
 			return err;
 	}
 	i = core->write_next - 1;
+	/* Peers come and go: what is reserved for votes is not for them. */
 	return kq_wal_encode(core->wal, &core->hs, NULL, 0, i, kq_log_term(&core->log, i),
-			     KQ_WAL_ROOM_VOTE, batch);
+			     core->hs_said > core->hs_durable ? KQ_WAL_ROOM_VOTE :
+			     KQ_WAL_ROOM_INTERNAL, batch);
 }
 
 /**

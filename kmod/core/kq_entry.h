@@ -87,14 +87,6 @@ struct kq_session_cmd {
 	__le32 zero;
 } __packed;
 
-/* Payload of CONF: sets of nodes, as in struct kq_conf. */
-struct kq_conf_cmd {
-	__le32 voters;
-	__le32 outgoing;
-	__le32 learners;
-	__le32 zero;
-} __packed;
-
 /* Payload of ACQUIRE, followed by the resource's name without NUL. */
 struct kq_acquire_cmd {
 	__le64 owner;		/* the handle's number on its node */

@@ -59,6 +59,16 @@ static enum kq_wal_room room_of(const struct kq_record *rec)
 	return le16_to_cpu(rec->type) == KQ_ENTRY_NOOP ? KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL;
 }
 
+static bool is_of_another_history(const struct kq_core *core, const struct kq_record *rec,
+				  const void *payload)
+{
+	struct kq_conf conf;
+
+	return le16_to_cpu(rec->type) == KQ_ENTRY_CONF && core->conf.origin &&
+		!kq_conf_read(payload, le32_to_cpu(rec->len), &conf) &&
+		conf.origin != core->conf.origin;
+}
+
 /* Take the records that are not there yet. Returns false when one could not be stored. */
 static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
 {
@@ -88,12 +98,22 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			if (!kq_is_up(core))
 				return false;
 		}
+		if (index <= core->log.last &&
+		    kq_log_get(&core->log, index)->rec.crc != rec.crc) {
+			kq_core_fail(core, -EUCLEAN,
+				     "two histories: entries differ under one index and term");
+			return false;
+		}
 		if (index > core->log.last) {
 			u32 bytes = kq_record_size(le32_to_cpu(rec.len));
 
 			core->store_full = !kq_disk_has_room(core, bytes, room_of(&rec));
 			if (core->store_full)
 				return false;
+			if (is_of_another_history(core, &rec, (const u8 *)p + sizeof(rec))) {
+				core->refused = "a configuration of another cluster";
+				return false;
+			}
 			e = kq_entry_from_record(&rec, (const u8 *)p + sizeof(rec));
 			if (!e || kq_machines_prepare(e) || kq_log_append(&core->log, e)) {
 				kq_entry_free(e);

@@ -54,9 +54,17 @@ static inline struct kq_peer *kq_self(struct kq_core *core)
 	return &core->peer[core->cfg.self];
 }
 
+/* Is node @id the one that the configuration means, and not another under its number? */
 static inline bool kq_is_member(const struct kq_core *core, u32 id)
 {
-	return id && id <= KQ_MAX_NODES && kq_conf_has(&core->conf, id);
+	return id && id <= KQ_MAX_NODES && kq_conf_has(&core->conf, id) &&
+		(core->conf.identity[id] == core->peer[id].identity || KQ_BREAK(WIPED));
+}
+
+/* Its number is out of the configuration, which it was in, or has gone to another. */
+static inline bool kq_is_out(const struct kq_core *core)
+{
+	return core->conf_index && !kq_is_member(core, core->cfg.self);
 }
 
 static inline struct kq_peer *kq_peer_next(struct kq_core *core, kq_nodes set, u32 id)
@@ -81,8 +89,15 @@ static inline kq_nodes kq_replicas(const struct kq_core *core)
 void kq_become_follower(struct kq_core *core, u64 term, u32 leader);
 u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct kq_peer *));
 
+/* kq_peer.c */
+int kq_peer_note(struct kq_core *core, struct kq_peer *p, u64 identity, u64 incarnation);
+void kq_peer_heard(struct kq_core *core, u32 from);
+void kq_peer_recv_met(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_peer_tick(struct kq_core *core);
+
 /* kq_disk.c */
 void kq_hard_state_changed(struct kq_core *core);
+void kq_peer_changed(struct kq_core *core, struct kq_peer *p);
 void kq_log_cut(struct kq_core *core, u64 last);
 void kq_disk_pump(struct kq_core *core);
 bool kq_disk_has_room(const struct kq_core *core, u32 bytes, enum kq_wal_room room);
@@ -122,6 +137,7 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 /* kq_member.c: changes of the configuration */
 void kq_member_logged(struct kq_core *core, const struct kq_entry *e);
 void kq_member_cut(struct kq_core *core);
+void kq_member_begin(struct kq_core *core);
 void kq_member_settle(struct kq_core *core);
 void kq_member_meet(struct kq_core *core, struct kq_peer *p);
 void kq_member_told(struct kq_core *core, struct kq_peer *p);

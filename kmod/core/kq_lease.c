@@ -362,7 +362,8 @@ static void open_session(struct kq_core *core)
 	struct kq_local_session *l = &core->local;
 
 	l->asked_ns = core->now_ns;
-	l->id = max(core->hs.incarnation << 20, core->session[core->cfg.self].last_id) + 1;
+	l->id = max(kq_first_session(core->hs.incarnation),
+		    core->session[core->cfg.self].last_id) + 1;
 	if (!propose_session(core, KQ_ENTRY_OPEN))
 		return;
 	l->state = KQ_SESSION_OPENING;
@@ -427,7 +428,7 @@ void kq_lease_local_tick(struct kq_core *core)
 	if (core->state != KQUORUM_NODE_RUNNING)
 		return;
 	/* By what is applied: a removal that may still be cut off is none. */
-	if (!kq_is_member(core, core->cfg.self) && core->conf_index <= core->applied &&
+	if (kq_is_out(core) && core->conf_index <= core->applied &&
 	    (l->state != KQ_SESSION_NONE || kq_owners_any(core)))
 		left(core);
 	if (!core->leader)

@@ -3,7 +3,9 @@
  * Changes of the configuration (Raft paper 6, thesis 4): an entry of the log like any other,
  * in effect as soon as it is in the log, undone when it is cut off again. From one set of
  * voters to another the way leads through a joint configuration, which the leader leaves by
- * itself.
+ * itself. The first one is the first entry of a log, made by the lowest of the founders when all of
+ * them are there and have nothing yet: who lost its files finds others that have, and cannot begin
+ * a second history under the same name.
  */
 #include "kq_int.h"
 
@@ -20,6 +22,10 @@ static void adopt(struct kq_core *core, const struct kq_conf *conf, u64 index)
 	core->events |= KQUORUM_EVENT_PEER;
 	kq_trace(core, "configuration %llu: voters %#x outgoing %#x learners %#x",
 		 (unsigned long long)index, conf->voters, conf->outgoing, conf->learners);
+	kq_for_each_node(now, id)
+		if (core->peer[id].connected)
+			kq_peer_note(core, &core->peer[id], core->peer[id].identity,
+				     core->peer[id].incarnation);
 	if (!kq_is_leader(core))
 		return;
 	kq_for_each_node(now & ~before, id)
@@ -59,27 +65,85 @@ void kq_member_logged(struct kq_core *core, const struct kq_entry *e)
  */
 void kq_member_cut(struct kq_core *core)
 {
-	kq_nodes founders = core->cfg.founders;
-	struct kq_conf first = {};
+	static const struct kq_conf none;
 	u64 i = core->log.last;
 
-	/* Who joins knows of nobody before it has something of the log. */
-	if (founders & kq_node_bit(core->cfg.self))
-		first.voters = founders;
 	while (i && !is_conf(kq_log_get(&core->log, i)))
 		i--;
 	if (i)
 		adopt_entry(core, kq_log_get(&core->log, i));
 	else
-		adopt(core, &first, 0);
+		adopt(core, &none, 0);
+}
+
+/* May this node begin the log of the cluster? */
+static bool may_begin(const struct kq_core *core)
+{
+	u32 id;
+
+	if (core->log.last || core->report.claimed_index || core->stopping ||
+	    core->state != KQUORUM_NODE_RUNNING ||
+	    kq_node_next(core->cfg.founders, 0) != core->cfg.self)
+		return false;
+	/* Nor may anybody else be there who has something: then there is a cluster already. */
+	kq_for_each_node(KQ_NODES_BITS & ~kq_node_bit(core->cfg.self), id) {
+		const struct kq_peer *p = &core->peer[id];
+
+		if (!p->connected && core->cfg.founders & kq_node_bit(id))
+			return false;
+		if (p->connected && !p->empty && !KQ_BREAK(BEGINS_ALONE))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * kq_member_begin() - is this the first node of a new cluster, and are all others there?
+ * @core: the core
+ *
+ * They said that they have nothing, and have not said so to another under its number. The log
+ * begins with the configuration of the founders, in term 1, in which no other node writes; the
+ * election after it decides what commits.
+ */
+void kq_member_begin(struct kq_core *core)
+{
+	struct kq_conf first = { .voters = core->cfg.founders, .origin = core->hs.identity };
+	struct kq_record rec = {
+		.index = cpu_to_le64(1), .term = cpu_to_le64(1),
+		.type = cpu_to_le16(KQ_ENTRY_CONF), .node = cpu_to_le32(core->cfg.self),
+	};
+	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
+	struct kq_entry *e;
+	u32 id;
+
+	if (!may_begin(core))
+		return;
+	kq_for_each_node(first.voters, id)
+		first.identity[id] = core->peer[id].identity;
+	rec.len = cpu_to_le32(kq_conf_write(&first, payload));
+	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
+	e = kq_entry_from_record(&rec, payload);
+	if (!e)
+		return;		/* the next tick tries again */
+	if (kq_log_append(&core->log, e)) {
+		kq_entry_free(e);
+		return;
+	}
+	kq_trace(core, "begins the cluster");
+	if (!core->hs.term) {
+		kq_become_follower(core, 1, 0);
+		core->hs.vote = core->cfg.self;
+		core->hs.vote_inc = (u32)core->hs.incarnation;
+	}
+	kq_member_logged(core, e);
 }
 
 static int append_conf(struct kq_core *core, const struct kq_conf *conf)
 {
-	struct kq_conf_cmd cmd;
+	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
+	u32 len = kq_conf_write(conf, payload);
 
-	kq_conf_write(conf, &cmd);
-	return kq_leader_append_own(core, KQ_ENTRY_CONF, &cmd, sizeof(cmd));
+	return kq_leader_append_own(core, KQ_ENTRY_CONF, payload, len);
 }
 
 /* Would those who vote in @to form a majority now, with what they have of the log? */
@@ -90,11 +154,27 @@ static bool majority_is_ready(struct kq_core *core, const struct kq_conf *to)
 	struct kq_peer *p;
 
 	kq_for_each_member(core, p)
-		if (p->connected && !p->flags && p->progress == KQUORUM_PROGRESS_REPLICATE &&
+		if (p->connected && !p->flags && kq_is_member(core, p->id) &&
+		    p->progress == KQUORUM_PROGRESS_REPLICATE &&
 		    core->now_ns - p->heard_ns <= election_ns &&
 		    core->log.last - p->match <= CAUGHT_UP)
 			ready |= kq_node_bit(p->id);
 	return kq_conf_decided(to, ready, 0) > 0;
+}
+
+/* Who is in it keeps its identity; who joins brings its own, and must be connected to tell. */
+static bool identify(const struct kq_core *core, struct kq_conf *conf)
+{
+	u32 id;
+
+	conf->origin = core->conf.origin;
+	memcpy(conf->identity, core->conf.identity, sizeof(conf->identity));
+	kq_for_each_node(kq_conf_members(conf) & ~kq_conf_members(&core->conf), id) {
+		if (!core->peer[id].connected)
+			return false;
+		conf->identity[id] = core->peer[id].identity;
+	}
+	return true;
 }
 
 /* A node's number is taken as long as what the one before it held may still be held. */
@@ -112,7 +192,7 @@ static bool number_is_taken(const struct kq_core *core, kq_nodes joining)
  * kq_core_reconfigure() - change who decides
  * @core: the core
  * @now_ns: the clock
- * @to: the configuration wanted; not a joint one
+ * @to: the configuration wanted; not a joint one. Its identities are not looked at.
  *
  * It is entered by way of a joint configuration when other nodes vote in it. Whether it has
  * come about is seen in core->conf and core->conf_index.
@@ -120,7 +200,8 @@ static bool number_is_taken(const struct kq_core *core, kq_nodes joining)
  * Return: 0: it is in the log; -EREMOTE when not leader; -EINVAL: it cannot be used; -EALREADY:
  * it is in force; -EAGAIN: no entry of this term is committed yet; -EBUSY: another change, or a
  * transfer, is under way; -EEXIST: a node that joins has a session of its earlier life;
- * -ENOTCONN: no majority of its voters is connected and caught up; or as kq_leader_append().
+ * -EHOSTUNREACH: a node that joins is not connected; -ENOTCONN: no majority of its voters is
+ * connected and caught up; or as kq_leader_append().
  */
 int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf *to)
 {
@@ -140,6 +221,8 @@ int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf *
 		return -EALREADY;
 	if (number_is_taken(core, kq_conf_members(to) & ~kq_conf_members(&core->conf)))
 		return -EEXIST;
+	if (!identify(core, &next))
+		return -EHOSTUNREACH;
 	if (to->voters != core->conf.voters) {
 		if (!majority_is_ready(core, to))
 			return -ENOTCONN;

@@ -118,8 +118,8 @@ static void release(struct kq_core *core, struct kq_owner *o)
  * @o: initialised owner; the core's until kq_core_take_owner() gives it closed
  *
  * Return: 0 (the state tells how it goes on); -EBUSY: too much under way;
- * -ESHUTDOWN when the node stops, -EIO when it has failed, -ENXIO when it is no member. Not the
- * core's then.
+ * -ESHUTDOWN when the node stops, -EIO when it has failed, -ENXIO when it is no member any more.
+ * Not the core's then.
  */
 int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 {
@@ -128,7 +128,7 @@ int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 		return -ESHUTDOWN;
 	if (core->state != KQUORUM_NODE_RUNNING)
 		return -EIO;
-	if (!kq_is_member(core, core->cfg.self))
+	if (kq_is_out(core))
 		return -ENXIO;
 	if (core->pending_count >= KQ_WINDOW / 2) {
 		core->counters.busy++;

@@ -425,7 +425,7 @@ void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, con
  *	kq_core_take_done() when this returns 0
  *
  * Return: 0; -EBUSY: too many without outcome; -ENOSPC: the log is full; -ESHUTDOWN
- * when the node stops, -EIO when it has failed, -ENXIO when it is no member.
+ * when the node stops, -EIO when it has failed, -ENXIO when it is no member any more.
  */
 int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p)
 {
@@ -434,7 +434,7 @@ int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p)
 		return -ESHUTDOWN;
 	if (core->state != KQUORUM_NODE_RUNNING)
 		return -EIO;
-	if (!kq_is_member(core, core->cfg.self))
+	if (kq_is_out(core))
 		return -ENXIO;
 	if (core->log_full)
 		return -ENOSPC;

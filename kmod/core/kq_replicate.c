@@ -199,7 +199,7 @@ static bool quorum_has_room(struct kq_core *core)
 	kq_nodes room = 0;
 
 	kq_for_each_member(core, p)
-		if (p->id == core->cfg.self || !p->low)
+		if (p->id == core->cfg.self || (!p->low && kq_is_member(core, p->id)))
 			room |= kq_node_bit(p->id);
 	return kq_conf_decided(&core->conf, room, 0) > 0;
 }
@@ -460,7 +460,8 @@ static u32 best_successor(struct kq_core *core)
 	u32 best = 0;
 
 	kq_for_each_peer(core, core->conf.voters, p) {
-		if (p->id == core->cfg.self || !p->connected || p->flags)
+		if (p->id == core->cfg.self || !p->connected || p->flags ||
+		    !kq_is_member(core, p->id))
 			continue;
 		if (!best || p->match > core->peer[best].match)
 			best = p->id;
@@ -492,7 +493,7 @@ int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
 		to = best_successor(core);
 	if (!to)
 		return -ENOTCONN;
-	if (to > KQ_MAX_NODES || !(core->conf.voters & kq_node_bit(to)))
+	if (to > KQ_MAX_NODES || !(core->conf.voters & kq_node_bit(to)) || !kq_is_member(core, to))
 		return -EINVAL;
 	if (!core->peer[to].connected)
 		return -ENOTCONN;

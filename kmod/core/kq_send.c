@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Messages on their way out. Nothing leaves that speaks of a term or a vote
- * which is not on disk: such messages wait, in order, for the hard state.
+ * which is not on disk, or for a peer whose start is not noted there: such messages
+ * wait, in order, for the hard state.
  */
 #include "kq_int.h"
 
@@ -90,8 +91,8 @@ void kq_msg_send(struct kq_core *core, struct kq_msg *msg, u64 term)
 		return;
 	}
 	seal(msg, term);
-	msg->hs_version = core->hs_version;
-	if (core->hs_durable < core->hs_version && !KQ_BREAK(FLUSH)) {
+	msg->hs_version = max(core->hs_said, core->peer[msg->to].hs_version);
+	if (core->hs_durable < msg->hs_version && !KQ_BREAK(FLUSH)) {
 		list_add_tail(&msg->node, &core->held);
 		core->held_count++;
 	} else {
@@ -109,7 +110,7 @@ void kq_held_release(struct kq_core *core)
 
 	list_for_each_entry_safe(msg, next, &core->held, node) {
 		if (msg->hs_version > core->hs_durable)
-			break;
+			continue;	/* one for another peer may be free to go */
 		core->held_count--;
 		list_move_tail(&msg->node, &core->peer[msg->to].msgs);
 	}

@@ -44,7 +44,8 @@ static bool heard_leader(const struct kq_core *core)
 /* Who leads does not ask. By its own newest configuration, committed or not (thesis 4.1). */
 static bool may_stand(const struct kq_core *core)
 {
-	bool votes = kq_conf_votes(&core->conf, core->cfg.self) || KQ_BREAK(LEARNER_STANDS);
+	bool votes = (kq_conf_votes(&core->conf, core->cfg.self) || KQ_BREAK(LEARNER_STANDS)) &&
+		kq_is_member(core, core->cfg.self);
 
 	return core->state == KQUORUM_NODE_RUNNING && !core->stopping && votes &&
 		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
@@ -84,9 +85,9 @@ static int count_votes(struct kq_core *core)
 	struct kq_peer *p;
 
 	kq_for_each_member(core, p) {
-		if (p->vote > 0)
+		if (p->vote > 0 && kq_is_member(core, p->id))
 			granted |= kq_node_bit(p->id);
-		else if (p->vote < 0)
+		else if (p->vote)
 			refused |= kq_node_bit(p->id);
 	}
 	return kq_conf_decided(&core->conf, granted, refused);
@@ -135,6 +136,7 @@ static void campaign(struct kq_core *core, u32 flags)
 	if (!kq_is_up(core))
 		return;
 	core->hs.vote = core->cfg.self;
+	core->hs.vote_inc = (u32)core->hs.incarnation;
 	core->role = KQUORUM_CANDIDATE;
 	core->canvass = KQUORUM_CAMPAIGN_RUNNING;
 	core->counters.elections++;
@@ -165,11 +167,18 @@ int kq_core_campaign(struct kq_core *core, u64 now_ns)
 	return 0;
 }
 
+/*
+ * One vote in a term, for one start of a node: who asks in it has it on its disk, so that another
+ * start that asks again has forgotten it, or is another machine.
+ */
 static bool grant_vote(struct kq_core *core, u32 from, u64 term, u64 index, u64 last_term)
 {
+	bool same = core->hs.vote == from &&
+		core->hs.vote_inc == (u32)core->peer[from].incarnation;
+
 	if (term != core->hs.term)
 		return false;
-	if (core->hs.vote && core->hs.vote != from && !KQ_BREAK(VOTE))
+	if (core->hs.vote && !same && !KQ_BREAK(VOTE))
 		return false;
 	return up_to_date(core, index, last_term);
 }
@@ -214,6 +223,7 @@ void kq_vote_recv_req(struct kq_core *core, const struct kq_wire_hdr *h, const v
 		granted = grant_vote(core, from, term, index, last_term);
 		if (granted && core->hs.vote != from) {
 			core->hs.vote = from;
+			core->hs.vote_inc = (u32)core->peer[from].incarnation;
 			if (!KQ_BREAK(VOTE_VOLATILE))
 				kq_hard_state_changed(core);
 		}
@@ -273,7 +283,7 @@ void kq_vote_tick(struct kq_core *core)
 	int won;
 
 	if (core->role == KQUORUM_CANDIDATE && core->hs.vote == core->cfg.self &&
-	    core->hs_durable == core->hs_version)
+	    core->hs_durable >= core->hs_said)
 		kq_self(core)->vote = 1;
 	if (core->role != KQUORUM_CANVASSING && core->role != KQUORUM_CANDIDATE)
 		return;

@@ -162,6 +162,25 @@ u64 kq_wal_used(const struct kq_wal *wal)
 }
 
 /**
+ * kq_hard_state_crc() - one number for what a node knows of its starts and of whom it met
+ * @hs: hard state
+ *
+ * A trace has it, so that what was read is seen to be what was written.
+ *
+ * Return: CRC32C.
+ */
+u32 kq_hard_state_crc(const struct kq_hard_state *hs)
+{
+	u32 crc = kq_crc(0, &hs->identity, sizeof(hs->identity));
+
+	crc = kq_crc(crc, &hs->vote_inc, sizeof(hs->vote_inc));
+	crc = kq_crc(crc, hs->peer, sizeof(hs->peer));
+	crc = kq_crc(crc, hs->whose, sizeof(hs->whose));
+	crc = kq_crc(crc, hs->met, sizeof(hs->met));
+	return kq_crc(crc, hs->starts, sizeof(hs->starts));
+}
+
+/**
  * kq_wal_has_room() - may this much more be accepted?
  * @wal: the log
  * @bytes: of records (kq_record_size()) that are not encoded yet
@@ -422,6 +441,7 @@ static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *
 {
 	u8 *base = b->data + at->lead;
 	struct kq_wal_batch_head *h = (void *)base;
+	u32 i;
 
 	if (at->lead)
 		kq_wal_put_segment_head(wal, b->data, at->slot, at->generation);
@@ -440,6 +460,15 @@ static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *
 	h->incarnation = cpu_to_le64(hs->incarnation);
 	h->commit = cpu_to_le64(hs->commit);
 	h->promise_ns = cpu_to_le64(hs->promise_ns);
+	h->vote_inc = cpu_to_le32(hs->vote_inc);
+	h->identity = cpu_to_le64(hs->identity);
+	for (i = 0; i < KQ_MAX_NODES; i++) {
+		h->peer[i] = cpu_to_le64(hs->peer[i + 1]);
+		h->whose[i] = cpu_to_le32(hs->whose[i + 1]);
+		h->met[i] = cpu_to_le32(hs->met[i + 1]);
+	}
+	for (i = 0; i < KQUORUM_STARTS; i++)
+		h->starts[i] = cpu_to_le32(hs->starts[i]);
 	h->first_index = cpu_to_le64(b->first);
 	h->end_index = cpu_to_le64(at->take ? b->last : wal->end_index);
 	h->end_term = cpu_to_le64(at->take ? b->last_term : wal->end_term);

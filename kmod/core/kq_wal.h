@@ -6,7 +6,7 @@
 #ifndef KQ_WAL_H
 #define KQ_WAL_H
 
-#include "kq_entry.h"
+#include "kq_conf.h"
 
 #define KQ_WAL_BLOCK	4096u
 #define KQ_WAL_SECTOR	512u
@@ -16,17 +16,51 @@
  * struct kq_hard_state - what must not be forgotten; every batch carries it
  * @term: newest term
  * @vote: node voted for in @term, 0: none
- * @incarnation: of this node; rises with every start
+ * @vote_inc: low half of that node's incarnation
+ * @incarnation: of this node, as in kq_incarnation()
  * @commit: commit index known when the batch was made (a hint)
  * @promise_ns: the longest this node may have promised not to vote
+ * @identity: of this log; by chance, when it was begun
+ * @peer: by node id, the incarnation of that peer which was met last; 0: none ever
+ * @whose: by node id, the low half of the identity of that peer
+ * @met: by node id, the low half of the own incarnation in which that peer was met last; 0: never
+ * @starts: low halves of the own incarnations before this one, the newest first; 0: none
  */
 struct kq_hard_state {
 	u64 term;
 	u32 vote;
+	u32 vote_inc;
 	u64 incarnation;
 	u64 commit;
 	u64 promise_ns;
+	u64 identity;
+	u64 peer[KQ_MAX_NODES + 1];
+	u32 whose[KQ_MAX_NODES + 1];
+	u32 met[KQ_MAX_NODES + 1];
+	u32 starts[KQUORUM_STARTS];
 };
+
+/*
+ * An incarnation is the number of a start, for people, and enough chance that no two are the
+ * same, not even those of a node whose files were set back: it counts again what it had counted.
+ */
+static inline u64 kq_incarnation(u64 before, u64 salt)
+{
+	return ((before >> KQUORUM_INCARNATION_SALT) + 1) << KQUORUM_INCARNATION_SALT |
+		(salt & ((1ULL << KQUORUM_INCARNATION_SALT) - 1));
+}
+
+/* Sessions of one start have ids above this, below those of the next: by chance, like it. */
+static inline u64 kq_first_session(u64 incarnation)
+{
+	return (incarnation >> KQUORUM_INCARNATION_SALT) << 36 | (incarnation & 0xffff) << 20;
+}
+
+/* How often the node has been started. */
+static inline u64 kq_incarnation_start(u64 incarnation)
+{
+	return incarnation >> KQUORUM_INCARNATION_SALT;
+}
 
 /**
  * struct kq_batch - one write to the log
@@ -136,6 +170,7 @@ int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
 int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out);
 void kq_batch_free(struct kq_batch *batch);
 
+u32 kq_hard_state_crc(const struct kq_hard_state *hs);
 u64 kq_wal_capacity(const struct kq_wal *wal);
 u64 kq_wal_used(const struct kq_wal *wal);
 bool kq_wal_has_room(const struct kq_wal *wal, u64 bytes, enum kq_wal_room room);

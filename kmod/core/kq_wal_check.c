@@ -101,6 +101,8 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 
 static void kq_head_decode(const struct kq_wal_batch_head *d, struct kq_wal_head *h)
 {
+	u32 i;
+
 	h->bytes = le32_to_cpu(d->bytes);
 	h->body_bytes = le32_to_cpu(d->body_bytes);
 	h->records = le32_to_cpu(d->records);
@@ -109,6 +111,18 @@ static void kq_head_decode(const struct kq_wal_batch_head *d, struct kq_wal_head
 	h->hs.incarnation = le64_to_cpu(d->incarnation);
 	h->hs.commit = le64_to_cpu(d->commit);
 	h->hs.promise_ns = le64_to_cpu(d->promise_ns);
+	h->hs.vote_inc = le32_to_cpu(d->vote_inc);
+	h->hs.identity = le64_to_cpu(d->identity);
+	h->hs.peer[0] = 0;
+	h->hs.whose[0] = 0;
+	h->hs.met[0] = 0;
+	for (i = 0; i < KQ_MAX_NODES; i++) {
+		h->hs.peer[i + 1] = le64_to_cpu(d->peer[i]);
+		h->hs.whose[i + 1] = le32_to_cpu(d->whose[i]);
+		h->hs.met[i + 1] = le32_to_cpu(d->met[i]);
+	}
+	for (i = 0; i < KQUORUM_STARTS; i++)
+		h->hs.starts[i] = le32_to_cpu(d->starts[i]);
 	h->first = le64_to_cpu(d->first_index);
 	h->end_index = le64_to_cpu(d->end_index);
 	h->end_term = le64_to_cpu(d->end_term);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The log on disk, version 1. All numbers are little-endian.
+ * The log on disk, version 2. All numbers are little-endian.
  *
  * The log lives in segment files of one size, filled with real writes when they
  * were made and overwritten ever after.
@@ -50,7 +50,7 @@
 
 #include "kq_wal.h"
 
-#define KQ_WAL_VERSION		1
+#define KQ_WAL_VERSION		2
 #define KQ_WAL_SEGMENT_MAGIC	0x31474553514bULL	/* "KQSEG1" */
 #define KQ_WAL_BATCH_MAGIC	0x31544142514bULL	/* "KQBAT1" */
 
@@ -149,7 +149,12 @@ static_assert(sizeof(struct kq_wal_segment_head) == 72);
  * @vote: hard state
  * @prev_crc: CRC of the batch header before, 0: there was none
  * @body_crc: CRC32C of the body
- * @zero: 0
+ * @vote_inc: hard state
+ * @identity: hard state
+ * @peer: hard state: of node 1 first
+ * @whose: likewise
+ * @met: likewise
+ * @starts: hard state
  */
 struct kq_wal_batch_head {
 	__le64 magic;
@@ -173,9 +178,14 @@ struct kq_wal_batch_head {
 	__le32 vote;
 	__le32 prev_crc;
 	__le32 body_crc;
-	__le32 zero;
+	__le32 vote_inc;
+	__le64 identity;
+	__le64 peer[KQ_MAX_NODES];
+	__le32 whose[KQ_MAX_NODES];
+	__le32 met[KQ_MAX_NODES];
+	__le32 starts[KQUORUM_STARTS];
 } __packed;
-static_assert(sizeof(struct kq_wal_batch_head) == 128);
+static_assert(sizeof(struct kq_wal_batch_head) == 496);
 static_assert(sizeof(struct kq_wal_batch_head) <= KQ_WAL_SECTOR_DATA);
 
 /* The longest entry fits the shortest segment and one batch. */

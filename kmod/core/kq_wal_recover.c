@@ -62,9 +62,9 @@ static int kq_scan_own_header(struct kq_wal *wal, u32 slot, const struct kq_wal_
 	const struct kq_wal_segment_head *d = (const void *)s->data;
 	struct kq_wal_slot *sl = &wal->slots[slot];
 
-	if (le16_to_cpu(d->version) > KQ_WAL_VERSION)
+	if (le16_to_cpu(d->version) != KQ_WAL_VERSION)
 		return kq_scan_fail(wal, -EPROTONOSUPPORT, slot, 0,
-				    "log format version %u, this module reads up to %u",
+				    "log format version %u, this module reads %u (kquorum init --force)",
 				    le16_to_cpu(d->version), KQ_WAL_VERSION);
 	if (le32_to_cpu(d->node) != wal->node)
 		return kq_scan_fail(wal, -EINVAL, slot, 0,
@@ -83,7 +83,7 @@ static int kq_scan_own_header(struct kq_wal *wal, u32 slot, const struct kq_wal_
 	sl->base_index = le64_to_cpu(d->base_index);
 	sl->base_term = le64_to_cpu(d->base_term);
 	sl->prev_crc = le32_to_cpu(d->prev_crc);
-	if (le16_to_cpu(d->version) != KQ_WAL_VERSION || le16_to_cpu(d->head_len) != sizeof(*d) ||
+	if (le16_to_cpu(d->head_len) != sizeof(*d) ||
 	    !sl->generation || sl->generation >= KQ_WAL_NUMBER_MAX || !sl->base_seq ||
 	    sl->base_seq >= KQ_WAL_NUMBER_MAX ||
 	    !kq_sector_stamped(wal, s, sl->generation, sl->base_seq, 0))
@@ -105,7 +105,7 @@ static void kq_scan_bad_header(struct kq_wal *wal, u32 slot, const char *what)
  * @block: KQ_WAL_BLOCK bytes
  *
  * Return: 0, also when the header is damaged (the report says so);
- * -EPROTONOSUPPORT: a newer format; -EINVAL: the file of another node, of another
+ * -EPROTONOSUPPORT: another format; -EINVAL: the file of another node, of another
  * size, or in another's place, or not the time for it. Errors end recovery;
  * kq_wal_scan_end() gives the reason.
  */

@@ -27,6 +27,7 @@ static const struct {
 	[KQ_MSG_RENEW] = { "renew", sizeof(struct kq_body_renew), BODY_FIXED },
 	[KQ_MSG_RENEW_RESP] = { "renew_resp", sizeof(struct kq_body_renew_resp), BODY_FIXED },
 	[KQ_MSG_TIMEOUT_NOW] = { "timeout_now", sizeof(struct kq_body_timeout_now), BODY_FIXED },
+	[KQ_MSG_MET] = { "met", sizeof(struct kq_body_met), BODY_FIXED },
 };
 
 /**
@@ -164,6 +165,11 @@ static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const
 	return NULL;
 }
 
+static const char *check_met(const struct kq_body_met *b)
+{
+	return b->zero || le32_to_cpu(b->flags) & ~KQ_MET_EMPTY ? "unknown flags" : NULL;
+}
+
 /**
  * kq_wire_check_body() - is this body whole and sane?
  * @h: its checked header
@@ -181,5 +187,7 @@ int kq_wire_check_body(const struct kq_wire_hdr *h, const void *body, const char
 		*why = "body checksum";
 	else if (msg_table[h->type].shape == BODY_RECORDS)
 		*why = check_records(h, body, (const u8 *)body + len);
+	else if (h->type == KQ_MSG_MET)
+		*why = check_met(body);
 	return *why ? -EPROTO : 0;
 }

@@ -25,6 +25,7 @@ enum kq_msg_type {
 	KQ_MSG_RENEW,
 	KQ_MSG_RENEW_RESP,
 	KQ_MSG_TIMEOUT_NOW,
+	KQ_MSG_MET,		/* the receiver's connection is taken */
 	KQ_MSG_TYPE_END,
 };
 
@@ -127,6 +128,13 @@ struct kq_body_renew_resp {
 	__le64 lease_ns;	/* granted from sent_ns on */
 	__le64 commit;		/* counts once this index is applied */
 } __packed;
+
+/* MET: the sender has taken the connection, and noted the start of a receiver that is a member. */
+struct kq_body_met {
+	__le32 flags;		/* KQ_MET_EMPTY */
+	__le32 zero;
+} __packed;
+#define KQ_MET_EMPTY	1	/* the sender has no log and has seen no term */
 
 struct kq_body_timeout_now {
 	__le64 last_index;

@@ -253,6 +253,7 @@ static int setup(void **state)
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,
 		.term = 4, .leader = 2, .quorum = true, .daemon = true, .n_peers = 3, .session = 9,
+		.conf_index = 1, .voters = 0xe,
 		.session_left_ns = 9 * NS_PER_SEC,
 		.settings = { .election_ms = 1000, .lease_ms = 10000, .delta_ms = 250 },
 	};

@@ -49,6 +49,22 @@ static void describes_sessions(void **state)
 	assert_contains(describe(KQUORUM_ENTRY_CLEAR, &cmd, sizeof(cmd) - 1), "not shown");
 }
 
+static void describes_configurations(void **state)
+{
+	struct kquorum_conf c = { .voters = htole32(0x4) };
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_CONF, &c, sizeof(c)), "voters n2");
+	c.voters = htole32(0xc);
+	c.outgoing = htole32(0x4);
+	c.learners = htole32(0x8000);
+	assert_string_equal(describe(KQUORUM_ENTRY_CONF, &c, sizeof(c)),
+			    "voters n2, node 3; replacing n2; learners node 15");
+	c.voters = c.outgoing = c.learners = htole32(0xffffffff);
+	assert_int_equal(strlen(describe(KQUORUM_ENTRY_CONF, &c, sizeof(c))), sizeof(text) - 1);
+	assert_contains(describe(KQUORUM_ENTRY_CONF, &c, sizeof(c) - 1), "not shown");
+}
+
 static void describes_locks(void **state)
 {
 	struct {
@@ -124,6 +140,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(describes_sessions),
+		cmocka_unit_test(describes_configurations),
 		cmocka_unit_test(describes_locks),
 		cmocka_unit_test(describes_the_rest),
 		cmocka_unit_test(tells_what_has_no_effect),

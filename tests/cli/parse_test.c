@@ -122,7 +122,7 @@ static void names_every_state(void **state)
 		assert_string_not_equal(lock_state_name(i), "unknown");
 	assert_string_equal(entry_type_name(KQUORUM_ENTRY_APPEND), "append");
 	assert_string_equal(entry_type_name(99), "unknown");
-	assert_string_equal(entry_type_name(7), "unknown");
+	assert_string_equal(entry_type_name(9), "unknown");
 }
 
 int main(void)

@@ -14,7 +14,7 @@ static struct kquorum_status healthy(void)
 {
 	struct kquorum_status st = {
 		.name = "demo", .node_id = 1, .state = KQUORUM_NODE_RUNNING, .term = 4, .leader = 2,
-		.quorum = true, .daemon = true, .n_peers = 3,
+		.quorum = true, .daemon = true, .n_peers = 3, .conf_index = 1, .voters = 0xe,
 	};
 	unsigned int i;
 
@@ -61,6 +61,36 @@ static void counts_who_may_still_fail(void **state)
 	st = healthy();
 	st.n_peers = 1;
 	assert_int_equal(status_may_lose(&st), 0);
+}
+
+static void says_what_a_new_cluster_waits_for(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.leader = 0;
+	st.conf_index = 0;
+	st.voters = 0;
+	st.last_index = 0;
+	st.term = 0;
+	st.peers[1].connected = false;
+	strcpy(st.peers[1].reason, "10.0.0.2:7420: Connection refused");
+	assert_string_equal(why_of(&st),
+			    "this node's log is empty; a new cluster begins when all of its first nodes are there at once\n"
+			    "  n2 at 10.0.0.2:7420 is not connected: 10.0.0.2:7420: Connection refused\n"
+			    "  is it up (kquorum start there), and is its port open?\n");
+	st.peers[2].connected = false;
+	strcpy(st.peers[1].reason, "its files are new");
+	strcpy(st.peers[2].reason, "its files are new");
+	why_of(&st);
+	assert_contains(why, "  n3 at 10.0.0.3:7420 is not connected: its files are new\n");
+	assert_null(strstr(why, "kquorum start"));	/* it is up */
+	st.last_index = 3;
+	assert_string_equal(why_of(&st), "this node does not know the configuration yet: the leader tells it\n");
+	st.last_index = 0;
+	st.peers[1].connected = st.peers[2].connected = true;
+	assert_contains(why_of(&st), "all are connected to this one; n1, the first of them, begins it");
 }
 
 static void names_missing_peers(void **state)
@@ -177,6 +207,12 @@ static void names_who_is_missing_in_a_working_cluster(void **state)
 	st.peers[2].connected = true;
 	assert_string_equal(missing_of(&st),
 			    "without n3 (silent for 12.0s): kquorum status there says why\n");
+	st.peers[2].connected = false;
+	strcpy(st.peers[2].reason, "refused: its files are older");
+	assert_string_equal(missing_of(&st),
+			    "without n3 (refused): kquorum status there says why\n"
+			    "  n3 at 10.0.0.3:7420 is not connected: refused: its files are older, last seen 12.0s ago\n");
+	st.peers[2].connected = true;
 	st.peers[2].seen_ns = 0;
 	st.peers[2].flags = KQUORUM_PEERF_FAULTY;
 	assert_contains(missing_of(&st), "without n3 (faulty): kquorum status there");
@@ -184,6 +220,7 @@ static void names_who_is_missing_in_a_working_cluster(void **state)
 	for (i = 1; i < st.n_peers; i++) {
 		st.peers[i].id = i + 1;
 		st.peers[i].connected = i > 7;
+		st.peers[i].reason[0] = '\0';
 		st.peers[i].seen_ns = i > 7 ? 0 : 125 * NS_PER_SEC;
 		snprintf(st.peers[i].name, sizeof(st.peers[i].name), "n%u", i + 1);
 	}
@@ -304,6 +341,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_when_all_is_well),
 		cmocka_unit_test(counts_who_may_still_fail),
+		cmocka_unit_test(says_what_a_new_cluster_waits_for),
 		cmocka_unit_test(names_missing_peers),
 		cmocka_unit_test(notices_a_silent_connection),
 		cmocka_unit_test(tells_of_the_wait_after_a_restart),

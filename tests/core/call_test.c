@@ -10,19 +10,58 @@
 static void connections_of_what_is_no_other_node_are_refused(void **state)
 {
 	struct trio *t = *state;
+	struct kquorum_past past = { .identity = cpu_to_le64(TRIO_IDENTITY(2)) };
 	struct kq_core *c = t->core[1];
 
-	assert_int_equal(kq_core_peer_up(c, t->now, 0, 1), -EINVAL);
-	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), -EINVAL);
-	assert_int_equal(kq_core_peer_up(c, t->now, KQ_MAX_NODES + 1, 1), -EINVAL);
-	assert_int_equal(kq_core_peer_up(c, t->now, 2, 0), -EINVAL);
-	assert_int_equal(kq_core_peer_up(c, t->now, 2, 7), 0);	/* replaces the old one */
-	assert_int_equal(kq_core_peer_up(c, t->now, 2, 6), -ESTALE);
+	assert_int_equal(trio_up(c, t->now, 0, TRIO_INCARNATION(0)), -EINVAL);
+	assert_int_equal(trio_up(c, t->now, 1, TRIO_INCARNATION(1)), -EINVAL);
+	assert_int_equal(trio_up(c, t->now, KQ_MAX_NODES + 1, 1), -EINVAL);
+	assert_int_equal(trio_up(c, t->now, 2, 0), -EINVAL);
+	assert_int_equal(trio_up(c, t->now, 2, TRIO_INCARNATION(2)), 0);
+	assert_int_equal(trio_up(c, t->now, 2, 7), -EBUSY);
+	kq_core_peer_down(c, t->now, 2);
+	assert_int_equal(trio_up(c, t->now, 2, 7), 0);
+	kq_core_peer_down(c, t->now, 2);
+	past.incarnation = cpu_to_le64(6);
+	assert_int_equal(kq_core_peer_up(c, t->now, 2, &past), -ESTALE);
+	past.incarnation = cpu_to_le64(8);		/* higher, and does not know of 7 */
+	assert_int_equal(kq_core_peer_up(c, t->now, 2, &past), -ESTALE);
+	past.starts[KQUORUM_STARTS - 1] = cpu_to_le32(7);
+	assert_int_equal(kq_core_peer_up(c, t->now, 2, &past), 0);
 	kq_core_peer_down(c, t->now, 0);
 	kq_core_peer_down(c, t->now, KQ_MAX_NODES + 1);
 	kq_core_peer_down(c, t->now, 2);
 	kq_core_peer_down(c, t->now, 2);
 	assert_false(c->peer[2].connected);
+}
+
+/* Else it would take a node that was set back for the one it had met. */
+static void whom_a_node_has_met_it_knows_after_a_restart(void **state)
+{
+	struct kquorum_past past = { .identity = cpu_to_le64(TRIO_IDENTITY(1)),
+				     .incarnation = cpu_to_le64(9ULL << 40 | 1) };
+	struct trio *t = *state;
+	struct kq_wal_report report;
+	struct kq_core *c = trio_replace(t, &report);
+
+	report.hs.incarnation = 4ULL << 40 | 44;
+	report.hs.starts[0] = 33;
+	report.hs.peer[1] = 8ULL << 40 | 88;
+	report.hs.whose[1] = TRIO_IDENTITY(1);
+	c->cfg.salt = 55;
+	kq_core_start(c, t->now, &report);
+	assert_int_equal(c->hs.incarnation, 5ULL << 40 | 55);
+	assert_int_equal(c->hs.starts[0], 44);
+	assert_int_equal(c->hs.starts[1], 33);
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, &past), -ESTALE);
+	past.starts[KQUORUM_STARTS - 1] = cpu_to_le32(88);
+	assert_int_equal(kq_core_peer_up(c, t->now, 1, &past), 0);
+	assert_int_equal(c->hs.peer[1], 9ULL << 40 | 1);
+	assert_true(c->hs_version > c->hs_durable);	/* nothing is said to it before */
+	kq_core_past(c, 1, &past);
+	assert_int_equal(le64_to_cpu(past.incarnation), c->hs.incarnation);
+	assert_int_equal(le32_to_cpu(past.met), 0);
+	assert_int_equal(le32_to_cpu(past.starts[1]), 33);
 }
 
 static void elections_are_refused_where_they_make_no_sense(void **state)
@@ -80,7 +119,7 @@ static void transfers_are_refused_where_they_make_no_sense(void **state)
 	t->cut[3] = true;
 	assert_int_equal(kq_core_transfer(t->core[1], t->now, 3), 0);
 	assert_int_equal(kq_core_transfer(t->core[1], t->now, 3), -EBUSY);
-	kq_core_peer_up(t->core[1], t->now, 2, 1);
+	trio_up(t->core[1], t->now, 2, TRIO_INCARNATION(2));
 	trio_pass(t, 1100);
 	assert_int_equal(t->core[1]->transfer_to, 0);
 	kq_core_peer_down(t->core[1], t->now, 2);
@@ -203,8 +242,6 @@ static void a_node_that_stops_does_not_stand_and_has_not_stopped_before(void **s
 	struct trio *t = *state;
 
 	assert_false(kq_core_stopped(t->core[3]));
-	assert_int_equal(kq_core_canvass(t->core[3], t->now), 0);
-	trio_settle(t);
 	trio_lead(t);
 	kq_core_stop(t->core[3], t->now, false);
 	assert_false(kq_core_stopped(t->core[3]));	/* its session is not closed yet */
@@ -232,7 +269,7 @@ static void a_node_that_was_restarted_waits_before_it_votes_or_stands(void **sta
 	report.hs.promise_ns = 1500 * MS;
 	kq_core_start(c, t->now, &report);
 	trio_settle(t);
-	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
+	assert_int_equal(trio_up(c, t->now, 1, TRIO_INCARNATION(1)), 0);
 	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);
 	t->now += 1500 * MS;
 	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);	/* clocks may differ */
@@ -265,7 +302,7 @@ static void a_node_whose_vote_is_not_known_says_nothing(void **state)
 	kq_core_start(c, t->now, &report);
 	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
 	assert_string_equal(c->reason, "log damaged: bytes flipped by the test");
-	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
+	assert_int_equal(trio_up(c, t->now, 1, TRIO_INCARNATION(1)), 0);
 	t->now += 5000 * MS;
 	kq_core_tick(c, t->now);
 	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_PREVOTE_REQ, 4, &v, sizeof(v), &why), 0);
@@ -283,7 +320,7 @@ static void logs_with_the_same_entries_have_the_same_crc(void **state)
 	struct trio *t = *state;
 	u32 crc;
 
-	assert_int_equal(kq_log_crc(&t->core[1]->log), 0);
+	assert_int_equal(kq_log_crc(&t->core[2]->log), 0);
 	trio_lead(t);
 	crc = kq_log_crc(&t->core[1]->log);
 	assert_int_equal(kq_log_crc(&t->core[2]->log), crc);
@@ -309,7 +346,7 @@ static void messages_before_the_start_and_of_strangers_are_ignored(void **state)
 	assert_int_equal(kq_core_recv(c, t->now, &h, &b, &why), 0);
 	assert_int_equal(c->hs.term, 0);
 	c = trio_replace(t, &report);
-	assert_int_equal(kq_core_peer_up(c, t->now, 1, 1), 0);
+	assert_int_equal(trio_up(c, t->now, 1, TRIO_INCARNATION(1)), 0);
 	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_APPEND, 7, &b, sizeof(b), &why), 0);
 	assert_int_equal(trio_take(t, 3, 1, KQ_MSG_APPEND_RESP), 0);
 	assert_int_equal(c->leader, 0);
@@ -323,6 +360,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		TRIO_TEST(connections_of_what_is_no_other_node_are_refused),
 		TRIO_TEST(logs_with_the_same_entries_have_the_same_crc),
+		TRIO_TEST(whom_a_node_has_met_it_knows_after_a_restart),
 		TRIO_TEST(elections_are_refused_where_they_make_no_sense),
 		TRIO_TEST(a_leader_without_quorum_steps_down_and_a_vote_is_kept),
 		TRIO_TEST(transfers_are_refused_where_they_make_no_sense),

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "kq_entry.h"
+#include "kq_conf.h"
 
 static struct kq_entry *make(u32 len)
 {
@@ -116,31 +116,38 @@ static void checksums_are_those_of_iscsi(void **state)
 static void a_configuration_that_cannot_be_used_is_refused(void **state)
 {
 	static const struct {
-		u32 voters, outgoing, learners, zero, len;
+		u32 voters, outgoing, learners, zero, origin, len;
+		u8 identity;		/* each byte of those in it */
 		int err;
 	} given[] = {
-		{ 0xe, 0, 0, 0, 16, 0 },
-		{ 0xe, 0x6, 0x10, 0, 16, 0 },
-		{ 0, 0xe, 0, 0, 16, -EPROTO },
-		{ 0xf, 0, 0, 0, 16, -EPROTO },
-		{ 0xe, 0, 0x8, 0, 16, -EPROTO },
-		{ 0xe, 0, 0, 1, 16, -EPROTO },
-		{ 0xe, 0, 0, 0, 15, -EPROTO },
-		{ 0xe, 0, 0, 0, 20, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 48, 1, 0 },
+		{ 0xe, 0x6, 0x10, 0, 1, 56, 1, 0 },
+		{ 0, 0xe, 0, 0, 1, 48, 1, -EPROTO },
+		{ 0xf, 0, 0, 0, 1, 56, 1, -EPROTO },
+		{ 0xe, 0, 0x8, 0, 1, 48, 1, -EPROTO },
+		{ 0xe, 0, 0, 1, 1, 48, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 15, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 24, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 47, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 52, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 48, 0, -EPROTO },
+		{ 0xe, 0, 0, 0, 0, 48, 1, -EPROTO },
 	};
 	u32 i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(given); i++) {
 		struct kq_entry *e = make(given[i].len);
-		struct kq_conf_cmd cmd = {
+		struct kquorum_conf cmd = {
 			.voters = cpu_to_le32(given[i].voters),
 			.outgoing = cpu_to_le32(given[i].outgoing),
 			.learners = cpu_to_le32(given[i].learners),
 			.zero = cpu_to_le32(given[i].zero),
+			.origin = cpu_to_le64(given[i].origin),
 		};
 
 		e->rec.type = cpu_to_le16(KQ_ENTRY_CONF);
+		memset(e->data, given[i].identity, given[i].len);
 		memcpy(e->data, &cmd, min_t(u32, sizeof(cmd), given[i].len));
 		e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
 		assert_int_equal(kq_entry_check(&e->rec, e->data, given[i].len), given[i].err);

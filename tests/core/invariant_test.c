@@ -49,7 +49,7 @@ static void a_term_never_falls(void **state)
 
 	trio_lead(t);
 	kq_become_follower(c, 0, 3);
-	assert_int_equal(c->hs.term, 1);
+	assert_int_equal(c->hs.term, TRIO_TERM);
 	assert_int_equal(c->leader, 0);
 	assert_stopped(t, 2, "term >= core->hs.term");
 }
@@ -150,7 +150,7 @@ static void a_body_that_nobody_checked_ends_at_its_first_bad_record(void **state
 	trio_lead(t);
 	h->len = cpu_to_le32(sizeof(struct kq_body_append) + 8);
 	h->from = cpu_to_le32(1);
-	h->term = cpu_to_le64(1);
+	h->term = cpu_to_le64(TRIO_TERM);
 	h->type = KQ_MSG_APPEND;
 	kq_follow_recv_append(t->core[2], h, h + 1);
 	assert_stopped(t, 2, "next");
@@ -167,7 +167,7 @@ static void proposals_that_nobody_checked_end_at_the_first_bad_one(void **state)
 	last = t->core[1]->log.last;
 	h->len = cpu_to_le32(8);
 	h->from = cpu_to_le32(2);
-	h->term = cpu_to_le64(1);
+	h->term = cpu_to_le64(TRIO_TERM);
 	h->type = KQ_MSG_PROPOSE;
 	kq_propose_recv(t->core[1], h, h + 1);
 	assert_int_equal(t->core[1]->log.last, last);

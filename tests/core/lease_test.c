@@ -17,7 +17,7 @@ static void assert_not_longer(struct trio *t, uint64_t sent_ns, uint64_t lease_m
 	const char *why;
 
 	kq_core_take_events(c);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 	assert_false(kq_core_take_events(c) & KQUORUM_EVENT_SESSION);
 	assert_int_equal(c->local.deadline_ns, deadline);
 	assert_int_equal(c->local.state, was);
@@ -69,7 +69,7 @@ static void a_session_that_opens_while_its_node_stops_expires_unseen(void **stat
 /* CLEAR stands in the log of a leader that loses its quorum; it commits in the next term. */
 static void a_suspicion_that_is_lifted_in_a_later_term_is_lifted_once(void **state)
 {
-	const struct kq_body_vote_resp vote = { .req_term = cpu_to_le64(2),
+	const struct kq_body_vote_resp vote = { .req_term = cpu_to_le64(TRIO_TERM + 1),
 						.granted = cpu_to_le32(1) };
 	struct trio *t = *state;
 	struct kq_core *c = t->core[1];
@@ -86,7 +86,8 @@ static void a_suspicion_that_is_lifted_in_a_later_term_is_lifted_once(void **sta
 	assert_int_equal(c->role, KQUORUM_FOLLOWER);
 	assert_int_equal(kq_core_campaign(c, t->now), 0);
 	trio_settle(t);
-	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_VOTE_RESP, 2, &vote, sizeof(vote), &why), 0);
+	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_VOTE_RESP, TRIO_TERM + 1, &vote, sizeof(vote),
+				 &why), 0);
 	t->cut[2] = false;
 	t->now += 100 * MS;
 	kq_core_tick(c, t->now);

@@ -112,7 +112,8 @@ static int32_t propose(struct trio *t, uint16_t type, uint64_t seq, uint64_t set
 	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
 	memcpy(body, &rec, sizeof(rec));
 	memcpy(body + sizeof(rec), payload, len);
-	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, 1, body, kq_record_size(len), &why), 0);
+	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, TRIO_TERM, body, kq_record_size(len),
+				 &why), 0);
 	trio_settle(t);
 	if (c->log.last == last)
 		return 1;
@@ -233,7 +234,7 @@ static void what_belongs_to_no_machine_has_no_effect(void **state)
 	/* and in the log, where no decoder lets it in. */
 	e->rec.type = cpu_to_le16(99);
 	e->rec.index = cpu_to_le64(c->log.last + 1);
-	e->rec.term = cpu_to_le64(1);
+	e->rec.term = cpu_to_le64(TRIO_TERM);
 	e->rec.node = cpu_to_le32(2);
 	e->rec.session = cpu_to_le64(id);
 	e->rec.seq = cpu_to_le64(500);

@@ -89,6 +89,8 @@ static void without_a_majority_of_the_new_voters_it_is_not_begun(void **state)
 	struct trio *t = *state;
 
 	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N4, 0), -EHOSTUNREACH);
+	assert_int_equal(trio_up(t->core[1], t->now, 4, TRIO_INCARNATION(4)), 0);
 	assert_int_equal(change(t, 1, N1 | N4, 0), -ENOTCONN);	/* who was no learner */
 	assert_int_equal(change(t, 1, N1 | N2 | N4, 0), 0);	/* does not count here */
 	trio_settle(t);
@@ -146,22 +148,22 @@ static void a_change_that_is_cut_off_is_undone(void **state)
 	trio_pass(t, 1500);
 	assert_int_equal(c->leader, 2);
 	assert_conf(c, N1 | N2 | N3, 0, 0);
-	assert_int_equal(c->conf_index, 0);
+	assert_int_equal(c->conf_index, 1);
 }
 
 static void a_configuration_survives_a_restart(void **state)
 {
-	struct kq_conf_cmd cmd;
+	struct kq_conf conf = { .voters = N1 | N2, .learners = N3, .origin = TRIO_IDENTITY(1),
+				.identity = { 0, 3, 5, 7 } };
+	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
 	struct kq_wal_report report;
 	struct trio *t = *state;
-	struct kq_conf conf = { .voters = N1 | N2, .learners = N3 };
 	struct kq_core *c;
 	struct kq_entry *e;
 
 	c = trio_replace(t, &report);
-	kq_conf_write(&conf, &cmd);
-	e = kq_entry_alloc(KQ_ENTRY_CONF, &cmd, sizeof(cmd));
-	e->rec.index = cpu_to_le64(1);
+	e = kq_entry_alloc(KQ_ENTRY_CONF, payload, kq_conf_write(&conf, payload));
+	e->rec.index = cpu_to_le64(2);
 	e->rec.term = cpu_to_le64(1);
 	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
 	assert_int_equal(kq_core_recover_entry(c, &e->rec, e->data), 0);
@@ -169,7 +171,7 @@ static void a_configuration_survives_a_restart(void **state)
 	report.hs.term = 1;
 	kq_core_start(c, t->now, &report);
 	assert_conf(c, N1 | N2, 0, N3);
-	assert_int_equal(c->conf_index, 1);
+	assert_int_equal(c->conf_index, 2);
 }
 
 /* The leader does not wait for it to ask, and it can do nothing more by itself. */
@@ -200,7 +202,7 @@ static void a_node_that_leaves_is_told(void **state)
 	assert_int_equal(t->core[1]->session[3].id, 0);
 	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);
 	assert_int_equal(kq_core_campaign(c, t->now), -EAGAIN);
-	assert_int_equal(c->hs.term, 1);
+	assert_int_equal(c->hs.term, TRIO_TERM);
 	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
 	trio_pass(t, 1000);
 	assert_int_equal(c->local.state, KQ_SESSION_LIVE);
@@ -224,8 +226,8 @@ static void who_was_away_is_told_when_it_comes_back(void **state)
 	trio_pass(t, 3000);
 	assert_conf(c, N1 | N2 | N3, 0, 0);
 	t->done = 0;
-	assert_int_equal(kq_core_peer_up(t->core[1], t->now, 3, c->hs.incarnation), 0);
-	assert_int_equal(kq_core_peer_up(c, t->now, 1, t->core[1]->hs.incarnation), 0);
+	assert_int_equal(trio_up(t->core[1], t->now, 3, c->hs.incarnation), 0);
+	assert_int_equal(trio_up(c, t->now, 1, t->core[1]->hs.incarnation), 0);
 	trio_pass(t, 300);
 	assert_conf(c, N1 | N2, 0, 0);
 	assert_int_equal(t->done, 1);
@@ -251,7 +253,7 @@ static void who_has_an_end_of_its_own_is_not_told_before_that_is_cut_off(void **
 	assert_true(c->term_start > c->conf_index);
 	t->cut[3] = true;
 	kq_core_peer_down(c, t->now, 3);
-	assert_int_equal(kq_core_peer_up(c, t->now, 3, 1), 0);
+	assert_int_equal(trio_up(c, t->now, 3, TRIO_INCARNATION(3)), 0);
 	assert_int_equal(c->leaving, N3);
 	ack.match = cpu_to_le64(c->conf_index);
 	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_APPEND_RESP, c->hs.term, &ack, sizeof(ack), &why),
@@ -355,14 +357,14 @@ static void a_learner_neither_stands_nor_counts(void **state)
 	t->cut[1] = true;
 	t->now += 2000 * MS;
 	assert_int_equal(kq_core_campaign(t->core[3], t->now), -EAGAIN);
-	assert_int_equal(t->core[3]->hs.term, 1);
+	assert_int_equal(t->core[3]->hs.term, TRIO_TERM);
 }
 
 /* It may have been promoted without having heard of it (etcd#10998). */
 static void a_learner_votes_when_it_is_asked(void **state)
 {
 	struct kq_body_vote_req req = { .last_index = cpu_to_le64(100),
-					.last_term = cpu_to_le64(1) };
+					.last_term = cpu_to_le64(TRIO_TERM) };
 	struct trio *t = *state;
 	const char *why;
 
@@ -370,7 +372,8 @@ static void a_learner_votes_when_it_is_asked(void **state)
 	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
 	trio_settle(t);
 	t->now += 2000 * MS;
-	assert_int_equal(trio_say(t, 2, 3, KQ_MSG_VOTE_REQ, 2, &req, sizeof(req), &why), 0);
+	assert_int_equal(trio_say(t, 2, 3, KQ_MSG_VOTE_REQ, TRIO_TERM + 1, &req, sizeof(req),
+				 &why), 0);
 	assert_int_equal(t->core[3]->hs.vote, 2);
 }
 
@@ -378,13 +381,16 @@ static void only_a_leader_proposes_a_configuration(void **state)
 {
 	struct {
 		struct kq_record rec;
-		struct kq_conf_cmd cmd;
+		struct {
+			__le32 voters, outgoing, learners, zero;
+			__le64 origin, identity;
+		} cmd;
 	} body = {
 		.rec = {
 			.len = cpu_to_le32(sizeof(body.cmd)), .type = cpu_to_le16(KQ_ENTRY_CONF),
 			.node = cpu_to_le32(2), .seq = cpu_to_le64(1), .settled = cpu_to_le64(1),
 		},
-		.cmd = { .voters = cpu_to_le32(N2) },
+		.cmd = { .voters = cpu_to_le32(N2), .origin = cpu_to_le64(1), .identity = cpu_to_le64(TRIO_IDENTITY(2)) },
 	};
 	struct trio *t = *state;
 	const char *why;
@@ -394,7 +400,8 @@ static void only_a_leader_proposes_a_configuration(void **state)
 	last = t->core[1]->log.last;
 	body.rec.session = cpu_to_le64(t->core[1]->session[2].id);
 	body.rec.crc = cpu_to_le32(kq_entry_crc(&body.rec, &body.cmd));
-	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, 1, &body, sizeof(body), &why), 0);
+	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, TRIO_TERM, &body, sizeof(body),
+				 &why), 0);
 	assert_int_equal(trio_take(t, 1, 2, KQ_MSG_PROPOSE_RESP), 1);
 	assert_int_equal(t->core[1]->log.last, last);
 }

@@ -76,8 +76,8 @@ static void a_busy_day(struct trio *t)
 	trio_pass(t, 300);
 	kq_core_peer_down(t->core[1], t->now, 2);
 	kq_core_peer_down(t->core[2], t->now, 1);
-	kq_core_peer_up(t->core[1], t->now, 2, 1);
-	kq_core_peer_up(t->core[2], t->now, 1, 1);
+	trio_up(t->core[1], t->now, 2, TRIO_INCARNATION(2));
+	trio_up(t->core[2], t->now, 1, TRIO_INCARNATION(1));
 	trio_settle(t);
 	for (i = 1; i <= 3; i++)
 		if (o[i])
@@ -159,10 +159,10 @@ static void the_leader_is_answered_once_there_is_memory(struct trio *t)
 	const char *why;
 
 	kq_alloc_fail_at = 1;
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM, &b, sizeof(b), &why), 0);
 	assert_int_equal(kq_alloc_fail_at, 0);
 	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 0);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM, &b, sizeof(b), &why), 0);
 	assert_int_equal(trio_take(t, 2, 1, KQ_MSG_APPEND_RESP), 1);
 }
 
@@ -174,7 +174,7 @@ static void a_stale_leader_is_told_once_there_is_memory(void **state)
 	trio_take(t, 2, 1, 0);
 	t->core[2]->hs.term = 5;		/* as if there had been elections since */
 	the_leader_is_answered_once_there_is_memory(t);
-	t->core[2]->hs.term = 1;
+	t->core[2]->hs.term = TRIO_TERM;
 }
 
 static void that_it_failed_is_told_once_there_is_memory(void **state)

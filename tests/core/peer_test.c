@@ -46,7 +46,7 @@ static void a_node_that_says_it_failed_counts_for_nothing(void **state)
 
 	trio_lead(t);
 	t->core[1]->hs.term += 5;	/* as if it led a later term */
-	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_APPEND_RESP, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 2, 1, KQ_MSG_APPEND_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 	assert_true(t->core[1]->peer[2].flags & KQUORUM_PEERF_FAULTY);
 	t->core[1]->hs.term -= 5;
 }
@@ -63,12 +63,12 @@ static void a_failed_node_answers_with_the_term_on_its_disk(void **state)
 	trio_lead(t);
 	kq_core_fail(t->core[2], -EIO, "broken by the test");
 	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 9, &b, sizeof(b), &why), 0);
-	assert_int_equal(t->core[2]->hs.term, 1);
+	assert_int_equal(t->core[2]->hs.term, TRIO_TERM);
 	kq_core_take_msgs(t->core[2], 1, &list);
 	assert_false(list_empty(&list));
 	h = (const void *)list_first_entry(&list, struct kq_msg, node)->data;
 	r = (const void *)(h + 1);
-	assert_int_equal(le64_to_cpu(h->term), 1);
+	assert_int_equal(le64_to_cpu(h->term), TRIO_TERM);
 	assert_int_equal(le32_to_cpu(r->flags), KQ_APPEND_FAILED);
 	while (!list_empty(&list)) {
 		struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
@@ -88,10 +88,11 @@ static void a_lease_beyond_the_setting_is_refused(void **state)
 	r.session = cpu_to_le64(t->core[2]->local.id);
 	r.sent_ns = cpu_to_le64(t->now);
 	r.lease_ns = cpu_to_le64(2001 * MS);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, 1, &r, sizeof(r), &why), -EPROTO);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r),
+				 &why), -EPROTO);
 	assert_string_equal(why, "a lease longer than the setting");
 	/* Of somebody who does not lead: not even looked at. */
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_RENEW_RESP, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 }
 
 static void a_refusal_needs_an_error_and_a_leader(void **state)
@@ -101,28 +102,30 @@ static void a_refusal_needs_an_error_and_a_leader(void **state)
 	const char *why;
 
 	trio_lead(t);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_PROPOSE_RESP, 1, &r, sizeof(r), &why), -EPROTO);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_PROPOSE_RESP, TRIO_TERM, &r, sizeof(r),
+				 &why), -EPROTO);
 	assert_string_equal(why, "a refusal without an error");
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_PROPOSE_RESP, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_PROPOSE_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 	r.error = cpu_to_le32(16);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_PROPOSE_RESP, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_PROPOSE_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 }
 
 static void votes_that_nobody_asked_for_do_not_count(void **state)
 {
-	struct kq_body_vote_resp r = { .req_term = cpu_to_le64(1), .granted = cpu_to_le32(1) };
+	struct kq_body_vote_resp r = { .req_term = cpu_to_le64(TRIO_TERM),
+				       .granted = cpu_to_le32(1) };
 	struct kq_body_timeout_now n = { .last_index = cpu_to_le64(1),
-					 .last_term = cpu_to_le64(1) };
+					 .last_term = cpu_to_le64(TRIO_TERM) };
 	struct trio *t = *state;
 	const char *why;
 
 	trio_lead(t);
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_VOTE_RESP, 1, &r, sizeof(r), &why), 0);
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_PREVOTE_RESP, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_VOTE_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_PREVOTE_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 	assert_int_not_equal(t->core[2]->role, KQUORUM_LEADER);
 	/* Hand-over by one that does not lead, and one to a node with another log. */
-	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_TIMEOUT_NOW, 1, &n, sizeof(n), &why), 0);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_TIMEOUT_NOW, 1, &n, sizeof(n), &why), 0);
+	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_TIMEOUT_NOW, TRIO_TERM, &n, sizeof(n), &why), 0);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_TIMEOUT_NOW, TRIO_TERM, &n, sizeof(n), &why), 0);
 	trio_settle(t);
 	assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
 }
@@ -185,12 +188,12 @@ static void strange_entries_of_a_leader_have_no_effect(void **state)
 		len = one_record(body, index, kq_log_term(&c->log, index), index + 1,
 				 (struct kq_record){
 			.len = cpu_to_le32(strange[i].len), .type = cpu_to_le16(strange[i].type),
-			.node = cpu_to_le32(strange[i].node), .term = cpu_to_le64(1),
+			.node = cpu_to_le32(strange[i].node), .term = cpu_to_le64(TRIO_TERM),
 			.session = cpu_to_le64(strange[i].in_session ? session : 0),
 			.seq = cpu_to_le64(strange[i].in_session ? seq++ : 0),
 			.settled = cpu_to_le64(strange[i].in_session ? 1 : 0),
 		}, strange[i].payload);
-		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, body, len, &why), 0);
+		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM, body, len, &why), 0);
 		trio_settle(t);
 		assert_int_equal(c->applied, index + 1);
 		assert_true(kq_log_get(&c->log, index + 1)->result < 0);
@@ -217,20 +220,20 @@ static void a_leader_that_contradicts_itself_is_refused(void **state)
 	t->cut[1] = t->cut[3] = true;
 	last = c->log.last;
 	/* The same index with another term, in the term that put it there. */
-	rec.term = cpu_to_le64(2);
-	c->hs.term = 2;
-	len = one_record(body, last - 1, 1, 0, rec, "liar");
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 2, body, len, &why), -EPROTO);
+	rec.term = cpu_to_le64(TRIO_TERM + 1);
+	c->hs.term = TRIO_TERM + 1;
+	len = one_record(body, last - 1, TRIO_TERM, 0, rec, "liar");
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM + 1, body, len, &why), -EPROTO);
 	assert_string_equal(why, "a leader sends two entries for one index");
 	/* And in a later term: what is committed stays. */
-	kq_core_peer_up(c, t->now, 1, 1);
+	trio_up(c, t->now, 1, TRIO_INCARNATION(1));
 	c->verified = 0;
 	len = one_record(body, last - 2, kq_log_term(&c->log, last - 2), 0, rec, "liar");
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 2, body, len, &why), -EPROTO);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM + 1, body, len, &why), -EPROTO);
 	assert_string_equal(why, "a leader overwrites what is committed");
 	assert_int_equal(c->log.last, last);
 	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
-	c->hs.term = 1;
+	c->hs.term = TRIO_TERM;
 }
 
 static void a_damaged_node_does_not_take_leadership_over(void **state)
@@ -243,11 +246,12 @@ static void a_damaged_node_does_not_take_leadership_over(void **state)
 
 	trio_lead(t);
 	n.last_index = cpu_to_le64(c->log.last);
-	n.last_term = cpu_to_le64(1);
+	n.last_term = cpu_to_le64(TRIO_TERM);
 	for (i = 0; i < 2; i++) {
 		c->state = i ? KQUORUM_NODE_RUNNING : KQUORUM_NODE_DAMAGED;
-		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_TIMEOUT_NOW, 1, &n, sizeof(n), &why), 0);
-		assert_int_equal(c->hs.term, i ? 2 : 1);
+		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_TIMEOUT_NOW, TRIO_TERM, &n, sizeof(n),
+					 &why), 0);
+		assert_int_equal(c->hs.term, i ? TRIO_TERM + 1 : TRIO_TERM);
 	}
 }
 
@@ -263,12 +267,12 @@ static void a_leader_that_counts_on_another_entry_is_not_followed(void **state)
 	b.match = cpu_to_le64(c->durable);
 	b.prev_index = cpu_to_le64(c->durable);
 	b.prev_term = cpu_to_le64(7);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), -EPROTO);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM, &b, sizeof(b), &why), -EPROTO);
 	assert_string_equal(why, "counts on what was never acknowledged");
 	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
 	/* Started in this very term, the leader knows better: what it had acknowledged is gone. */
-	c->recovered_term = 1;
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, &b, sizeof(b), &why), 0);
+	c->recovered_term = TRIO_TERM;
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM, &b, sizeof(b), &why), 0);
 	assert_int_equal(c->state, KQUORUM_NODE_FAILED);
 	assert_non_null(strstr(c->reason, "acknowledged log entries are gone"));
 }
@@ -278,7 +282,7 @@ static void an_entry_beyond_the_window_of_its_session_has_no_effect(void **state
 	struct trio *t = *state;
 	struct kq_core *c = t->core[2];
 	struct kq_record rec = { .len = cpu_to_le32(4), .type = cpu_to_le16(KQ_ENTRY_APPEND),
-				 .node = cpu_to_le32(2), .term = cpu_to_le64(1) };
+				 .node = cpu_to_le32(2), .term = cpu_to_le64(TRIO_TERM) };
 	uint8_t body[512];
 	const char *why;
 	uint32_t i;
@@ -292,8 +296,8 @@ static void an_entry_beyond_the_window_of_its_session_has_no_effect(void **state
 		uint32_t len;
 
 		rec.seq = cpu_to_le64(KQ_WINDOW + 1 - i);
-		len = one_record(body, last, 1, last + 1, rec, "last");
-		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, 1, body, len, &why), 0);
+		len = one_record(body, last, TRIO_TERM, last + 1, rec, "last");
+		assert_int_equal(trio_say(t, 1, 2, KQ_MSG_APPEND, TRIO_TERM, body, len, &why), 0);
 		trio_settle(t);
 		assert_int_equal(c->applied, last + 1);
 		assert_int_equal(kq_log_get(&c->log, last + 1)->result, i ? 0 : -EALREADY);
@@ -343,7 +347,7 @@ static void strange_proposals_are_refused(void **state)
 		memset(body + sizeof(rec), strange[i].fill, strange[i].len);
 		rec.crc = cpu_to_le32(kq_entry_crc(&rec, body + sizeof(rec)));
 		memcpy(body, &rec, sizeof(rec));
-		assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, 1, body,
+		assert_int_equal(trio_say(t, 2, 1, KQ_MSG_PROPOSE, TRIO_TERM, body,
 				     kq_record_size(strange[i].len), &why), 0);
 		trio_settle(t);
 		assert_int_equal(t->core[1]->log.last, last);

@@ -19,6 +19,7 @@ struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report)
 	int slot;
 
 	cfg.self = self;
+	cfg.salt = TRIO_IDENTITY(self);
 	core = kq_core_create(&cfg);
 	if (!core)
 		return NULL;
@@ -107,11 +108,40 @@ void trio_pass(struct trio *t, uint64_t ms)
 	}
 }
 
+/* As the disk has it, with which the log of all of them begins. */
+static void recover_first_entry(struct kq_core *c)
+{
+	struct kq_conf first = { .voters = trio_config.founders, .origin = TRIO_IDENTITY(1) };
+	struct kq_record rec = { .index = cpu_to_le64(1), .term = cpu_to_le64(1),
+				 .type = cpu_to_le16(KQ_ENTRY_CONF), .node = cpu_to_le32(1) };
+	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
+	uint32_t id;
+
+	for (id = 1; id <= 3; id++)
+		first.identity[id] = TRIO_IDENTITY(id);
+	rec.len = cpu_to_le32(kq_conf_write(&first, payload));
+	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
+	assert_int_equal(kq_core_recover_entry(c, &rec, payload), 0);
+}
+
 struct kq_core *trio_replace(struct trio *t, struct kq_wal_report *report)
 {
 	kq_core_destroy(t->core[3]);
 	t->core[3] = trio_core_recovered(3, report);
+	recover_first_entry(t->core[3]);
+	report->hs.identity = TRIO_IDENTITY(3);
 	return t->core[3];
+}
+
+int trio_up(struct kq_core *c, uint64_t now, uint32_t id, uint64_t incarnation)
+{
+	struct kquorum_past past = {
+		.identity = cpu_to_le64(TRIO_IDENTITY(id)),
+		.incarnation = cpu_to_le64(incarnation),
+		.met = cpu_to_le32(id <= KQ_MAX_NODES ? (uint32_t)c->hs.peer[id] : 0),
+	};
+
+	return kq_core_peer_up(c, now, id, &past);
 }
 
 int trio_setup(void **state)
@@ -130,7 +160,12 @@ int trio_setup(void **state)
 	for (a = 1; a <= 3; a++)
 		for (b = 1; b <= 3; b++)
 			if (a != b)
-				assert_int_equal(kq_core_peer_up(t->core[a], t->now, b, 1), 0);
+				assert_int_equal(trio_up(t->core[a], t->now, b,
+							 t->core[b]->hs.incarnation), 0);
+	trio_settle(t);
+	for (a = 1; a <= 3; a++)
+		kq_core_tick(t->core[a], t->now);
+	trio_settle(t);
 	*state = t;
 	return 0;
 }
@@ -181,7 +216,7 @@ void trio_renew(struct trio *t)
 	};
 	const char *why;
 
-	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, 1, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, TRIO_TERM, &r, sizeof(r), &why), 0);
 }
 
 struct kq_proposal *proposal_new(const void *data, uint32_t len)

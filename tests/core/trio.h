@@ -42,6 +42,13 @@ int trio_setup(void **state);
 int trio_teardown(void **state);
 #define TRIO_TEST(name) cmocka_unit_test_setup_teardown(name, trio_setup, trio_teardown)
 
+/* Who leads first, leads in this term: the entry that the log begins with is of the one before. */
+#define TRIO_TERM 2
+#define TRIO_IDENTITY(id) (2 * (id) + 1)
+#define TRIO_INCARNATION(id) (1ULL << KQUORUM_INCARNATION_SALT | TRIO_IDENTITY(id))
+
+/* A connection to node @id, which is in this incarnation and forgot nothing. */
+int trio_up(struct kq_core *c, uint64_t now, uint32_t id, uint64_t incarnation);
 /* Deliver, write and take what came out until nothing does. */
 void trio_settle(struct trio *t);
 /* Let @ms milliseconds pass, a tick every 25. */

@@ -278,7 +278,7 @@ static void another_format_node_size_or_place_is_refused_by_name(void **state)
 	build(3, 3000);
 	h = (void *)node_at(&n, 0, 0);
 	saved = *h;
-	h->version = cpu_to_le16(2);
+	h->version = cpu_to_le16(KQ_WAL_VERSION + 1);
 	node_reseal(&n, 0, 0);
 	refused(-EPROTONOSUPPORT);
 	*h = saved;
@@ -295,7 +295,7 @@ static void another_format_node_size_or_place_is_refused_by_name(void **state)
 	refused(-EINVAL);
 	*h = saved;
 	node_reseal(&n, 0, 0);
-	node_head(&n, 0, b[1].pos)->version = cpu_to_le16(2);
+	node_head(&n, 0, b[1].pos)->version = cpu_to_le16(KQ_WAL_VERSION + 1);
 	node_reseal(&n, 0, b[1].pos);
 	refused(-EPROTONOSUPPORT);
 	node_free(&n);

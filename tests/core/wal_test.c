@@ -65,16 +65,36 @@ static void a_batch_takes_what_fits_and_says_how_much(void **state)
 
 static void the_hard_state_comes_back(void **state)
 {
+	u32 i;
+
 	(void)state;
 	node_init(&n, SEG, 4);
 	assert_clean();
-	n.hs = (struct kq_hard_state){ 7, 3, 11, 5, 123456789 };
+	n.hs = (struct kq_hard_state){
+		.term = 7, .vote = 3, .incarnation = 11, .commit = 5, .promise_ns = 123456789,
+	};
 	node_add(&n, 0, 2, 10);
 	node_vote(&n, 8, 1);
 	n.hs.incarnation = 12;
 	n.hs.promise_ns = 5;
+	n.hs.identity = 1ULL << 63 | 6;
+	for (i = 0; i < KQUORUM_STARTS; i++)
+		n.hs.starts[i] = 0x80000001 + i;
+	for (i = 1; i <= KQ_MAX_NODES; i++) {
+		n.hs.peer[i] = 1ULL << 62 | i;
+		n.hs.whose[i] = 0x80000100 + i;
+		n.hs.met[i] = 0x80000200 + i;
+	}
 	node_vote(&n, 9, 2);
 	assert_clean();
+	assert_int_equal(n.report.hs.identity, n.hs.identity);
+	assert_memory_equal(n.report.hs.starts, n.hs.starts, sizeof(n.hs.starts));
+	assert_memory_equal(n.report.hs.peer, n.hs.peer, sizeof(n.hs.peer));
+	assert_memory_equal(n.report.hs.whose, n.hs.whose, sizeof(n.hs.whose));
+	assert_memory_equal(n.report.hs.met, n.hs.met, sizeof(n.hs.met));
+	assert_int_equal(kq_hard_state_crc(&n.report.hs), kq_hard_state_crc(&n.hs));
+	n.report.hs.met[KQ_MAX_NODES]++;
+	assert_int_not_equal(kq_hard_state_crc(&n.report.hs), kq_hard_state_crc(&n.hs));
 	assert_int_equal(n.report.hs.term, 9);
 	assert_int_equal(n.report.hs.vote, 2);
 	assert_int_equal(n.report.hs.incarnation, 12);

@@ -3,6 +3,7 @@
  * Three real daemons, one process each, over real sockets on loopback, with a
  * stand-in for the module (fake_module.c).
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -298,7 +299,8 @@ static void peer_that_was_away_is_found_again(void **state)
 
 static void why_a_node_is_refused_is_noted(void **state)
 {
-	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf, .incarnation = 1 };
+	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf,
+		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
 	struct kquorum_hello wire;
 	int fd;
 
@@ -371,7 +373,8 @@ static void restarted_node_is_taken_again(void **state)
 /* A greeting with an old incarnation is refused; it does not make the daemon end. */
 static void old_incarnation_is_refused(void **state)
 {
-	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee, .incarnation = 7 };
+	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee,
+		.past = { .identity = htole64(3), .incarnation = htole64(7) } };
 	struct kquorum_hello wire, answer;
 	unsigned int before = attached(2, 3);
 	int fd = connect_to(2);
@@ -413,8 +416,10 @@ static void recovering_node_neither_dials_nor_listens(void **state)
 
 static void strangers_are_refused(void **state)
 {
-	struct kqd_hello from_low = { .from = 1, .to = 2, .cluster = 0xc0ffee, .incarnation = 1 };
-	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf, .incarnation = 1 };
+	struct kqd_hello from_low = { .from = 1, .to = 2, .cluster = 0xc0ffee,
+		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
+	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf,
+		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
 	static const char http[] = "GET / HTTP/1.1\r\nHost: somewhere\r\nAccept: */*\r\n\r\n";
 	unsigned int before = attached(2, 3) + attached(2, 1);
 	struct kquorum_hello wire;
@@ -449,7 +454,8 @@ static void strangers_are_refused(void **state)
 
 static void greeting_in_small_pieces_is_answered(void **state)
 {
-	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee, .incarnation = 1003 };
+	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee,
+		.past = { .identity = htole64(3), .incarnation = htole64(1003) } };
 	unsigned int before = attached(2, 3), i;
 	struct kquorum_hello wire, answer;
 	struct kqd_hello told;
@@ -458,8 +464,8 @@ static void greeting_in_small_pieces_is_answered(void **state)
 
 	fd = connect_to(2);
 	kqd_hello_encode(&wire, &h);
-	for (i = 0; i < sizeof(wire); i += 6) {
-		assert_int_equal(send(fd, (char *)&wire + i, 6, 0), 6);
+	for (i = 0; i < sizeof(wire); i += 8) {
+		assert_int_equal(send(fd, (char *)&wire + i, 8, 0), 8);
 		sleep_ms(5);
 	}
 	assert_int_equal(recv(fd, &answer, sizeof(answer), MSG_WAITALL), sizeof(answer));

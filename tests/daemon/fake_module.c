@@ -3,6 +3,7 @@
  * In place of userspace/daemon/genl.c: the same calls, answered from shared
  * memory. Elections are won by who asks first with a majority connected.
  */
+#include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -126,6 +127,7 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 	st->canvass = n->canvass;
 	st->term = n->term;
 	st->leader = n->leader;
+	st->voters = ((1u << FAKE_NODES) - 1) << 1;
 	/* A leader that is there is always heard. */
 	if (n->leader && fake->node[n->leader].role == KQUORUM_LEADER)
 		n->heard_ns = kqd_now_ns();
@@ -134,6 +136,8 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 		if (i == fake_self)
 			continue;
 		st->peers[st->n_peers].id = i;
+		st->peers[st->n_peers].past.identity = htole64(fake_self);
+		st->peers[st->n_peers].past.incarnation = htole64(n->incarnation);
 		snprintf(st->peers[st->n_peers].name, sizeof(st->peers[0].name), "n%u", i);
 		st->peers[st->n_peers++].connected = n->connected[i];
 	}
@@ -228,7 +232,7 @@ int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
 	return rc;
 }
 
-int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation)
+int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, const struct kquorum_past *past)
 {
 	struct sockaddr_storage a;
 	socklen_t len = sizeof(a);
@@ -242,7 +246,7 @@ int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnat
 		if (node < 1 || node > FAKE_NODES || node == fake_self ||
 		    getpeername(fd, (struct sockaddr *)&a, &len) ||
 		    recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ||
-		    incarnation != fake->node[node].incarnation) {
+		    le64toh(past->incarnation) != fake->node[node].incarnation) {
 			self()->bad_attach++;
 			/* As the module says it, and as it says that a daemon is out of date. */
 			rc = -ESTALE;

@@ -2,6 +2,7 @@
 /*
  * The greeting and the back-off of dialling.
  */
+#include <endian.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +21,9 @@
 #define MEMBERS	(1 << 1 | 1 << 2 | 1 << 3)
 
 static const struct kqd_hello good = {
-	.from = 3, .to = SELF, .cluster = CLUSTER, .incarnation = 0xfedcba9876543210ULL,
+	.from = 3, .to = SELF, .cluster = CLUSTER,
+	.past = { .origin = 9, .identity = 0x0123456789abcdefULL, .incarnation = 0xfedcba9876543210ULL },
+	.known = 5, .identity = 6, .whose = 7,
 };
 
 static int decode(const struct kquorum_hello *wire, struct kqd_hello *h, char *why)
@@ -43,15 +46,17 @@ static void wire_layout_is_fixed(void **state)
 {
 	static const unsigned char begin[] = {
 		0x4b, 0x51, 0x48, 0x6c, 0x6f, 0x31, 0, 0,	/* "KQHlo1" */
-		1, 0, 48, 0,					/* version, length */
+		2, 0, 208, 0,					/* version, length */
 		3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,		/* from, to, zero */
 		0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,	/* cluster */
+		9, 0, 0, 0, 0, 0, 0, 0,				/* origin */
+		0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01,	/* identity */
 		0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe,	/* incarnation */
 	};
 	struct kquorum_hello wire;
 
 	kqd_hello_encode(&wire, &good);
-	assert_int_equal(sizeof(wire), 48);
+	assert_int_equal(sizeof(wire), 208);
 	assert_memory_equal(&wire, begin, sizeof(begin));
 }
 
@@ -64,7 +69,10 @@ static void what_was_written_is_read(void **state)
 	kqd_hello_encode(&wire, &good);
 	assert_int_equal(decode(&wire, &h, why), 0);
 	assert_int_equal(h.from, good.from);
-	assert_true(h.incarnation == good.incarnation);
+	assert_true(h.past.incarnation == good.past.incarnation);
+	assert_int_equal(h.known, good.known);
+	assert_int_equal(h.identity, good.identity);
+	assert_int_equal(h.whose, good.whose);
 }
 
 static void every_flipped_bit_is_refused(void **state)
@@ -91,7 +99,7 @@ struct hello_case {
 static void newer(struct kquorum_hello *w)
 {
 	/* A later version may look different everywhere else. */
-	w->version = cpu_to_le16(2);
+	w->version = cpu_to_le16(3);
 	w->length = cpu_to_le16(64);
 	w->crc = 0;
 }
@@ -106,9 +114,9 @@ static void zero(struct kquorum_hello *w)
 	w->zero = cpu_to_le32(1);
 }
 
-static void zero2(struct kquorum_hello *w)
+static void past_flags(struct kquorum_hello *w)
 {
-	w->zero2 = cpu_to_le32(1);
+	w->past.flags = cpu_to_le32(2);
 }
 
 static void other_cluster(struct kquorum_hello *w)
@@ -143,23 +151,29 @@ static void from_nobody(struct kquorum_hello *w)
 
 static void no_incarnation(struct kquorum_hello *w)
 {
-	w->incarnation = 0;
+	w->past.incarnation = 0;
+}
+
+static void no_identity(struct kquorum_hello *w)
+{
+	w->past.identity = 0;
 }
 
 static void every_wrong_field_is_named(void **state)
 {
 	static const struct hello_case cases[] = {
-		{ "speaks version 2", -EPROTONOSUPPORT, newer },
+		{ "speaks version 3", -EPROTONOSUPPORT, newer },
 		{ "claims 49 bytes", -EPROTO, longer },
 		{ "fields that this node does not know", -EPROTO, zero },
-		{ "fields that this node does not know", -EPROTO, zero2 },
+		{ "fields that this node does not know", -EPROTO, past_flags },
 		{ "another cluster", -EXDEV, other_cluster },
 		{ "wants node 1", -EINVAL, for_another },
 		{ "itself", -EINVAL, from_self },
 		{ "node 4, which is no member", -EINVAL, from_stranger },
 		{ "no member", -EINVAL, from_far },
 		{ "no member", -EINVAL, from_nobody },
-		{ "no incarnation", -EPROTO, no_incarnation },
+		{ "no identity or no incarnation", -EPROTO, no_incarnation },
+		{ "no identity or no incarnation", -EPROTO, no_identity },
 	};
 	unsigned int i;
 
@@ -196,11 +210,64 @@ static void back_off_doubles_up_to_its_bound(void **state)
 	}
 }
 
+/* What this node tells of itself: five starts, of which the first is on no list any more. */
+static const struct kquorum_past past = {
+	.identity = 0x1111111122222222, .incarnation = 5ULL << 40 | 55, .met = 22,
+	.starts = { 44, 33 },
+};
+
+/* Another node, that met this one in incarnation @known of @identity. */
+static const char *disowned(uint64_t known, uint64_t identity)
+{
+	struct kqd_hello h = { .known = known, .whose = (uint32_t)identity };
+	static char why[192];
+
+	return kqd_hello_disowns(&h, &past, why, sizeof(why)) ? why : NULL;
+}
+
+static void a_node_that_was_set_back_sees_that_it_is_not_the_one_that_is_known(void **state)
+{
+	assert_null(disowned(0, past.identity));		/* never met */
+	assert_null(disowned(5ULL << 40 | 55, past.identity));
+	assert_null(disowned(4ULL << 40 | 44, past.identity));
+	assert_null(disowned(3ULL << 40 | 33, past.identity));
+	assert_null(disowned(2ULL << 40 | 22, past.identity));
+	assert_string_equal(disowned(5ULL << 40 | 56, past.identity),	/* the same number */
+			    "it met start 5 of this node, these files make it start 5: "
+			    "bring newer ones back");
+	assert_string_equal(disowned(3ULL << 40 | 34, past.identity),
+			    "it met another start 3 of this node than these files had: "
+			    "bring those of then back");
+	assert_non_null(disowned(6ULL << 40 | 66, past.identity));
+	assert_non_null(disowned(1ULL << 40, past.identity));	/* no start leaves a 0 */
+	assert_null(disowned(6ULL << 40 | 66, 0x33));		/* that was another's */
+}
+
+static void a_node_with_new_files_sees_that_the_cluster_knows_others(void **state)
+{
+	struct kqd_hello h = { .identity = 7 };
+	struct kquorum_past new = { .identity = 8, .flags = htole32(KQUORUM_PAST_EMPTY) };
+	char why[192];
+
+	assert_true(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+	assert_string_equal(why, "it knows this node by other files than these, which are new: "
+			    "bring those back, or leave it down");
+	new.flags = 0;		/* it has a history: the other side may be behind */
+	assert_false(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+	new.flags = htole32(KQUORUM_PAST_EMPTY);
+	h.identity = 8;
+	assert_false(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+	h.identity = 0;		/* no member */
+	assert_false(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc_is_that_of_rfc3720),
 		cmocka_unit_test(wire_layout_is_fixed),
+		cmocka_unit_test(a_node_that_was_set_back_sees_that_it_is_not_the_one_that_is_known),
+		cmocka_unit_test(a_node_with_new_files_sees_that_the_cluster_knows_others),
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(every_flipped_bit_is_refused),
 		cmocka_unit_test(every_wrong_field_is_named),

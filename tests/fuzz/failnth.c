@@ -94,6 +94,7 @@ static int reap(void)
 /* Sends the command, its @nth allocation fails (0: none); *@injected: so it was. */
 static int say(const struct nl_command *c, bool dump, int fd, uint32_t nth, bool *injected)
 {
+	static const struct kquorum_past past = { .identity = 1, .incarnation = 1 };
 	static char buf[NL_BUFFER];
 	struct nlmsghdr *h = nl_begin(buf, dump ? NLM_F_DUMP : 0, c->cmd, KQUORUM_GENL_VERSION);
 	uint32_t i;
@@ -105,8 +106,8 @@ static int say(const struct nl_command *c, bool dump, int fd, uint32_t nth, bool
 		else if (c->attr[i] == KQUORUM_A_NODE_ID)
 			mnl_attr_put_u32(h, KQUORUM_A_NODE_ID,
 					 c->cmd == KQUORUM_CMD_NODE_START ? 1 : 2);
-		else if (c->attr[i] == KQUORUM_A_INCARNATION)
-			mnl_attr_put_u64(h, KQUORUM_A_INCARNATION, 1);
+		else if (c->attr[i] == KQUORUM_A_PAST)
+			mnl_attr_put(h, KQUORUM_A_PAST, sizeof(past), &past);
 		else if (!(dump && c->attr[i] == KQUORUM_A_RESOURCE))
 			nl_put(h, c->attr[i]);
 	}

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kqd_hello_claims(&wire, 0x0e, &id);
 	if (rc && !why[0])
 		abort();	/* refused without a reason */
-	if (!rc && (h.from < 2 || h.from > 3 || h.to != 1 || h.cluster != 77 || !h.incarnation))
+	if (!rc && (h.from < 2 || h.from > 3 || h.to != 1 || h.cluster != 77 || !h.past.incarnation ||
+		    !h.past.identity))
 		abort();
 	if (id > 3)
 		abort();

@@ -106,6 +106,7 @@ static void member(struct nlmsghdr *h, uint32_t id)
 /* The attribute that a command expects, mostly as it should be. */
 void nl_put(struct nlmsghdr *h, uint16_t type)
 {
+	struct kquorum_past past = { 0 };
 	uint32_t i, n;
 
 	switch (type) {
@@ -146,6 +147,16 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 	case KQUORUM_A_FD:
 		mnl_attr_put_u32(h, type, descriptor());
 		break;
+	case KQUORUM_A_PAST:
+		for (i = 0; i < KQUORUM_STARTS; i++)
+			past.starts[i] = number();
+		past.origin = number();
+		past.flags = rnd(4);
+		past.identity = number();
+		past.incarnation = number();
+		past.met = number();
+		mnl_attr_put(h, type, pct(95) ? sizeof(past) : rnd(sizeof(past)), &past);
+		break;
 	case KQUORUM_A_LOCK_FLAGS:
 		mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
 		break;
@@ -180,7 +191,7 @@ const struct nl_command nl_commands[] = {
 	{ "canvass", KQUORUM_CMD_CANVASS, 8, { KQUORUM_A_EPOCH } },
 	{ "campaign", KQUORUM_CMD_CAMPAIGN, 8, { KQUORUM_A_EPOCH } },
 	{ "transfer", KQUORUM_CMD_TRANSFER, 4, { KQUORUM_A_NODE_ID } },
-	{ "peer_attach", KQUORUM_CMD_PEER_ATTACH, 12, { KQUORUM_A_NODE_ID, KQUORUM_A_FD, KQUORUM_A_INCARNATION,
+	{ "peer_attach", KQUORUM_CMD_PEER_ATTACH, 12, { KQUORUM_A_NODE_ID, KQUORUM_A_FD, KQUORUM_A_PAST,
 	  KQUORUM_A_EPOCH } },
 	{ "peer_detach", KQUORUM_CMD_PEER_DETACH, 6, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH } },
 	{ "peer_note", KQUORUM_CMD_PEER_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_REASON, KQUORUM_A_EPOCH } },

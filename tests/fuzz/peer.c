@@ -24,6 +24,11 @@ struct world {
 	uint64_t peer_inc[4];
 };
 
+static uint64_t identity(uint32_t id)
+{
+	return 2 * id + 1;
+}
+
 /* Numbers that mean something to this core just now. */
 static uint64_t number(struct world *w)
 {
@@ -70,7 +75,7 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 			.settled = cpu_to_le64(number(w)),
 		};
 		uint8_t *body = p + sizeof(rec);
-		uint32_t len = 0;
+		uint32_t len = 0, id;
 
 		if (type == KQ_MSG_APPEND) {
 			rec.index = cpu_to_le64(++index);
@@ -106,11 +111,13 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 				.voters = input_u8(&w->in) & 0x1e,
 				.outgoing = input_u8(&w->in) & 0x1e,
 				.learners = input_u8(&w->in) & 0x1e,
+				.origin = identity(1),
 			};
 
 			rec.session = 0;
-			kq_conf_write(&conf, (struct kq_conf_cmd *)body);
-			len = sizeof(struct kq_conf_cmd);
+			for (id = 1; id <= 4; id++)
+				conf.identity[id] = identity(id) + !(input_u8(&w->in) % 8);
+			len = kq_conf_write(&conf, body);
 			break;
 		}
 		case KQ_ENTRY_APPEND:
@@ -182,6 +189,9 @@ static void message(struct world *w)
 		break;
 	case KQ_MSG_RENEW_RESP:
 		p = put_number(w, put_number(w, put_number(w, put_number(w, p))));
+		break;
+	case KQ_MSG_MET:
+		p = put64(p, input_u8(&w->in) % 2);
 		break;
 	case KQ_MSG_PREVOTE_REQ: case KQ_MSG_VOTE_REQ:
 		p = put_number(w, put_number(w, p));
@@ -302,6 +312,20 @@ static void disk(struct world *w, int error)
 		kq_core_disk_done(w->core, w->now, b, error);
 }
 
+/* Mostly the node that it was, which forgot nothing. */
+static int peer_up(struct world *w, uint32_t id, uint64_t incarnation)
+{
+	uint8_t how = input_left(&w->in) ? input_u8(&w->in) : 0xff;
+	struct kquorum_past past = {
+		.identity = cpu_to_le64(identity(id) + !(how & 15)),
+		.incarnation = cpu_to_le64(incarnation),
+		.met = cpu_to_le32(how & 16 ? (uint32_t)w->core->hs.peer[id] : 0),
+		.flags = cpu_to_le32(how & 32 ? 0 : KQUORUM_PAST_EMPTY),
+	};
+
+	return kq_core_peer_up(w->core, w->now, id, &past);
+}
+
 static void step(struct world *w)
 {
 	uint8_t op = input_u8(&w->in), to;
@@ -325,7 +349,7 @@ static void step(struct world *w)
 		to = 2 + input_u8(&w->in) % 2;
 		if (w->core->peer[to].connected)
 			kq_core_peer_down(w->core, w->now, to);
-		else if (!kq_core_peer_up(w->core, w->now, to, w->peer_inc[to] + (op & 16 ? 1 : 0)))
+		else if (!peer_up(w, to, w->peer_inc[to] + (op & 16 ? 1 : 0)))
 			w->peer_inc[to] += op & 16 ? 1 : 0;
 		break;
 	case 12:
@@ -352,12 +376,13 @@ static void start(struct world *w)
 {
 	struct kq_config cfg = {
 		.cluster_id = 77, .self = 1, .founders = 0xe,
-		.segments = SEGMENTS,
+		.segments = SEGMENTS, .salt = identity(1),
 		.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
 			 .delta_ms = 50, .drift_ppm = 500, .segment_bytes = SEGMENT },
 	};
 	static uint8_t blank[SEGMENT];
 	struct kq_wal_report rep;
+	uint32_t id;
 	int slot;
 
 	w->now = 1000000000;
@@ -372,9 +397,15 @@ static void start(struct world *w)
 	kq_core_start(w->core, w->now, &rep);
 	drain(w);
 	disk(w, 0);
-	w->peer_inc[2] = w->peer_inc[3] = 1;
-	kq_core_peer_up(w->core, w->now, 2, 1);
-	kq_core_peer_up(w->core, w->now, 3, 1);
+	/* Mostly a cluster that has begun. */
+	for (id = 2; id <= 3; id++) {
+		w->peer_inc[id] = 1;
+		peer_up(w, id, 1);
+		w->core->peer[id].empty = true;
+	}
+	drain(w);
+	disk(w, 0);
+	kq_core_tick(w->core, w->now);
 	drain(w);
 }
 

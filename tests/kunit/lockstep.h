@@ -139,6 +139,15 @@ static void lockstep_program(struct lockstep *l, u32 id)
 	}
 }
 
+/* A connection of node @id to @other. */
+static void lockstep_up(struct lockstep *l, u32 id, u32 other)
+{
+	struct kquorum_past past;
+
+	kq_core_past(l->core[other], id, &past);
+	kq_core_peer_up(l->core[id], l->now, other, &past);
+}
+
 static void lockstep_event(struct lockstep *l)
 {
 	u32 id = 1 + lockstep_below(l, 3), other = 1 + (id + lockstep_below(l, 2)) % 3;
@@ -175,8 +184,8 @@ static void lockstep_event(struct lockstep *l)
 		lockstep_lose(l, other, id);
 		kq_core_peer_down(l->core[id], l->now, other);
 		kq_core_peer_down(l->core[other], l->now, id);
-		kq_core_peer_up(l->core[id], l->now, other, 1);
-		kq_core_peer_up(l->core[other], l->now, id, 1);
+		lockstep_up(l, id, other);
+		lockstep_up(l, other, id);
 		lockstep_drain(l, other);
 	}
 	lockstep_drain(l, id);
@@ -198,6 +207,7 @@ static int lockstep_start(struct lockstep *l)
 		for (b = 1; b <= 3; b++)
 			INIT_LIST_HEAD(&l->wire[a][b]);
 		cfg.self = a;
+		cfg.salt = a << 1;
 		l->core[a] = kq_core_create(&cfg);
 		for (slot = 0; slot < (int)cfg.segments; slot++)
 			kq_wal_scan_header(l->core[a]->wal, slot, blank);
@@ -214,7 +224,7 @@ static int lockstep_start(struct lockstep *l)
 	for (a = 1; a <= 3; a++)
 		for (b = 1; b <= 3; b++)
 			if (a != b)
-				kq_core_peer_up(l->core[a], l->now, b, 1);
+				lockstep_up(l, a, b);
 	kq_free(blank);
 	kq_free(rep);
 	return 0;

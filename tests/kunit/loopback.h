@@ -53,6 +53,18 @@ static inline int socket_fd(struct kunit *test, struct socket *sock)
 	return fd;
 }
 
+/* A peer that forgot nothing. */
+static inline int attach_as(struct kq_node *node, u32 id, int fd, u64 incarnation, u64 epoch,
+			    const char **why)
+{
+	struct kquorum_past past = {
+		.identity = cpu_to_le64(id),
+		.incarnation = cpu_to_le64(incarnation),
+	};
+
+	return kq_conn_attach(node, id, fd, &past, epoch, why);
+}
+
 static inline int far_send(struct socket *sock, void *data, size_t len)
 {
 	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
@@ -67,6 +79,19 @@ static inline int far_recv(struct socket *sock, void *data, size_t len, int flag
 	struct kvec vec = { .iov_base = data, .iov_len = len };
 
 	return kernel_recvmsg(sock, &msg, &vec, 1, len, flags);
+}
+
+/* The first message on a connection: the greeting of the far end is on the node's disk. */
+static inline void far_met(struct kunit *test, struct socket *far)
+{
+	struct {
+		struct kq_wire_hdr h;
+		struct kq_body_met b;
+	} met;
+
+	KUNIT_ASSERT_EQ(test, far_recv(far, &met, sizeof(met), MSG_WAITALL), (int)sizeof(met));
+	KUNIT_EXPECT_EQ(test, met.h.type, KQ_MSG_MET);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(met.b.flags), KQ_MET_EMPTY);
 }
 
 #endif /* KQ_TEST_LOOPBACK_H */

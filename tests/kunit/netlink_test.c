@@ -95,9 +95,10 @@ struct refusal_row {
 	u8 cmd;
 	int error;
 	const char *text;	/* part of what is said; NULL: anything, or nothing */
-	u16 attr[4];		/* u32 each, but EPOCH and INCARNATION; 0 ends */
+	u16 attr[4];		/* u32 each, but EPOCH (u64) and PAST (of this incarnation); 0 ends */
 	u64 value[4];
 	bool no_node;
+	bool half;		/* of PAST only that */
 };
 
 #define A(name)	KQUORUM_A_##name
@@ -120,13 +121,15 @@ static const struct refusal_row refusal_rows[] = {
 	  { A(NODE_ID) }, { 2 } },
 	{ "transfer to node 16", C(TRANSFER), -ERANGE, NULL, { A(NODE_ID) }, { 16 } },
 	{ "attach without descriptor", C(PEER_ATTACH), -EINVAL, NULL,
-	  { A(EPOCH), A(NODE_ID), A(INCARNATION) }, { EPOCH, 2, 9 } },
+	  { A(EPOCH), A(NODE_ID), A(PAST) }, { EPOCH, 2, 9 } },
 	{ "attach to node 0", C(PEER_ATTACH), -ERANGE, NULL,
-	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 0, 9, 0 } },
+	  { A(EPOCH), A(NODE_ID), A(PAST), A(FD) }, { EPOCH, 0, 9, 0 } },
 	{ "attach to node 16", C(PEER_ATTACH), -ERANGE, NULL,
-	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 16, 9, 0 } },
+	  { A(EPOCH), A(NODE_ID), A(PAST), A(FD) }, { EPOCH, 16, 9, 0 } },
 	{ "attach what is not open", C(PEER_ATTACH), -EBADF, "not an open socket",
-	  { A(EPOCH), A(NODE_ID), A(INCARNATION), A(FD) }, { EPOCH, 2, 9, 9999 } },
+	  { A(EPOCH), A(NODE_ID), A(PAST), A(FD) }, { EPOCH, 2, 9, 9999 } },
+	{ "attach with half a past", C(PEER_ATTACH), -ERANGE, NULL,
+	  { A(EPOCH), A(NODE_ID), A(PAST), A(FD) }, { EPOCH, 2, 9, 9999 }, .half = true },
 	{ "detach what is not connected", C(PEER_DETACH), -ENOTCONN, "no connection",
 	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
 	{ "a note without a reason", C(PEER_NOTE), -EINVAL, NULL,
@@ -148,8 +151,15 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(row->attr) && row->attr[i]; i++) {
-		if (row->attr[i] == A(EPOCH) || row->attr[i] == A(INCARNATION))
+		struct kquorum_past past = {
+			.identity = cpu_to_le64(2),
+			.incarnation = cpu_to_le64(row->value[i]),
+		};
+
+		if (row->attr[i] == A(EPOCH))
 			nla_put(skb, row->attr[i], sizeof(u64), &row->value[i]);
+		else if (row->attr[i] == A(PAST))
+			nla_put(skb, row->attr[i], sizeof(past) / (row->half ? 2 : 1), &past);
 		else
 			nla_put_u32(skb, row->attr[i], row->value[i]);
 	}

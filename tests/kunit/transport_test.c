@@ -9,6 +9,7 @@
 
 #define PEER		2
 #define PEER_INC	9
+#define NODE_INC	(1ull << KQUORUM_INCARNATION_SALT)	/* its first start */
 #define PIECE		(64u * 1024)
 
 struct message {
@@ -40,7 +41,7 @@ static struct message good_message(void)
 			.from = cpu_to_le32(PEER),
 			.to = cpu_to_le32(1),
 			.from_inc = cpu_to_le64(PEER_INC),
-			.to_inc = cpu_to_le64(1),
+			.to_inc = cpu_to_le64(NODE_INC),
 			.term = cpu_to_le64(5),
 		},
 	};
@@ -57,10 +58,11 @@ static struct socket *attach(struct kunit *test, struct fixture *f)
 
 	loopback_pair(test, &near, &far);
 	fd = socket_fd(test, near);
-	KUNIT_EXPECT_EQ_MSG(test, kq_conn_attach(f->node, PEER, fd, PEER_INC, 0, &why), 0, "%s",
+	KUNIT_EXPECT_EQ_MSG(test, attach_as(f->node, PEER, fd, PEER_INC, 0, &why), 0, "%s",
 			    why);
 	close_fd(fd);
 	flush_delayed_fput();	/* a test's thread closes files later than a process does */
+	far_met(test, far);
 	return far;
 }
 
@@ -81,7 +83,7 @@ static void expect_answer(struct kunit *test, struct socket *far)
 	const struct kq_config cfg = fixture_config(3);
 	const struct kq_wire_peer me = {
 		.cluster = kq_cluster_hash(&cfg), .self = PEER, .self_inc = PEER_INC,
-		.peer = 1, .peer_inc = 1,
+		.peer = 1, .peer_inc = NODE_INC,
 	};
 	struct answer a;
 	const char *why = NULL;

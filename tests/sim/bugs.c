@@ -68,6 +68,12 @@ static const struct {
 	    "w_older=10"),
 	BUG(LOST_BRANCH, "lost-branch", "the same, when a dead branch stands in its place",
 	    "found here", "w_older=10"),
+	BUG(AMNESIA, "amnesia", "which start of a peer was the newest is forgotten at the own start",
+	    "NuRaft#185", "w_back=10"),
+	BUG(COUNTED, "counted", "a node that was set back is told by the number of its starts alone",
+	    "found here", "w_back=10"),
+	BUG(SPOKEN_EARLY, "spoken-early", "a member is answered before its start is noted",
+	    "found here", "w_crash=10"),
 	BUG(SILENT, "silent", "a node that has failed does not say so to a later leader",
 	    "etcd#2887, found here", "w_eio=5"),
 	BUG(INFLIGHT, "inflight", "the window stays full after a broken connection", "design 5"),
@@ -126,6 +132,10 @@ static const struct {
 	    "consul#6793", "w_member=20"),
 	BUG(TOLD_EARLY, "told-early", "who has left is not told when a dead branch says that it has not",
 	    "found here", "w_member=20", "w_partition=20", "fault_ms=200"),
+	BUG(WIPED, "wiped", "a node that lost its files is counted as the one it was",
+	    "etcd#16220, design", "w_wipe=10"),
+	BUG(BEGINS_ALONE, "begins-alone", "a founder without files begins a second history",
+	    "design", "w_wipe=10"),
 };
 
 #ifdef KQ_BREAK_CHOOSE

@@ -13,11 +13,14 @@ void check_init(struct sim *s)
 	s->term_room = 256;
 	s->term_leader = sim_calloc(s->term_room, sizeof(*s->term_leader));
 	s->term_vote = sim_calloc(s->term_room, sizeof(*s->term_vote));
-	s->conf = s->model.conf = conf_first(s);
 }
 
 void check_free(struct sim *s)
 {
+	u64 i;
+
+	for (i = 1; i <= s->log_count; i++)
+		free(s->log[i].conf);
 	free(s->log);
 	free(s->term_leader);
 	free(s->term_vote);
@@ -60,7 +63,8 @@ void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, 
 	u64 term = le64_to_cpu(h->term);
 
 	check_durable(s, n, h, body);
-	if (h->type != KQ_MSG_PREVOTE_REQ)
+	/* Who has seen no term yet says 1, for 0 is none. */
+	if (h->type != KQ_MSG_PREVOTE_REQ && n->core->hs.term)
 		n->sent_term = max(n->sent_term, term);
 	if (h->type == KQ_MSG_VOTE_RESP) {
 		const struct kq_body_vote_resp *r = body;
@@ -144,8 +148,7 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 	c->node = le32_to_cpu(e->rec.node);
 	c->payload = payload_id(s, e);
 	note_claim(c, e);
-	conf_committed(s, n, e);
-	c->conf = s->conf;
+	c->conf = conf_committed(s, n, e);
 	if (c->type >= KQ_ENTRY_OPEN && c->type <= KQ_ENTRY_EXPIRE) {
 		const struct kq_session_cmd *cmd = (const void *)e->data;
 
@@ -244,9 +247,10 @@ void check_node(struct sim *s, struct sim_node *n)
 
 void check_node_started(struct sim *s, struct sim_node *n)
 {
-	if (n->core->hs.term < n->sent_term && !n->rotten)
+	if (n->core->hs.term < n->sent_term && !n->rotten && !n->set_back)
 		sim_fail(s, n, "restarts in term %llu and has spoken of %llu",
 			 (unsigned long long)n->core->hs.term, (unsigned long long)n->sent_term);
+	n->identity = n->core->hs.identity;
 	n->seen_term = n->core->hs.term;
 	n->seen_commit = n->seen_applied = n->seen_leader_term = 0;
 	n->seen_last = n->core->log.last;
@@ -255,6 +259,7 @@ void check_node_started(struct sim *s, struct sim_node *n)
 	n->batch_ticks = 0;
 	n->durable_term = n->core->report.hs.term;
 	n->durable_vote = n->core->report.hs.vote;
+	memcpy(n->durable_peer, n->core->report.hs.peer, sizeof(n->durable_peer));
 	memset(n->seen_promise, 0, sizeof(n->seen_promise));
 	memset(n->seen_promised, 0, sizeof(n->seen_promised));
 	n->seen_ready = false;
@@ -360,7 +365,7 @@ void check_end(struct sim *s)
 	check_logs(s);
 	for (a = 1; a <= s->d.nodes; a++)
 		for (i = 1; i <= s->log_count && !s->d.full &&
-		     kq_conf_has(&s->conf, a) &&
+		     conf_means(&s->conf, &s->node[a]) &&
 		     !sim_out_for_good(s, &s->node[a]); i++)
 			if (kq_log_term(&s->node[a].core->log, i) != s->log[i].term)
 				sim_fail(s, &s->node[a], "has lost committed entry %llu",

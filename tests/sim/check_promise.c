@@ -210,6 +210,18 @@ void check_stands(struct sim *s, struct sim_node *n)
 		 (unsigned long long)(s->now - n->heard_at) / 1000, (unsigned long long)e / 1000);
 }
 
+/* Nothing leaves for a member whose start is not noted on disk: a start here would forget it. */
+static void check_noted(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h)
+{
+	u32 to = le32_to_cpu(h->to);
+
+	/* What was said before it became a member may still be on its way out. */
+	if (n->core->state != KQUORUM_NODE_FAILED && n->durable_peer[to] != le64_to_cpu(h->to_inc) &&
+	    n->core->peer[to].hs_version <= n->core->hs_durable &&
+	    conf_means(&n->core->conf, &s->node[to]))
+		sim_fail(s, n, "speaks to node %u, whose start is not noted on its disk", to);
+}
+
 /* Nothing leaves that speaks of a term or a vote which is not on disk. */
 void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
 		   const void *body)
@@ -218,7 +230,8 @@ void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *
 	u64 term = le64_to_cpu(h->term);
 	u32 vote = 0;
 
-	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP)
+	check_noted(s, n, h);
+	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP || h->type == KQ_MSG_MET)
 		return;
 	if (h->type == KQ_MSG_VOTE_REQ)
 		vote = n->id;
@@ -230,6 +243,26 @@ void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *
 	if (vote && term == n->durable_term && vote != n->durable_vote)
 		sim_fail(s, n, "votes for %u in term %llu, on its disk is a vote for %u", vote,
 			 (unsigned long long)term, n->durable_vote);
+}
+
+/* --- who is who --------------------------------------------------------------------------- */
+
+/* @n was given a connection to @peer, who had told of its @past, and said @err. */
+void check_taken(struct sim *s, struct sim_node *n, const struct sim_node *peer,
+		 const struct kquorum_past *past, int err)
+{
+	/* The greeting may be of an earlier start, whose connection is long gone. */
+	if (!peer->up || peer->core->hs.incarnation != le64_to_cpu(past->incarnation))
+		return;
+	if (peer->set_back && !n->set_back && !err)
+		sim_fail(s, n, "takes node %u for the one that it knows, and its files are older",
+			 peer->id);
+	/* What of its last start may still be on its way passes; a full log takes no note. */
+	if (!err || err == -EBUSY || (err == -ENOSPC && s->d.full))
+		return;
+	if (!peer->set_back && !n->set_back &&
+	    (!kq_conf_has(&n->core->conf, peer->id) || conf_means(&n->core->conf, peer)))
+		sim_fail(s, n, "does not take node %u for the one that it knows: %d", peer->id, err);
 }
 
 /* --- what a heartbeat says ------------------------------------------------------------------- */
@@ -302,7 +335,8 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 		n->heard_at = 0;
 	else if (voted && h->type == KQ_MSG_VOTE_REQ && !transfer)
 		check_stands(s, n);
-	n->silent_ticks[from] = 0;
+	if (conf_means(&n->core->conf, &s->node[from]))
+		n->silent_ticks[from] = 0;
 	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
 	    n->core->hs.term == le64_to_cpu(h->term)) {
 		n->heard_at = s->now;

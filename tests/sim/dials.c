@@ -65,6 +65,8 @@ static const struct {
 	DIAL(w_misdirect, 1, 5, 85, 0),
 	DIAL(w_older, 1, 10, 85, 0),
 	DIAL(w_member, 1, 20, 70, 0),
+	DIAL(w_back, 1, 10, 85, 0),
+	DIAL(w_wipe, 1, 10, 80, 0),
 	DIAL(rot_tail_pct, 10, 100, 50, 0),
 	DIAL(cling_pct, 1, 10, 50, 2),
 	DIAL(alloc_fail_pct, 5, 60, 90, 0),
@@ -109,12 +111,13 @@ void dials_draw(struct sim *s, bool swarm)
 		s->d.nodes = 3 + x % 5;
 	/* Who comes and goes is a subject of its own; repair comes after it. */
 	if (s->d.w_member)
-		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.full = 0;
+		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.w_back = s->d.full = 0;
 	s->d.joiners = s->d.w_member ? min(s->d.joiners, s->d.nodes - 1) : 0;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
 			s->d.w_bridge = 0;
 	if (s->d.full) {
+		s->d.w_wipe = 0;
 		s->d.segment_kib = 256;
 		s->d.segments = sim_range(s, 40, 64);
 		s->d.append_ms = 6;

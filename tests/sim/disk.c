@@ -212,11 +212,14 @@ static void note_hard_state(struct sim_node *n, const struct kq_batch *b)
 	/* The first batch of a segment comes with the segment's header. */
 	const struct kq_wal_batch_head *h = (const void *)
 		(b->data + (b->offset ? 0 : KQ_WAL_FIRST));
+	u32 i;
 
 	if (b->probe)
 		return;
 	n->durable_term = le64_to_cpu(h->term);
 	n->durable_vote = le32_to_cpu(h->vote);
+	for (i = 1; i <= SIM_NODES; i++)
+		n->durable_peer[i] = le64_to_cpu(h->peer[i - 1]);
 }
 
 /* All of it is on the disk, and counts as acknowledged. */
@@ -333,6 +336,57 @@ void disk_undo(struct sim *s, struct sim_node *n, u32 count)
 		free(u->bytes);
 	}
 	disk_undo_forget(n);
+	s->st.damaged++;
+}
+
+/* Somebody copies the files of @n. */
+void disk_copy(struct sim *s, struct sim_node *n)
+{
+	u64 i, blocks = seg(s) / KQ_WAL_BLOCK * s->d.segments;
+
+	if (!n->copy) {
+		n->copy = sim_calloc(blocks, KQ_WAL_BLOCK);
+		n->copied = sim_calloc(1, blocks);
+	}
+	for (i = 0; i < blocks; i++) {
+		n->copied[i] = arena[n->id].dirty[i];
+		if (n->copied[i])
+			memcpy(n->copy + i * KQ_WAL_BLOCK, n->disk + i * KQ_WAL_BLOCK,
+			       KQ_WAL_BLOCK);
+	}
+	n->copy_start = kq_incarnation_start(n->core->hs.incarnation);
+}
+
+/* And puts the copy in their place. */
+void disk_set_back(struct sim *s, struct sim_node *n)
+{
+	static const u8 blank[KQ_WAL_BLOCK];
+	u64 i, blocks = seg(s) / KQ_WAL_BLOCK * s->d.segments;
+
+	for (i = 0; i < blocks; i++)
+		if (arena[n->id].dirty[i])
+			put(n, i * KQ_WAL_BLOCK, n->copied[i] ? n->copy + i * KQ_WAL_BLOCK : blank,
+			    KQ_WAL_BLOCK);
+	memset(n->block_kept, 0, blocks);
+	disk_undo_forget(n);
+	n->set_back = true;
+	s->st.damaged++;
+}
+
+/* A new disk, with new files on it. */
+void disk_wipe(struct sim *s, struct sim_node *n)
+{
+	static const u8 blank[KQ_WAL_BLOCK];
+	u64 i, blocks = seg(s) / KQ_WAL_BLOCK * s->d.segments;
+
+	for (i = 0; i < blocks; i++)
+		if (arena[n->id].dirty[i])
+			put(n, i * KQ_WAL_BLOCK, blank, KQ_WAL_BLOCK);
+	memset(n->block_kept, 0, blocks);
+	disk_undo_forget(n);
+	free(n->copy);
+	free(n->copied);
+	n->copy = n->copied = NULL;
 	s->st.damaged++;
 }
 

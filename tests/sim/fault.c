@@ -228,14 +228,25 @@ static void do_clock(struct sim *s, struct sim_node *n)
 	sim_trace(s, n, "its clock goes at half speed");
 }
 
+/* Was its disk replaced, and the cluster counts on what had been on it? */
+static bool is_wiped(const struct sim *s, const struct sim_node *n)
+{
+	return n->wiped && kq_conf_has(&s->conf, n->id);
+}
+
+bool sim_disk_bad(const struct sim *s, const struct sim_node *n)
+{
+	return n->rotten || n->older_term || n->set_back || is_wiped(s, n);
+}
+
 /* A minority of the disks goes bad, while its machine is off. */
 static bool may_damage(struct sim *s, struct sim_node *n)
 {
 	u32 i, bad = 0;
 
 	for (i = 1; i <= s->d.nodes; i++)
-		bad += s->node[i].rotten || s->node[i].older_term;
-	return !n->rotten && bad + 1 <= (s->d.nodes - 1) / 2;
+		bad += sim_disk_bad(s, &s->node[i]);
+	return !sim_disk_bad(s, n) && bad + 1 <= (s->d.nodes - 1) / 2;
 }
 
 static void do_rot(struct sim *s, struct sim_node *n)
@@ -280,7 +291,7 @@ static bool undo_batches(struct sim *s, struct sim_node *n, u32 count)
 	for (i = 1; i <= s->d.nodes; i++) {
 		const struct sim_node *o = &s->node[i];
 
-		if (!o->up || o->rotten || o->older_term || o->core->durable < last ||
+		if (!o->up || sim_disk_bad(s, o) || o->core->durable < last ||
 		    kq_log_term(&o->core->log, last) != term)
 			return false;
 	}
@@ -314,6 +325,78 @@ bool fault_tick(struct sim *s, struct sim_node *n)
 	return false;
 }
 
+/* Do all others know for good that @n was started once more than when its files were copied? */
+static bool all_know(struct sim *s, const struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++) {
+		const struct sim_node *o = &s->node[i];
+
+		if (o != n && (!o->up || o->core->hs_durable != o->core->hs_version ||
+			       o->core->hs.peer[n->id] != n->core->hs.incarnation))
+			return false;
+	}
+	return kq_incarnation_start(n->core->hs.incarnation) > n->copy_start;
+}
+
+/* The files of a node are copied; when it has been started again since, the copy takes their place. */
+static void do_back(struct sim *s, struct sim_node *n)
+{
+	if (n->batch || !n->greet || sim_disk_bad(s, n))
+		return;
+	if (!n->copy) {
+		disk_copy(s, n);
+		sim_trace(s, n, "its files are copied");
+		return;
+	}
+	if (!all_know(s, n) || !may_damage(s, n))
+		return;
+	s->st.crashes++;
+	node_down(s, n, "power cut, and its files are the copy");
+	disk_set_back(s, n);
+	node_restart_at(s, n, s->now + SIM_MS);
+}
+
+/* Without @n, and those whose disks are bad, all known configurations must still find a majority. */
+static bool may_wipe(struct sim *s, const struct sim_node *n)
+{
+	kq_nodes good = 0;
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		if (&s->node[i] != n && !sim_disk_bad(s, &s->node[i]))
+			good |= kq_node_bit(i);
+	for (i = 1; i <= s->d.nodes; i++)
+		if (s->node[i].seen_conf_index > s->conf_index &&
+		    !sim_decides(&s->node[i].seen_conf, good))
+			return false;
+	return s->conf_index && sim_decides(&s->conf, good);
+}
+
+/* Founders that have all lost their disks would begin anew, should they find nobody else. */
+static bool last_founder(const struct sim *s, const struct sim_node *n)
+{
+	const struct kq_conf first = conf_first(s);
+	u32 id;
+
+	kq_for_each_node(first.voters & ~kq_node_bit(n->id), id)
+		if (!s->node[id].renewed)
+			return false;
+	return first.voters & kq_node_bit(n->id);
+}
+
+static void do_wipe(struct sim *s, struct sim_node *n)
+{
+	if (last_founder(s, n) || sim_disk_bad(s, n) || !may_wipe(s, n))
+		return;
+	s->st.crashes++;
+	node_down(s, n, "power cut, and its disk is replaced by an empty one");
+	disk_wipe(s, n);
+	check_wiped(s, n);
+	node_restart_at(s, n, s->now + SIM_MS + how_long(s));
+}
+
 /* Some nodes shall have another part from now on. */
 static void change_members(struct sim *s, struct sim_node *n)
 {
@@ -323,11 +406,13 @@ static void change_members(struct sim *s, struct sim_node *n)
 
 	to.outgoing = 0;
 	while (count--) {
-		kq_nodes bit = kq_node_bit(1 + sim_below(s, s->d.nodes));
+		u32 id = 1 + sim_below(s, s->d.nodes);
+		kq_nodes bit = kq_node_bit(id);
 
 		to.voters &= ~bit;
 		to.learners &= ~bit;
-		switch (sim_below(s, 4)) {
+		/* A node without its files leaves before it can come back. */
+		switch (is_wiped(s, &s->node[id]) ? 0 : sim_below(s, 4)) {
 		case 0:
 			break;
 		case 1:
@@ -370,7 +455,7 @@ bool fault_told_older(struct sim *s, const struct sim_node *n)
 /* A node that takes no part any more, and has said so: nothing is demanded of it. */
 bool sim_out_for_good(struct sim *s, const struct sim_node *n)
 {
-	return n->rotten || fault_told_older(s, n);
+	return n->rotten || n->set_back || fault_told_older(s, n);
 }
 
 /* In the order of enum sim_fault and of the weights in struct sim_dials. */
@@ -399,6 +484,8 @@ static const struct {
 	[FAULT_MISDIRECT] = { "misdirect", do_misdirect },
 	[FAULT_OLDER] = { "older disk", do_older },
 	[FAULT_MEMBER] = { "membership", do_member },
+	[FAULT_BACK] = { "set back", do_back },
+	[FAULT_WIPE] = { "wiped", do_wipe },
 };
 
 const char *fault_name(u32 kind)
@@ -432,11 +519,13 @@ static void do_fault(struct sim *s)
 void fault_step(struct sim *s)
 {
 	u64 rng[4], no = s->fault_no++;
+	/* Mostly a cluster has begun before anything goes wrong. */
+	bool early = !s->conf_index && s->seed % 8;
 
 	memcpy(rng, s->rng, sizeof(rng));
 	sim_seed(s, s->seed ^ (no + 1) << 32);
 	sim_push(s, s->now + sim_about(s, s->d.fault_ms * SIM_MS), EV_FAULT, 0, 0, 0);
-	if (!opt.faults || (no < opt.fault_count && opt.faults[no]))
+	if (!early && (!opt.faults || (no < opt.fault_count && opt.faults[no])))
 		do_fault(s);
 	memcpy(s->rng, rng, sizeof(rng));
 }

@@ -71,6 +71,8 @@ void run_seed(u64 seed, struct sim_stats *out)
 		node_down(s, &s->node[i], "end");
 		free(s->node[i].block_kept);
 		disk_undo_forget(&s->node[i]);
+		free(s->node[i].copy);
+		free(s->node[i].copied);
 	}
 	if (kq_alloc_live)
 		sim_fail(s, NULL, "%ld allocations of the core are left", kq_alloc_live);

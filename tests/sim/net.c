@@ -200,22 +200,23 @@ void net_side_up(struct sim *s, u32 a, u32 b, u64 epoch)
 	struct sim_node *n = &s->node[a];
 	struct sim_conn *c = conn(s, a, b);
 	struct sim_side *side = &n->side[b];
+	int err;
 
 	if (!n->up || c->epoch != epoch || n->stopping)
 		return;
 	/* The greeting was for an incarnation of both that may be over. */
 	if (side->inc_self != n->core->hs.incarnation)
 		return;
-	if (side->up)
-		kq_core_peer_down(n->core, sim_clock(s, n), b);
-	side->up = true;
-	side->epoch = epoch;
-	sim_trace(s, n, "connection to node %u", b);
-	if (kq_core_peer_up(n->core, sim_clock(s, n), b, side->inc_peer)) {
-		side->up = false;
-		net_break(s, a, b);
+	err = kq_core_peer_up(n->core, sim_clock(s, n), b, &side->peer);
+	sim_trace(s, n, "connection to node %u: %d", b, err);
+	check_taken(s, n, &s->node[b], &side->peer, err);
+	if (err) {
+		net_break(s, a, b);	/* an older one stays, until this side learns that it broke */
+	} else {
+		side->up = true;
+		side->epoch = epoch;
+		pipe_loose(s, b, a);
 	}
-	pipe_loose(s, b, a);
 	node_out(s, n);
 }
 
@@ -278,8 +279,10 @@ void net_dial(struct sim *s, u32 a, u32 b)
 		return;
 	c->alive = true;
 	c->epoch++;
-	x->side[b].inc_self = y->side[a].inc_peer = x->core->hs.incarnation;
-	x->side[b].inc_peer = y->side[a].inc_self = y->core->hs.incarnation;
+	x->side[b].inc_self = x->core->hs.incarnation;
+	y->side[a].inc_self = y->core->hs.incarnation;
+	kq_core_past(x->core, b, &y->side[a].peer);
+	kq_core_past(y->core, a, &x->side[b].peer);
 	sim_push(s, s->now + delay(s), EV_SIDE_UP, a, b, c->epoch);
 	sim_push(s, s->now + delay(s), EV_SIDE_UP, b, a, c->epoch);
 }

@@ -12,6 +12,7 @@ static void configure(const struct sim *s, const struct sim_node *n, struct kq_c
 	cfg->self = n->id;
 	cfg->founders = conf_first(s).voters;
 	cfg->segments = s->d.segments;
+	cfg->salt = (s->seed << 24) + (n->life << 8) + (n->id << 1);
 	cfg->set = s->set;
 }
 

@@ -73,7 +73,7 @@ static u32 any_majority(struct sim *s)
 	for (i = 0; i < s->d.nodes && !is_majority(s, who); i++) {
 		const struct sim_node *n = &s->node[1 + (at + i) % s->d.nodes];
 
-		if (!n->rotten && !n->older_term)
+		if (!sim_disk_bad(s, n))
 			who |= 1u << n->id;
 	}
 	return who;
@@ -126,7 +126,7 @@ static bool majority_has_room(struct sim *s)
 /* By what @of knows. */
 static bool is_member(const struct sim_node *of, const struct sim_node *n)
 {
-	return kq_conf_has(&of->core->conf, n->id);
+	return conf_means(&of->core->conf, n);
 }
 
 static const char *not_healed(struct sim *s)
@@ -173,7 +173,8 @@ static const char *not_drained(struct sim *s)
 
 		if (!n->up)
 			return "a node is down";
-		if (sim_no_room(s, n))
+		/* Who knows of no configuration waits for one. */
+		if (sim_no_room(s, n) || n->set_back || !n->core->conf_index)
 			continue;
 		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";

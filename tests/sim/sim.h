@@ -35,7 +35,7 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
-	    w_misdirect, w_older, w_member;
+	    w_misdirect, w_older, w_member, w_back, w_wipe;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 };
@@ -95,7 +95,8 @@ struct sim_conn {
 struct sim_side {
 	bool up;
 	u64 epoch;
-	u64 inc_self, inc_peer;	/* as the greeting had them */
+	u64 inc_self;		/* as the greetings had it */
+	struct kquorum_past peer;
 };
 
 /* What the checker knows of a client's lock. */
@@ -170,6 +171,13 @@ struct sim_node {
 	u32 undos;
 	u64 written_last;	/* where the log on its disk ends */
 	u64 older_term;		/* batches were undone while this term's leader counted on them */
+	u8 *copy;		/* of the disk as it was at the start @copy_start, by block */
+	u8 *copied;
+	u64 copy_start;
+	bool set_back;		/* its disk is that copy now: nobody may take it for the same */
+	u64 identity;		/* of what is on its disk, 0: not known yet */
+	bool wiped;		/* and the cluster knows what was on another one */
+	bool renewed;		/* it is not the first disk */
 
 	/* daemon */
 	bool daemon;
@@ -188,6 +196,7 @@ struct sim_node {
 	u64 heard_at;		/* true time: took an APPEND of its leader, over restarts */
 	u64 durable_term;	/* of the newest batch on disk */
 	u32 durable_vote;
+	u64 durable_peer[SIM_NODES + 1];
 	u64 seen_promise[SIM_NODES + 1], seen_promised[SIM_NODES + 1];	/* and of which session */
 	bool seen_ready;
 	u64 voteless_ticks;	/* since it leads without a vote */
@@ -218,7 +227,7 @@ struct sim_committed {
 	u64 owner;		/* ACQUIRE, RELEASE */
 	u32 resource;
 	bool is_try;
-	struct kq_conf conf;	/* CONF */
+	struct kq_conf *conf;	/* CONF */
 };
 
 struct sim_ack {
@@ -271,7 +280,7 @@ enum sim_fault {
 	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
-	FAULT_MEMBER,
+	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE,
 	FAULT_KINDS
 };
 
@@ -430,6 +439,9 @@ bool disk_rot(struct sim *s, struct sim_node *n);
 bool disk_misdirect(struct sim *s, struct sim_node *n);
 void disk_undo(struct sim *s, struct sim_node *n, u32 count);
 void disk_undo_forget(struct sim_node *n);
+void disk_copy(struct sim *s, struct sim_node *n);
+void disk_set_back(struct sim *s, struct sim_node *n);
+void disk_wipe(struct sim *s, struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 
@@ -462,6 +474,7 @@ const char *fault_name(u32 kind);
 void fault_step(struct sim *s);
 bool fault_tick(struct sim *s, struct sim_node *n);
 bool fault_told_older(struct sim *s, const struct sim_node *n);
+bool sim_disk_bad(const struct sim *s, const struct sim_node *n);
 bool sim_out_for_good(struct sim *s, const struct sim_node *n);
 
 /* phase.c */
@@ -489,7 +502,9 @@ void check_state(struct sim *s, struct sim_node *n);
 
 /* check_conf.c */
 struct kq_conf conf_first(const struct sim *s);
-void conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e);
+bool conf_means(const struct kq_conf *conf, const struct sim_node *n);
+void check_wiped(struct sim *s, struct sim_node *n);
+struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e);
 void conf_applied(struct sim *s, const struct sim_committed *c);
 void check_conf(struct sim *s, struct sim_node *n);
 void check_voteless(struct sim *s, struct sim_node *n, u64 limit);
@@ -497,6 +512,8 @@ void check_confs(struct sim *s, struct sim_node *n);
 
 /* check_promise.c */
 void check_stands(struct sim *s, struct sim_node *n);
+void check_taken(struct sim *s, struct sim_node *n, const struct sim_node *peer,
+		 const struct kquorum_past *past, int err);
 void promise_renewal(struct sim *s, const struct kq_wire_hdr *h, const void *body);
 void promise_deadline(struct sim *s, struct sim_node *n);
 void promise_clock_changes(struct sim *s, struct sim_node *n);

@@ -11,7 +11,7 @@
 #define FLAG		(1ULL << 32)
 #define WANTS_LINGER	1
 #define WANTS_DOWN	2
-#define CREATE_WORDS	10
+#define CREATE_WORDS	11
 
 struct replay_stats replayed;
 
@@ -96,7 +96,6 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 	s->seed = cfg->cluster_id;
 	s->set = cfg->set;
 	s->d.nodes = count;
-	s->conf = s->model.conf = conf_first(s);
 	s->d.segments = cfg->segments;
 	s->d.heartbeat_ms = cfg->set.heartbeat_ms;
 	s->d.lease_ms = cfg->set.lease_ms;
@@ -118,6 +117,7 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 			.lease_ms = event_word(e, 6), .delta_ms = event_word(e, 7),
 			.drift_ppm = event_word(e, 8), .segment_bytes = event_word(e, 9),
 		},
+		.salt = event_word(e, 10),
 	};
 	u64 count = event_word(e, 2);
 	u32 i;
@@ -145,6 +145,7 @@ static void compare_recovery(struct sim *s, struct sim_node *n, const struct eve
 		{ "knowing the vote", r->vote_known }, { "claimed end", r->claimed_index },
 		{ "claimed term", r->claimed_term },
 		{ "CRC of all entries", kq_log_crc(&n->core->log) },
+		{ "CRC of starts and peers", kq_hard_state_crc(&r->hs) },
 	};
 	u32 i;
 
@@ -237,10 +238,13 @@ static void disk_is_late(struct life *l, const struct event *e, struct sim *s)
 
 static int peer_up(struct sim *s, struct sim_node *n, const struct event *e)
 {
-	int err = kq_core_peer_up(n->core, s->now, e->a, e->b);
+	int err;
 
+	if (e->len != sizeof(struct kquorum_past))
+		trace_bad(e->line, "a connection without the peer's past");
+	err = kq_core_peer_up(n->core, s->now, e->a, (const void *)e->bytes);
 	if (!err)
-		wire_up(n->id, e->a, e->c);
+		wire_up(n->id, e->a, e->b);
 	return err;
 }
 

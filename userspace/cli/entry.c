@@ -11,6 +11,7 @@ struct decoded {
 	const struct kq_session_cmd *session;
 	const struct kq_acquire_cmd *acquire;
 	const struct kq_release_cmd *release;
+	const struct kquorum_conf *conf;
 	const char *name;	/* of the resource, without NUL */
 	unsigned int name_len;
 };
@@ -27,6 +28,9 @@ static bool decode(const struct kquorum_log_entry *e, struct decoded *d)
 	case KQUORUM_ENTRY_EXPIRE:
 		d->session = e->payload;
 		return e->payload && e->bytes >= sizeof(*d->session);
+	case KQUORUM_ENTRY_CONF:
+		d->conf = e->payload;
+		return e->payload && e->bytes >= sizeof(*d->conf);
 	case KQUORUM_ENTRY_ACQUIRE:
 		if (!e->payload || e->bytes < sizeof(*d->acquire))
 			return false;
@@ -89,6 +93,32 @@ static void describe_lock(const struct decoded *d, char *buf, size_t size)
 		 le16_to_cpu(d->acquire->flags) & KQ_ACQUIRE_TRY ? ", without waiting" : "");
 }
 
+/* "WORD n1, n2", if @nodes has any; after something else. */
+static void append_nodes(char *buf, size_t size, const struct kquorum_status *st, const char *word,
+			 uint32_t nodes)
+{
+	const char *between = buf[0] ? "; " : "";
+	uint32_t id;
+
+	for (id = 1; id <= KQUORUM_MAX_NODES; id++) {
+		size_t at = strlen(buf);
+
+		if (!(nodes >> id & 1))
+			continue;
+		snprintf(buf + at, size - at, "%s%s%s", between, word, node_name(st, id));
+		between = ", ";
+		word = "";
+	}
+}
+
+static void describe_conf(const struct kquorum_conf *c, const struct kquorum_status *st, char *buf,
+			  size_t size)
+{
+	append_nodes(buf, size, st, "voters ", le32_to_cpu(c->voters));
+	append_nodes(buf, size, st, "replacing ", le32_to_cpu(c->outgoing));
+	append_nodes(buf, size, st, "learners ", le32_to_cpu(c->learners));
+}
+
 const char *entry_remark(const struct kquorum_log_entry *e)
 {
 	if (!e->committed)
@@ -121,6 +151,8 @@ void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_stat
 		describe_session(e, st, d.session, buf, size);
 	else if (d.name)
 		describe_lock(&d, buf, size);
+	else if (d.conf)
+		describe_conf(d.conf, st, buf, size);
 	else if (e->type == KQUORUM_ENTRY_NOOP)
 		snprintf(buf, size, "term %" PRIu64 " begins", e->term);
 	else if (!e->payload)
@@ -147,6 +179,16 @@ static void payload_json(cJSON *o, const struct kquorum_log_entry *e)
 	}
 	hex[2 * n] = '\0';
 	cJSON_AddStringToObject(o, "payload_hex", hex);
+}
+
+static void nodes_json(cJSON *o, const char *name, const struct kquorum_status *st, uint32_t nodes)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, name);
+	uint32_t id;
+
+	for (id = 1; id <= KQUORUM_MAX_NODES; id++)
+		if (nodes >> id & 1)
+			cJSON_AddItemToArray(list, cJSON_CreateString(node_name(st, id)));
 }
 
 cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status *st)
@@ -184,6 +226,10 @@ cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status
 			cJSON_AddStringToObject(o, "comm", text);
 			cJSON_AddBoolToObject(o, "try", le16_to_cpu(d.acquire->flags) & KQ_ACQUIRE_TRY);
 		}
+	} else if (d.conf) {
+		nodes_json(o, "voters", st, le32_to_cpu(d.conf->voters));
+		nodes_json(o, "outgoing", st, le32_to_cpu(d.conf->outgoing));
+		nodes_json(o, "learners", st, le32_to_cpu(d.conf->learners));
 	} else if (e->type == KQUORUM_ENTRY_APPEND && e->payload) {
 		format_text(text, sizeof(text), e->payload, e->bytes);
 		cJSON_AddStringToObject(o, "text", text);

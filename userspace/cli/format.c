@@ -113,6 +113,7 @@ const char *entry_type_name(uint32_t type)
 		[KQUORUM_ENTRY_NOOP] = "noop", [KQUORUM_ENTRY_OPEN] = "open",
 		[KQUORUM_ENTRY_CLOSE] = "close", [KQUORUM_ENTRY_SUSPECT] = "suspect",
 		[KQUORUM_ENTRY_CLEAR] = "clear", [KQUORUM_ENTRY_EXPIRE] = "expire",
+		[KQUORUM_ENTRY_CONF] = "configuration",
 		[KQUORUM_ENTRY_ACQUIRE] = "acquire", [KQUORUM_ENTRY_RELEASE] = "release",
 		[KQUORUM_ENTRY_APPEND] = "append",
 	};

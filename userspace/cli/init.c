@@ -400,7 +400,8 @@ static void report(const struct init *in)
 			printf("  %s\n", line);
 		}
 	}
-	printf("\nThen%s: kquorum start %s%s\n", in->c.n_members > 1 ? ", on each" : "",
+	printf("\nThen%s: kquorum start %s%s\n",
+	       in->c.n_members > 1 ? ", on each (it begins when all are up)" : "",
 	       in->given_dir ? "--dir " : "", in->given_dir ? in->dir : in->c.name);
 }
 

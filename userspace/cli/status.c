@@ -51,6 +51,16 @@ static const char *peer_state(const struct kquorum_status *st, const struct kquo
 	return "connected";
 }
 
+/* Its part in the configuration. */
+static const char *peer_role(const struct kquorum_status *st, uint32_t id)
+{
+	if (!st->conf_index)
+		return "founder";
+	if ((st->voters | st->outgoing) >> id & 1)
+		return "voter";
+	return st->learners >> id & 1 ? "learner" : "none";
+}
+
 struct peer_numbers {
 	bool has_match;
 	uint64_t match, lag, rtt_ns, disk_ns, seen_ns;
@@ -84,8 +94,8 @@ static void add_peer_row(struct table *t, const struct kquorum_status *st,
 	snprintf(match, sizeof(match), "%" PRIu64, n.match);
 	snprintf(lag, sizeof(lag), "%" PRIu64, n.lag);
 	table_row(t, 9, (const char *[]){
-		p->name[0] ? p->name : NULL, p->address[0] ? p->address : NULL, "voter",
-		peer_state(st, p), n.has_match ? match : NULL, n.has_match ? lag : NULL,
+		p->name[0] ? p->name : NULL, p->address[0] ? p->address : NULL,
+		peer_role(st, p->id), peer_state(st, p), n.has_match ? match : NULL, n.has_match ? lag : NULL,
 		format_duration(rtt, n.rtt_ns), format_duration(disk, n.disk_ns),
 		p->id == st->node_id ? "now" : format_duration(seen, n.seen_ns) });
 }
@@ -134,7 +144,7 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		json_u64(row, "id", p->id);
 		cJSON_AddStringToObject(row, "node", p->name);
 		cJSON_AddStringToObject(row, "address", p->address);
-		cJSON_AddStringToObject(row, "role", "voter");
+		cJSON_AddStringToObject(row, "role", peer_role(st, p->id));
 		cJSON_AddStringToObject(row, "state", peer_state(st, p));
 		cJSON_AddBoolToObject(row, "self", self);
 		cJSON_AddBoolToObject(row, "connected", self || p->connected);
@@ -211,6 +221,7 @@ static cJSON *status_json(const struct kquorum_status *st)
 	else
 		cJSON_AddNullToObject(o, "leader_node");
 	json_time(o, "silence_ms", st->silence_ns);
+	json_u64(o, "configuration_index", st->conf_index);
 	json_u64(o, "last_index", st->last_index);
 	json_u64(o, "commit_index", st->commit_index);
 	json_u64(o, "applied_index", st->applied_index);

@@ -89,8 +89,12 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 		break;
 	case KQUORUM_NODE_FAILED:
 		say(t, "this node has failed%s%s\n", st->reason[0] ? ": " : "", st->reason);
-		say(t, "  look at dmesg and the disk, bring the newest files back if they are not there, then:\n"
-		       "  kquorum stop; kquorum start\n");
+		if (strstr(st->reason, "acknowledged log entries are gone"))
+			say(t, "  these files are older than what it said it had: leave it down (kquorum stop), the others\n"
+			       "  go on; it cannot be brought back into this cluster yet\n");
+		else
+			say(t, "  look at dmesg and the disk, then:\n"
+			       "  kquorum stop; kquorum start\n");
 		break;
 	case KQUORUM_NODE_STOPPING:
 		say(t, "this node is stopping\n");
@@ -192,6 +196,33 @@ static void why_peers(struct text *t, const struct kquorum_status *st)
 		    "  is it up (kquorum start there), and is its port open?\n");
 }
 
+/* There is no configuration yet, and so nobody who could vote. */
+static void why_begin(struct text *t, const struct kquorum_status *st)
+{
+	unsigned int i, missing = 0, down = 0;
+
+	if (st->last_index || st->term > 1) {
+		say(t, "this node does not know the configuration yet: the leader tells it\n");
+		return;
+	}
+	say(t, "this node's log is empty; a new cluster begins when all of its first nodes are there at once\n");
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (p->id == st->node_id || p->connected)
+			continue;
+		why_peer(t, st, p);
+		missing++;
+		down += !reason_helps(p->reason);
+	}
+	if (!missing && st->n_peers)
+		say(t, "  all are connected to this one; %s, the first of them, begins it: see its status\n",
+		    node_name(st, st->peers[0].id));
+	if (down)
+		say(t, down > 1 ? "  are they up (kquorum start there), and are their ports open?\n" :
+		    "  is it up (kquorum start there), and is its port open?\n");
+}
+
 /* Of itself a node says why it takes no connections. */
 static void why_self(struct text *t, const struct kquorum_status *st)
 {
@@ -210,10 +241,12 @@ static void format_missing(const struct kquorum_status *st, const struct kquorum
 	char a[FORMAT_MAX];
 	int n;
 
-	n = snprintf(buf, size, "%s (%s", node_name(st, p->id), !p->connected ? "down" :
+	n = snprintf(buf, size, "%s (%s", node_name(st, p->id),
+		     !p->connected ? (reason_helps(p->reason) ? "refused" : "down") :
 		     silent ? "silent" : p->flags & KQUORUM_PEERF_FAULTY ? "faulty" : "log full");
 	/* Followers do not talk to each other: the age of a last word would mislead. */
-	if (st->role == KQUORUM_LEADER && p->seen_ns != KQUORUM_NEVER && (silent || !p->connected))
+	if (st->role == KQUORUM_LEADER && p->seen_ns != KQUORUM_NEVER &&
+	    (silent || (!p->connected && !reason_helps(p->reason))))
 		n += snprintf(buf + n, size - n, silent ? " for %s" : ", heard %s ago",
 			      format_duration(a, p->seen_ns));
 	snprintf(buf + n, size - n, ")");
@@ -235,7 +268,7 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 
 		if (p->id == st->node_id || is_live(st, p))
 			continue;
-		down += !p->connected;
+		down += !p->connected && !reason_helps(p->reason);
 		format_missing(st, p, one, sizeof(one));
 		/* It stays one line that fits; the table has them all. */
 		if (named && t.at + strlen(one) > room)
@@ -247,6 +280,12 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 		say(&t, " and %u more", left);
 	say(&t, down ? ": kquorum start there, or open the port\n" :
 	    ": kquorum status there says why\n");
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (p->id != st->node_id && !p->connected && reason_helps(p->reason))
+			why_peer(&t, st, p);
+	}
 }
 
 /* All is well with disk, state and peers, or nearly: then it is the election. */
@@ -288,8 +327,12 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 	why_self(&t, st);
 	/* Who does not take part hears nothing of the others, and that is no news of them. */
 	if (!st->quorum && st->state == KQUORUM_NODE_RUNNING) {
-		why_peers(&t, st);
-		why_election(&t, st);
+		if (st->conf_index) {
+			why_peers(&t, st);
+			why_election(&t, st);
+		} else {
+			why_begin(&t, st);
+		}
 	}
 	if (!st->daemon)
 		say(&t, "no daemon has this node: %s (kquorum start)\n",

@@ -229,10 +229,10 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 	if (!g->why[0])
 		return;
 	kqd_address_text(&g->address, where, sizeof(where));
-	kqd_log_limited(&d->listen.refused, LOG_NOTICE, "refused a connection from %s: %s", where,
-			g->why);
+	kqd_log_limited(&d->listen.refused, LOG_NOTICE, "%s a connection from %s: %s",
+			g->disowned ? "cannot take" : "refused", where, g->why);
 	if (g->peer && !d->peers[g->peer].connected && kqd_node_serves(d)) {
-		snprintf(why, sizeof(why), "refused: %s", g->why);
+		snprintf(why, sizeof(why), "%s%s", g->disowned ? "" : "refused: ", g->why);
 		kqd_genl_note(&d->genl, g->peer, why);
 	}
 }

@@ -41,6 +41,7 @@ struct kqd_greet {
 	uint32_t peer;			/* 0: accepted, and not known yet */
 	bool dialled;
 	bool told;			/* the other side's greeting is checked */
+	bool disowned;			/* by that, this node is not the one that it knows */
 	size_t sent, got;
 	struct kquorum_hello out, in;
 	struct kqd_hello hello;

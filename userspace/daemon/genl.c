@@ -29,6 +29,8 @@ struct genl_answer {
 	void *arg;
 	const char *what;
 	bool quiet;
+	char *refused;
+	size_t refused_len;
 };
 
 static int genl_seq_check(struct nl_msg *msg, void *arg)
@@ -87,6 +89,8 @@ static int genl_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 		return NL_SKIP;
 	a->done = true;
 	a->err = e->error;
+	if (text)
+		snprintf(a->refused, a->refused_len, "%s", text);
 	/* No node is what a waiting daemon hears all the time. */
 	if (text && !a->quiet && e->error != -ENODEV)
 		kqd_info("the module refused %s: %s", a->what, text);
@@ -98,6 +102,9 @@ static int genl_exchange(struct kqd_genl *g, struct nl_msg *msg, struct genl_ans
 	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
 	int rc;
 
+	g->refused[0] = '\0';
+	a->refused = g->refused;
+	a->refused_len = sizeof(g->refused);
 	if (!cb) {
 		nlmsg_free(msg);
 		return -ENOMEM;
@@ -386,17 +393,19 @@ int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
  * @g: with an epoch
  * @node: whose
  * @fd: connected socket; stays the caller's, who closes it
- * @incarnation: of the peer, as its greeting told
+ * @past: of the peer, as its greeting told
  *
- * Return: 0, or a negative errno; -ESTALE: another daemon has the node.
+ * Return: 0, or a negative errno, and @g->refused says why; -ESTALE: another daemon has the node,
+ * or the peer's files are older than was seen.
  */
-int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation)
+int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd,
+		    const struct kquorum_past *past)
 {
-	struct genl_answer a = { .what = "a connection" };
+	struct genl_answer a = { .what = "a connection", .quiet = true };
 	struct nl_msg *msg = genl_epoch_request(g, KQUORUM_CMD_PEER_ATTACH);
 
 	nla_put_u32(msg, KQUORUM_A_NODE_ID, node);
 	nla_put_s32(msg, KQUORUM_A_FD, fd);
-	nla_put_u64(msg, KQUORUM_A_INCARNATION, incarnation);
+	nla_put(msg, KQUORUM_A_PAST, sizeof(*past), past);
 	return genl_exchange(g, msg, &a);
 }

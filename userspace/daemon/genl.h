@@ -19,6 +19,7 @@ struct kqd_genl {
 	int family;			/* 0: the module is not there */
 	int group;
 	uint64_t epoch;
+	char refused[128];		/* the module's words about the last command, "": none */
 };
 
 /* What kqd_genl_events() saw, besides the bits of enum kquorum_event. */
@@ -38,7 +39,8 @@ int kqd_genl_take(struct kqd_genl *g);
 int kqd_genl_canvass(struct kqd_genl *g);
 int kqd_genl_campaign(struct kqd_genl *g);
 int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
-int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, uint64_t incarnation);
+int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd,
+		    const struct kquorum_past *past);
 int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why);
 
 #endif /* KQD_GENL_H */

@@ -27,6 +27,40 @@ static void greet_unlink(struct kqd_greet *g)
 	}
 }
 
+/* What the status says of a peer. */
+static const struct kqd_status_peer *greet_status(const struct kqd *d, uint32_t id)
+{
+	const struct kqd_status *st = &d->st;
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (st->peers[i].id == id)
+			return &st->peers[i];
+	return NULL;
+}
+
+/* Gives the connection to the module. Returns what that said, with g->why set if it was no. */
+static int greet_attach(struct kqd_greet *g)
+{
+	const struct kqd_status_peer *p = greet_status(g->d, g->peer);
+	struct kqd_genl *genl = &g->d->genl;
+	int rc;
+
+	g->disowned = p && kqd_hello_disowns(&g->hello, &p->past, g->why, sizeof(g->why));
+	if (g->disowned)
+		return 0;
+	rc = kqd_genl_attach(genl, g->peer, g->fd, &g->hello.past);
+	if (rc == -ENOTCONN)
+		snprintf(g->why, sizeof(g->why), "it greets and closes the connection: kquorum status "
+			 "there says why");
+	else if (rc)
+		snprintf(g->why, sizeof(g->why), "it is not taken: %s",
+			 genl->refused[0] ? genl->refused : strerror(-rc));
+	else
+		g->d->peers[g->peer].address = g->address;
+	return rc;
+}
+
 /* Both operations are over: hand on or report, and let go. */
 static void greet_finish(struct kqd_greet *g)
 {
@@ -34,17 +68,8 @@ static void greet_finish(struct kqd_greet *g)
 	struct kqd_peer *p = &d->peers[g->peer];
 	int rc = 0;
 
-	if (!g->why[0]) {
-		rc = kqd_genl_attach(&d->genl, g->peer, g->fd, g->hello.incarnation);
-		if (rc == -ESTALE)
-			snprintf(g->why, sizeof(g->why), "the module did not take it: it was seen "
-				 "here with newer files than it has now");
-		else if (rc)
-			snprintf(g->why, sizeof(g->why), "the module did not take it: %s",
-				 strerror(-rc));
-		else
-			p->address = g->address;
-	}
+	if (!g->why[0])
+		rc = greet_attach(g);
 	greet_unlink(g);
 	kqd_timer_del(&d->loop, &g->limit);
 	close(g->fd);		/* the kernel has its own reference */
@@ -96,9 +121,15 @@ static void greet_encode(struct kqd_greet *g)
 		.from = g->d->st.node_id,
 		.to = g->peer,
 		.cluster = g->d->st.cluster_hash,
-		.incarnation = g->d->st.incarnation,
 	};
+	const struct kqd_status_peer *p = greet_status(g->d, g->peer);
 
+	if (p) {
+		h.past = p->past;
+		h.known = p->incarnation;
+		h.whose = p->whose;
+		h.identity = p->identity;
+	}
 	kqd_hello_encode(&g->out, &h);
 }
 

@@ -12,7 +12,7 @@
 #include "../../kmod/core/kq_platform.h"
 #include "hello.h"
 
-static_assert(sizeof(struct kquorum_hello) == 48, "the greeting's size is part of the wire");
+static_assert(sizeof(struct kquorum_hello) == 208, "the greeting's size is part of the wire");
 
 /**
  * kqd_hello_encode() - write a greeting
@@ -30,7 +30,10 @@ void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h)
 		.from = cpu_to_le32(h->from),
 		.to = cpu_to_le32(h->to),
 		.cluster = cpu_to_le64(h->cluster),
-		.incarnation = cpu_to_le64(h->incarnation),
+		.past = h->past,
+		.known = cpu_to_le64(h->known),
+		.identity = cpu_to_le64(h->identity),
+		.whose = cpu_to_le32(h->whose),
 	};
 	wire->crc = cpu_to_le32(kq_crc(0, wire, offsetof(struct kquorum_hello, crc)));
 }
@@ -94,7 +97,7 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		snprintf(why, whylen, "its greeting arrived damaged (CRC32C)");
 		return -EPROTO;
 	}
-	if (wire->zero || wire->zero2) {
+	if (wire->zero || le32_to_cpu(wire->past.flags) & ~KQUORUM_PAST_EMPTY) {
 		snprintf(why, whylen, "its greeting uses fields that this node does not know");
 		return -EPROTO;
 	}
@@ -116,15 +119,68 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		snprintf(why, whylen, "it says that it is node %u, which is no member", from);
 		return -EINVAL;
 	}
-	if (!wire->incarnation) {
-		snprintf(why, whylen, "its greeting names no incarnation");
+	if (!wire->past.incarnation || !wire->past.identity) {
+		snprintf(why, whylen, "its greeting names no identity or no incarnation");
 		return -EPROTO;
 	}
 	*h = (struct kqd_hello) {
 		.from = from,
 		.to = to,
 		.cluster = cluster,
-		.incarnation = le64_to_cpu(wire->incarnation),
+		.past = wire->past,
+		.known = le64_to_cpu(wire->known),
+		.identity = le64_to_cpu(wire->identity),
+		.whose = le32_to_cpu(wire->whose),
 	};
 	return 0;
+}
+
+/* Is the start in which a peer met this node last, @known, one that the files here know of? */
+static bool hello_remembers(const struct kquorum_past *past, uint64_t known)
+{
+	unsigned int i;
+
+	if (!known || known == le64_to_cpu(past->incarnation) ||
+	    (uint32_t)known == le32_to_cpu(past->met))
+		return true;
+	for (i = 0; i < KQUORUM_STARTS; i++)
+		if (past->starts[i] && (uint32_t)known == le32_to_cpu(past->starts[i]))
+			return true;
+	return false;
+}
+
+/**
+ * kqd_hello_disowns() - is this node not the one that the other side knows?
+ * @h: its greeting
+ * @past: of this node, for that peer
+ * @why: set to the reason
+ * @whylen: bytes there
+ *
+ * The module of the peer decides; this is for saying so where it can be mended.
+ *
+ * Context: Any.
+ * Return: true: the files here were set back, or are new ones under an old name.
+ */
+bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *past, char *why,
+		       size_t whylen)
+{
+	unsigned long long now = le64_to_cpu(past->incarnation) >> KQUORUM_INCARNATION_SALT;
+	unsigned long long met = h->known >> KQUORUM_INCARNATION_SALT;
+	uint64_t identity = le64_to_cpu(past->identity);
+
+	if (h->identity && h->identity != identity &&
+	    le32_to_cpu(past->flags) & KQUORUM_PAST_EMPTY) {
+		snprintf(why, whylen, "it knows this node by other files than these, which are new: bring "
+			 "those back, or leave it down");
+		return true;
+	}
+	if (h->whose != (uint32_t)identity || hello_remembers(past, h->known))
+		return false;
+	if (met < now)
+		snprintf(why, whylen, "it met another start %llu of this node than these files had: bring "
+			 "those of then back", met);
+	else
+		snprintf(why, whylen, "it met start %llu of this node, these files make it start %llu: bring "
+			 "newer ones back", met, now);
+	return true;
 }

@@ -5,6 +5,7 @@
 #ifndef KQD_HELLO_H
 #define KQD_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,12 +16,18 @@ struct kqd_hello {
 	uint32_t from;
 	uint32_t to;
 	uint64_t cluster;
-	uint64_t incarnation;
+	struct kquorum_past past;	/* of who greets */
+	uint64_t known;			/* incarnation of who is greeted that was met last */
+	uint64_t identity;		/* that the configuration has for it, 0: none */
+	uint32_t whose;			/* low half of its identity, with @known */
 };
 
 void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h);
 void kqd_hello_claims(const struct kquorum_hello *wire, uint16_t members, uint32_t *id);
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
 		     uint16_t members, struct kqd_hello *h, char *why, size_t whylen);
+
+bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *past, char *why,
+		       size_t whylen);
 
 #endif /* KQD_HELLO_H */

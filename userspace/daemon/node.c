@@ -37,7 +37,7 @@ static void node_lost_to_other(struct kqd *d)
  * @d: the daemon, which ends when it is so
  * @rc: what the command returned
  *
- * -ESTALE alone does not tell: a peer may have greeted with an old incarnation.
+ * -ESTALE alone does not tell: the files of a peer may be older than was seen.
  *
  * Return: true when the node is not ours any more.
  */
@@ -204,14 +204,25 @@ static void node_log_changes(struct kqd *d, const struct kqd_status *old)
 				 &d->peers[st->leader].address : NULL);
 }
 
-/* This node and those it is connected to are a majority. */
+static bool node_is_majority(uint32_t voters, uint32_t nodes)
+{
+	return 2 * __builtin_popcount(voters & nodes) > __builtin_popcount(voters);
+}
+
+/* This node has a vote, and with those it is connected to a majority. */
 static bool node_may_win(const struct kqd *d)
 {
-	unsigned int i, n = 1;
+	const struct kqd_status *st = &d->st;
+	uint32_t reached = 1u << st->node_id;
+	unsigned int i;
 
-	for (i = 0; i < d->st.n_peers; i++)
-		n += d->st.peers[i].connected;
-	return n > (d->st.n_peers + 1) / 2;
+	if (!((st->voters | st->outgoing) & reached))
+		return false;
+	for (i = 0; i < st->n_peers; i++)
+		if (st->peers[i].connected)
+			reached |= 1u << st->peers[i].id;
+	return node_is_majority(st->voters, reached) &&
+		(!st->outgoing || node_is_majority(st->outgoing, reached));
 }
 
 static void node_elect(struct kqd *d)

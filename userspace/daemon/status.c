@@ -57,6 +57,11 @@ static int status_peer(struct nlattr *nest, struct kqd_status *st)
 	p = &st->peers[st->n_peers++];
 	p->id = id;
 	status_string(tb[KQUORUM_PEER_NAME], p->name, sizeof(p->name));
+	p->incarnation = status_u64(tb[KQUORUM_PEER_INCARNATION], 0);
+	p->whose = status_u32(tb[KQUORUM_PEER_WHOSE]);
+	p->identity = status_u64(tb[KQUORUM_PEER_IDENTITY], 0);
+	if (tb[KQUORUM_PEER_PAST] && nla_len(tb[KQUORUM_PEER_PAST]) == sizeof(p->past))
+		memcpy(&p->past, nla_data(tb[KQUORUM_PEER_PAST]), sizeof(p->past));
 	p->connected = status_u8(tb[KQUORUM_PEER_CONNECTED]);
 	status_string(tb[KQUORUM_PEER_REASON], p->reason, sizeof(p->reason));
 	return 0;
@@ -93,6 +98,8 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	st->term = status_u64(tb[KQUORUM_A_TERM], 0);
 	st->leader = status_u32(tb[KQUORUM_A_LEADER]);
 	st->quorum = status_u8(tb[KQUORUM_A_QUORUM]);
+	st->voters = status_u32(tb[KQUORUM_A_VOTERS]);
+	st->outgoing = status_u32(tb[KQUORUM_A_OUTGOING]);
 	st->silence_ns = status_u64(tb[KQUORUM_A_SILENCE], UINT64_MAX);
 	st->wait_left_ns = status_u64(tb[KQUORUM_A_WAIT_LEFT], 0);
 	if (tb[KQUORUM_A_SETTINGS] && status_settings(tb[KQUORUM_A_SETTINGS], st))

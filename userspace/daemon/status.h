@@ -17,6 +17,10 @@ struct kqd_status_peer {
 	uint32_t id;
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	bool connected;
+	uint64_t incarnation;	/* that was met last, 0: none */
+	uint32_t whose;		/* low half of the identity with it */
+	uint64_t identity;	/* that the configuration has, 0: no member */
+	struct kquorum_past past;	/* of this node, for this peer */
 	char reason[128];	/* why the last connection ended */
 };
 
@@ -33,6 +37,8 @@ struct kqd_status {
 	uint64_t term;
 	uint32_t leader;	/* 0: none known */
 	bool quorum;
+	uint32_t voters;	/* bit n: node n; none: there is no configuration yet */
+	uint32_t outgoing;	/* voters before a change that is not complete */
 	uint64_t silence_ns;	/* UINT64_MAX: no leader was ever heard */
 	uint64_t wait_left_ns;
 	uint32_t heartbeat_ms;	/* 0: not told */

@@ -75,6 +75,8 @@ struct kquorum_status {
 	uint32_t state, role, canvass;	/* enum kquorum_node_state, _role, _canvass */
 	uint64_t term;
 	uint32_t vote, leader;
+	uint64_t conf_index;		/* where the configuration is in the log, 0: there is none yet */
+	uint32_t voters, outgoing, learners;	/* bit n: node n */
 	bool quorum, daemon;
 	uint64_t silence_ns;		/* KQUORUM_NEVER: no leader heard of */
 	uint64_t first_index, last_index, commit_index, applied_index, durable_index;

@@ -16,7 +16,7 @@ static const char *const attr_names[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_EPOCH] = "epoch", [KQUORUM_A_FD] = "descriptor",
 	[KQUORUM_A_INCARNATION] = "incarnation", [KQUORUM_A_RESOURCE] = "resource",
 	[KQUORUM_A_LOCK_FLAGS] = "lock flags", [KQUORUM_A_FIRST_INDEX] = "first index",
-	[KQUORUM_A_LAST_INDEX] = "last index",
+	[KQUORUM_A_LAST_INDEX] = "last index", [KQUORUM_A_PAST] = "past",
 };
 
 int kq_lib_fail(struct kquorum *k, int error, const char *format, ...)

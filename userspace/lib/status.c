@@ -127,6 +127,10 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->term = kq_lib_u64(a, KQUORUM_A_TERM, 0);
 	st->vote = kq_lib_u32(a, KQUORUM_A_VOTE, 0);
 	st->leader = kq_lib_u32(a, KQUORUM_A_LEADER, 0);
+	st->conf_index = kq_lib_u64(a, KQUORUM_A_CONF_INDEX, 0);
+	st->voters = kq_lib_u32(a, KQUORUM_A_VOTERS, 0);
+	st->outgoing = kq_lib_u32(a, KQUORUM_A_OUTGOING, 0);
+	st->learners = kq_lib_u32(a, KQUORUM_A_LEARNERS, 0);
 	st->quorum = kq_lib_u8(a, KQUORUM_A_QUORUM);
 	st->daemon = kq_lib_u8(a, KQUORUM_A_DAEMON);
 	st->silence_ns = kq_lib_u64(a, KQUORUM_A_SILENCE, KQUORUM_NEVER);

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define KQUORUM_GENL_NAME	"kquorum"
-#define KQUORUM_GENL_VERSION	1
+#define KQUORUM_GENL_VERSION	2
 #define KQUORUM_MCGRP_EVENTS	"events"
 
 #define KQUORUM_PORT		7420
@@ -22,6 +22,8 @@
 #define KQUORUM_ADDRESS_MAX	79
 #define KQUORUM_RESOURCE_NAME_MAX 127
 #define KQUORUM_PAYLOAD_MAX	(48 * 1024)	/* bytes in one log entry */
+#define KQUORUM_STARTS		30	/* earlier starts of itself that a node tells of */
+#define KQUORUM_INCARNATION_SALT 40	/* bits by chance; above them the number of the start */
 #define KQUORUM_BLOCK		4096	/* the unit of the log on disk */
 
 /**
@@ -42,8 +44,11 @@
  * @KQUORUM_CMD_TRANSFER: hand leadership to NODE_ID (0 or absent: the most
  *	up-to-date). Admin.
  * @KQUORUM_CMD_PEER_ATTACH: give a connected stream socket for NODE_ID: FD,
- *	INCARNATION of the peer as its greeting told, EPOCH. An older connection to
- *	that peer is closed. Admin.
+ *	PAST of the peer as its greeting told, EPOCH. An older connection to that peer
+ *	is closed. -ESTALE: its files are older than when it was met, or another daemon
+ *	has the node; -EKEYREJECTED: they are new, and the configuration knows others;
+ *	-EXDEV: of a log that another node began; -EBUSY: another under its number is
+ *	connected; -ENOSPC: no room to note whom this node meets. Admin.
  * @KQUORUM_CMD_PEER_DETACH: drop the connection to NODE_ID. EPOCH. Admin.
  * @KQUORUM_CMD_PEER_NOTE: the daemon says why there is no connection to NODE_ID, or, of
  *	this node itself, why it takes none: REASON, shown in the status. EPOCH. Admin.
@@ -122,7 +127,12 @@ enum kquorum_attr {
 	KQUORUM_A_REASON,	/* string: why the node does not serve */
 	KQUORUM_A_COUNTERS,	/* nested enum kquorum_counter_attr */
 	KQUORUM_A_CANVASS,	/* u32: enum kquorum_canvass: how the last one went */
-	KQUORUM_A_CLUSTER_HASH,	/* u64: cluster id and members, as every message carries it */
+	KQUORUM_A_CLUSTER_HASH,	/* u64: cluster id and founders, as every message carries it */
+	KQUORUM_A_PAST,		/* struct kquorum_past */
+	KQUORUM_A_CONF_INDEX,	/* u64: log index of the configuration, 0: there is none yet */
+	KQUORUM_A_VOTERS,	/* u32: bit n: node n */
+	KQUORUM_A_OUTGOING,	/* u32: voters before a change that is not complete */
+	KQUORUM_A_LEARNERS,	/* u32: get the log and do not vote */
 	__KQUORUM_A_MAX,
 };
 
@@ -158,7 +168,7 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_NAME,		/* string */
 	KQUORUM_PEER_ADDRESS,		/* string */
 	KQUORUM_PEER_CONNECTED,		/* u8 */
-	KQUORUM_PEER_INCARNATION,	/* u64 */
+	KQUORUM_PEER_INCARNATION,	/* u64: that which was met last, 0: none */
 	KQUORUM_PEER_PROGRESS,		/* u32: enum kquorum_progress; at the leader */
 	KQUORUM_PEER_MATCH,		/* u64: match index; at the leader */
 	KQUORUM_PEER_INFLIGHT_BYTES,	/* u32 */
@@ -168,6 +178,9 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_FLAGS,		/* u32: KQUORUM_PEERF_* as the peer reports them */
 	KQUORUM_PEER_REASON,		/* string: why the last connection ended */
 	KQUORUM_PEER_DROPS,		/* u64: connections closed for a bad message */
+	KQUORUM_PEER_PAST,		/* struct kquorum_past, to greet it with; absent at first */
+	KQUORUM_PEER_WHOSE,		/* u32: low half of the identity with that incarnation */
+	KQUORUM_PEER_IDENTITY,		/* u64: that the configuration has, 0: no member */
 	__KQUORUM_PEER_MAX,
 };
 
@@ -305,6 +318,7 @@ enum kquorum_entry_type {
 	KQUORUM_ENTRY_SUSPECT	= 4,	/* it has been silent */
 	KQUORUM_ENTRY_CLEAR	= 5,	/* it has been heard again */
 	KQUORUM_ENTRY_EXPIRE	= 6,	/* its promise is over: all it held is released */
+	KQUORUM_ENTRY_CONF	= 7,	/* who votes from here on, struct kquorum_conf */
 	KQUORUM_ENTRY_ACQUIRE	= 16,
 	KQUORUM_ENTRY_RELEASE	= 17,
 	KQUORUM_ENTRY_APPEND	= 32,	/* bytes of a client, for the log's own sake */
@@ -375,21 +389,65 @@ struct kquorum_append_result {
 	__u64 seq;
 };
 
+/**
+ * struct kquorum_conf - payload of a KQUORUM_ENTRY_CONF; sets of nodes: bit n is node n
+ * @voters: of the configuration that begins here
+ * @outgoing: the voters before; until they are gone, a majority of them must agree too
+ * @learners: get the log and do not vote
+ * @zero: 0
+ * @origin: identity of the node that began this log: no two histories have the same
+ * @identity: of each node in these sets, in order of their ids
+ */
+struct kquorum_conf {
+	__le32 voters;
+	__le32 outgoing;
+	__le32 learners;
+	__le32 zero;
+	__le64 origin;
+	__le64 identity[];
+} __attribute__((packed));
+
+/**
+ * struct kquorum_past - what a node says of its own past to one peer
+ * @origin: identity of the node that began the log it has, 0: it has none yet
+ * @identity: of its files, a number by chance, for as long as they exist
+ * @incarnation: of its present start: the number of it, and chance
+ * @met: the low half of the one in which it met that peer last, 0: never
+ * @flags: KQUORUM_PAST_*
+ * @starts: the low half of those before the present one, the newest first; 0: none
+ *
+ * A peer that knows of a start which is not among these refuses it: the files were set back to
+ * before that start. Who has another identity than the configuration says does not count.
+ */
+struct kquorum_past {
+	__le64 origin;
+	__le64 identity;
+	__le64 incarnation;
+	__le32 met;
+	__le32 flags;
+	__le32 starts[KQUORUM_STARTS];
+} __attribute__((packed));
+
+#define KQUORUM_PAST_EMPTY	1	/* its log was never written to, it has seen no term */
+
 /*
  * The greeting: the first bytes on a new connection, in both directions, before
  * the socket is given to PEER_ATTACH. Little-endian.
  */
 #define KQUORUM_HELLO_MAGIC	0x316f6c48514bULL	/* "KQHlo1" */
-#define KQUORUM_HELLO_VERSION	1
+#define KQUORUM_HELLO_VERSION	2
 
 /**
  * struct kquorum_hello - greeting of the control wire
  * @magic: KQUORUM_HELLO_MAGIC
  * @version: KQUORUM_HELLO_VERSION; another one is refused by name
  * @length: sizeof(struct kquorum_hello)
- * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id or
- *	member list is refused
- * @incarnation: sender's incarnation, from STATUS
+ * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id, founders or
+ *	settings is refused
+ * @past: the sender's, KQUORUM_PEER_PAST of STATUS
+ * @known: the receiver's incarnation that the sender met last, 0: none
+ * @identity: that the sender's configuration has under the receiver's number, 0: none
+ * @whose: low half of the receiver's identity with @known
  * @crc: CRC32C of all before
  */
 struct kquorum_hello {
@@ -400,8 +458,10 @@ struct kquorum_hello {
 	__le32 to;
 	__le32 zero;
 	__le64 cluster;
-	__le64 incarnation;
-	__le32 zero2;
+	struct kquorum_past past;
+	__le64 known;
+	__le64 identity;
+	__le32 whose;
 	__le32 crc;
 } __attribute__((packed));
 

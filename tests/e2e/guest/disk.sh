@@ -19,13 +19,13 @@ ok "three nodes start, each on a device of its own" bring_up /mnt --segment-size
 becomes "and elect a leader" 60 agree_in 1
 appenders_start
 run_tests file_size_limit hanging_leader_is_replaced failing_leader_is_replaced slow_disk_is_waited_for \
-	frozen_file_system full_file_system full_thin_device removed_segment cut_segment older_files_are_told \
-	damaged_log_is_told
+	frozen_file_system full_file_system full_thin_device removed_segment cut_segment damaged_log_is_told
 appenders_stop
 acknowledged_is_in_every_log
 run_tests log_full
 nodes_down 1 2 3
 cluster down >/dev/null
+run_tests older_files_are_told
 
 NODES=1
 alone_up

@@ -15,7 +15,8 @@ file_size_limit()
 	like "$out" 'raise ulimit -f' "and what to do"
 }
 
-segment_now() { printf '/mnt/n%d/segment-%04d' "$1" "$(st "$1" .disk.segment)"; }
+STATE=/mnt
+segment_now() { printf "$STATE/n%d/segment-%04d" "$1" "$(st "$1" .disk.segment)"; }
 
 removed_segment()
 {
@@ -63,9 +64,23 @@ older_copy()
 }
 
 # What a node acknowledged is gone from its disk, and its leader knows: a restored image, a disk that lied.
+# It has no way back into its cluster, so this one is made for it.
 older_files_are_told()
 {
 	local file match try
+	STATE=$WORK/cluster
+	ok "three nodes start" bring_up "$STATE" --segment-size 1M
+	becomes "and elect a leader" 60 agree_in 1
+	rm -f "$WORK/stop"
+	appenders_start
+	older_files
+	appenders_stop
+	nodes_down 1 2 3
+	cluster down >/dev/null
+}
+
+older_files()
+{
 	ok "n1 leads" lead 1
 	for try in 1 2 3; do
 		older_copy
@@ -77,16 +92,20 @@ older_files_are_told()
 	node_down 3
 	cp "$file" "$WORK/newest"
 	cp "$WORK/older" "$file"
-	start_node 3 /mnt/n3 >/dev/null 2>&1
+	start_node 3 "$STATE/n3" >/dev/null 2>&1
 	becomes "with files that are older it does not serve" 40 st_is 3 '.state == "failed"'
 	like "$(st 3 .why)" "acknowledged log entries are gone: up to [0-9]+, the log ends at $match" "status says what is gone"
-	like "$(st 3 .why)" 'bring the newest files back' "and what to do"
+	like "$(st 3 .why)" 'leave it down' "and what to do"
 	run kq 3 lock -w 1 older -- true
 	ok "it grants nothing" [ "$rc" != 0 ]
 	granting 1 older
+	# in that start it may have voted: the newest files know as little of it as the older ones of more
 	node_down 3
 	cp "$WORK/newest" "$file"
-	back 3
+	start_node 3 "$STATE/n3" >/dev/null 2>&1
+	becomes "with the newest files it is refused" 40 \
+		st_is 3 '.why | test("n1 at .* is not connected: it met start .* of this node")'
+	granting 1 newest
 }
 
 # flip FILE OFFSET: one byte becomes another

@@ -234,7 +234,7 @@ started() { st_is "$1" '.state != "recovering" and .durable_index == .last_index
 # What the module says of itself, in the words of the tool. It has counted this start.
 says()
 {
-	st "$1" '"term \(.term) vote \(.vote) incarnation \(.incarnation) last_index \(.last_index) torn_bytes \(.disk.torn_bytes) \(.state)"'
+	st "$1" '"term \(.term) vote \(.vote) start \(.incarnation[0:6]) last_index \(.last_index) torn_bytes \(.disk.torn_bytes) \(.state)"'
 }
 
 starts_at() # I POINT HOW
@@ -247,7 +247,7 @@ starts_at() # I POINT HOW
 	lost_away "$1"
 	# shellcheck disable=SC2086
 	set -- $found
-	want="term $2 vote $4 incarnation $(printf %016x $(($6 + 1))) last_index $8 torn_bytes ${10} running"
+	want="term $2 vote $4 start $(printf %06x $(($6 + 1))) last_index $8 torn_bytes ${10} running"
 	[ "$said" = "$want" ] || {
 		echo "said: $said"
 		echo "want: $want"

@@ -4,7 +4,7 @@
 # 3), does something wrong, and says how the other side takes it: "greeted", "closed", "open".
 #	peer.pl ADDRESS garbage|cluster|version|header|body [INCARNATION SETTINGS]
 # garbage, cluster, version: the greeting is wrong; header, body: what follows a right one is.
-# INCARNATION is node 3's present one, hexadecimal; it would be shut out by a higher one. SETTINGS are
+# INCARNATION is node 3's present one, hexadecimal; it would be shut out by another one. SETTINGS are
 # heartbeat, election timeout, lease, delta (ms) and drift (ppm), with commas between.
 use strict;
 use warnings;
@@ -35,7 +35,9 @@ sub cluster_hash {
 
 sub hello {
 	my ($version, $cluster) = @_;
-	my $h = pack 'Q< S< S< L< L< L< Q< Q< L<', 0x316f6c48514b, $version, 48, 3, 1, 0, $cluster, $incarnation, 0;
+	# origin, identity, incarnation, met, flags and 30 starts; what node 1 is known by: nothing
+	my $h = pack 'Q< S< S< L< L< L< Q< Q< Q< Q< L< L< L<30 Q< Q< L<', 0x316f6c48514b, $version, 208, 3,
+		1, 0, $cluster, 0, 3, $incarnation, 0, 0, (0) x 30, 0, 0, 0;
 	return $h . pack 'L<', crc(0, $h);
 }
 
@@ -52,10 +54,10 @@ my $s = IO::Socket::INET->new(PeerAddr => $address, PeerPort => 7420, Timeout =>
 	or die "cannot connect: $!\n";
 my %greeting = (
 	garbage => join('', map { chr(($_ * 7919 + 13) % 251) } 1 .. 4096),
-	cluster => hello(1, cluster_hash(0x78)),
-	version => hello(2, cluster_hash(0x77)),
+	cluster => hello(2, cluster_hash(0x78)),
+	version => hello(3, cluster_hash(0x77)),
 );
-syswrite $s, $greeting{$how} // hello(1, cluster_hash(0x77));
+syswrite $s, $greeting{$how} // hello(2, cluster_hash(0x77));
 my $select = IO::Select->new($s);
 my $in = '';
 my $told = 0;
@@ -64,10 +66,10 @@ while ($select->can_read(20)) {
 		print "closed\n";
 		exit 0;
 	}
-	next if $told || length $in < 48;
+	next if $told || length $in < 208;
 	$told = 1;
 	print "greeted ";
-	my $to_inc = (unpack 'Q< S< S< L< L< L< Q< Q<', $in)[7];
+	my $to_inc = (unpack 'Q< S< S< L< L< L< Q< Q< Q< Q<', $in)[9];
 	syswrite $s, message($how eq 'header' ? 1 : 0, $to_inc);
 }
 print "open\n";

@@ -53,6 +53,48 @@ other_settings_are_refused()
 	becomes "and is taken again" 60 st_is 3 '.quorum and .session_left_ms > 0'
 }
 
+# Node 3 has other files than those that the others met it with: it must stay outside.
+stays_outside() # HOW WHY
+{
+	becomes "$1: its status says why it is refused" 40 \
+		st_is 3 ".why | test(\"n1 at .* is not connected: .*$2\")"
+	becomes "and theirs too" 40 st_is 1 '.nodes[] | select(.node == "n3") | .reason | test("^refused: .*files")'
+	run kq 1 lock -w 60 outside -- true
+	is "$rc" 0 "the others go on"
+}
+
+# It would vote again where it has voted, for a log that lacks what it had acknowledged.
+a_node_with_older_files_is_refused()
+{
+	local i
+	node_down 3
+	cp -a /tmp/kq/n3 "$WORK/older"
+	ok "a node is started once more" start_node 3 /tmp/kq/n3
+	for i in 1 2 3; do
+		becomes "and n$i knows it" 60 st_is $i '[.nodes[].connected] | all'
+	done
+	node_down 3
+	mv /tmp/kq/n3 "$WORK/newest"
+	cp -a "$WORK/older" /tmp/kq/n3
+	ok "it starts with files of before" start_node 3 /tmp/kq/n3
+	stays_outside "set back" 'bring newer ones back'
+	for i in 1 2 3; do
+		node_down 3
+		ok "it starts again" start_node 3 /tmp/kq/n3
+	done
+	stays_outside "and started some more times" 'bring those of then back'
+	node_down 3
+	rm -rf /tmp/kq/n3
+	init_node 3 /tmp/kq/n3 --delta ${DELTA_MS}ms >/dev/null
+	ok "it starts with new files" start_node 3 /tmp/kq/n3
+	stays_outside "new under its old name" 'which are new'
+	node_down 3
+	rm -rf /tmp/kq/n3
+	mv "$WORK/newest" /tmp/kq/n3
+	ok "with its own files it starts" start_node 3 /tmp/kq/n3
+	becomes "and is taken again" 60 st_is 3 '.quorum and .session_left_ms > 0'
+}
+
 bad_messages_are_refused()
 {
 	local before how settings

@@ -4,9 +4,9 @@
  *
  *	- at each flush and each FUA write, and with the writes up to it torn in several ways,
  *	  recovery finds a whole log or a torn end, never damage;
- *	- nothing that was durable at an earlier point is gone: term, vote, incarnation, promise,
- *	  entries (a log gets shorter only where a later term put something else), and what is
- *	  committed never changes;
+ *	- nothing that was durable at an earlier point is gone: term, vote, incarnation, whom it
+ *	  met, promise, entries (a log gets shorter only where a later term put something else),
+ *	  and what is committed never changes;
  *	- one index and term name one entry, on all nodes, at all points;
  *	- if the power of all nodes failed at a mark: what was acknowledged is on a majority of
  *	  them, a leader has the votes of one, and what a leader counts as durable on a node is

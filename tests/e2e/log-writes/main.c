@@ -127,8 +127,9 @@ static void image_write(struct volume *v, u64 end, bool torn, const char *path)
 		fail("n%u, entry %llu: %s: %s", v->node, (unsigned long long)end,
 		     recovered_bad(r), r->report.reason);
 	hs = &r->report.hs;
-	printf("term %llu vote %u incarnation %llu last_index %llu torn_bytes %llu\n",
-	       (unsigned long long)hs->term, hs->vote, (unsigned long long)hs->incarnation,
+	printf("term %llu vote %u start %llu last_index %llu torn_bytes %llu\n",
+	       (unsigned long long)hs->term, hs->vote,
+	       (unsigned long long)kq_incarnation_start(hs->incarnation),
 	       (unsigned long long)r->last, r->report.health == KQ_WAL_TORN ?
 	       (unsigned long long)r->report.bytes : 0);
 }

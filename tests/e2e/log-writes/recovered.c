@@ -101,6 +101,11 @@ const char *recovered_forgot(const struct recovered *before, const struct recove
 		return "the vote changed within a term";
 	if (is->incarnation < was->incarnation)
 		return "the incarnation fell";
+	if (was->identity && is->identity != was->identity)
+		return "its identity changed";
+	for (i = 1; i <= KQ_MAX_NODES; i++)
+		if (kq_incarnation_start(is->peer[i]) < kq_incarnation_start(was->peer[i]))
+			return "a start of a peer is forgotten";
 	if (is->promise_ns < was->promise_ns)
 		return "a promise is forgotten";
 	for (i = 1; i <= before->last && i <= r->last; i++)
