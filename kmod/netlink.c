@@ -284,7 +284,7 @@ static int nl_peer_note(struct sk_buff *skb, struct genl_info *info)
 	err = kq_node_enter(node, &step);
 	if (!err) {
 		err = check_epoch(node, info);
-		if (!err && !node->conn[id])
+		if (!err && !node->conn[id] && !kq_core_is_gone(step.core, id))
 			nla_strscpy(node->member[id].reason, info->attrs[KQUORUM_A_REASON],
 				    sizeof(node->member[id].reason));
 		kq_node_leave(&step);
@@ -308,6 +308,8 @@ static const struct genl_ops nl_ops[] = {
 	  .policy = kq_nl_epoch_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_TRANSFER, .doit = nl_transfer,
 	  .policy = kq_nl_transfer_policy, .maxattr = KQUORUM_A_MAX },
+	{ .cmd = KQUORUM_CMD_RECONFIGURE, .doit = kq_nl_reconfigure,
+	  .policy = kq_nl_reconfigure_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_PEER_ATTACH, .doit = nl_peer_attach,
 	  .policy = kq_nl_attach_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_PEER_DETACH, .doit = nl_peer_detach,

@@ -42,11 +42,15 @@ extern const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1];
 extern const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1];
 
 /* nl_start.c */
 int kq_nl_node_start(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_member.c */
+int kq_nl_reconfigure(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_status.c */
 int kq_nl_status(struct sk_buff *skb, struct genl_info *info);

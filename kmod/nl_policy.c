@@ -25,6 +25,7 @@ const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1] = {
 	[KQUORUM_MEMBER_ID] = KQ_NODE_ID,
 	[KQUORUM_MEMBER_NAME] = KQ_NAME(KQUORUM_NODE_NAME_MAX),
 	[KQUORUM_MEMBER_ADDRESS] = KQ_NAME(KQUORUM_ADDRESS_MAX),
+	[KQUORUM_MEMBER_FLAGS] = NLA_POLICY_MASK(NLA_U32, KQUORUM_CONF_PROMOTE),
 };
 
 const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1] = {
@@ -35,6 +36,7 @@ const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_SETTINGS] = NLA_POLICY_NESTED(kq_nl_setting_policy),
 	[KQUORUM_A_MEMBER] = NLA_POLICY_NESTED(kq_nl_member_policy),
 	[KQUORUM_A_SEGMENT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[KQUORUM_A_VOTERS] = NLA_POLICY_MASK(NLA_U32, KQ_NODES_BITS),
 };
 
 const struct nla_policy kq_nl_stop_policy[KQUORUM_A_MAX + 1] = {
@@ -75,6 +77,14 @@ const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
 	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
 	[KQUORUM_A_REASON] = KQ_NAME(KQ_REASON_MAX - 1),
+};
+
+const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_VOTERS] = NLA_POLICY_MASK(NLA_U32, KQ_NODES_BITS),
+	[KQUORUM_A_LEARNERS] = NLA_POLICY_MASK(NLA_U32, KQ_NODES_BITS),
+	[KQUORUM_A_CONF_INDEX] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_MEMBER] = NLA_POLICY_NESTED(kq_nl_member_policy),
 };
 
 const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1] = {

@@ -16,6 +16,7 @@
 struct start_args {
 	struct kq_config cfg;
 	struct kq_member member[KQ_MAX_NODES + 1];
+	kq_nodes members;
 	int fds[KQUORUM_MAX_SEGMENTS];
 };
 
@@ -89,7 +90,7 @@ static int read_member(struct start_args *args, const struct nlattr *attr,
 	nla_strscpy(m->address, tb[KQUORUM_MEMBER_ADDRESS], sizeof(m->address));
 	if (!m->name[0])
 		return kq_nl_error(extack, attr, -EINVAL, "a member's name is empty");
-	args->cfg.founders |= kq_node_bit(id);
+	args->members |= kq_node_bit(id);
 	return 0;
 }
 
@@ -113,11 +114,17 @@ static int read_lists(struct start_args *args, struct genl_info *info)
 			break;
 		}
 	}
-	if (!args->cfg.founders)
+	if (!args->members)
 		return kq_nl_error(info->extack, NULL, -EINVAL, "no member");
 	if (!args->member[args->cfg.self].name[0])
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NODE_ID], -EINVAL,
 				   "this node is not among the members");
+	/* In a cluster that has grown, who founded it may be gone. */
+	if (!args->cfg.joins)
+		args->cfg.founders = args->members;
+	if (!args->cfg.founders)
+		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_VOTERS], -EINVAL,
+				   "a cluster has at least one founder");
 	if (args->cfg.segments < KQ_SEGMENTS_MIN)
 		return kq_nl_error(info->extack, NULL, -EINVAL,
 				   "at least 2 segment files are needed");
@@ -136,6 +143,10 @@ static int read_args(struct start_args *args, struct genl_info *info)
 	args->cfg.cluster_id = nla_get_u64(info->attrs[KQUORUM_A_CLUSTER_ID]);
 	args->cfg.self = nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]);
 	args->cfg.salt = get_random_u64();
+	if (info->attrs[KQUORUM_A_VOTERS]) {
+		args->cfg.founders = nla_get_u32(info->attrs[KQUORUM_A_VOTERS]);
+		args->cfg.joins = true;
+	}
 	if (!nla_len(info->attrs[KQUORUM_A_NAME]) ||
 	    !*(const char *)nla_data(info->attrs[KQUORUM_A_NAME]))
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NAME], -EINVAL,
@@ -172,6 +183,18 @@ static int open_segments(struct kq_node *node, const int *fds, struct genl_info 
 	return 0;
 }
 
+static int name_founders(struct kq_node *node, struct genl_info *info)
+{
+	u32 id;
+
+	kq_for_each_node(node->cfg.founders, id)
+		if (kq_core_name_founder(node->core, id, node->member[id].name,
+					 node->member[id].address))
+			return kq_nl_error(info->extack, info->attrs[KQUORUM_A_MEMBER], -EINVAL,
+					   "a member's name or address has a blank, or no ASCII");
+	return 0;
+}
+
 static int start(const struct start_args *args, struct genl_info *info)
 {
 	struct kq_net *kn = kq_net(genl_info_net(info));
@@ -188,7 +211,9 @@ static int start(const struct start_args *args, struct genl_info *info)
 		goto unlock;
 	nla_strscpy(node->cluster, info->attrs[KQUORUM_A_NAME], sizeof(node->cluster));
 	memcpy(node->member, args->member, sizeof(node->member));
-	err = open_segments(node, args->fds, info);
+	err = name_founders(node, info);
+	if (!err)
+		err = open_segments(node, args->fds, info);
 	if (err)
 		goto put;
 	err = kq_node_launch(node, genl_info_net(info));

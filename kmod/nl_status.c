@@ -25,12 +25,13 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 {
 	const struct kq_settings *s = &node->cfg.set;
 	struct nlattr *nest;
-	u32 id;
 
 	if (nla_put_u32(skb, KQUORUM_A_GROUP, 0) ||
 	    nla_put_string(skb, KQUORUM_A_NAME, node->cluster) ||
 	    put_u64(skb, KQUORUM_A_CLUSTER_ID, node->cfg.cluster_id) ||
 	    put_u64(skb, KQUORUM_A_CLUSTER_HASH, kq_cluster_hash(&node->cfg)) ||
+	    nla_put_u32(skb, KQUORUM_A_FOUNDERS, node->cfg.founders) ||
+	    (node->cfg.joins && nla_put_flag(skb, KQUORUM_A_JOINS)) ||
 	    nla_put_u32(skb, KQUORUM_A_NODE_ID, node->cfg.self))
 		return -EMSGSIZE;
 	nest = nla_nest_start(skb, KQUORUM_A_SETTINGS);
@@ -42,11 +43,20 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 	    nla_put_u32(skb, KQUORUM_SETTING_SEGMENT_BYTES, s->segment_bytes))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
-	kq_for_each_node(node->cfg.founders, id) {
-		nest = nla_nest_start(skb, KQUORUM_A_MEMBER);
+	return 0;
+}
+
+static int put_members(struct sk_buff *skb, const struct kq_node *node, kq_nodes members)
+{
+	u32 id;
+
+	kq_for_each_node(members, id) {
+		struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_MEMBER);
+
 		if (!nest || nla_put_u32(skb, KQUORUM_MEMBER_ID, id) ||
 		    nla_put_string(skb, KQUORUM_MEMBER_NAME, node->member[id].name) ||
-		    nla_put_string(skb, KQUORUM_MEMBER_ADDRESS, node->member[id].address))
+		    nla_put_string(skb, KQUORUM_MEMBER_ADDRESS, node->member[id].address) ||
+		    nla_put_u32(skb, KQUORUM_MEMBER_FLAGS, node->member[id].flags))
 			return -EMSGSIZE;
 		nla_nest_end(skb, nest);
 	}
@@ -59,10 +69,8 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 	const struct kq_core *core = node->core;
 	const struct kq_peer *p = &core->peer[id];
 	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_PEER);
-	struct kquorum_past past;
 	bool leader = core->role == KQUORUM_LEADER;
 
-	kq_core_past(core, id, &past);
 	if (!nest || nla_put_u32(skb, KQUORUM_PEER_ID, id) ||
 	    nla_put_string(skb, KQUORUM_PEER_NAME, m->name) ||
 	    nla_put_string(skb, KQUORUM_PEER_ADDRESS, m->address) ||
@@ -71,13 +79,11 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_DROPS, m->drops, KQUORUM_PEER_PAD))
 		return -EMSGSIZE;
 	if (nla_put_u32(skb, KQUORUM_PEER_WHOSE, core->hs.whose[id]) ||
+	    nla_put_u32(skb, KQUORUM_PEER_MET, core->hs.met[id]) ||
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_IDENTITY, core->conf.identity[id],
 			      KQUORUM_PEER_PAD))
 		return -EMSGSIZE;
 	if (m->reason[0] && nla_put_string(skb, KQUORUM_PEER_REASON, m->reason))
-		return -EMSGSIZE;
-	/* A greeting may name an incarnation only once it cannot come again. */
-	if (core->hs_durable && nla_put(skb, KQUORUM_PEER_PAST, sizeof(past), &past))
 		return -EMSGSIZE;
 	if (p->seen_ns && nla_put_u64_64bit(skb, KQUORUM_PEER_SEEN, age(now, p->seen_ns),
 					    KQUORUM_PEER_PAD))
@@ -93,31 +99,53 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 	return 0;
 }
 
-/* Of itself a node has no more to say than why nobody can connect to it. */
-static int put_self(struct sk_buff *skb, const struct kq_node *node)
+/* Of itself: what it is called where no MEMBER says so, and why nobody can connect to it. */
+static int put_self(struct sk_buff *skb, const struct kq_node *node, bool member)
 {
 	const struct kq_member *m = &node->member[node->cfg.self];
 	struct nlattr *nest;
 
-	if (!m->reason[0])
+	if (member && !m->reason[0])
 		return 0;
 	nest = nla_nest_start(skb, KQUORUM_A_PEER);
 	if (!nest || nla_put_u32(skb, KQUORUM_PEER_ID, node->cfg.self) ||
-	    nla_put_string(skb, KQUORUM_PEER_REASON, m->reason))
+	    nla_put_string(skb, KQUORUM_PEER_NAME, m->name) ||
+	    nla_put_string(skb, KQUORUM_PEER_ADDRESS, m->address) ||
+	    (m->reason[0] && nla_put_string(skb, KQUORUM_PEER_REASON, m->reason)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
-static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
+/* Whom the node was started with. */
+static kq_nodes known_nodes(const struct kq_node *node)
 {
+	kq_nodes known = 0;
 	u32 id;
 
-	kq_for_each_node(node->cfg.founders, id) {
-		if (id != node->cfg.self && put_peer(skb, node, id, now))
+	kq_for_each_node(KQ_NODES_BITS, id)
+		if (node->member[id].name[0])
+			known |= kq_node_bit(id);
+	return known;
+}
+
+/* Members, who is connected, and who would be but for a reason that can be told. */
+static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
+{
+	kq_nodes members = node->core->conf_index ? kq_conf_members(&node->core->conf) :
+		known_nodes(node);
+	u32 id;
+
+	if (put_members(skb, node, members))
+		return -EMSGSIZE;
+	kq_for_each_node(KQ_NODES_BITS & ~kq_node_bit(node->cfg.self), id) {
+		if (!(members & kq_node_bit(id)) && !node->conn[id] &&
+		    !node->member[id].reason[0])
+			continue;
+		if (put_peer(skb, node, id, now))
 			return -EMSGSIZE;
 	}
-	return put_self(skb, node);
+	return put_self(skb, node, members & kq_node_bit(node->cfg.self));
 }
 
 static int put_disk(struct sk_buff *skb, const struct kq_core *core, u64 now)
@@ -184,10 +212,23 @@ static int put_session(struct sk_buff *skb, const struct kq_core *core, u64 now)
 		put_u64(skb, KQUORUM_A_WAIT_LEFT, wait) ? -EMSGSIZE : 0;
 }
 
+static kq_nodes gone_nodes(const struct kq_core *core)
+{
+	kq_nodes gone = 0;
+	u32 id;
+
+	kq_for_each_node(KQ_NODES_BITS, id)
+		if (core->gone[id].identity)
+			gone |= kq_node_bit(id);
+	return gone;
+}
+
 static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 {
 	bool leader = core->role == KQUORUM_LEADER;
+	struct kquorum_past past;
 
+	kq_core_past(core, 0, &past);
 	if (nla_put_u32(skb, KQUORUM_A_ROLE, core->role) ||
 	    put_u64(skb, KQUORUM_A_TERM, core->hs.term) ||
 	    nla_put_u32(skb, KQUORUM_A_VOTE, core->hs.vote) ||
@@ -201,10 +242,13 @@ static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 	    put_u64(skb, KQUORUM_A_CONF_INDEX, core->conf_index) ||
 	    nla_put_u32(skb, KQUORUM_A_VOTERS, core->conf.voters) ||
 	    nla_put_u32(skb, KQUORUM_A_OUTGOING, core->conf.outgoing) ||
-	    nla_put_u32(skb, KQUORUM_A_LEARNERS, core->conf.learners))
+	    nla_put_u32(skb, KQUORUM_A_LEARNERS, core->conf.learners) ||
+	    nla_put_u32(skb, KQUORUM_A_GONE, gone_nodes(core)) ||
+	    (kq_core_has_left(core) && nla_put_flag(skb, KQUORUM_A_LEFT)))
 		return -EMSGSIZE;
 	/* A greeting may name an incarnation only once it cannot come again. */
-	if (core->hs_durable && put_u64(skb, KQUORUM_A_INCARNATION, core->hs.incarnation))
+	if (core->hs_durable && (put_u64(skb, KQUORUM_A_INCARNATION, core->hs.incarnation) ||
+				 nla_put(skb, KQUORUM_A_PAST, sizeof(past), &past)))
 		return -EMSGSIZE;
 	if ((leader || core->heard_ns) &&
 	    put_u64(skb, KQUORUM_A_SILENCE, leader ? 0 : age(now, core->heard_ns)))
@@ -243,7 +287,8 @@ static int put_status(struct sk_buff *skb, struct kq_node *node)
 	else if (node->dead)
 		err = -ENODEV;
 	else if (node->recovering)
-		err = nla_put_u32(skb, KQUORUM_A_STATE, KQUORUM_NODE_RECOVERING);
+		err = nla_put_u32(skb, KQUORUM_A_STATE, KQUORUM_NODE_RECOVERING) ||
+			put_members(skb, node, known_nodes(node)) ? -EMSGSIZE : 0;
 	else
 		err = put_core(skb, node);
 	mutex_unlock(&node->lock);

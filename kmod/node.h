@@ -38,12 +38,13 @@ struct kq_net {
 	struct kq_node *node;
 };
 
-/* What a person calls a member, and how its last connection ended. */
+/* What a person calls a node, how its last connection ended, KQUORUM_CONF_*. */
 struct kq_member {
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	char address[KQUORUM_ADDRESS_MAX + 1];
 	char reason[KQ_REASON_MAX];
 	u64 drops;
+	u8 flags;
 };
 
 /**
@@ -70,7 +71,8 @@ struct kq_trace {
  * @trace: how far its tracepoints have counted
  * @cluster: its name
  * @cfg: as it was started
- * @member: by node id
+ * @member: by node id; before there is a configuration as it was started, then as that says
+ * @named: kq_core.conf_count of the configuration that @member follows
  * @conn: by node id; NULL: not connected
  * @locks: lock handles whose owner the core knows
  * @appends: open append streams
@@ -99,6 +101,7 @@ struct kq_node {
 	char cluster[KQUORUM_NODE_NAME_MAX + 1];
 	struct kq_config cfg;
 	struct kq_member member[KQ_MAX_NODES + 1];
+	u64 named;
 	struct kq_conn *conn[KQ_MAX_NODES + 1];
 	struct list_head locks;
 	struct list_head appends;

@@ -98,7 +98,9 @@ static void conn_remove(struct kq_step *step, struct kq_conn *conn, bool reset, 
 	struct kq_node *node = step->node;
 
 	node->conn[conn->peer] = NULL;
-	strscpy(node->member[conn->peer].reason, why, KQ_REASON_MAX);
+	/* Why one went that has left is no news. */
+	if (!kq_core_is_gone(step->core, conn->peer))
+		strscpy(node->member[conn->peer].reason, why, KQ_REASON_MAX);
 	kq_trace_call(node, KQ_TRACE_PEER_DOWN, conn->peer, 0, 0);
 	kq_core_peer_down(step->core, step->now, conn->peer);
 	kq_node_event(node, KQUORUM_EVENT_PEER);
@@ -280,11 +282,6 @@ static int conn_install(struct kq_conn *conn, const struct kquorum_past *past, u
 	if (epoch != node->epoch) {
 		*why = "another daemon has taken the node";
 		err = -ESTALE;
-		goto leave;
-	}
-	if (!(node->cfg.founders & kq_node_bit(conn->peer))) {
-		*why = "not a peer of this node";
-		err = -EINVAL;
 		goto leave;
 	}
 	kq_core_wire_peer(step.core, conn->peer, &conn->wire);

@@ -74,6 +74,7 @@ static int start_over(struct kq_node *node)
 	if (!core)
 		return -ENOMEM;
 	core->trace_ctx = node;
+	memcpy(core->founder, node->core->founder, sizeof(core->founder));
 	mutex_lock(&node->lock);
 	swap(node->core, core);
 	mutex_unlock(&node->lock);

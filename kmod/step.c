@@ -87,7 +87,7 @@ static u32 drain_messages(struct kq_step *step, struct kq_conn **kick)
 	struct kq_node *node = step->node;
 	u32 id, count = 0;
 
-	kq_for_each_node(node->cfg.founders, id) {
+	kq_for_each_node(KQ_NODES_BITS, id) {
 		struct kq_conn *conn = node->conn[id];
 		LIST_HEAD(list);
 
@@ -128,6 +128,39 @@ void kq_handles_drain(struct kq_node *node)
 	}
 }
 
+/* @m: NULL of who is no member (any more): what was known of it may be another's. */
+static void name_member(struct kq_member *member, const struct kquorum_conf_member *m)
+{
+	if (!m) {
+		if (member->name[0])
+			memset(member, 0, sizeof(*member));
+		return;
+	}
+	strscpy(member->name, m->name, sizeof(member->name));
+	strscpy(member->address, m->address, sizeof(member->address));
+	member->flags = m->flags;
+}
+
+/*
+ * What members are called is in the log; what is shown of them is together here. A node that has
+ * not been taken in yet is called what it was started with.
+ */
+static void name_members(struct kq_node *node)
+{
+	const struct kq_core *core = node->core;
+	u32 id;
+
+	if (node->named == core->conf_count)
+		return;
+	node->named = core->conf_count;
+	if (!core->conf_index)
+		return;
+	/* Under its number there may have been another one before. */
+	kq_for_each_node(KQ_NODES_BITS, id)
+		if (id != node->cfg.self || core->conf.identity[id] == core->hs.identity)
+			name_member(&node->member[id], kq_core_member(core, id));
+}
+
 /**
  * kq_node_leave() - end a step
  * @step: from kq_node_enter()
@@ -142,6 +175,7 @@ void kq_node_leave(struct kq_step *step)
 	bool stopped, linger;
 	u32 i, kicks, events;
 
+	name_members(node);
 	kicks = drain_messages(step, kick);
 	batch = kq_core_take_batch(step->core);
 	if (batch) {
@@ -213,19 +247,16 @@ struct told {
 	u32 state;
 	bool new_state;
 	bool new_leader;
+	char self[KQUORUM_NODE_NAME_MAX + 1];
+	char leader[KQUORUM_NODE_NAME_MAX + 1];
 	char reason[200];
 	u32 slot;		/* where the damage is */
 	u64 offset;		/* bytes */
 };
 
-static const char *member_name(const struct kq_node *node, u32 id)
-{
-	return id && id <= KQ_MAX_NODES ? node->member[id].name : "?";
-}
-
 static void tell_state(const struct kq_node *node, const struct told *t)
 {
-	const char *self = member_name(node, node->cfg.self);
+	const char *self = t->self;
 
 	switch (t->state) {
 	case KQUORUM_NODE_RUNNING:
@@ -248,14 +279,14 @@ static void tell_state(const struct kq_node *node, const struct told *t)
 
 static void tell_leader(const struct kq_node *node, const struct told *t)
 {
-	const char *self = member_name(node, node->cfg.self);
+	const char *self = t->self;
 
 	if (t->ev.role == KQUORUM_LEADER)
 		pr_info_ratelimited("%s/%s: leader of term %llu\n", node->cluster, self,
 				    t->ev.term);
 	else if (t->ev.leader)
 		pr_info_ratelimited("%s/%s: follows %s in term %llu\n", node->cluster, self,
-				    member_name(node, t->ev.leader), t->ev.term);
+				    t->leader, t->ev.term);
 	else
 		pr_info_ratelimited("%s/%s: no leader in term %llu\n", node->cluster, self,
 				    t->ev.term);
@@ -276,6 +307,8 @@ static void event_snapshot(struct kq_node *node, struct told *t)
 	t->state = core->state;
 	if (core->stopping && core->state == KQUORUM_NODE_RUNNING)
 		t->state = KQUORUM_NODE_STOPPING;
+	strscpy(t->self, node->member[node->cfg.self].name, sizeof(t->self));
+	strscpy(t->leader, node->member[core->leader].name, sizeof(t->leader));
 	strscpy(t->reason, core->reason, sizeof(t->reason));
 	t->slot = core->report.slot;
 	t->offset = core->report.offset;

@@ -63,27 +63,50 @@ void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
  * kq_trace_create() - a node begins, with this configuration
  * @node: complete, not known to anybody yet
  *
- * The bytes are 64-bit numbers, little-endian: cluster id, own id, members, segments, heartbeat,
+ * The bytes are 64-bit numbers, little-endian: cluster id, own id, founders, segments, heartbeat,
  * election, lease and Delta in ms, drift in ppm, bytes of a segment, the salt of the
- * incarnation, the members' ids.
+ * incarnation, 1 if it joins a cluster, the founders' ids.
  */
 void kq_trace_create(struct kq_node *node)
 {
 	const struct kq_config *cfg = &node->cfg;
-	__le64 words[11 + KQ_MAX_NODES] = {
+	__le64 words[12 + KQ_MAX_NODES] = {
 		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self),
 		cpu_to_le64(kq_node_count(cfg->founders)),
 		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
 		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
 		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
 		cpu_to_le64(cfg->set.segment_bytes), cpu_to_le64(cfg->salt),
+		cpu_to_le64(cfg->joins),
 	};
 	u32 id, i = 0;
 
 	kq_for_each_node(cfg->founders, id)
-		words[11 + i++] = cpu_to_le64(id);
+		words[12 + i++] = cpu_to_le64(id);
 	kq_trace_step(node, kq_clock());
-	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (11 + i) * sizeof(words[0]));
+	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (12 + i) * sizeof(words[0]));
+	kq_for_each_node(cfg->founders, id) {
+		kq_trace_step(node, kq_clock());
+		kq_trace_call_bytes(node, KQ_TRACE_FOUNDER, id, &node->core->founder[id],
+				    sizeof(node->core->founder[id]));
+	}
+}
+
+/**
+ * kq_trace_reconfigure_on() - another configuration is asked for
+ * @node: the node
+ * @change: it
+ */
+void kq_trace_reconfigure_on(struct kq_node *node, const struct kq_conf_change *change)
+{
+	struct {
+		__le64 id;
+		struct kquorum_conf_member member;
+	} __packed bytes = { cpu_to_le64(change->id), change->member };
+
+	kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_RECONFIGURE,
+			 change->to.voters, change->to.learners, change->based_on,
+			 sizeof(bytes) }, &bytes);
 }
 
 /**

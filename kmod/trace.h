@@ -20,6 +20,7 @@
 enum kq_trace_what {
 	/* whole by themselves: the core is not touched, no "end" follows */
 	KQ_TRACE_CREATE,	/* d: bytes, see kq_trace_create() */
+	KQ_TRACE_FOUNDER,	/* a: node; d: struct kquorum_conf_member; follow CREATE */
 	KQ_TRACE_DISK_LATE,	/* a: error of a write that outlived its node */
 	/* calls; d: how many bytes follow in kquorum_bytes */
 	KQ_TRACE_RECOVERED,	/* a: error; d: see kq_trace_recovered() */
@@ -34,6 +35,7 @@ enum kq_trace_what {
 	KQ_TRACE_CANVASS,
 	KQ_TRACE_CAMPAIGN,
 	KQ_TRACE_TRANSFER,	/* a: to */
+	KQ_TRACE_RECONFIGURE,	/* a: voters; b: learners; c: based on; d: the node's id, record */
 	KQ_TRACE_APPEND,	/* d: the payload */
 	KQ_TRACE_LOCK,		/* d: struct kq_acquire_cmd and the name */
 	KQ_TRACE_UNLOCK,	/* a: owner */
@@ -59,6 +61,7 @@ struct kq_trace_item {
 #include "tracepoints.h"
 
 void kq_trace_create(struct kq_node *node);
+void kq_trace_reconfigure_on(struct kq_node *node, const struct kq_conf_change *change);
 void kq_trace_disk_late(struct kq_node *node, int error);
 void kq_trace_call_on(struct kq_node *node, const struct kq_trace_item *item, const void *bytes);
 void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item);
@@ -97,6 +100,12 @@ static inline void kq_trace_peer_up(struct kq_node *node, u32 id, u32 ports,
 
 	if (trace_kquorum_call_enabled())
 		kq_trace_call_on(node, &item, past);
+}
+
+static inline void kq_trace_reconfigure(struct kq_node *node, const struct kq_conf_change *change)
+{
+	if (trace_kquorum_call_enabled())
+		kq_trace_reconfigure_on(node, change);
 }
 
 static inline void kq_trace_recovered(struct kq_node *node, int error,

@@ -27,18 +27,48 @@ const char *kq_conf_check(const struct kq_conf *conf)
 	return NULL;
 }
 
-static const char *read_identities(struct kq_conf *conf, const u8 *from)
+static bool is_text(const char *s, u32 room)
 {
-	__le64 identity;
+	u32 len = strnlen(s, room), i;
+
+	for (i = 0; i < len; i++)
+		if (s[i] <= ' ' || s[i] > '~')
+			return false;
+	/* What is behind the end must be the same everywhere too. */
+	return len < room && !memchr_inv(s + len, 0, room - len);
+}
+
+/**
+ * kq_conf_check_member() - can this be what a member is called?
+ * @m: as it was read or asked for; its identity is not looked at
+ *
+ * Return: NULL: yes; else what is wrong, for a person.
+ */
+const char *kq_conf_check_member(const struct kquorum_conf_member *m)
+{
+	if (m->flags & ~KQUORUM_CONF_PROMOTE || memchr_inv(m->zero, 0, sizeof(m->zero)))
+		return "a node has more than this version understands";
+	if (!is_text(m->name, sizeof(m->name)) || !is_text(m->address, sizeof(m->address)))
+		return "a name or address is no text";
+	return NULL;
+}
+
+static const char *read_members(struct kq_conf *conf, const struct kquorum_conf_member *m)
+{
+	const char *why;
 	u32 id;
 
 	memset(conf->identity, 0, sizeof(conf->identity));
 	kq_for_each_node(kq_conf_members(conf), id) {
-		memcpy(&identity, from, sizeof(identity));
-		from += sizeof(identity);
-		if (!identity)
+		if (!m->identity)
 			return "a node has no identity";
-		conf->identity[id] = le64_to_cpu(identity);
+		why = kq_conf_check_member(m);
+		if (why)
+			return why;
+		if (m->flags && !(conf->learners & kq_node_bit(id)))
+			return "a node that votes is to be promoted";
+		conf->identity[id] = le64_to_cpu(m->identity);
+		m++;
 	}
 	return NULL;
 }
@@ -70,22 +100,28 @@ const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
 	why = kq_conf_check(conf);
 	if (why)
 		return why;
-	if (len != sizeof(c) + kq_node_count(kq_conf_members(conf)) * sizeof(__le64))
+	if (len != sizeof(c) + kq_node_count(kq_conf_members(conf)) *
+	    sizeof(struct kquorum_conf_member))
 		return "it has another size";
-	return read_identities(conf, (const u8 *)payload + sizeof(c));
+	return read_members(conf, ((const struct kquorum_conf *)payload)->member);
 }
 
 /**
  * kq_conf_write() - the payload of an entry
  * @conf: what it shall say
- * @payload: room for KQ_CONF_MAX bytes, for 64-bit numbers
+ * @member: names and addresses, by node id; NULL: it has none
+ * @payload: room for KQ_CONF_MAX bytes
+ *
+ * Flags are of learners only: who gets its vote loses them.
  *
  * Return: how many bytes it has.
  */
-u32 kq_conf_write(const struct kq_conf *conf, void *payload)
+u32 kq_conf_write(const struct kq_conf *conf,
+		  const struct kquorum_conf_member *const member[KQ_MAX_NODES + 1], void *payload)
 {
 	struct kquorum_conf *c = payload;
-	u32 id, i = 0;
+	struct kquorum_conf_member *m = c->member;
+	u32 id;
 
 	*c = (struct kquorum_conf){
 		.voters = cpu_to_le32(conf->voters),
@@ -93,9 +129,35 @@ u32 kq_conf_write(const struct kq_conf *conf, void *payload)
 		.learners = cpu_to_le32(conf->learners),
 		.origin = cpu_to_le64(conf->origin),
 	};
-	kq_for_each_node(kq_conf_members(conf), id)
-		c->identity[i++] = cpu_to_le64(conf->identity[id]);
-	return sizeof(*c) + i * sizeof(c->identity[0]);
+	kq_for_each_node(kq_conf_members(conf), id) {
+		if (member[id])
+			*m = *member[id];
+		else
+			memset(m, 0, sizeof(*m));
+		m->identity = cpu_to_le64(conf->identity[id]);
+		if (!(conf->learners & kq_node_bit(id)))
+			m->flags = 0;
+		m++;
+	}
+	return (u8 *)m - (u8 *)payload;
+}
+
+/**
+ * kq_conf_member() - a node's part of a payload
+ * @payload: that kq_conf_read() has read
+ * @conf: into this
+ * @id: node id
+ *
+ * Return: within @payload; NULL: it is no member.
+ */
+const struct kquorum_conf_member *kq_conf_member(const void *payload, const struct kq_conf *conf,
+						 u32 id)
+{
+	kq_nodes before = kq_conf_members(conf) & (kq_node_bit(id) - 1);
+
+	if (!kq_conf_has(conf, id))
+		return NULL;
+	return ((const struct kquorum_conf *)payload)->member + kq_node_count(before);
 }
 
 /* Who decides in each half of @conf; of a simple one there is only the first. */

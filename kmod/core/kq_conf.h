@@ -34,7 +34,8 @@ struct kq_conf {
 };
 
 /* The longest payload of an entry CONF. */
-#define KQ_CONF_MAX	(sizeof(struct kquorum_conf) + KQ_MAX_NODES * sizeof(__le64))
+#define KQ_CONF_MAX	(sizeof(struct kquorum_conf) + \
+			 KQ_MAX_NODES * sizeof(struct kquorum_conf_member))
 
 static inline kq_nodes kq_node_bit(u32 id)
 {
@@ -81,8 +82,12 @@ static inline u32 kq_node_count(kq_nodes set)
 }
 
 const char *kq_conf_check(const struct kq_conf *conf);
+const char *kq_conf_check_member(const struct kquorum_conf_member *m);
 const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf);
-u32 kq_conf_write(const struct kq_conf *conf, void *payload);
+u32 kq_conf_write(const struct kq_conf *conf,
+		  const struct kquorum_conf_member *const member[KQ_MAX_NODES + 1], void *payload);
+const struct kquorum_conf_member *kq_conf_member(const void *payload, const struct kq_conf *conf,
+						 u32 id);
 int kq_conf_decided(const struct kq_conf *conf, kq_nodes yes, kq_nodes no);
 u64 kq_conf_reached(const struct kq_conf *conf, const u64 value[KQ_MAX_NODES + 1]);
 

@@ -75,6 +75,28 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 }
 
 /**
+ * kq_core_name_founder() - what a founder is called
+ * @core: the core, not started
+ * @id: node id
+ * @name: for people
+ * @address: where the others connect to it
+ *
+ * Counts until there is a configuration, and becomes part of the first one.
+ *
+ * Return: 0 or -EINVAL: what no configuration can hold.
+ */
+int kq_core_name_founder(struct kq_core *core, u32 id, const char *name, const char *address)
+{
+	struct kquorum_conf_member *m = &core->founder[id];
+
+	memset(m, 0, sizeof(*m));
+	if (strscpy(m->name, name, sizeof(m->name)) < 0 ||
+	    strscpy(m->address, address, sizeof(m->address)) < 0 || kq_conf_check_member(m))
+		return -EINVAL;
+	return 0;
+}
+
+/**
  * kq_core_destroy() - free a core
  * @core: the core; no write is under way, its done list has been taken
  *
@@ -173,7 +195,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->write_next = core->log.last + 1;
 	core->written_bytes = core->log.bytes;
 	core->durable = core->log.last;
-	kq_member_cut(core);
+	kq_member_recovered(core);
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;
 	if (!fresh && !KQ_BREAK(NO_WAIT))
@@ -301,6 +323,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 	kq_disk_watch(core);
 	kq_peer_tick(core);
 	kq_member_begin(core);
+	kq_member_tick(core);
 	kq_vote_tick(core);
 	if (kq_is_leader(core)) {
 		kq_disk_probe(core);

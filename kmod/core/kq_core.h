@@ -45,9 +45,24 @@ struct kq_config {
 	u64 cluster_id;
 	u32 self;
 	kq_nodes founders;		/* the first voters: the lowest begins, with all of them */
+	bool joins;			/* a cluster that runs: it never begins one */
 	u32 segments;
 	u64 salt;			/* chance, for the incarnation and a new log's identity */
 	struct kq_settings set;
+};
+
+/**
+ * struct kq_conf_change - a configuration that is asked for
+ * @to: who shall decide; not a joint one. Its origin and identities are not looked at
+ * @based_on: index of the configuration that was looked at, 0: whichever
+ * @id: the node that @member is about, 0: none
+ * @member: its name, address and flags from now on; its identity is not looked at
+ */
+struct kq_conf_change {
+	struct kq_conf to;
+	u64 based_on;
+	u32 id;
+	struct kquorum_conf_member member;
 };
 
 /* --- the log in memory (kq_log.c) ------------------------------------------------ */
@@ -229,7 +244,11 @@ struct kq_core {
 	u64 cluster_hash;
 	u64 now_ns;
 	struct kq_conf conf;		/* who decides: the newest in the log, committed or not */
+	struct kquorum_conf_member founder[KQ_MAX_NODES + 1];	/* by id: what they are called */
 	u64 conf_index;			/* where it is in the log; 0: nowhere, it is empty */
+	u64 conf_count;			/* how often another took effect here */
+	bool left;			/* as kq_core_has_left() was when that was told */
+	struct kquorum_conf_member gone[KQ_MAX_NODES + 1];	/* by id: who left with it last */
 	kq_nodes leaving;		/* leader: no members, to be told so */
 	bool handed_over;		/* leader without a vote: a transfer was tried */
 	u64 beginner;			/* identity of who may begin the cluster, as seen here */
@@ -315,6 +334,7 @@ struct kq_core {
 
 /* Life (kq_core.c) */
 struct kq_core *kq_core_create(const struct kq_config *cfg);
+int kq_core_name_founder(struct kq_core *core, u32 id, const char *name, const char *address);
 void kq_core_destroy(struct kq_core *core);
 int kq_core_recover_entry(void *core, const struct kq_record *rec, const void *payload);
 void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report *report);
@@ -333,7 +353,7 @@ int kq_core_recv(struct kq_core *core, u64 now_ns, const struct kq_wire_hdr *h,
 int kq_core_canvass(struct kq_core *core, u64 now_ns);
 int kq_core_campaign(struct kq_core *core, u64 now_ns);
 int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to);
-int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf *to);
+int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_change *change);
 
 /* Proposals of this node (kq_propose.c, kq_owner.c) */
 int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p);
@@ -356,7 +376,10 @@ u32 kq_core_take_events(struct kq_core *core);
 void __printf(2, 3) kq_trace_text(struct kq_core *core, const char *fmt, ...);
 
 /* Looking (any time under the caller's lock) */
+const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32 id);
 bool kq_core_has_quorum(const struct kq_core *core);
+bool kq_core_has_left(const struct kq_core *core);
+bool kq_core_is_gone(const struct kq_core *core, u32 id);
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len);
 void kq_core_past(const struct kq_core *core, u32 id, struct kquorum_past *out);
 void kq_core_wire_peer(const struct kq_core *core, u32 id, struct kq_wire_peer *out);

@@ -136,8 +136,10 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 
 /* kq_member.c: changes of the configuration */
 void kq_member_logged(struct kq_core *core, const struct kq_entry *e);
+void kq_member_recovered(struct kq_core *core);
 void kq_member_cut(struct kq_core *core);
 void kq_member_begin(struct kq_core *core);
+void kq_member_tick(struct kq_core *core);
 void kq_member_settle(struct kq_core *core);
 void kq_member_meet(struct kq_core *core, struct kq_peer *p);
 void kq_member_told(struct kq_core *core, struct kq_peer *p);

@@ -19,6 +19,7 @@ static void adopt(struct kq_core *core, const struct kq_conf *conf, u64 index)
 
 	core->conf = *conf;
 	core->conf_index = index;
+	core->conf_count++;
 	core->events |= KQUORUM_EVENT_PEER;
 	kq_trace(core, "configuration %llu: voters %#x outgoing %#x learners %#x",
 		 (unsigned long long)index, conf->voters, conf->outgoing, conf->learners);
@@ -48,6 +49,23 @@ static bool is_conf(const struct kq_entry *e)
 	return le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF;
 }
 
+/* Who leaves is known again, should it be there when its number is given to another. */
+static void follow_entry(struct kq_core *core, const struct kq_entry *e)
+{
+	struct kq_conf to;
+	u32 id;
+
+	if (!KQ_ASSERT(core, !kq_conf_read(e->data, kq_entry_len(e), &to)))
+		return;
+	kq_for_each_node(kq_conf_members(&core->conf) & ~kq_conf_members(&to), id) {
+		const struct kquorum_conf_member *m = kq_core_member(core, id);
+
+		if (KQ_ASSERT(core, m))
+			core->gone[id] = *m;
+	}
+	adopt(core, &to, kq_entry_index(e));
+}
+
 /**
  * kq_member_logged() - an entry has been put into the log: is it a configuration?
  * @core: the core
@@ -56,11 +74,24 @@ static bool is_conf(const struct kq_entry *e)
 void kq_member_logged(struct kq_core *core, const struct kq_entry *e)
 {
 	if (is_conf(e) && !KQ_BREAK(CONF_COMMITTED))
-		adopt_entry(core, e);
+		follow_entry(core, e);
 }
 
 /**
- * kq_member_cut() - the end of the log was cut off, or recovered: what holds now?
+ * kq_member_recovered() - the log has been read: what holds, and who has been a member?
+ * @core: the core
+ */
+void kq_member_recovered(struct kq_core *core)
+{
+	u64 i;
+
+	for (i = 1; i <= core->log.last; i++)
+		if (is_conf(kq_log_get(&core->log, i)))
+			follow_entry(core, kq_log_get(&core->log, i));
+}
+
+/**
+ * kq_member_cut() - the end of the log was cut off: what holds now?
  * @core: the core
  */
 void kq_member_cut(struct kq_core *core)
@@ -76,13 +107,90 @@ void kq_member_cut(struct kq_core *core)
 		adopt(core, &none, 0);
 }
 
+/**
+ * kq_core_has_left() - was this node a member, and is none any more?
+ * @core: the core
+ *
+ * Return: true: it is committed that it has left, and it has handed over what it led; who joins
+ * has not been a member yet.
+ */
+bool kq_core_has_left(const struct kq_core *core)
+{
+	return kq_is_out(core) && core->conf_index <= core->commit && !kq_is_leader(core) &&
+		le64_to_cpu(core->gone[core->cfg.self].identity) == core->hs.identity;
+}
+
+/**
+ * kq_core_is_gone() - is the node that was connected last with a number one that has left?
+ * @core: the core
+ * @id: node id
+ *
+ * Return: true: nobody misses it.
+ */
+bool kq_core_is_gone(const struct kq_core *core, u32 id)
+{
+	u64 identity = le64_to_cpu(core->gone[id].identity);
+
+	return identity && identity == core->peer[id].identity && !kq_conf_has(&core->conf, id);
+}
+
+/**
+ * kq_member_tick() - tell when it is committed that this node has left
+ * @core: the core
+ */
+void kq_member_tick(struct kq_core *core)
+{
+	bool left = kq_core_has_left(core);
+
+	if (left != core->left)
+		core->events |= KQUORUM_EVENT_PEER;
+	core->left = left;
+}
+
+/**
+ * kq_core_member() - what a member is called and where it is
+ * @core: the core
+ * @id: node id
+ *
+ * Before there is a configuration: what is known of the founders.
+ *
+ * Return: valid until the next call of the core; NULL: it is no member.
+ */
+const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32 id)
+{
+	const struct kq_entry *e;
+
+	if (!core->conf_index)
+		return core->cfg.founders & kq_node_bit(id) ? &core->founder[id] : NULL;
+	e = kq_log_get(&core->log, core->conf_index);
+	return e ? kq_conf_member(e->data, &core->conf, id) : NULL;
+}
+
+/* The payload of an entry with @conf, for kq_free(); its length and CRC go into @rec. */
+static void *conf_payload(struct kq_core *core, const struct kq_conf *conf,
+			  const struct kq_conf_change *change, struct kq_record *rec)
+{
+	const struct kquorum_conf_member *member[KQ_MAX_NODES + 1];
+	void *payload = kq_alloc(KQ_CONF_MAX);
+	u32 id;
+
+	if (!payload)
+		return NULL;
+	for (id = 1; id <= KQ_MAX_NODES; id++)
+		member[id] = change && change->id == id ? &change->member :
+			kq_core_member(core, id);
+	rec->len = cpu_to_le32(kq_conf_write(conf, member, payload));
+	rec->crc = cpu_to_le32(kq_entry_crc(rec, payload));
+	return payload;
+}
+
 /* May this node begin the log of the cluster? */
 static bool may_begin(const struct kq_core *core)
 {
 	u32 id;
 
 	if (core->log.last || core->report.claimed_index || core->stopping ||
-	    core->state != KQUORUM_NODE_RUNNING ||
+	    (core->cfg.joins && !KQ_BREAK(JOINER_BEGINS)) || core->state != KQUORUM_NODE_RUNNING ||
 	    kq_node_next(core->cfg.founders, 0) != core->cfg.self)
 		return false;
 	/* Nor may anybody else be there who has something: then there is a cluster already. */
@@ -112,20 +220,19 @@ void kq_member_begin(struct kq_core *core)
 		.index = cpu_to_le64(1), .term = cpu_to_le64(1),
 		.type = cpu_to_le16(KQ_ENTRY_CONF), .node = cpu_to_le32(core->cfg.self),
 	};
-	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
 	struct kq_entry *e;
+	void *payload;
 	u32 id;
 
 	if (!may_begin(core))
 		return;
 	kq_for_each_node(first.voters, id)
 		first.identity[id] = core->peer[id].identity;
-	rec.len = cpu_to_le32(kq_conf_write(&first, payload));
-	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
-	e = kq_entry_from_record(&rec, payload);
-	if (!e)
-		return;		/* the next tick tries again */
-	if (kq_log_append(&core->log, e)) {
+	payload = conf_payload(core, &first, NULL, &rec);
+	e = payload ? kq_entry_from_record(&rec, payload) : NULL;
+	kq_free(payload);
+	/* Without memory the next tick tries again. */
+	if (!e || kq_log_append(&core->log, e)) {
 		kq_entry_free(e);
 		return;
 	}
@@ -138,16 +245,21 @@ void kq_member_begin(struct kq_core *core)
 	kq_member_logged(core, e);
 }
 
-static int append_conf(struct kq_core *core, const struct kq_conf *conf)
+static int append_conf(struct kq_core *core, const struct kq_conf *conf,
+		       const struct kq_conf_change *change)
 {
-	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
-	u32 len = kq_conf_write(conf, payload);
+	struct kq_record rec = {};
+	void *payload = conf_payload(core, conf, change, &rec);
+	int err = -ENOMEM;
 
-	return kq_leader_append_own(core, KQ_ENTRY_CONF, payload, len);
+	if (payload)
+		err = kq_leader_append_own(core, KQ_ENTRY_CONF, payload, le32_to_cpu(rec.len));
+	kq_free(payload);
+	return err;
 }
 
-/* Would those who vote in @to form a majority now, with what they have of the log? */
-static bool majority_is_ready(struct kq_core *core, const struct kq_conf *to)
+/* Who is there now, with nearly all of the log. */
+static kq_nodes ready_members(struct kq_core *core)
 {
 	u64 election_ns = kq_ms(core->cfg.set.election_ms);
 	kq_nodes ready = kq_node_bit(core->cfg.self);
@@ -159,11 +271,22 @@ static bool majority_is_ready(struct kq_core *core, const struct kq_conf *to)
 		    core->now_ns - p->heard_ns <= election_ns &&
 		    core->log.last - p->match <= CAUGHT_UP)
 			ready |= kq_node_bit(p->id);
-	return kq_conf_decided(to, ready, 0) > 0;
+	return ready;
 }
 
-/* Who is in it keeps its identity; who joins brings its own, and must be connected to tell. */
-static bool identify(const struct kq_core *core, struct kq_conf *conf)
+/* Is the node with this number one that has left, and another is meant, with another name? */
+static bool is_another(const struct kq_core *core, const struct kq_conf_change *change, u32 id)
+{
+	return kq_core_is_gone(core, id) && change->id == id &&
+		strcmp(change->member.name, core->gone[id].name) && !KQ_BREAK(TAKEN_FOR_ANOTHER);
+}
+
+/*
+ * Who is in it keeps its identity; who joins brings its own, and must be connected to tell. Who
+ * has left, and was not stopped, is not taken for the one that gets its number.
+ */
+static int identify(const struct kq_core *core, const struct kq_conf_change *change,
+		    struct kq_conf *conf)
 {
 	u32 id;
 
@@ -171,10 +294,12 @@ static bool identify(const struct kq_core *core, struct kq_conf *conf)
 	memcpy(conf->identity, core->conf.identity, sizeof(conf->identity));
 	kq_for_each_node(kq_conf_members(conf) & ~kq_conf_members(&core->conf), id) {
 		if (!core->peer[id].connected)
-			return false;
+			return -EHOSTUNREACH;
+		if (is_another(core, change, id))
+			return -EKEYREJECTED;
 		conf->identity[id] = core->peer[id].identity;
 	}
-	return true;
+	return 0;
 }
 
 /* A node's number is taken as long as what the one before it held may still be held. */
@@ -188,48 +313,116 @@ static bool number_is_taken(const struct kq_core *core, kq_nodes joining)
 	return false;
 }
 
+/*
+ * Has another member that name or address? One that is away may be the very machine that comes
+ * back there without its files, in its own place.
+ */
+static int check_texts(const struct kq_core *core, const struct kq_conf_change *change)
+{
+	kq_nodes others = kq_conf_members(&change->to) & ~kq_node_bit(change->id);
+	u32 id;
+
+	kq_for_each_node(others, id) {
+		const struct kquorum_conf_member *m = kq_core_member(core, id);
+
+		if (!m)
+			continue;
+		if (m->name[0] && !strcmp(m->name, change->member.name))
+			return -ENOTUNIQ;
+		if (m->address[0] && !strcmp(m->address, change->member.address) &&
+		    (id == core->cfg.self || core->peer[id].connected))
+			return -EADDRINUSE;
+	}
+	return 0;
+}
+
+/* Can it be done at all? Return: 0, or as kq_core_reconfigure(). */
+static int check_change(const struct kq_core *core, const struct kq_conf_change *change)
+{
+	const struct kq_conf *to = &change->to;
+
+	if (to->outgoing || kq_conf_check(to))
+		return -EINVAL;
+	if (change->id && (change->id > KQ_MAX_NODES || !kq_conf_has(to, change->id) ||
+			   kq_conf_check_member(&change->member)))
+		return -EINVAL;
+	if (change->based_on && change->based_on != core->conf_index)
+		return -ESTALE;
+	if (kq_conf_same(to, &core->conf) && !change->id)
+		return -EALREADY;
+	if (number_is_taken(core, kq_conf_members(to) & ~kq_conf_members(&core->conf)))
+		return -EEXIST;
+	return change->id ? check_texts(core, change) : 0;
+}
+
 /**
- * kq_core_reconfigure() - change who decides
+ * kq_core_reconfigure() - change who decides, or what a member is called
  * @core: the core
  * @now_ns: the clock
- * @to: the configuration wanted; not a joint one. Its identities are not looked at.
+ * @change: what is wanted
  *
  * It is entered by way of a joint configuration when other nodes vote in it. Whether it has
  * come about is seen in core->conf and core->conf_index.
  *
- * Return: 0: it is in the log; -EREMOTE when not leader; -EINVAL: it cannot be used; -EALREADY:
- * it is in force; -EAGAIN: no entry of this term is committed yet; -EBUSY: another change, or a
- * transfer, is under way; -EEXIST: a node that joins has a session of its earlier life;
- * -EHOSTUNREACH: a node that joins is not connected; -ENOTCONN: no majority of its voters is
- * connected and caught up; or as kq_leader_append().
+ * Return: 0: it is in the log; -EREMOTE when not leader; -EAGAIN: no entry of this term is
+ * committed yet; -EBUSY: another change, or a transfer, is under way; -EINVAL: it cannot be used;
+ * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -ENOTUNIQ: another
+ * member has that name; -EADDRINUSE: another one that is connected has that address; -EEXIST: a
+ * node that joins has a session of its earlier life; -EHOSTUNREACH: a node that joins is not
+ * connected; -EKEYREJECTED: it is one that left with that number and had another name;
+ * -ENOTCONN: no majority of its voters is connected and caught up; or as kq_leader_append().
  */
-int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf *to)
+int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_change *change)
 {
-	struct kq_conf next = *to;
+	struct kq_conf next = change->to;
+	int err;
 
 	core->now_ns = now_ns;
 	if (!kq_is_leader(core))
 		return -EREMOTE;
-	if (to->outgoing || kq_conf_check(to))
-		return -EINVAL;
 	if (!core->lead_ready && !KQ_BREAK(SINGLE_SERVER))
 		return -EAGAIN;
 	if (core->transfer_to || core->conf.outgoing ||
 	    (core->conf_index > core->commit && !KQ_BREAK(TWO_CHANGES)))
 		return -EBUSY;
-	if (kq_conf_same(to, &core->conf))
-		return -EALREADY;
-	if (number_is_taken(core, kq_conf_members(to) & ~kq_conf_members(&core->conf)))
-		return -EEXIST;
-	if (!identify(core, &next))
-		return -EHOSTUNREACH;
-	if (to->voters != core->conf.voters) {
-		if (!majority_is_ready(core, to))
+	err = check_change(core, change);
+	if (err)
+		return err;
+	err = identify(core, change, &next);
+	if (err)
+		return err;
+	if (next.voters != core->conf.voters) {
+		if (kq_conf_decided(&next, ready_members(core), 0) <= 0)
 			return -ENOTCONN;
 		if (!KQ_BREAK(SINGLE_SERVER))
 			next.outgoing = core->conf.voters;
 	}
-	return append_conf(core, &next);
+	return append_conf(core, &next, change);
+}
+
+/* Learners that are to have a vote, and have caught up. */
+static kq_nodes promotable(struct kq_core *core)
+{
+	kq_nodes ready = ready_members(core), promote = 0;
+	u32 id;
+
+	kq_for_each_node(core->conf.learners & ready, id)
+		if (kq_core_member(core, id)->flags & KQUORUM_CONF_PROMOTE)
+			promote |= kq_node_bit(id);
+	return promote;
+}
+
+/* That it cannot be done now is no matter: the next tick tries again. */
+static void promote_learners(struct kq_core *core)
+{
+	kq_nodes promote = promotable(core);
+	struct kq_conf_change change = { .to = core->conf };
+
+	if (!promote)
+		return;
+	change.to.voters |= promote;
+	change.to.learners &= ~promote;
+	kq_core_reconfigure(core, core->now_ns, &change);
 }
 
 /* A leader that has no vote any more looks for a successor once, and goes. */
@@ -251,7 +444,7 @@ static void step_down(struct kq_core *core)
  * @core: the core
  *
  * A joint one is left (that no memory or room was there for it is mended at the next tick); a
- * leader without a vote steps down (thesis 4.2.2).
+ * leader without a vote steps down (thesis 4.2.2); learners get the vote that they wait for.
  */
 void kq_member_settle(struct kq_core *core)
 {
@@ -261,9 +454,11 @@ void kq_member_settle(struct kq_core *core)
 		return;
 	if (core->conf.outgoing) {
 		to.outgoing = 0;
-		append_conf(core, &to);
+		append_conf(core, &to, NULL);
 	} else if (!kq_conf_votes(&core->conf, core->cfg.self) && !KQ_BREAK(REMOVED_LEADS)) {
 		step_down(core);
+	} else if (core->conf.learners && !core->transfer_to) {
+		promote_learners(core);
 	}
 }
 

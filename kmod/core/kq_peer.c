@@ -14,7 +14,7 @@ static bool is_empty(const struct kq_core *core)
 /**
  * kq_core_past() - what this node tells a peer of its past
  * @core: the core
- * @id: node id of the peer
+ * @id: node id of the peer; 0: none in particular
  * @out: filled in
  */
 void kq_core_past(const struct kq_core *core, u32 id, struct kquorum_past *out)

@@ -67,6 +67,28 @@ static inline u64 div64_u64(u64 a, u64 b)
 	return a / b;
 }
 
+/* The first byte that is not @c; NULL: all are. */
+static inline const void *memchr_inv(const void *p, int c, size_t n)
+{
+	const u8 *s = p;
+
+	while (n && *s == (u8)c) {
+		s++;
+		n--;
+	}
+	return n ? s : NULL;
+}
+
+static inline ssize_t strscpy(char *to, const char *from, size_t room)
+{
+	size_t len = strnlen(from, room);
+
+	if (len == room)
+		return -E2BIG;
+	memcpy(to, from, len + 1);
+	return len;
+}
+
 #define cpu_to_le16(x) ((__le16)htole16(x))
 #define cpu_to_le32(x) ((__le32)htole32(x))
 #define cpu_to_le64(x) ((__le64)htole64(x))

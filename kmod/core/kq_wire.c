@@ -73,7 +73,7 @@ int kq_wire_check_header(const struct kq_wire_hdr *h, const struct kq_wire_peer 
 	else if (h->flags || h->group)
 		*why = "flags or group not zero";
 	else if (le64_to_cpu(h->cluster) != peer->cluster)
-		*why = "another cluster, or other members or settings";
+		*why = "another cluster, or other founders or settings";
 	else if (le32_to_cpu(h->from) != peer->peer)
 		*why = "sender is not whom this connection belongs to";
 	else if (le32_to_cpu(h->to) != peer->self)

@@ -10,8 +10,9 @@ KQ_NET=10.77.0
 node_init()
 {
 	local run=$1 i=$2 n=$3 dir=$4 id=$5 rtt_scale=$6 peer args
-	args=(--dir "$dir" --name demo --node "n$i" --listen "$KQ_NET.$i" --cluster-id "$id"
+	args=(--dir "$dir" --name demo --node "n$i" --listen "$KQ_NET.$i"
 		--segment-size 1M --segments "${KQ_SEGMENTS:-8}")
+	[ "$n" = 1 ] || args+=(--cluster-id "$id")
 	for ((peer = 1; peer <= n; peer++)); do
 		[ "$peer" = "$i" ] || args+=(--peer "n$peer=$KQ_NET.$peer")
 	done

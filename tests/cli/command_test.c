@@ -5,18 +5,15 @@
  * or, where it matters that somebody looks on, a terminal.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "child.h"
 #include "test.h"
 
 struct cli cli;
@@ -146,90 +143,6 @@ int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *r
 	return -EAGAIN;
 }
 
-/* --- running a command ----------------------------------------------------------------- */
-
-static char out[16384];
-
-static void read_all(int fd)
-{
-	size_t have = 0;
-	ssize_t got;
-
-	/* A terminal whose other side is gone answers with an error. */
-	while ((got = read(fd, out + have, sizeof(out) - 1 - have)) > 0)
-		have += got;
-	out[have] = '\0';
-	close(fd);
-}
-
-/* Never returns. @words: the command's name first. */
-static void child(const struct cli_command *command, const char *words)
-{
-	char text[512], *argv[16] = { NULL };
-	int argc = 0, code;
-
-	snprintf(text, sizeof(text), "%s", words);
-	for (argv[0] = strtok(text, " "); argv[argc]; )
-		argv[++argc] = strtok(NULL, " ");
-	alarm(20);
-	cli.command = command;
-	code = command->run(argc, argv);
-	fflush(stdout);
-	_exit(code);
-}
-
-static int exit_status(pid_t pid)
-{
-	int wstatus = 0;
-
-	waitpid(pid, &wstatus, 0);
-	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 1000 + WTERMSIG(wstatus);
-}
-
-static int run(const struct cli_command *command, const char *words)
-{
-	int ends[2];
-	pid_t pid;
-
-	assert_int_equal(pipe(ends), 0);
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		dup2(open("/dev/null", O_RDONLY), 0);
-		dup2(ends[1], 1);
-		dup2(ends[1], 2);
-		close(ends[0]);
-		close(ends[1]);
-		child(command, words);
-	}
-	close(ends[1]);
-	read_all(ends[0]);
-	return exit_status(pid);
-}
-
-static int run_on_terminal(const struct cli_command *command, const char *words)
-{
-	int terminal;
-	pid_t pid;
-
-	fflush(NULL);
-	setenv("TERM", "xterm", 1);
-	pid = forkpty(&terminal, NULL, NULL, NULL);
-	if (!pid)
-		child(command, words);
-	read_all(terminal);
-	return exit_status(pid);
-}
-
-static void assert_fits(void)
-{
-	const char *line;
-
-	for (line = out; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] != '\0'))
-		if (strcspn(line, "\r\n") > 100)
-			fail_msg("more than 100 columns: %s", line);
-}
-
 /* --- the cluster ----------------------------------------------------------------------- */
 
 static struct kquorum_claim claims[2] = {
@@ -253,7 +166,7 @@ static int setup(void **state)
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,
 		.term = 4, .leader = 2, .quorum = true, .daemon = true, .n_peers = 3, .session = 9,
-		.conf_index = 1, .voters = 0xe,
+		.conf_index = 1, .commit_index = 9, .voters = 0xe, .founders = 0xe,
 		.session_left_ns = 9 * NS_PER_SEC,
 		.settings = { .election_ms = 1000, .lease_ms = 10000, .delta_ms = 250 },
 	};
@@ -261,6 +174,7 @@ static int setup(void **state)
 		struct kquorum_peer_status *p = &status.peers[i];
 
 		p->id = i + 1;
+		p->member = true;
 		p->connected = i > 0;
 		snprintf(p->name, sizeof(p->name), "n%u", i + 1);
 		snprintf(p->address, sizeof(p->address), "10.0.0.%u:7420", i + 1);
@@ -319,6 +233,39 @@ static void status_names_who_is_missing_without_alarm(void **state)
 	assert_null(strstr(line, "\033["));
 }
 
+/* Learners, and who is no member, have rows and no votes. */
+static void status_shows_what_each_is(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	for (id = 4; id <= 6; id++) {
+		struct kquorum_peer_status *p = &status.peers[status.n_peers++];
+
+		*p = status.peers[1];
+		p->id = id;
+		snprintf(p->name, sizeof(p->name), "n%u", id);
+		p->promote = id == 4;
+	}
+	status.learners = 0x30;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "demo: quorum yes, may lose 1 of 3 ");
+	assert_contains(out, "\nn3    10.0.0.3:7420  voter    connected");
+	assert_contains(out, "\nn5    10.0.0.2:7420  learner  connected");
+	assert_contains(out, "\nn6    10.0.0.2:7420  none     connected");
+	assert_int_equal(run(&command_status, "status -j"), 0);
+	assert_contains(out, "\"voters\":\t3,");
+	assert_contains(out, "\"configuration_settled\":\ttrue,\n\t\"left\":\tfalse,");
+	assert_contains(strstr(out, "\"n4\""), "\"role\":\t\"learner\",\n\t\t\t\"promote\":\ttrue");
+	status.left = true;
+	status.voters = 0xc;
+	status.quorum = false;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "\nn1    10.0.0.1:7420  left     follower");
+	assert_contains(out, "this node has left the cluster");
+	assert_fits();
+}
+
 static void lock_says_that_the_session_ran_out(void **state)
 {
 	(void)state;
@@ -358,7 +305,7 @@ static void lock_names_the_holder_within_the_screen(void **state)
 			    "held by n2 for 65.0s: pid 4194304 (fifteen-letters)\n");
 	lose_quorum();
 	assert_int_equal(run(&command_lock, "lock -w 0.1 a/name/of/its/own -- true"), 69);
-	assert_contains(out, "no quorum:\n  only 1 of 3 nodes");
+	assert_contains(out, "no quorum:\n  only 1 of 3 voters");
 	assert_fits();
 }
 
@@ -367,12 +314,12 @@ static void append_says_why_it_waits(void **state)
 	(void)state;
 	lose_quorum();
 	assert_int_equal(run_on_terminal(&command_append, "append -w 1.3 text"), 69);
-	assert_contains(out, "kquorum append: waiting: no quorum\r\nonly 1 of 3 nodes");
+	assert_contains(out, "kquorum append: waiting: no quorum\r\nonly 1 of 3 voters");
 	assert_contains(out, "kquorum append: no quorum:");
 	assert_contains(out, "line 1: outcome unknown");
 	assert_int_equal(run(&command_append, "append -w 0.1 text"), 69);
 	assert_null(strstr(out, "waiting"));
-	assert_contains(out, "kquorum append: no quorum: only 1 of 3 nodes can be reached and work, 2 are "
+	assert_contains(out, "kquorum append: no quorum: only 1 of 3 voters can be reached and work, 2 are "
 			"needed (kquorum status)\n");
 	assert_fits();
 }
@@ -478,6 +425,10 @@ static void start_refuses_another_node_that_runs(void **state)
 	assert_int_equal(start(""), 0);
 	assert_contains(out, "node n1 already runs");
 	assert_contains(out, "daemon up");
+	/* A node that is no member may have no name in its status. */
+	status.peers[0].name[0] = '\0';
+	assert_int_equal(start(""), 0);
+	assert_contains(out, "node n1 already runs");
 }
 
 static void start_says_when_only_the_daemon_was_started(void **state)
@@ -511,6 +462,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(followers_are_not_called_silent, setup),
 		cmocka_unit_test_setup(status_names_who_is_missing_without_alarm, setup),
+		cmocka_unit_test_setup(status_shows_what_each_is, setup),
 		cmocka_unit_test_setup(lock_says_that_the_session_ran_out, setup),
 		cmocka_unit_test_setup(lock_without_time_to_wait_only_tries, setup),
 		cmocka_unit_test_setup(lock_names_the_holder_within_the_screen, setup),

@@ -13,6 +13,9 @@
 	"[cluster]\nname = demo\nid = ab12\n[node]\nname = n10\nlisten = 0.0.0.0\n" \
 	"[members]\nn10 = 10.0.0.10\nn2 = [fe80::1]:99\nn1 = host.example:7421\n"
 
+#define FOUNDED \
+	"[cluster]\nname = d\nid = 1\nfounders = 3\n[node]\nname = n1\nlisten = h\n"
+
 static char err[512];
 
 static int read_text(const char *text, struct kquorum_config *c)
@@ -50,6 +53,29 @@ static void numbers_nodes_by_natural_order(void **state)
 	assert_null(kquorum_config_member(&c, 4));
 }
 
+static void sees_the_mark_of_a_cluster_that_has_begun(void **state)
+{
+	char dir[] = "/tmp/kquorum-config.XXXXXX", path[64], mark[64];
+	struct kquorum_config c;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/%s", dir, KQUORUM_CONFIG_FILE);
+	snprintf(mark, sizeof(mark), "%s/%s", dir, KQUORUM_FOUNDED_FILE);
+	f = fopen(path, "w");
+	fputs(GOOD, f);
+	fclose(f);
+	assert_int_equal(kquorum_config_read(path, &c, err, sizeof(err)), 0);
+	assert_false(c.founded);
+	fclose(fopen(mark, "w"));
+	assert_int_equal(kquorum_config_read(path, &c, err, sizeof(err)), 0);
+	assert_true(c.founded);
+	unlink(mark);
+	unlink(path);
+	rmdir(dir);
+}
+
 static void reads_what_it_writes(void **state)
 {
 	struct kquorum_config c, again;
@@ -59,6 +85,28 @@ static void reads_what_it_writes(void **state)
 
 	(void)state;
 	assert_int_equal(read_text(GOOD "[settings]\nelection_ms = 1500\n[log]\nsegments = 5\n", &c), 0);
+	f = open_memstream(&text, &size);
+	assert_int_equal(kquorum_config_write(f, &c), 0);
+	fclose(f);
+	assert_int_equal(read_text(text, &again), 0);
+	assert_memory_equal(&c, &again, sizeof(c));
+	free(text);
+}
+
+/* Of a node that joined: its numbers follow from no names. */
+static void reads_a_node_that_joined(void **state)
+{
+	struct kquorum_config c, again;
+	char *text;
+	size_t size;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(read_text(FOUNDED "[members]\nn1 = h\nn0 = g\n[ids]\nn0 = 2\nn1 = 7\n", &c), 0);
+	assert_int_equal(c.founders, 3);
+	assert_int_equal(c.node_id, 7);
+	assert_string_equal(kquorum_config_member(&c, 2)->name, "n0");
+	assert_string_equal(kquorum_config_member(&c, 7)->name, "n1");
 	f = open_memstream(&text, &size);
 	assert_int_equal(kquorum_config_write(f, &c), 0);
 	fclose(f);
@@ -100,6 +148,14 @@ static void names_line_and_fault(void **state)
 		{ GOOD "n3 = 10.0.0.10\n", "n3 and n10 have the same address" },
 		{ "[cluster]\nname = d\nid = 1\n[node]\nname = n1\nlisten = h\n[members]\nn2 = h\n",
 		  "n1, is not among the members" },
+		{ GOOD "[ids]\nn1 = 1\nn2 = 2\nn10 = 3\n", "ids without founders" },
+		{ FOUNDED "[members]\nn1 = h\n", "founders (3) without an id for each member" },
+		{ FOUNDED "[members]\nn1 = h\nn2 = g\n[ids]\nn1 = 4\n", "some nodes have an id and some have none" },
+		{ FOUNDED "[members]\nn1 = h\nn2 = g\n[ids]\nn1 = 4\nn2 = 4\n", "n1 and n2 have the same id" },
+		{ FOUNDED "[members]\nn1 = h\n[ids]\nn1 = 16\n", ":11: bad id" },
+		{ FOUNDED "[ids]\nn1 = 1\n", ":9: n1 has an id, and no line in [members] before it" },
+		{ FOUNDED "[members]\nn1 = h\n[ids]\nn1 = 4\nn1 = 5\n", ":12: the id of n1 is given twice" },
+		{ "[cluster]\nfounders = 0\n", ":2: bad founders" },
 	};
 	struct kquorum_config c;
 	size_t i;
@@ -154,7 +210,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_nodes_by_natural_order),
+		cmocka_unit_test(sees_the_mark_of_a_cluster_that_has_begun),
 		cmocka_unit_test(reads_what_it_writes),
+		cmocka_unit_test(reads_a_node_that_joined),
 		cmocka_unit_test(names_line_and_fault),
 		cmocka_unit_test(refuses_long_lines_and_absent_files),
 		cmocka_unit_test(refuses_a_sixteenth_member),

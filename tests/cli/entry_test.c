@@ -65,6 +65,51 @@ static void describes_configurations(void **state)
 	assert_contains(describe(KQUORUM_ENTRY_CONF, &c, sizeof(c) - 1), "not shown");
 }
 
+/* As describe(), of the part that @name has. */
+static int part(const void *payload, uint32_t bytes, const char *name)
+{
+	void *copy = bytes ? malloc(bytes) : NULL;
+	struct kquorum_log_entry e = {
+		.type = KQUORUM_ENTRY_CONF, .bytes = bytes, .payload = copy,
+	};
+	int ret;
+
+	if (bytes)
+		memcpy(copy, payload, bytes);
+	ret = entry_conf_part(&e, name);
+	free(copy);
+	return ret;
+}
+
+static void finds_a_node_in_a_configuration(void **state)
+{
+	struct {
+		struct kquorum_conf head;
+		struct kquorum_conf_member member[4];
+	} __attribute__((packed)) c = {
+		.head = { .voters = htole32(1 << 2), .outgoing = htole32(1 << 2 | 1 << 9),
+			  .learners = htole32(1 << 5 | 1 << 7) },
+		.member = { { .name = "n2" }, { .name = "n5" }, { .name = "n7" },
+			    { .name = "n9" } },
+	};
+
+	(void)state;
+	assert_int_equal(part(&c, sizeof(c), "n2"), 2);
+	assert_int_equal(part(&c, sizeof(c), "n5"), 1);
+	assert_int_equal(part(&c, sizeof(c), "n9"), 2);
+	assert_int_equal(part(&c, sizeof(c), "n"), 0);
+	assert_int_equal(part(&c, sizeof(c) - 1, "n9"), 0);
+	assert_int_equal(part(&c, sizeof(c.head), "n2"), 0);
+	assert_int_equal(part(NULL, 0, "n2"), 0);
+	/* A name as long as its place. */
+	memset(c.member[1].name, 'x', sizeof(c.member[1].name));
+	assert_int_equal(part(&c, sizeof(c), "n7"), 1);
+	c.head.voters = c.head.outgoing = c.head.learners = htole32(0xffffffff);
+	assert_int_equal(part(&c, sizeof(c), "n12"), 0);
+	assert_int_equal(entry_conf_part(&(struct kquorum_log_entry){ .type = KQUORUM_ENTRY_APPEND,
+					 .payload = "x", .bytes = 1 }, "n2"), 0);
+}
+
 static void describes_locks(void **state)
 {
 	struct {
@@ -141,6 +186,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(describes_sessions),
 		cmocka_unit_test(describes_configurations),
+		cmocka_unit_test(finds_a_node_in_a_configuration),
 		cmocka_unit_test(describes_locks),
 		cmocka_unit_test(describes_the_rest),
 		cmocka_unit_test(tells_what_has_no_effect),

@@ -254,6 +254,11 @@ static void reads_a_status(void **state)
 	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, 2);
 	mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, "n2");
 	mnl_attr_nest_end(nlh, nest);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_MEMBER);
+	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, 3);
+	mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, "n3");
+	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_FLAGS, KQUORUM_CONF_PROMOTE);
+	mnl_attr_nest_end(nlh, nest);
 	/* Attributes of a newer module, and one of a wrong size, are left out. */
 	mnl_attr_put_u32(nlh, 4000, 1);
 	mnl_attr_put_u8(nlh, KQUORUM_A_LEADER, 1);
@@ -272,6 +277,95 @@ static void reads_a_status(void **state)
 	assert_true(st.peers[2].has_progress);
 	assert_int_equal(kquorum_status_peer(&st, 3)->match_index, 41);
 	assert_null(kquorum_status_peer(&st, 4));
+	assert_false(st.left);
+	assert_false(st.peers[0].member);
+	assert_true(st.peers[1].member);
+	assert_true(st.peers[2].member);
+	assert_false(st.peers[1].promote);
+	assert_true(st.peers[2].promote);
+}
+
+static void tells_of_a_node_that_has_left(void **state)
+{
+	struct kquorum *k = *state;
+	struct kquorum_status st;
+	struct nlmsghdr *nlh = answer_genl(KQUORUM_CMD_STATUS, 0);
+
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, 2);
+	mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, 0xa);
+	mnl_attr_put(nlh, KQUORUM_A_LEFT, 0, NULL);
+	put_peer(nlh, 3, "n3", false);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_status(k, &st), 0);
+	assert_true(st.left);
+	/* It has a row all the same. */
+	assert_int_equal(st.n_peers, 2);
+	assert_int_equal(st.peers[0].id, 2);
+	assert_false(st.peers[0].member);
+	assert_true(st.peers[0].seen_ns == KQUORUM_NEVER);
+}
+
+/* The attribute @type of what was sent last, NULL: there is none. */
+static const struct nlattr *sent_attr(uint16_t type)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, (struct nlmsghdr *)sent, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	return NULL;
+}
+
+static void asks_for_a_change(void **state)
+{
+	struct kquorum_change c = { .based_on = 77, .voters = 0xe, .learners = 0x10, .id = 4,
+				    .promote = true, .name = "n4", .address = "h:1" };
+	struct kquorum *k = *state;
+	struct kq_lib_attrs member;
+
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_reconfigure(k, &c), 0);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0xe);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_LEARNERS)), 0x10);
+	assert_int_equal(mnl_attr_get_u64(sent_attr(KQUORUM_A_CONF_INDEX)), 77);
+	kq_lib_parse_nested(sent_attr(KQUORUM_A_MEMBER), &member);
+	assert_int_equal(kq_lib_u32(&member, KQUORUM_MEMBER_ID, 0), 4);
+	assert_string_equal(mnl_attr_get_str(member.table[KQUORUM_MEMBER_NAME]), "n4");
+	assert_string_equal(mnl_attr_get_str(member.table[KQUORUM_MEMBER_ADDRESS]), "h:1");
+	assert_int_equal(kq_lib_u32(&member, KQUORUM_MEMBER_FLAGS, 0), KQUORUM_CONF_PROMOTE);
+	/* Nobody is described who need not be, and a promise that is not made takes one back. */
+	c.promote = false;
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_reconfigure(k, &c), 0);
+	kq_lib_parse_nested(sent_attr(KQUORUM_A_MEMBER), &member);
+	assert_int_equal(kq_lib_u32(&member, KQUORUM_MEMBER_FLAGS, 0), 0);
+	c.id = 0;
+	answer_ack(-ESTALE, "look again", 0);
+	assert_int_equal(kquorum_reconfigure(k, &c), -ESTALE);
+	assert_null(sent_attr(KQUORUM_A_MEMBER));
+	assert_string_equal(kquorum_error(k), "look again");
+}
+
+static void says_who_founded_the_cluster_only_to_join_it(void **state)
+{
+	struct kquorum_config c = { .name = "d", .cluster_id = 1, .node_id = 4, .n_members = 1,
+				    .members[0] = { .id = 4, .name = "n4", .address = { "h", 1 } } };
+	struct kquorum *k = *state;
+	int fd = 5;
+
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), 0);
+	assert_null(sent_attr(KQUORUM_A_VOTERS));
+	c.founders = 3;
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), 0);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0xe);
+	/* One that was there when it began must not begin it again. */
+	c.founders = 0;
+	c.founded = true;
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), 0);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0x2);
 }
 
 static void put_claims(struct nlmsghdr *nlh, const char *name, uint64_t first, unsigned int n)
@@ -440,6 +534,9 @@ int main(void)
 		WITH_HANDLE(hands_on_the_text_of_an_extended_ack),
 		WITH_HANDLE(explains_bare_errors),
 		WITH_HANDLE(reads_a_status),
+		WITH_HANDLE(tells_of_a_node_that_has_left),
+		WITH_HANDLE(asks_for_a_change),
+		WITH_HANDLE(says_who_founded_the_cluster_only_to_join_it),
 		WITH_HANDLE(joins_a_long_queue),
 		WITH_HANDLE(tells_of_a_dump_that_changed),
 		WITH_HANDLE(skips_what_an_earlier_exchange_left),

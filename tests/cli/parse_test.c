@@ -121,8 +121,9 @@ static void names_every_state(void **state)
 	for (i = 0; i < KQUORUM_LOCK_UNKNOWN; i++)
 		assert_string_not_equal(lock_state_name(i), "unknown");
 	assert_string_equal(entry_type_name(KQUORUM_ENTRY_APPEND), "append");
+	assert_string_equal(entry_type_name(KQUORUM_ENTRY_CONF), "configuration");
 	assert_string_equal(entry_type_name(99), "unknown");
-	assert_string_equal(entry_type_name(9), "unknown");
+	assert_string_equal(entry_type_name(8), "unknown");
 }
 
 int main(void)

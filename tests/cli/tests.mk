@@ -9,23 +9,31 @@ comma := ,
 CLI_TEST_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 CLI_TEST_CFLAGS := $(USER_CFLAGS) $(CLI_TEST_SAN)
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
-	hold_test command_test)
+	hold_test command_test join_test member_plan_test member_replace_test member_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
 $(BUILD)/tests/cli/config_test: tests/cli/config_test.c userspace/lib/config.c
 $(BUILD)/tests/cli/parse_test: tests/cli/parse_test.c userspace/cli/parse.c userspace/cli/format.c
-$(BUILD)/tests/cli/why_test: tests/cli/why_test.c userspace/cli/why.c $(CLI_TEST_COMMON)
+$(BUILD)/tests/cli/why_test: tests/cli/why_test.c userspace/cli/why.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 $(BUILD)/tests/cli/entry_test: tests/cli/entry_test.c userspace/cli/entry.c $(CLI_TEST_COMMON)
 $(BUILD)/tests/cli/netlink_test: tests/cli/netlink_test.c $(wildcard userspace/lib/*.c)
 $(BUILD)/tests/cli/netlink_test: CLI_TEST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind \
 	setsockopt sendto recvfrom close get_portid)
 $(BUILD)/tests/cli/hold_test: tests/cli/hold_test.c userspace/cli/hold.c $(CLI_TEST_COMMON)
 # The library is what is replaced here.
-$(BUILD)/tests/cli/command_test: tests/cli/command_test.c userspace/lib/config.c \
-	$(addprefix userspace/cli/,append.c clock.c directory.c format.c hold.c lock.c options.c \
-	output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
-$(CLI_TESTS): $(wildcard userspace/lib/*.h userspace/cli/*.h) include/uapi/linux/kquorum.h
+$(BUILD)/tests/cli/command_test: tests/cli/command_test.c tests/cli/child.c userspace/lib/config.c \
+	$(addprefix userspace/cli/,append.c clock.c directory.c format.c hold.c lock.c nodes.c \
+	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
+$(BUILD)/tests/cli/member_test: tests/cli/member_test.c tests/cli/child.c tests/cli/leader.c \
+	userspace/lib/config.c $(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
+	member_plan.c nodes.c options.c output.c parse.c)
+$(BUILD)/tests/cli/member_plan_test $(BUILD)/tests/cli/member_replace_test: \
+	$(BUILD)/tests/cli/%: tests/cli/%.c userspace/cli/member_plan.c userspace/cli/nodes.c \
+	$(CLI_TEST_COMMON)
+$(BUILD)/tests/cli/join_test: tests/cli/join_test.c userspace/cli/join.c userspace/cli/nodes.c \
+	$(CLI_TEST_COMMON)
+$(CLI_TESTS): $(wildcard tests/cli/*.h userspace/lib/*.h userspace/cli/*.h) include/uapi/linux/kquorum.h
 
 $(CLI_TESTS):
 	@mkdir -p $(@D)

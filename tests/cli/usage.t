@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Help, usage errors, and what is said where there is no module.
 . "$(dirname "$0")/tap.sh"
-commands="init start stop status lock resource log append transfer fence bench version"
+commands="init join start stop status member lock resource log append transfer fence bench version"
 
 run "$KQUORUM"
 is $rc 0 "kquorum alone succeeds"
 for c in $commands; do
 	like "$out" "^  $c " "the table has $c"
 done
+is "$(sed -n "s/^  \([a-z][a-z]*\) .*/\1/p" <<<"$out" | tr '\n' ' ')" "$commands " "and nothing else"
 run "$KQUORUM" bogus
 is $rc 2 "an unknown command is a usage error"
 is "$out" 'kquorum: no command "bogus": kquorum --help lists them' "and gets one line"
@@ -17,6 +18,8 @@ while read -r typed meant; do
 	is "$out" "kquorum: no command \"$typed\": did you mean $meant?" "$typed is taken for $meant"
 done <<'EOT'
 strat start
+memebr member
+jion join
 res resource
 lokc lock
 locks lock
@@ -63,6 +66,16 @@ for c in $commands; do
 	done
 	is "$missing" "" "the manual has the options of $c"
 done
+# The completion knows them, and what member and the others take.
+complete() { bash -c '. userspace/cli/kquorum.bash-completion; _kquorum_words "$@"' - "$@"; }
+is "$(complete help)" "$commands" "the completion has all commands"
+is "$(complete member member)" "$("$KQUORUM" member bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
+	"and all that member takes"
+for w in $(complete member member); do
+	[ "$w" = list ] && continue
+	grep -qE "kquorum member ${w//-/\\\\-}" userspace/cli/kquorum.8
+	report $? "the manual has member $w"
+done
 if command -v groff >/dev/null; then
 	is "$(groff -t -man -ww -Tutf8 userspace/cli/kquorum.8 2>&1 >/dev/null)" "" "the manual is well-formed"
 fi
@@ -95,7 +108,8 @@ run bash -c "'$KQUORUM' --help >/dev/full"
 is $rc 1 "output that cannot be written is an error"
 
 if [ ! -e /sys/module/kquorum ]; then
-	for c in stop status "lock db" "resource list" log "append x" transfer "bench lock"; do
+	for c in stop status "lock db" "resource list" log "append x" transfer "bench lock" member \
+		"member remove n1"; do
 		# shellcheck disable=SC2086
 		run "$KQUORUM" $c
 		is $rc 1 "$c fails without a module"

@@ -14,7 +14,8 @@ static struct kquorum_status healthy(void)
 {
 	struct kquorum_status st = {
 		.name = "demo", .node_id = 1, .state = KQUORUM_NODE_RUNNING, .term = 4, .leader = 2,
-		.quorum = true, .daemon = true, .n_peers = 3, .conf_index = 1, .voters = 0xe,
+		.quorum = true, .daemon = true, .n_peers = 3, .conf_index = 1, .commit_index = 9,
+		.last_index = 9, .voters = 0xe, .founders = 0xe,
 	};
 	unsigned int i;
 
@@ -22,6 +23,7 @@ static struct kquorum_status healthy(void)
 		struct kquorum_peer_status *p = &st.peers[i];
 
 		p->id = i + 1;
+		p->member = true;
 		p->connected = i > 0;
 		snprintf(p->name, sizeof(p->name), "n%u", i + 1);
 		snprintf(p->address, sizeof(p->address), "10.0.0.%u:7420", i + 1);
@@ -59,8 +61,77 @@ static void counts_who_may_still_fail(void **state)
 	st.quorum = false;
 	assert_int_equal(status_may_lose(&st), 0);
 	st = healthy();
-	st.n_peers = 1;
+	st.voters = 2;
 	assert_int_equal(status_may_lose(&st), 0);
+}
+
+static struct kquorum_peer_status *add_node(struct kquorum_status *st, uint32_t id)
+{
+	struct kquorum_peer_status *p = &st->peers[st->n_peers++];
+
+	*p = (struct kquorum_peer_status){ .id = id, .connected = true, .rtt_ns = KQUORUM_NEVER,
+					   .seen_ns = KQUORUM_NEVER, .disk_ns = KQUORUM_NEVER };
+	snprintf(p->name, sizeof(p->name), "n%u", id);
+	snprintf(p->address, sizeof(p->address), "10.0.0.%u:7420", id);
+	return p;
+}
+
+static void counts_voters_and_nobody_else(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	/* A learner, and one that is no member. */
+	add_node(&st, 4);
+	add_node(&st, 5);
+	st.learners = 0x10;
+	assert_int_equal(status_voters(&st), 3);
+	assert_int_equal(status_may_lose(&st), 1);
+	st.peers[2].connected = false;
+	assert_int_equal(status_may_lose(&st), 0);
+	st.peers[1].connected = false;
+	st.quorum = false;
+	status_why(&st, why, sizeof(why));
+	assert_contains(why, "only 1 of 3 voters can be reached and work, 2 are needed:\n");
+	assert_null(strstr(why, "n4"));
+	/* Before there is a configuration the founders are to vote. */
+	st.conf_index = st.voters = 0;
+	assert_int_equal(status_voters(&st), 3);
+}
+
+static void counts_both_halves_of_a_joint_configuration(void **state)
+{
+	struct kquorum_status st = healthy();
+	unsigned int i;
+
+	(void)state;
+	st.outgoing = 0xe;
+	st.voters = 0x3e;
+	add_node(&st, 4);
+	add_node(&st, 5);
+	assert_int_equal(status_voters(&st), 5);
+	assert_int_equal(status_may_lose(&st), 1);
+	st.peers[4].connected = false;
+	assert_int_equal(status_may_lose(&st), 1);
+	st.peers[3].connected = false;
+	assert_int_equal(status_may_lose(&st), 0);
+	st.quorum = false;
+	status_why(&st, why, sizeof(why));
+	assert_contains(why, "3 of 5 voters can be reached and work, which is enough; the others:\n");
+	assert_contains(why, "  n4 at 10.0.0.4:7420 is not connected\n");
+	st.peers[2].connected = false;
+	status_why(&st, why, sizeof(why));
+	assert_contains(why, "only 2 of 5 new voters can be reached and work, 3 are needed "
+			"(a change is under way):\n");
+	assert_null(strstr(why, "old voters"));
+	assert_null(strstr(why, "which is enough"));
+	for (i = 1; i < 5; i++)
+		st.peers[i].connected = i > 2;
+	status_why(&st, why, sizeof(why));
+	assert_contains(why, "only 1 of 3 old voters can be reached and work, 2 are needed "
+			"(a change is under way):\n");
+	assert_null(strstr(why, "new voters"));
+	assert_null(strstr(why, "which is enough"));
 }
 
 static void says_what_a_new_cluster_waits_for(void **state)
@@ -70,10 +141,8 @@ static void says_what_a_new_cluster_waits_for(void **state)
 	(void)state;
 	st.quorum = false;
 	st.leader = 0;
-	st.conf_index = 0;
+	st.conf_index = st.last_index = st.term = 0;
 	st.voters = 0;
-	st.last_index = 0;
-	st.term = 0;
 	st.peers[1].connected = false;
 	strcpy(st.peers[1].reason, "10.0.0.2:7420: Connection refused");
 	assert_string_equal(why_of(&st),
@@ -104,7 +173,7 @@ static void names_missing_peers(void **state)
 	strcpy(st.peers[1].reason, "connection refused");
 	st.peers[2].seen_ns = 3 * NS_PER_SEC;
 	why_of(&st);
-	assert_contains(why, "only 1 of 3 nodes can be reached and work, 2 are needed:");
+	assert_contains(why, "only 1 of 3 voters can be reached and work, 2 are needed:");
 	assert_contains(why, "n2 at 10.0.0.2:7420 is not connected: connection refused\n");
 	assert_contains(why, "n3 at 10.0.0.3:7420 is not connected, last seen 3.0s ago\n");
 }
@@ -125,10 +194,10 @@ static void notices_a_silent_connection(void **state)
 	st.quorum = false;
 	st.leader = 0;
 	why_of(&st);
-	assert_contains(why, "2 of 3 nodes can be reached and work, which is enough; the others:\n");
+	assert_contains(why, "2 of 3 voters can be reached and work, which is enough; the others:\n");
 	assert_contains(why, "n3 at 10.0.0.3:7420 is connected, but has been silent for 7.0s\n");
 	st.peers[1].seen_ns = 7 * NS_PER_SEC;
-	assert_contains(why_of(&st), "only 1 of 3 nodes can be reached and work, 2 are needed:");
+	assert_contains(why_of(&st), "only 1 of 3 voters can be reached and work, 2 are needed:");
 	/* Who waits after a restart asks nobody. */
 	st.wait_left_ns = 1;
 	assert_null(strstr(why_of(&st), "silent"));
@@ -217,10 +286,11 @@ static void names_who_is_missing_in_a_working_cluster(void **state)
 	st.peers[2].flags = KQUORUM_PEERF_FAULTY;
 	assert_contains(missing_of(&st), "without n3 (faulty): kquorum status there");
 	st.n_peers = KQUORUM_MAX_NODES;
+	st.voters = 0xfffe;
 	for (i = 1; i < st.n_peers; i++) {
 		st.peers[i].id = i + 1;
-		st.peers[i].connected = i > 7;
 		st.peers[i].reason[0] = '\0';
+		st.peers[i].connected = i > 7;
 		st.peers[i].seen_ns = i > 7 ? 0 : 125 * NS_PER_SEC;
 		snprintf(st.peers[i].name, sizeof(st.peers[i].name), "n%u", i + 1);
 	}
@@ -228,6 +298,173 @@ static void names_who_is_missing_in_a_working_cluster(void **state)
 	assert_true(strlen(why) <= 101);
 	st.quorum = false;
 	assert_string_equal(missing_of(&st), "");
+}
+
+static void names_who_is_missing_by_its_part(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	add_node(&st, 4)->connected = false;
+	st.learners = 0x10;
+	assert_string_equal(missing_of(&st),
+			    "without n4 (learner, down): kquorum start there, or open the port\n");
+	/* Who is no member is missed by nobody, but its reason may be what somebody waits for. */
+	st.learners = 0;
+	assert_string_equal(missing_of(&st), "");
+	strcpy(st.peers[3].reason, "10.0.0.4:7420: Connection refused");
+	assert_string_equal(missing_of(&st), "");
+	strcpy(st.peers[3].reason, "it is of another cluster");
+	st.peers[3].name[0] = st.peers[3].address[0] = '\0';
+	assert_string_equal(missing_of(&st), "  node 4 is not connected: it is of another cluster\n");
+}
+
+static void tells_what_change_is_under_way(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.role = KQUORUM_LEADER;
+	st.leader = 1;
+	st.outgoing = 0xe;
+	st.voters = 0x16;
+	add_node(&st, 4);
+	st.peers[2].connected = false;
+	assert_string_equal(why_of(&st), "a change is under way that makes n1, n2, n4 the voters\n"
+			    "  without n3 (down)\n");
+	/* At the leader it is seen who lacks the log. */
+	st.peers[3].has_progress = true;
+	st.peers[3].progress = KQUORUM_PROGRESS_REPLICATE;
+	st.last_index = 5000;
+	assert_contains(why_of(&st), "  without n3 (down), n4 (5000 entries behind)\n");
+	st.peers[3].progress = KQUORUM_PROGRESS_PROBE;
+	assert_contains(why_of(&st), "n4 (asked how far it is)\n");
+	st.outgoing = 0;
+	st.peers[3].match_index = 5000;
+	st.peers[3].progress = KQUORUM_PROGRESS_REPLICATE;
+	assert_string_equal(why_of(&st), "");
+	st.conf_index = 5000;
+	assert_string_equal(why_of(&st), "a change of the members is not committed yet\n");
+	st.commit_index = 5000;
+	assert_string_equal(why_of(&st), "");
+	/* After a restart nothing is known to be committed: that is no change. */
+	st.commit_index = 0;
+	assert_string_equal(why_of(&st), "");
+}
+
+static void says_that_it_has_left(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.left = true;
+	st.voters = 0xc;
+	st.quorum = false;
+	st.leader = 0;
+	st.peers[1].connected = st.peers[2].connected = false;
+	assert_contains(why_of(&st), "this node has left the cluster, and takes no part any more: kquorum stop");
+	assert_contains(why, "kquorum member add, on the leader");
+	assert_contains(why, "--force");
+	assert_null(strstr(why, "can be reached"));
+	assert_null(strstr(why, "waits to be taken in"));
+	st.quorum = true;
+	assert_contains(why_of(&st), "this node has left the cluster");
+	assert_string_equal(missing_of(&st), "");
+}
+
+static void says_that_it_waits_to_be_taken_in(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.node_id = 4;
+	st.joins = true;
+	add_node(&st, 4)->member = true;
+	st.conf_index = st.commit_index = st.last_index = st.voters = 0;
+	st.quorum = false;
+	st.leader = 0;
+	st.peers[0].connected = true;
+	why_of(&st);
+	assert_contains(why, "this node waits to be taken in: the kquorum member add or replace");
+	assert_contains(why, "\n  kquorum member add n4=10.0.0.4:7420 --id 4\n");
+	assert_null(strstr(why, "new cluster begins"));
+	assert_null(strstr(why, "no member is connected"));
+	st.peers[0].connected = st.peers[1].connected = st.peers[2].connected = false;
+	strcpy(st.peers[0].reason, "10.0.0.1:7420: Connection refused");
+	why_of(&st);
+	assert_contains(why, "no member is connected to this node:\n"
+			"  n1 at 10.0.0.1:7420 is not connected: 10.0.0.1:7420: Connection refused\n");
+	assert_contains(why, "are they up (kquorum start there), and are their ports open?");
+	/* It may have a part of the log already, and be told of it by a leader. */
+	st.conf_index = st.commit_index = st.last_index = 5;
+	st.voters = 0xe;
+	st.quorum = true;
+	assert_contains(why_of(&st), "this node waits to be taken in");
+	st.learners = 0x10;
+	assert_null(strstr(why_of(&st), "taken in"));
+	/* Under the number of a founder that has left. */
+	st.conf_index = st.last_index = st.term = st.voters = st.learners = 0;
+	st.founders = 0x1e;
+	st.quorum = false;
+	st.peers[1].member = false;
+	assert_contains(why_of(&st), "this node waits to be taken in");
+	/* A node that is about to know its part says nothing of it. */
+	st.state = KQUORUM_NODE_RECOVERING;
+	assert_null(strstr(why_of(&st), "taken in"));
+}
+
+static void says_that_the_log_of_a_founder_was_lost(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.conf_index = st.commit_index = st.last_index = st.term = st.voters = 0;
+	st.quorum = false;
+	st.leader = 0;
+	st.peers[1].connected = false;
+	assert_contains(why_of(&st), "new cluster begins");
+	st.joins = true;
+	assert_contains(why_of(&st), "this node's log is empty, but its cluster has begun");
+	assert_contains(why, "\n  kquorum member replace n1 n1=10.0.0.1:7420\n");
+	assert_null(strstr(why, "taken in"));
+}
+
+static void names_the_part_of_each(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.learners = 0x30;
+	st.outgoing = 0x5e;
+	assert_string_equal(node_role(&st, 2), "voter");
+	assert_string_equal(node_role(&st, 4), "learner");	/* was a voter */
+	assert_string_equal(node_role(&st, 5), "learner");
+	assert_string_equal(node_role(&st, 6), "leaving");
+	assert_string_equal(node_role(&st, 7), "none");
+	st.node_id = 7;
+	assert_string_equal(node_role(&st, 7), "joins");
+	st.left = true;
+	assert_string_equal(node_role(&st, 7), "left");
+	st.left = false;
+	st.conf_index = st.voters = st.outgoing = st.learners = 0;
+	assert_string_equal(node_role(&st, 2), "founder");
+	assert_string_equal(node_role(&st, 5), "unknown");
+	st.state = KQUORUM_NODE_RECOVERING;
+	assert_string_equal(node_role(&st, 2), "unknown");
+	assert_string_equal(node_role(&st, 7), "unknown");
+}
+
+static void breaks_long_lines(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.peers[1].connected = false;
+	strcpy(st.peers[1].reason, "it knows other files under this number than these, which are new: bring "
+	       "those back, or kquorum member add and join anew");
+	assert_contains(why_of(&st), "  n2 at 10.0.0.2:7420 is not connected: it knows other files under "
+			"this number than these, which are\n    new: bring those back");
 }
 
 static void assert_fits(const struct kquorum_status *st)
@@ -281,10 +518,28 @@ static void says_where_the_log_is_damaged(void **state)
 	st.peers[1].seen_ns = 3600 * NS_PER_SEC;
 	why_of(&st);
 	assert_contains(why, "segment-0003 at byte 8192");
+	assert_contains(why, "  on the leader: kquorum member replace n1 n1=10.0.0.1:7420\n");
 	assert_contains(why, "kquorum init --force");
 	/* it takes no part, so that it hears nothing of the others is no news of them */
 	assert_null(strstr(why, "silent"));
 	assert_null(strstr(why, "can be reached"));
+}
+
+static void says_what_to_do_with_older_files(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.state = KQUORUM_NODE_FAILED;
+	st.quorum = false;
+	strcpy(st.reason, "acknowledged log entries are gone: 7 of 9");
+	why_of(&st);
+	assert_contains(why, "these files are older than what it said it had");
+	assert_contains(why, "  on the leader: kquorum member replace n1 n1=10.0.0.1:7420\n");
+	st.peers[0].name[0] = '\0';
+	assert_contains(why_of(&st), "kquorum member replace NAME NAME=ADDR\n");
+	strcpy(st.reason, "an invariant broke");
+	assert_contains(why_of(&st), "kquorum stop; kquorum start");
 }
 
 static void announces_a_filling_log(void **state)
@@ -341,6 +596,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_when_all_is_well),
 		cmocka_unit_test(counts_who_may_still_fail),
+		cmocka_unit_test(counts_voters_and_nobody_else),
+		cmocka_unit_test(counts_both_halves_of_a_joint_configuration),
 		cmocka_unit_test(says_what_a_new_cluster_waits_for),
 		cmocka_unit_test(names_missing_peers),
 		cmocka_unit_test(notices_a_silent_connection),
@@ -349,8 +606,16 @@ int main(void)
 		cmocka_unit_test(says_what_to_do_about_missing_peers),
 		cmocka_unit_test(says_why_nobody_can_connect),
 		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),
+		cmocka_unit_test(names_who_is_missing_by_its_part),
+		cmocka_unit_test(tells_what_change_is_under_way),
+		cmocka_unit_test(says_that_it_has_left),
+		cmocka_unit_test(says_that_it_waits_to_be_taken_in),
+		cmocka_unit_test(says_that_the_log_of_a_founder_was_lost),
+		cmocka_unit_test(names_the_part_of_each),
+		cmocka_unit_test(breaks_long_lines),
 		cmocka_unit_test(fits_the_screen),
 		cmocka_unit_test(says_where_the_log_is_damaged),
+		cmocka_unit_test(says_what_to_do_with_older_files),
 		cmocka_unit_test(announces_a_filling_log),
 		cmocka_unit_test(says_how_to_start_the_daemon),
 		cmocka_unit_test(never_silent_without_quorum),

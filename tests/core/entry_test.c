@@ -117,23 +117,23 @@ static void a_configuration_that_cannot_be_used_is_refused(void **state)
 {
 	static const struct {
 		u32 voters, outgoing, learners, zero, origin, len;
-		u8 identity;		/* each byte of those in it */
+		u8 identity;		/* of each of those in it */
 		int err;
 	} given[] = {
-		{ 0xe, 0, 0, 0, 1, 48, 1, 0 },
-		{ 0xe, 0x6, 0x10, 0, 1, 56, 1, 0 },
-		{ 0, 0xe, 0, 0, 1, 48, 1, -EPROTO },
-		{ 0xf, 0, 0, 0, 1, 56, 1, -EPROTO },
-		{ 0xe, 0, 0x8, 0, 1, 48, 1, -EPROTO },
-		{ 0xe, 0, 0, 1, 1, 48, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 408, 1, 0 },
+		{ 0xe, 0x6, 0x10, 0, 1, 536, 1, 0 },
+		{ 0, 0xe, 0, 0, 1, 408, 1, -EPROTO },
+		{ 0xf, 0, 0, 0, 1, 536, 1, -EPROTO },
+		{ 0xe, 0, 0x8, 0, 1, 408, 1, -EPROTO },
+		{ 0xe, 0, 0, 1, 1, 408, 1, -EPROTO },
 		{ 0xe, 0, 0, 0, 1, 15, 1, -EPROTO },
 		{ 0xe, 0, 0, 0, 1, 24, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 47, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 52, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 48, 0, -EPROTO },
-		{ 0xe, 0, 0, 0, 0, 48, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 407, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 412, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 408, 0, -EPROTO },
+		{ 0xe, 0, 0, 0, 0, 408, 1, -EPROTO },
 	};
-	u32 i;
+	u32 i, at;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(given); i++) {
@@ -147,11 +147,58 @@ static void a_configuration_that_cannot_be_used_is_refused(void **state)
 		};
 
 		e->rec.type = cpu_to_le16(KQ_ENTRY_CONF);
-		memset(e->data, given[i].identity, given[i].len);
+		memset(e->data, 0, given[i].len);
+		for (at = sizeof(cmd); at < given[i].len; at += sizeof(struct kquorum_conf_member))
+			e->data[at] = given[i].identity;
 		memcpy(e->data, &cmd, min_t(u32, sizeof(cmd), given[i].len));
 		e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
 		assert_int_equal(kq_entry_check(&e->rec, e->data, given[i].len), given[i].err);
 		kq_entry_free(e);
+	}
+}
+
+static void what_no_member_can_be_called_is_refused(void **state)
+{
+#define AT(field) offsetof(struct kquorum_conf_member, field)
+	static const struct {
+		u32 at, len;
+		u8 byte;
+		const char *why;	/* of a voter */
+	} given[] = {
+		{ AT(name), 31, 'n', NULL },
+		{ AT(name), 32, 'n', "a name or address is no text" },
+		{ AT(name) + 1, 1, 'n', "a name or address is no text" },
+		{ AT(name), 3, ' ', "a name or address is no text" },
+		{ AT(name), 3, 0x7f, "a name or address is no text" },
+		{ AT(name), 3, 0xc3, "a name or address is no text" },
+		{ AT(address), 79, ':', NULL },
+		{ AT(address), 80, ':', "a name or address is no text" },
+		{ AT(address) + 79, 1, ':', "a name or address is no text" },
+		{ AT(flags), 1, KQUORUM_CONF_PROMOTE, "a node that votes is to be promoted" },
+		{ AT(flags), 1, 2, "a node has more than this version understands" },
+		{ AT(zero) + 6, 1, 1, "a node has more than this version understands" },
+		{ AT(identity), 8, 0, "a node has no identity" },
+	};
+#undef AT
+	u8 payload[sizeof(struct kquorum_conf) + sizeof(struct kquorum_conf_member)];
+	struct kquorum_conf *c = (void *)payload;
+	struct kq_conf conf;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(given); i++) {
+		const char *why;
+
+		memset(payload, 0, sizeof(payload));
+		c->voters = cpu_to_le32(2);
+		c->origin = cpu_to_le64(1);
+		c->member[0].identity = cpu_to_le64(1);
+		memset(payload + sizeof(*c) + given[i].at, given[i].byte, given[i].len);
+		why = kq_conf_read(payload, sizeof(payload), &conf);
+		if (given[i].why)
+			assert_string_equal(why, given[i].why);
+		else
+			assert_null(why);
 	}
 }
 
@@ -169,6 +216,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(index_and_term_are_the_leaders_the_rest_is_covered),
 		cmocka_unit_test(what_no_honest_node_sends_is_refused),
 		cmocka_unit_test(a_configuration_that_cannot_be_used_is_refused),
+		cmocka_unit_test(what_no_member_can_be_called_is_refused),
 		cmocka_unit_test(checksums_are_those_of_iscsi),
 		cmocka_unit_test(no_memory_is_reported),
 	};

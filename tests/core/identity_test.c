@@ -82,6 +82,32 @@ static void the_lowest_of_the_founders_begins_when_all_are_there(void **state)
 	assert_int_equal(t->core[2]->conf_index, 1);
 }
 
+static void the_first_configuration_says_what_the_founders_are_called(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = wiped(t, 99);
+	uint32_t id;
+
+	assert_int_equal(kq_core_name_founder(c, 2, "n2", "10.0.0.2:7420"), 0);
+	assert_int_equal(kq_core_name_founder(c, 3, "with a blank", "x"), -EINVAL);
+	assert_int_equal(kq_core_name_founder(c, 3, "n3", "10.0.0.3:7420"), 0);
+	assert_string_equal(kq_core_member(c, 2)->name, "n2");
+	assert_null(kq_core_member(c, 4));
+	write_and_drop(t, c);
+	for (id = 2; id <= 3; id++) {
+		assert_int_equal(trio_up(c, t->now, id, 1), 0);
+		say_met(t, c, id, KQ_MET_EMPTY);
+	}
+	write_and_drop(t, c);
+	kq_core_tick(c, t->now);
+	assert_int_equal(c->conf_index, 1);
+	memset(c->founder, 0, sizeof(c->founder));
+	assert_string_equal(kq_core_member(c, 3)->name, "n3");
+	assert_string_equal(kq_core_member(c, 3)->address, "10.0.0.3:7420");
+	assert_int_equal(le64_to_cpu(kq_core_member(c, 3)->identity), TRIO_IDENTITY(3));
+	put_away(t, c);
+}
+
 static void nobody_begins_before_all_have_said_that_they_have_nothing(void **state)
 {
 	struct trio *t = *state;
@@ -333,6 +359,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TRIO_TEST(the_lowest_of_the_founders_begins_when_all_are_there),
+		TRIO_TEST(the_first_configuration_says_what_the_founders_are_called),
 		TRIO_TEST(nobody_begins_before_all_have_said_that_they_have_nothing),
 		TRIO_TEST(only_one_is_told_that_there_is_nothing),
 		TRIO_TEST(who_has_nothing_says_so_again),

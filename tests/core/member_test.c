@@ -13,7 +13,7 @@
 
 static int change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learners)
 {
-	struct kq_conf to = { .voters = voters, .learners = learners };
+	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
 
 	return kq_core_reconfigure(t->core[id], t->now, &to);
 }
@@ -28,7 +28,7 @@ static void assert_conf(const struct kq_core *c, kq_nodes voters, kq_nodes outgo
 
 static void what_cannot_be_is_refused(void **state)
 {
-	struct kq_conf joint = { .voters = N1 | N2, .outgoing = N1 };
+	struct kq_conf_change joint = { .to = { .voters = N1 | N2, .outgoing = N1 } };
 	struct trio *t = *state;
 
 	assert_int_equal(change(t, 1, N1 | N2, 0), -EREMOTE);
@@ -155,14 +155,15 @@ static void a_configuration_survives_a_restart(void **state)
 {
 	struct kq_conf conf = { .voters = N1 | N2, .learners = N3, .origin = TRIO_IDENTITY(1),
 				.identity = { 0, 3, 5, 7 } };
-	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
+	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
+	static uint8_t payload[KQ_CONF_MAX];
 	struct kq_wal_report report;
 	struct trio *t = *state;
 	struct kq_core *c;
 	struct kq_entry *e;
 
 	c = trio_replace(t, &report);
-	e = kq_entry_alloc(KQ_ENTRY_CONF, payload, kq_conf_write(&conf, payload));
+	e = kq_entry_alloc(KQ_ENTRY_CONF, payload, kq_conf_write(&conf, nameless, payload));
 	e->rec.index = cpu_to_le64(2);
 	e->rec.term = cpu_to_le64(1);
 	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
@@ -377,20 +378,77 @@ static void a_learner_votes_when_it_is_asked(void **state)
 	assert_int_equal(t->core[3]->hs.vote, 2);
 }
 
+static void a_learner_that_waits_for_its_vote_gets_it_when_it_has_caught_up(void **state)
+{
+	struct kq_conf_change demote = {
+		.to = { .voters = N1 | N2, .learners = N3 }, .id = 3,
+		.member = { .flags = KQUORUM_CONF_PROMOTE, .name = "n3", .address = "10.0.0.3" },
+	};
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+
+	trio_lead(t);
+	t->cut[3] = true;
+	trio_pass(t, 1500);
+	assert_int_equal(kq_core_reconfigure(c, t->now, &demote), 0);
+	trio_pass(t, 2000);
+	assert_conf(c, N1 | N2, 0, N3);
+	t->cut[3] = false;
+	trio_pass(t, 1000);
+	assert_conf(c, N1 | N2 | N3, 0, 0);
+	assert_conf(t->core[3], N1 | N2 | N3, 0, 0);
+	/* The rest is as it was told, on every node; it waits for nothing any more. */
+	assert_string_equal(kq_core_member(t->core[2], 3)->name, "n3");
+	assert_string_equal(kq_core_member(t->core[2], 3)->address, "10.0.0.3");
+	assert_int_equal(kq_core_member(t->core[2], 3)->flags, 0);
+	assert_null(kq_core_member(t->core[2], 4));
+}
+
+static void what_a_member_is_called_can_be_changed_alone(void **state)
+{
+	struct kq_conf_change move = {
+		.to = { .voters = N1 | N2 | N3 }, .id = 2,
+		.member = { .name = "second", .address = "[fd00::2]:7421" },
+	};
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+
+	trio_lead(t);
+	move.based_on = c->conf_index + 1;
+	assert_int_equal(kq_core_reconfigure(c, t->now, &move), -ESTALE);
+	move.based_on = c->conf_index;
+	assert_int_equal(kq_core_reconfigure(c, t->now, &move), 0);
+	trio_pass(t, 200);
+	assert_conf(c, N1 | N2 | N3, 0, 0);
+	assert_string_equal(kq_core_member(t->core[3], 2)->name, "second");
+	assert_string_equal(kq_core_member(t->core[3], 2)->address, "[fd00::2]:7421");
+	assert_string_equal(kq_core_member(t->core[3], 1)->name, "");
+	move.based_on = 0;
+	move.id = 3;
+	assert_int_equal(kq_core_reconfigure(c, t->now, &move), -ENOTUNIQ);
+	move.id = 4;
+	assert_int_equal(kq_core_reconfigure(c, t->now, &move), -EINVAL);
+	move.id = 3;
+	memset(move.member.name, 'x', sizeof(move.member.name));
+	assert_int_equal(kq_core_reconfigure(c, t->now, &move), -EINVAL);
+}
+
 static void only_a_leader_proposes_a_configuration(void **state)
 {
 	struct {
 		struct kq_record rec;
 		struct {
 			__le32 voters, outgoing, learners, zero;
-			__le64 origin, identity;
+			__le64 origin;
+			struct kquorum_conf_member member;
 		} cmd;
 	} body = {
 		.rec = {
 			.len = cpu_to_le32(sizeof(body.cmd)), .type = cpu_to_le16(KQ_ENTRY_CONF),
 			.node = cpu_to_le32(2), .seq = cpu_to_le64(1), .settled = cpu_to_le64(1),
 		},
-		.cmd = { .voters = cpu_to_le32(N2), .origin = cpu_to_le64(1), .identity = cpu_to_le64(TRIO_IDENTITY(2)) },
+		.cmd = { .voters = cpu_to_le32(N2), .origin = cpu_to_le64(1),
+			 .member.identity = cpu_to_le64(TRIO_IDENTITY(2)) },
 	};
 	struct trio *t = *state;
 	const char *why;
@@ -424,6 +482,8 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_leader_that_removes_itself_goes_when_nobody_takes_over),
 		TRIO_TEST(a_learner_neither_stands_nor_counts),
 		TRIO_TEST(a_learner_votes_when_it_is_asked),
+		TRIO_TEST(a_learner_that_waits_for_its_vote_gets_it_when_it_has_caught_up),
+		TRIO_TEST(what_a_member_is_called_can_be_changed_alone),
 		TRIO_TEST(only_a_leader_proposes_a_configuration),
 	};
 

@@ -103,6 +103,23 @@ static void a_lonely_day(struct trio *t)
 	trio_pass(t, 300);
 }
 
+/* A member has its vote taken away until it has caught up, and another gets a name. */
+static void a_day_of_changes(struct trio *t)
+{
+	struct kq_conf_change to = {
+		.to = { .voters = 0x6, .learners = 0x8 }, .id = 3,
+		.member = { .flags = KQUORUM_CONF_PROMOTE, .name = "n3", .address = "10.0.0.3" },
+	};
+
+	trio_elect(t, 1);
+	trio_pass(t, 300);
+	kq_core_reconfigure(t->core[1], t->now, &to);
+	trio_pass(t, 500);
+	to = (struct kq_conf_change){ .to = t->core[1]->conf, .id = 2, .member.name = "n2" };
+	kq_core_reconfigure(t->core[1], t->now, &to);
+	trio_pass(t, 300);
+}
+
 /* The first allocation of such a day fails, on the next day the second, and so on. */
 static void each_allocation_may_fail(void (*day)(struct trio *t))
 {
@@ -145,6 +162,11 @@ static void each_allocation_may_fail(void (*day)(struct trio *t))
 static void each_allocation_of_a_busy_day_may_fail(void **state)
 {
 	each_allocation_may_fail(a_busy_day);
+}
+
+static void each_allocation_of_a_day_of_changes_may_fail(void **state)
+{
+	each_allocation_may_fail(a_day_of_changes);
 }
 
 static void each_allocation_of_a_day_with_a_silent_node_may_fail(void **state)
@@ -230,6 +252,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(owners_need_a_name_and_memory),
 		cmocka_unit_test(each_allocation_of_a_busy_day_may_fail),
 		cmocka_unit_test(each_allocation_of_a_day_with_a_silent_node_may_fail),
+		cmocka_unit_test(each_allocation_of_a_day_of_changes_may_fail),
 		TRIO_TEST(a_stale_leader_is_told_once_there_is_memory),
 		TRIO_TEST(that_it_failed_is_told_once_there_is_memory),
 		TRIO_TEST(a_suspect_is_heard_although_there_was_no_memory_at_first),

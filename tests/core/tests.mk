@@ -15,7 +15,7 @@ CORE_WAL := kq_conf kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_entry kq_
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
-CORE_TRIO := call_test disk_test identity_test invariant_test lease_test lock_test member_test \
+CORE_TRIO := call_test disk_test identity_test invariant_test join_test lease_test lock_test member_test \
 	memory_test peer_test
 CORE_TESTS += conf_test entry_test wire_test $(CORE_TRIO) lockstep_test wal_test wal_call_test \
 	wal_damage_test wal_lies_test

@@ -114,12 +114,13 @@ static void recover_first_entry(struct kq_core *c)
 	struct kq_conf first = { .voters = trio_config.founders, .origin = TRIO_IDENTITY(1) };
 	struct kq_record rec = { .index = cpu_to_le64(1), .term = cpu_to_le64(1),
 				 .type = cpu_to_le16(KQ_ENTRY_CONF), .node = cpu_to_le32(1) };
-	__le64 payload[KQ_CONF_MAX / sizeof(__le64)];
+	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
+	static uint8_t payload[KQ_CONF_MAX];
 	uint32_t id;
 
 	for (id = 1; id <= 3; id++)
 		first.identity[id] = TRIO_IDENTITY(id);
-	rec.len = cpu_to_le32(kq_conf_write(&first, payload));
+	rec.len = cpu_to_le32(kq_conf_write(&first, nameless, payload));
 	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
 	assert_int_equal(kq_core_recover_entry(c, &rec, payload), 0);
 }

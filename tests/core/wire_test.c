@@ -44,7 +44,7 @@ static void each_field_of_a_header_is_checked(void **state)
 		{ FIELD(type), KQ_MSG_TYPE_END, "unknown message type", -EPROTO },
 		{ FIELD(flags), 1, "flags or group not zero", -EPROTO },
 		{ FIELD(group), 1, "flags or group not zero", -EPROTO },
-		{ FIELD(cluster), 1, "another cluster, or other members or settings", -EPROTO },
+		{ FIELD(cluster), 1, "another cluster, or other founders or settings", -EPROTO },
 		{ FIELD(from), 3, "sender is not whom this connection belongs to", -EPROTO },
 		{ FIELD(to), 3, "meant for another node", -EPROTO },
 		{ FIELD(from_inc), 6, "sender's incarnation changed", -EPROTO },

@@ -1,111 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Three real daemons, one process each, over real sockets on loopback, with a
- * stand-in for the module (fake_module.c).
+ * Three daemons that are members from the beginning to the end: they connect, elect, are killed,
+ * cut off and replaced, and strangers come.
  */
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../userspace/daemon/daemon.h"
-#include "fake_module.h"
-
-static pid_t daemons[FAKE_NODES + 1];
-static uint16_t ports[FAKE_NODES + 1];
-
-/* A port that is free now; the daemons listen on it a moment later. */
-static uint16_t free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	close(fd);
-	return ntohs(a.sin_port);
-}
-
-static void config(struct kquorum_config *c, unsigned int id)
-{
-	unsigned int i;
-
-	kquorum_config_defaults(c);
-	strcpy(c->name, "fake");
-	c->cluster_id = 1;
-	c->node_id = id;
-	c->n_members = FAKE_NODES;
-	for (i = 1; i <= FAKE_NODES; i++) {
-		struct kquorum_config_member *m = &c->members[i - 1];
-
-		m->id = i;
-		snprintf(m->name, sizeof(m->name), "n%u", i);
-		/* Node 1 is found by a name, so that the look-up is run, too. */
-		strcpy(m->address.host, i == 1 ? "localhost" : "127.0.0.1");
-		m->address.port = ports[i];
-	}
-	strcpy(c->node_name, c->members[id - 1].name);
-	strcpy(c->listen.host, "127.0.0.1");
-	c->listen.port = ports[id];
-}
-
-static pid_t start(unsigned int id, bool exit_with_node)
-{
-	static struct kqd d;
-	const char *log = getenv("KQD_TEST_LOG");
-	pid_t pid = fork();
-	int fd;
-
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fd = open(log ? log : "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0600);
-	dup2(fd, STDERR_FILENO);
-	setlinebuf(stderr);
-	fake_self = id;
-	kqd_log_init(true);
-	d.opt.dir = "fake";
-	d.opt.exit_with_node = exit_with_node;
-	config(&d.config, id);
-	d.election_ms = 200;
-	d.heartbeat_ms = 20;
-	if (kqd_loop_init(&d.loop) || kqd_node_init(&d) || kqd_loop_run(&d.loop))
-		_exit(99);
-	_exit(d.exit_status);
-}
-
-static void sleep_ms(unsigned int ms)
-{
-	poll(NULL, 0, ms);
-}
-
-static bool all_connected(void)
-{
-	unsigned int i, j;
-	bool all = true;
-
-	fake_lock();
-	for (i = 1; i <= FAKE_NODES; i++)
-		for (j = 1; j <= FAKE_NODES; j++)
-			all &= i == j || fake->node[i].connected[j];
-	fake_unlock();
-	return all;
-}
+#include "daemons.h"
 
 static unsigned int leaders(void)
 {
@@ -118,87 +27,9 @@ static unsigned int leaders(void)
 	return n;
 }
 
-static bool wait_for(bool (*what)(void))
-{
-	unsigned int i;
-
-	for (i = 0; i < 1000; i++) {
-		if (what())
-			return true;
-		sleep_ms(10);
-	}
-	return false;
-}
-
 static bool one_leader(void)
 {
 	return leaders() == 1;
-}
-
-/* Exit status; -1: it still runs after 5 s; 1000 + signal. */
-static int wait_exit(pid_t pid)
-{
-	int i, status;
-
-	for (i = 0; i < 500; i++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-		sleep_ms(10);
-	}
-	return -1;
-}
-
-static void kill_daemon(unsigned int id)
-{
-	kill(daemons[id], SIGKILL);
-	assert_int_equal(wait_exit(daemons[id]), 1000 + SIGKILL);
-}
-
-/* Both sides see that the connection of @a and @b broke. */
-static void cut(unsigned int a, unsigned int b)
-{
-	fake_lock();
-	fake->node[a].connected[b] = false;
-	fake->node[b].connected[a] = false;
-	fake_unlock();
-	fake_wake(a, KQUORUM_EVENT_PEER);
-	fake_wake(b, KQUORUM_EVENT_PEER);
-}
-
-static unsigned int attached(unsigned int a, unsigned int b)
-{
-	unsigned int n;
-
-	fake_lock();
-	n = fake->node[a].attached[b];
-	fake_unlock();
-	return n;
-}
-
-static int connect_to(unsigned int id)
-{
-	struct sockaddr_in a = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons(ports[id]),
-	};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	return fd;
-}
-
-/* The other side closes within @ms, without having said anything. */
-static bool closed_without_a_word(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char byte;
-	ssize_t n;
-
-	if (poll(&p, 1, ms) != 1)
-		return false;
-	n = recv(fd, &byte, 1, 0);
-	return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
 static int setup(void **state)
@@ -206,21 +37,15 @@ static int setup(void **state)
 	unsigned int i;
 
 	fake_init();
+	daemons_begin();
 	for (i = 1; i <= FAKE_NODES; i++)
-		ports[i] = free_port();
-	for (i = 1; i <= FAKE_NODES; i++)
-		daemons[i] = start(i, false);
+		daemon_start(i, false);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	unsigned int i;
-
-	for (i = 1; i <= FAKE_NODES; i++) {
-		kill(daemons[i], SIGKILL);
-		waitpid(daemons[i], NULL, 0);
-	}
+	daemons_end();
 	return 0;
 }
 
@@ -249,9 +74,9 @@ static void killed_daemon_leaves_connections_alone(void **state)
 	term = fake->node[1].term;
 	epoch = fake->node[3].epoch;
 	fake_unlock();
-	kill_daemon(3);
+	daemon_kill(3);
 	sleep_ms(100);
-	daemons[3] = start(3, false);
+	daemon_start(3, false);
 	sleep_ms(1500);
 	assert_int_equal(attached(3, 1), before);
 	fake_lock();
@@ -271,29 +96,18 @@ static void broken_connection_is_made_again(void **state)
 	assert_int_equal(attached(1, 2), a12);
 }
 
-/* Does the status of a node say this of another? */
-static bool noted(unsigned int node, unsigned int of, const char *text)
-{
-	bool is;
-
-	fake_lock();
-	is = strstr(fake->node[node].note[of], text);
-	fake_unlock();
-	return is;
-}
-
 static bool refused_is_noted(void) { return noted(3, 1, "Connection refused"); }
 static bool stranger_is_noted(void) { return noted(2, 3, "refused: it is of another cluster"); }
 
 /* Nobody listens for node 3 while its peer is down; then it comes back. */
 static void peer_that_was_away_is_found_again(void **state)
 {
-	kill_daemon(1);
+	daemon_kill(1);
 	cut(1, 3);
 	cut(1, 2);
 	assert_true(wait_for(refused_is_noted));
 	assert_false(all_connected());
-	daemons[1] = start(1, false);
+	daemon_start(1, false);
 	assert_true(wait_for(all_connected));
 }
 
@@ -304,14 +118,14 @@ static void why_a_node_is_refused_is_noted(void **state)
 	struct kquorum_hello wire;
 	int fd;
 
-	kill_daemon(3);
+	daemon_kill(3);
 	cut(2, 3);
 	fd = connect_to(2);
 	kqd_hello_encode(&wire, &other);
 	send(fd, &wire, sizeof(wire), 0);
 	assert_true(wait_for(stranger_is_noted));
 	close(fd);
-	daemons[3] = start(3, false);
+	daemon_start(3, false);
 	assert_true(wait_for(all_connected));
 }
 
@@ -340,8 +154,8 @@ static void newer_daemon_wins(void **state)
 	pid_t old = daemons[2];
 	unsigned int before = attached(2, 1);
 
-	daemons[2] = start(2, false);
-	assert_int_equal(wait_exit(old), 0);
+	daemon_start(2, false);
+	assert_int_equal(daemon_exit_status(old), 0);
 	sleep_ms(300);
 	assert_int_equal(waitpid(daemons[2], NULL, WNOHANG), 0);
 	assert_int_equal(attached(2, 1), before);
@@ -403,8 +217,8 @@ static void recovering_node_neither_dials_nor_listens(void **state)
 	sleep_ms(700);
 	assert_int_equal(attached(3, 1), before);
 	/* A daemon that comes while the node recovers learns the rest later. */
-	kill_daemon(3);
-	daemons[3] = start(3, false);
+	daemon_kill(3);
+	daemon_start(3, false);
 	sleep_ms(200);
 	assert_int_equal(attached(3, 1), before);
 	fake_lock();
@@ -469,7 +283,7 @@ static void greeting_in_small_pieces_is_answered(void **state)
 		sleep_ms(5);
 	}
 	assert_int_equal(recv(fd, &answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
-	assert_int_equal(kqd_hello_decode(&answer, 3, 0xc0ffee, 1 << 2 | 1 << 3, &told, why,
+	assert_int_equal(kqd_hello_decode(&answer, 3, 0xc0ffee, &told, why,
 					  sizeof(why)), 0);
 	assert_int_equal(told.from, 2);
 	sleep_ms(100);
@@ -533,14 +347,14 @@ static void node_that_stops_is_waited_for(void **state)
 
 static void daemon_ends_with_its_node(void **state)
 {
-	kill_daemon(3);
-	daemons[3] = start(3, true);
+	daemon_kill(3);
+	daemon_start(3, true);
 	sleep_ms(300);
 	fake_lock();
 	fake->node[3].present = false;
 	fake_unlock();
 	fake_wake(3, KQUORUM_EVENT_STATE);
-	assert_int_equal(wait_exit(daemons[3]), 0);
+	assert_int_equal(daemon_exit_status(daemons[3]), 0);
 }
 
 int main(void)

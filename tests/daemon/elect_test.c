@@ -586,6 +586,31 @@ static void won_canvass_gives_one_campaign(void **state)
 	assert_int_equal(campaigns, 1);
 }
 
+/* It won the canvass, and by a configuration that came in between it has no vote any more. */
+static void who_lost_its_vote_does_not_campaign(void **state)
+{
+	struct kqd_elect_input in;
+	struct kqd_elect e;
+	uint64_t next;
+	unsigned int i;
+
+	kqd_elect_init(&e, ELECTION_MS, 3);
+	step_input(&in, 100 * E_NS, 5 * E_NS);
+	while (kqd_elect_step(&e, &in, &next) != KQD_ELECT_CANVASS)
+		in.now_ns = next;
+	in.canvass = KQUORUM_CANVASS_WON;
+	in.may_win = false;
+	for (i = 0; i < 100; i++) {
+		in.now_ns += E_NS / 10;
+		assert_int_equal(kqd_elect_step(&e, &in, &next), KQD_ELECT_NOTHING);
+	}
+	/* With a vote again, perhaps many configurations later, it asks anew. */
+	in.may_win = true;
+	in.canvass = KQUORUM_CANVASS_LOST;
+	assert_true(first_action(&e, &in, 50 * E_NS, 200 * E_NS));
+	assert_true(e.asked_ns && !e.campaign_ns);
+}
+
 static void term_of_another_is_given_time(void **state)
 {
 	struct kqd_elect_input in;
@@ -640,6 +665,7 @@ int main(void)
 		cmocka_unit_test(leader_and_other_states_do_nothing),
 		cmocka_unit_test(back_off_is_bounded),
 		cmocka_unit_test(won_canvass_gives_one_campaign),
+		cmocka_unit_test(who_lost_its_vote_does_not_campaign),
 		cmocka_unit_test(term_of_another_is_given_time),
 		cmocka_unit_test(restarted_daemon_adopts_the_canvass),
 		cmocka_unit_test(single_node_elects_itself),

@@ -24,7 +24,6 @@ unsigned int fake_self;
 void fake_init(void)
 {
 	pthread_mutexattr_t attr;
-	unsigned int i;
 
 	fake = mmap(NULL, sizeof(*fake), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (fake == MAP_FAILED)
@@ -33,11 +32,28 @@ void fake_init(void)
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	pthread_mutex_init(&fake->lock, &attr);
+	fake_reset();
+}
+
+/* All nodes are members, run and know nothing; to be called while no daemon runs. */
+void fake_reset(void)
+{
+	unsigned int i;
+
+	fake->heartbeat_ms = 20;
+	fake->election_ms = 200;
 	for (i = 1; i <= FAKE_NODES; i++) {
+		if (fake->event_fd[i])
+			close(fake->event_fd[i]);
 		fake->event_fd[i] = eventfd(0, EFD_NONBLOCK);
-		fake->node[i].present = true;
-		fake->node[i].state = KQUORUM_NODE_RUNNING;
-		fake->node[i].incarnation = 1000 + i;
+		fake->node[i] = (struct fake_node) {
+			.present = true,
+			.state = KQUORUM_NODE_RUNNING,
+			.incarnation = 1000 + i,
+			.voters = FAKE_ALL,
+		};
+		snprintf(fake->name[i], sizeof(fake->name[i]), "n%u", i);
+		fake->address[i][0] = '\0';
 	}
 }
 
@@ -98,10 +114,48 @@ uint32_t kqd_genl_events(struct kqd_genl *g)
 	return n >= 1000000 ? KQUORUM_EVENT_DAEMON : KQUORUM_EVENT_PEER;
 }
 
+/* Called locked. The members; before there are any, whom the node was started with. */
+static void status_members(const struct fake_node *n, struct kqd_status *st)
+{
+	unsigned int i;
+
+	st->voters = n->voters;
+	st->outgoing = n->outgoing;
+	st->learners = n->learners;
+	st->left = n->left;
+	st->named = kqd_status_members(st) ? kqd_status_members(st) : n->named;
+	for (i = 1; i <= FAKE_NODES; i++) {
+		if (!(st->named & 1u << i))
+			continue;
+		strcpy(st->member[i].name, fake->name[i]);
+		strcpy(st->member[i].address, fake->address[i]);
+	}
+}
+
+/* Called locked. Those, and whoever is connected, or is not for a reason. */
+static void status_peers(const struct fake_node *n, struct kqd_status *st)
+{
+	unsigned int i;
+
+	for (i = 1; i <= FAKE_NODES; i++) {
+		struct kqd_status_peer *p = &st->peers[st->n_peers];
+
+		if (i == fake_self ||
+		    !(st->named & 1u << i || n->connected[i] || n->note[i][0]))
+			continue;
+		p->id = i;
+		strcpy(p->name, st->member[i].name);
+		strcpy(p->address, st->member[i].address);
+		strcpy(p->reason, n->note[i]);
+		p->identity = kqd_status_members(st) & 1u << i ? i : 0;
+		p->connected = n->connected[i];
+		st->n_peers++;
+	}
+}
+
 int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 {
 	struct fake_node *n = self();
-	unsigned int i;
 
 	memset(st, 0, sizeof(*st));
 	fake_lock();
@@ -114,8 +168,8 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 	st->epoch = n->epoch;
 	st->state = n->state;
 	st->silence_ns = UINT64_MAX;
-	st->heartbeat_ms = 20;
-	st->election_ms = 200;
+	st->heartbeat_ms = fake->heartbeat_ms;
+	st->election_ms = fake->election_ms;
 	st->cluster_hash = 0xc0ffee;
 	/* Like the module, which knows no more before the log has been read. */
 	if (n->state == KQUORUM_NODE_RECOVERING) {
@@ -123,24 +177,19 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 		return 0;
 	}
 	st->incarnation = n->incarnation;
+	st->past.identity = htole64(fake_self);
+	st->past.incarnation = htole64(n->incarnation);
 	st->role = n->role;
 	st->canvass = n->canvass;
 	st->term = n->term;
 	st->leader = n->leader;
-	st->voters = ((1u << FAKE_NODES) - 1) << 1;
 	/* A leader that is there is always heard. */
 	if (n->leader && fake->node[n->leader].role == KQUORUM_LEADER)
 		n->heard_ns = kqd_now_ns();
 	st->silence_ns = n->heard_ns ? kqd_now_ns() - n->heard_ns : UINT64_MAX;
-	for (i = 1; i <= FAKE_NODES; i++) {
-		if (i == fake_self)
-			continue;
-		st->peers[st->n_peers].id = i;
-		st->peers[st->n_peers].past.identity = htole64(fake_self);
-		st->peers[st->n_peers].past.incarnation = htole64(n->incarnation);
-		snprintf(st->peers[st->n_peers].name, sizeof(st->peers[0].name), "n%u", i);
-		st->peers[st->n_peers++].connected = n->connected[i];
-	}
+	st->settled = n->settled;
+	status_members(n, st);
+	status_peers(n, st);
 	fake_unlock();
 	return 0;
 }
@@ -170,6 +219,27 @@ int kqd_genl_probe(struct kqd_genl *g, uint32_t node)
 	rc = check(g);
 	fake_unlock();
 	return rc ? rc : -EINVAL;
+}
+
+int kqd_genl_detach(struct kqd_genl *g, uint32_t node)
+{
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	if (!rc && !self()->connected[node])
+		rc = -ENOTCONN;
+	if (!rc) {
+		self()->connected[node] = false;
+		self()->detached++;
+		fake->node[node].connected[fake_self] = false;
+	}
+	fake_unlock();
+	if (!rc) {
+		fake_wake(fake_self, KQUORUM_EVENT_PEER);
+		fake_wake(node, KQUORUM_EVENT_PEER);
+	}
+	return rc;
 }
 
 int kqd_genl_canvass(struct kqd_genl *g)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define FAKE_NODES	3
+#define FAKE_ALL	0xe	/* bit n: node n */
 
 struct fake_node {
 	bool present;
@@ -19,9 +20,13 @@ struct fake_node {
 	uint64_t term;
 	uint64_t incarnation;
 	uint64_t epoch;
+	uint32_t voters, outgoing, learners;	/* the configuration as it knows it */
+	uint32_t named;			/* while there is none: whom it was started with */
+	bool left, settled;
 	bool connected[FAKE_NODES + 1];
 	unsigned int attached[FAKE_NODES + 1];	/* how often */
 	unsigned int bad_attach;	/* a wrong socket or incarnation */
+	unsigned int detached;
 	char note[FAKE_NODES + 1][128];	/* why that one is not connected */
 	unsigned int canvasses, campaigns;
 	uint64_t heard_ns;		/* 0: never */
@@ -31,6 +36,9 @@ struct fake_module {
 	pthread_mutex_t lock;
 	struct fake_node node[FAKE_NODES + 1];
 	uint64_t epoch;			/* given last, to any node */
+	char name[FAKE_NODES + 1][32];	/* in the configuration, as every node knows it */
+	char address[FAKE_NODES + 1][80];	/* "": it does not tell */
+	uint32_t heartbeat_ms, election_ms;
 	int event_fd[FAKE_NODES + 1];
 };
 
@@ -38,6 +46,7 @@ extern struct fake_module *fake;	/* shared */
 extern unsigned int fake_self;		/* the node of this process */
 
 void fake_init(void);
+void fake_reset(void);
 void fake_lock(void);
 void fake_unlock(void);
 void fake_wake(unsigned int node, uint32_t bits);

@@ -14,11 +14,11 @@
 
 #include "../../kmod/core/kq_platform.h"
 #include "../../userspace/daemon/backoff.h"
+#include "../../userspace/daemon/genl.h"
 #include "../../userspace/daemon/hello.h"
 
 #define SELF	2
 #define CLUSTER	0x1122334455667788ULL
-#define MEMBERS	(1 << 1 | 1 << 2 | 1 << 3)
 
 static const struct kqd_hello good = {
 	.from = 3, .to = SELF, .cluster = CLUSTER,
@@ -29,7 +29,7 @@ static const struct kqd_hello good = {
 static int decode(const struct kquorum_hello *wire, struct kqd_hello *h, char *why)
 {
 	why[0] = '\0';
-	return kqd_hello_decode(wire, SELF, CLUSTER, MEMBERS, h, why, 192);
+	return kqd_hello_decode(wire, SELF, CLUSTER, h, why, 192);
 }
 
 static void seal(struct kquorum_hello *wire)
@@ -136,7 +136,7 @@ static void from_self(struct kquorum_hello *w)
 
 static void from_stranger(struct kquorum_hello *w)
 {
-	w->from = cpu_to_le32(4);
+	w->from = cpu_to_le32(KQUORUM_MAX_NODES + 1);
 }
 
 static void from_far(struct kquorum_hello *w)
@@ -169,9 +169,9 @@ static void every_wrong_field_is_named(void **state)
 		{ "another cluster", -EXDEV, other_cluster },
 		{ "wants node 1", -EINVAL, for_another },
 		{ "itself", -EINVAL, from_self },
-		{ "node 4, which is no member", -EINVAL, from_stranger },
-		{ "no member", -EINVAL, from_far },
-		{ "no member", -EINVAL, from_nobody },
+		{ "node 16, which there cannot be", -EINVAL, from_stranger },
+		{ "cannot be", -EINVAL, from_far },
+		{ "cannot be", -EINVAL, from_nobody },
 		{ "no identity or no incarnation", -EPROTO, no_incarnation },
 		{ "no identity or no incarnation", -EPROTO, no_identity },
 	};
@@ -222,7 +222,7 @@ static const char *disowned(uint64_t known, uint64_t identity)
 	struct kqd_hello h = { .known = known, .whose = (uint32_t)identity };
 	static char why[192];
 
-	return kqd_hello_disowns(&h, &past, why, sizeof(why)) ? why : NULL;
+	return kqd_hello_disowns(&h, &past, false, why, sizeof(why)) ? why : NULL;
 }
 
 static void a_node_that_was_set_back_sees_that_it_is_not_the_one_that_is_known(void **state)
@@ -249,16 +249,22 @@ static void a_node_with_new_files_sees_that_the_cluster_knows_others(void **stat
 	struct kquorum_past new = { .identity = 8, .flags = htole32(KQUORUM_PAST_EMPTY) };
 	char why[192];
 
-	assert_true(kqd_hello_disowns(&h, &new, why, sizeof(why)));
-	assert_string_equal(why, "it knows this node by other files than these, which are new: "
-			    "bring those back, or leave it down");
+	assert_true(kqd_hello_disowns(&h, &new, false, why, sizeof(why)));
+	assert_string_equal(why, "it knows other files than these, which are new: bring those "
+			    "back, or, on the leader, kquorum member replace NAME NAME=ADDR");
+	assert_true(strlen(why) < KQD_NOTE_MAX);
+	assert_true(kqd_hello_disowns(&h, &new, true, why, sizeof(why)));
+	assert_string_equal(why, "it knows other files under this number than these, which are "
+			    "new: bring those back, or kquorum member add and join anew");
+	assert_true(strlen(why) < KQD_NOTE_MAX);
 	new.flags = 0;		/* it has a history: the other side may be behind */
-	assert_false(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+	assert_false(kqd_hello_disowns(&h, &new, false, why, sizeof(why)));
 	new.flags = htole32(KQUORUM_PAST_EMPTY);
 	h.identity = 8;
-	assert_false(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+	assert_false(kqd_hello_disowns(&h, &new, false, why, sizeof(why)));
 	h.identity = 0;		/* no member */
-	assert_false(kqd_hello_disowns(&h, &new, why, sizeof(why)));
+	assert_false(kqd_hello_disowns(&h, &new, false, why, sizeof(why)));
+	assert_false(kqd_hello_disowns(&h, &new, true, why, sizeof(why)));
 }
 
 int main(void)

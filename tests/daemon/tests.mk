@@ -8,7 +8,8 @@ endif
 
 DAEMON_TEST_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 DAEMON_TEST_CFLAGS := $(DAEMON_CFLAGS) -O1 $(DAEMON_TEST_SAN)
-DAEMON_TESTS := $(addprefix $(BUILD)/tests/daemon/,elect_test hello_test links_test cluster_test)
+DAEMON_TESTS := $(addprefix $(BUILD)/tests/daemon/,elect_test hello_test status_test links_test \
+	cluster_test member_test)
 # All of the daemon but its main() and its netlink, which the stand-in replaces.
 DAEMON_TEST_SRC := $(filter-out %/main.c %/genl.c,$(DAEMON_SRC))
 TESTS += $(DAEMON_TESTS)
@@ -16,8 +17,9 @@ TESTS += $(DAEMON_TESTS)
 $(BUILD)/tests/daemon/elect_test: tests/daemon/elect_test.c userspace/daemon/elect.c
 $(BUILD)/tests/daemon/hello_test: tests/daemon/hello_test.c userspace/daemon/hello.c \
 	userspace/daemon/backoff.c kmod/core/kq_platform_user.c
-$(BUILD)/tests/daemon/cluster_test: tests/daemon/cluster_test.c tests/daemon/fake_module.c \
-	$(DAEMON_TEST_SRC)
+$(BUILD)/tests/daemon/status_test: tests/daemon/status_test.c userspace/daemon/status.c
+$(addprefix $(BUILD)/tests/daemon/,cluster_test member_test): $(BUILD)/tests/daemon/%: \
+	tests/daemon/%.c tests/daemon/daemons.c tests/daemon/fake_module.c $(DAEMON_TEST_SRC)
 $(BUILD)/tests/daemon/links_test: tests/daemon/links_test.c $(addprefix userspace/daemon/,links.c \
 	loop.c log.c resolve.c)
 $(DAEMON_TESTS): $(wildcard userspace/daemon/*.h tests/daemon/*.h) include/uapi/linux/kquorum.h

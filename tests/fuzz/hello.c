@@ -18,14 +18,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&wire, data + 1, sizeof(wire));
 	if (data[0] & 1)
 		wire.crc = cpu_to_le32(kq_crc(0, &wire, offsetof(struct kquorum_hello, crc)));
-	rc = kqd_hello_decode(&wire, 1, 77, 0x0e, &h, why, sizeof(why));
-	kqd_hello_claims(&wire, 0x0e, &id);
+	rc = kqd_hello_decode(&wire, 1, 77, &h, why, sizeof(why));
+	kqd_hello_claims(&wire, &id);
 	if (rc && !why[0])
 		abort();	/* refused without a reason */
-	if (!rc && (h.from < 2 || h.from > 3 || h.to != 1 || h.cluster != 77 || !h.past.incarnation ||
+	if (!rc && (h.from < 2 || h.from > 15 || h.to != 1 || h.cluster != 77 || !h.past.incarnation ||
 		    !h.past.identity))
 		abort();
-	if (id > 3)
+	if (id > 15)
 		abort();
 	return 0;
 }

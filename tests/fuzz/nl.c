@@ -100,6 +100,8 @@ static void member(struct nlmsghdr *h, uint32_t id)
 		text(h, KQUORUM_MEMBER_NAME, KQUORUM_NODE_NAME_MAX);
 	if (pct(98))
 		mnl_attr_put_strz(h, KQUORUM_MEMBER_ADDRESS, "127.0.0.1:1");
+	if (pct(30))
+		mnl_attr_put_u32(h, KQUORUM_MEMBER_FLAGS, pct(90) ? rnd(2) : number());
 	mnl_attr_nest_end(h, nest);
 }
 
@@ -160,6 +162,13 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 	case KQUORUM_A_LOCK_FLAGS:
 		mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
 		break;
+	case KQUORUM_A_VOTERS:
+	case KQUORUM_A_LEARNERS:
+		mnl_attr_put_u32(h, type, pct(90) ? rnd(16) & ~1u : number());
+		break;
+	case KQUORUM_A_CONF_INDEX:
+		mnl_attr_put_u64(h, type, pct(70) ? 0 : rnd(1000));
+		break;
 	case KQUORUM_A_FORCE:
 		mnl_attr_put(h, type, pct(95) ? 0 : 4, "xxx");
 		break;
@@ -191,6 +200,8 @@ const struct nl_command nl_commands[] = {
 	{ "canvass", KQUORUM_CMD_CANVASS, 8, { KQUORUM_A_EPOCH } },
 	{ "campaign", KQUORUM_CMD_CAMPAIGN, 8, { KQUORUM_A_EPOCH } },
 	{ "transfer", KQUORUM_CMD_TRANSFER, 4, { KQUORUM_A_NODE_ID } },
+	{ "reconfigure", KQUORUM_CMD_RECONFIGURE, 6, { KQUORUM_A_VOTERS, KQUORUM_A_LEARNERS,
+	  KQUORUM_A_CONF_INDEX, KQUORUM_A_MEMBER } },
 	{ "peer_attach", KQUORUM_CMD_PEER_ATTACH, 12, { KQUORUM_A_NODE_ID, KQUORUM_A_FD, KQUORUM_A_PAST,
 	  KQUORUM_A_EPOCH } },
 	{ "peer_detach", KQUORUM_CMD_PEER_DETACH, 6, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH } },

@@ -64,6 +64,7 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 					  KQ_ENTRY_CLEAR, KQ_ENTRY_CLOSE, KQ_ENTRY_EXPIRE,
 					  KQ_ENTRY_ACQUIRE, KQ_ENTRY_RELEASE, KQ_ENTRY_APPEND,
 					  KQ_ENTRY_CONF, 99 };
+	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
 	uint32_t i;
 
 	while (count--) {
@@ -117,7 +118,7 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 			rec.session = 0;
 			for (id = 1; id <= 4; id++)
 				conf.identity[id] = identity(id) + !(input_u8(&w->in) % 8);
-			len = kq_conf_write(&conf, body);
+			len = kq_conf_write(&conf, nameless, body);
 			break;
 		}
 		case KQ_ENTRY_APPEND:

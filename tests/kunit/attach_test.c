@@ -40,7 +40,6 @@ static const struct attach_row attach_rows[] = {
 	{ "of an earlier daemon", 2, 9, EPOCH - 1, NULL, -ESTALE },
 	{ "no incarnation", 2, 0, EPOCH, NULL, -EINVAL },
 	{ "to itself", 1, 9, EPOCH, NULL, -EINVAL },
-	{ "no member", 4, 9, EPOCH, NULL, -EINVAL },
 };
 
 static void attach_desc(const struct attach_row *row, char *desc)

@@ -95,7 +95,8 @@ struct refusal_row {
 	u8 cmd;
 	int error;
 	const char *text;	/* part of what is said; NULL: anything, or nothing */
-	u16 attr[4];		/* u32 each, but EPOCH (u64) and PAST (of this incarnation); 0 ends */
+	/* u32 each, but EPOCH and CONF_INDEX, PAST (of this incarnation), MEMBER (id alone) */
+	u16 attr[4];		/* 0 ends */
 	u64 value[4];
 	bool no_node;
 	bool half;		/* of PAST only that */
@@ -138,6 +139,18 @@ static const struct refusal_row refusal_rows[] = {
 	{ "lock without a name", C(LOCK), -EINVAL },
 	{ "lock with unknown flags", C(LOCK), -EINVAL, NULL, { A(LOCK_FLAGS) }, { 4 } },
 	{ "start with nothing", C(NODE_START), -EINVAL },
+	{ "reconfigure without learners", C(RECONFIGURE), -EINVAL, NULL,
+	  { A(VOTERS), A(CONF_INDEX) }, { 0xe, 0 } },
+	{ "reconfigure with node 16", C(RECONFIGURE), -EINVAL, NULL,
+	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX) }, { 0x1000e, 0, 0 } },
+	{ "reconfigure with node 0", C(RECONFIGURE), -EINVAL, NULL,
+	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX) }, { 0xe, 1, 0 } },
+	{ "reconfigure by who does not lead", C(RECONFIGURE), -EREMOTE, "ask the leader",
+	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX) }, { 0x6, 0, 0 } },
+	{ "reconfigure without a node", C(RECONFIGURE), -ENODEV, "no node in this network",
+	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX) }, { 0x6, 0, 0 }, .no_node = true },
+	{ "a member without a name", C(RECONFIGURE), -EINVAL, "needs id, name and address",
+	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX), A(MEMBER) }, { 0x6, 0, 0, 2 } },
 };
 
 static void refusal_desc(const struct refusal_row *row, char *desc)
@@ -155,13 +168,24 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 			.identity = cpu_to_le64(2),
 			.incarnation = cpu_to_le64(row->value[i]),
 		};
+		struct nlattr *nest;
 
-		if (row->attr[i] == A(EPOCH))
+		switch (row->attr[i]) {
+		case A(EPOCH):
+		case A(CONF_INDEX):
 			nla_put(skb, row->attr[i], sizeof(u64), &row->value[i]);
-		else if (row->attr[i] == A(PAST))
+			break;
+		case A(PAST):
 			nla_put(skb, row->attr[i], sizeof(past) / (row->half ? 2 : 1), &past);
-		else
+			break;
+		case A(MEMBER):
+			nest = nla_nest_start(skb, row->attr[i]);
+			nla_put_u32(skb, KQUORUM_MEMBER_ID, row->value[i]);
+			nla_nest_end(skb, nest);
+			break;
+		default:
 			nla_put_u32(skb, row->attr[i], row->value[i]);
+		}
 	}
 }
 
@@ -198,6 +222,7 @@ static void a_header_with_reserved_bits_is_refused(struct kunit *test)
 static const u8 admin_cmds[] = {
 	C(NODE_START), C(NODE_STOP), C(DAEMON_TAKE), C(CANVASS), C(CAMPAIGN), C(TRANSFER),
 	C(PEER_ATTACH), C(PEER_DETACH), C(PEER_NOTE), C(LOCK), C(APPEND_OPEN),
+	C(RECONFIGURE),
 };
 
 static void without_privilege_only_looking_is_allowed(struct kunit *test)

@@ -55,6 +55,21 @@ static const struct op **answers(const struct history *h, size_t *count)
 	return ops;
 }
 
+/* How long nobody's append was answered. What the handle of a lock says is no answer of the cluster. */
+void report_stall(const struct history *h, uint64_t election_ms)
+{
+	uint64_t longest = 0;
+	size_t count, i;
+	const struct op **ops = answers(h, &count);
+
+	for (i = 1; i < count; i++)
+		if (ops[i]->ret - ops[i - 1]->ret > longest)
+			longest = ops[i]->ret - ops[i - 1]->ret;
+	printf("# longest time without an answer: %.1f election timeouts (of %" PRIu64 " ms)\n",
+	       longest / 1e3 / election_ms, election_ms);
+	free(ops);
+}
+
 /*
  * From when the leader was struck until the first answer of a later term. 0: it went on leading, or
  * there is no such answer. @next: gets the moment of that answer.

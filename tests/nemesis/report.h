@@ -6,6 +6,7 @@
 #include "history.h"
 
 void report_operations(const struct history *h);
+void report_stall(const struct history *h, uint64_t election_ms);
 int report_faults(const struct history *h, const char *path, uint64_t election_ms);
 
 #endif

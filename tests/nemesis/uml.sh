@@ -215,7 +215,7 @@ until_true 60 agreed
 report $? "and elect a leader" || show_cluster
 # shellcheck disable=SC2016
 tests/nemesis/clients --history "$WORK/history" --seed "$KQ_SEED" --think "$KQ_THINK" \
-	sh -c 'exec ip netns exec "kq${1#n}" build/nemesis/worker' sh '{}' &
+	sh -c 'exec ip netns exec "kq${1#n}" build/nemesis/worker' sh '{}' 2>"$WORK/clients.log" &
 clients=$!
 if [ -n "${KQ_STARVE-}" ]; then
 	# shellcheck disable=SC2086	# names of functions

@@ -342,6 +342,7 @@ int main(int argc, char **argv)
 	appends_are_linearizable();
 	locks_are_linearizable();
 	report_operations(&history);
+	report_stall(&history, election_ms);
 	if (faults && report_faults(&history, faults, election_ms))
 		return 2;
 	return broken;

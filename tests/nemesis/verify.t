@@ -23,7 +23,7 @@ a 355 365 lock k busy
 b 380 390 unlock k ok 10
 a 400 450 lock k ok 20'
 
-# judged HOLDS|PART-OF-A-COMPLAINT NAME HISTORY [LOG [LOG2]]
+# judged holds|says: REGEX|PART-OF-A-COMPLAINT NAME HISTORY [LOG [LOG2]]
 judged()
 {
 	local wanted=$1 name=$2 out status=0 right=1
@@ -33,6 +33,8 @@ judged()
 	out=$(build/nemesis/verify "$dir/history" "$dir/log1" "$dir/log2" 2>&1) || status=$?
 	if [ "$wanted" = holds ]; then
 		[ $status != 0 ] || right=0
+	elif [ "${wanted#says: }" != "$wanted" ]; then
+		! grep -qE -- "${wanted#says: }" <<<"$out" || right=0
 	elif [ $status != 0 ] && grep -qE -- "$wanted" <<<"$out"; then
 		right=0
 	fi
@@ -58,6 +60,11 @@ a 500 510 lock m busy"
 judged holds "an append without an answer that is in the log passes" "${good/a 300 400 append - ok a\/2 5 2/a 300 - append - unknown a\/2}"
 judged holds "an append without an answer that is not in the log passes" "$good
 c 300 - append - unknown c/1"
+judged 'says: longest time without an answer: 2.5 election timeouts' "the longest time without an answer is told" \
+	"a 100 200 append - ok a/1 1 1
+b 150 250 append - ok b/1 2 1
+b 300 1900000 lock k ok 10
+a 300 2500250 append - ok a/2 5 2"
 judged 'b/2 was acknowledged .* there is nothing' "an acknowledged append that is in no log is found" "$good
 b 400 500 append - ok b/2 6 2"
 judged 'a/2 was acknowledged .* there is a/2' "one at another term is found" "${good/a\/2 5 2/a\/2 5 1}"

@@ -10,7 +10,7 @@
 
 static const struct {
 	const char *name, *what, *from;
-	const char *dials[3];
+	const char *dials[10];
 } bugs[KQ_BUG_END] = {
 	BUG(GUARD, "guard", "the promise behind a lease is shorter than the lease", "design 6"),
 	BUG(NO_GUARD, "no-guard", "the promise has no guard band", "design 6"),
@@ -34,7 +34,8 @@ static const struct {
 	BUG(NO_WAIT, "no-wait", "no wait after a restart", "design 6"),
 	BUG(DISTURB, "disturb", "votes although it hears a leader", "etcd#12959"),
 	BUG(FORGET, "forget", "what a leader was promised ends with its term", "found here",
-	    "nodes=5", "w_stall=20", "w_partition=20"),
+	    "nodes=5", "heartbeat_ms=40", "election_beats=6", "lease_ms=1200", "delta_ms=10",
+	    "detect_ms=1500", "w_pause=20", "w_partition=10", "w_transfer=10", "fault_ms=300"),
 	BUG(VOTE, "vote", "votes more than once in a term", "paper 5.2"),
 	BUG(VOTE_FORGOTTEN, "vote-forgotten", "the vote is cleared by a step-down in the same term",
 	    "camunda#5368, CCF#8094", "w_stall=20", "w_oneway=10"),
@@ -136,6 +137,10 @@ static const struct {
 	    "etcd#16220, design", "w_wipe=10"),
 	BUG(BEGINS_ALONE, "begins-alone", "a founder without files begins a second history",
 	    "design", "w_wipe=10"),
+	BUG(JOINER_BEGINS, "joiner-begins", "a joiner with the only founder's number begins a cluster",
+	    "found here", "w_member=20", "w_wipe=10", "joiners=6"),
+	BUG(TAKEN_FOR_ANOTHER, "taken-for-another",
+	    "who has left is taken for another that gets its number", "found here", "w_member=20"),
 };
 
 #ifdef KQ_BREAK_CHOOSE

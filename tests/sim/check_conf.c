@@ -53,21 +53,74 @@ static bool same_identities(const struct kq_conf *a, const struct kq_conf *b)
 	return true;
 }
 
-/* Who joins does so with the files it has, or had when it was asked for. */
-static void check_joining(struct sim *s, struct sim_node *n, const struct kq_conf *to)
+/*
+ * Who joins does so with the files it has, or had when it was asked for. Who has left with that
+ * number does not come back as another, by another name.
+ */
+static void check_joining(struct sim *s, struct sim_node *n, const struct kq_conf *to,
+			  const struct kq_entry *e)
 {
 	kq_nodes joining = kq_conf_members(to) & ~kq_conf_members(&s->conf);
 	u32 id;
 
 	kq_for_each_node(joining, id) {
-		struct sim_node *j = &s->node[id];
+		const char *name = kq_conf_member(e->data, to, id)->name;
+		const struct kquorum_conf_member *left = &s->left[id];
+		struct sim_node *j = sim_machine(s, id, to->identity[id]);
 
-		if (conf_means(to, j))
+		if (j)
 			j->wiped = false;
-		else if (!j->wiped)
+		else if (!s->node[id].wiped)
 			sim_fail(s, n, "commits a configuration in which node %u has the identity of no node",
 				 id);
+		if (left->identity == cpu_to_le64(to->identity[id]) && name[0] &&
+		    strcmp(name, left->name))
+			sim_fail(s, n, "takes node %u, which left as '%s', for another: '%s'", id,
+				 left->name, name);
 	}
+}
+
+/* What a joint configuration says of its members, the one that it leads to says too. */
+static void check_members(struct sim *s, struct sim_node *n, const struct kq_conf *to,
+			  const struct kq_entry *e)
+{
+	kq_nodes both = kq_conf_members(to) & kq_conf_members(&s->conf);
+	u32 id;
+
+	if (!s->conf.outgoing)
+		return;
+	kq_for_each_node(both, id)
+		if (memcmp(&s->member[id], kq_conf_member(e->data, to, id), sizeof(s->member[id])))
+			sim_fail(s, n, "leaves the joint configuration with another name, address or flag of node %u",
+				 id);
+}
+
+/* For check_joining() and check_members() of the next one. */
+static void note_members(struct sim *s, const struct kq_conf *to, const struct kq_entry *e)
+{
+	kq_nodes all = kq_conf_members(to), leaving = kq_conf_members(&s->conf) & ~all;
+	u32 id;
+
+	kq_for_each_node(leaving, id)
+		s->left[id] = s->member[id];
+	kq_for_each_node(all, id)
+		s->member[id] = *kq_conf_member(e->data, to, id);
+}
+
+/* An operator has asked @n, and got this answer: may it say so? */
+void check_asked(struct sim *s, struct sim_node *n, const struct kq_conf_change *change, int err)
+{
+	const struct kquorum_conf_member *left = &s->left[change->id];
+	const struct kq_core *c = n->core;
+
+	if (err == -EKEYREJECTED && c->conf_index == s->conf_index &&
+	    (!change->id || kq_conf_has(&s->conf, change->id) ||
+	     cpu_to_le64(c->peer[change->id].identity) != left->identity ||
+	     !strcmp(left->name, change->member.name)))
+		sim_fail(s, n, "does not take node %u for the one that joins", change->id);
+	if (!err && change->id && memcmp(change->member.name, kq_core_member(c, change->id)->name,
+					 sizeof(change->member.name)))
+		sim_fail(s, n, "gives node %u another name than it was asked for", change->id);
 }
 
 /* @e of the log of @n is the first to be committed at its index. Returns it, if it is one. */
@@ -84,7 +137,9 @@ struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct k
 	      kq_conf_same(&to, &first)))
 		sim_fail(s, n, "commits voters %#x outgoing %#x learners %#x, which may not follow voters %#x outgoing %#x",
 			 to.voters, to.outgoing, to.learners, s->conf.voters, s->conf.outgoing);
-	check_joining(s, n, &to);
+	check_joining(s, n, &to, e);
+	check_members(s, n, &to, e);
+	note_members(s, &to, e);
 	s->conf = to;
 	s->conf_index = kq_entry_index(e);
 	copy = sim_calloc(1, sizeof(*copy));
@@ -134,9 +189,36 @@ static void check_changed(struct sim *s, struct sim_node *n)
 		if (joining >> i & 1)
 			n->silent_ticks[i] = 0;
 	check_confs(s, n);
+	check_began(s, n);
+	check_known(s, n);
 	if (c->role == KQUORUM_LEADER && c->conf_index > c->term_start &&
 	    c->commit < c->term_start)
 		sim_fail(s, n, "changes the configuration before an entry of its term is committed");
+}
+
+static bool has_vote(const struct kq_conf *conf, const struct sim_node *n)
+{
+	return kq_conf_votes(conf, n->id) && conf_means(conf, n);
+}
+
+/*
+ * Whose vote ends by a configuration that it does not know to be committed may be the one who has
+ * to commit it (thesis 4.2.2).
+ */
+static bool may_ask(const struct sim_node *n)
+{
+	const struct kq_core *c = n->core;
+	struct kq_conf before;
+	u64 i = c->conf_index;
+
+	if (has_vote(&c->conf, n))
+		return true;
+	if (i <= c->commit)
+		return false;
+	while (--i)
+		if (read_conf(kq_log_get(&c->log, i), &before))
+			return has_vote(&before, n);
+	return false;
 }
 
 /* After every call of the core. */
@@ -150,27 +232,12 @@ void check_conf(struct sim *s, struct sim_node *n)
 			 (unsigned long long)c->conf_index);
 	if (!kq_conf_same(&conf, &c->conf) || !same_identities(&conf, &c->conf))
 		sim_fail(s, n, "goes by another configuration than its log says");
-	if (!kq_conf_same(&n->seen_conf, &c->conf))
+	if (n->seen_conf_index != c->conf_index || !kq_conf_same(&n->seen_conf, &c->conf))
 		check_changed(s, n);
 	n->seen_conf = c->conf;
 	n->seen_conf_index = c->conf_index;
-	if ((c->role == KQUORUM_CANDIDATE || c->role == KQUORUM_CANVASSING) &&
-	    (!kq_conf_votes(&c->conf, n->id) || !conf_means(&c->conf, n)))
+	if ((c->role == KQUORUM_CANDIDATE || c->role == KQUORUM_CANVASSING) && !may_ask(n))
 		sim_fail(s, n, "asks for votes and has none itself");
-}
-
-/* Its files are gone, and with them all that it ever promised: nobody may count on it any more. */
-void check_wiped(struct sim *s, struct sim_node *n)
-{
-	u64 term;
-
-	n->identity = 1;	/* none has that: told when it starts */
-	n->wiped = n->renewed = true;
-	n->sent_term = n->heard_at = n->older_term = n->written_last = 0;
-	n->seen_conf = (struct kq_conf){};
-	n->seen_conf_index = 0;
-	for (term = 0; term < s->term_room; term++)
-		s->term_vote[term][n->id] = 0;
 }
 
 /* A leader without a vote looks for a successor and goes. */

@@ -36,13 +36,17 @@ static void check_gap(struct sim *s, struct sim_node *n, u64 at)
 /* EXPIRE of a session of @node has been committed. */
 void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session)
 {
-	struct sim_node *m = &s->node[node];
+	u32 at[] = { node, SIM_GHOST(node) }, i;
 
 	(void)n;
 	s->expired[node].session = session;
 	s->expired[node].at = s->now;
-	if (m->up && m->seen_session == session && m->seen_deadline)
-		check_gap(s, m, s->now);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		struct sim_node *m = &s->node[at[i]];
+
+		if (m->up && m->seen_session == session && m->seen_deadline)
+			check_gap(s, m, s->now);
+	}
 }
 
 void promise_clock_changes(struct sim *s, struct sim_node *n)
@@ -52,9 +56,10 @@ void promise_clock_changes(struct sim *s, struct sim_node *n)
 }
 
 /* A leader answers a renewal: remember what it promised, and on what condition. */
-void promise_renewal(struct sim *s, const struct kq_wire_hdr *h, const void *body)
+void promise_renewal(struct sim *s, struct sim_node *leader, const struct kq_wire_hdr *h,
+		     const void *body)
 {
-	struct sim_node *n = &s->node[le32_to_cpu(h->to)];
+	struct sim_node *n = sim_peer(s, leader, le32_to_cpu(h->to));
 	const struct kq_body_renew_resp *r = body;
 
 	n->renewal[n->renewals++ % SIM_RENEWALS] = (struct sim_renewal){
@@ -214,12 +219,15 @@ void check_stands(struct sim *s, struct sim_node *n)
 static void check_noted(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h)
 {
 	u32 to = le32_to_cpu(h->to);
+	struct sim_node *peer = sim_peer(s, n, to);
 
 	/* What was said before it became a member may still be on its way out. */
-	if (n->core->state != KQUORUM_NODE_FAILED && n->durable_peer[to] != le64_to_cpu(h->to_inc) &&
-	    n->core->peer[to].hs_version <= n->core->hs_durable &&
-	    conf_means(&n->core->conf, &s->node[to]))
+	if (n->core->state == KQUORUM_NODE_FAILED || !conf_means(&n->core->conf, peer) ||
+	    n->core->peer[to].hs_version > n->core->hs_durable)
+		return;
+	if (n->durable_peer[to] != le64_to_cpu(h->to_inc))
 		sim_fail(s, n, "speaks to node %u, whose start is not noted on its disk", to);
+	n->met[sim_at(s, peer)] = le64_to_cpu(h->to_inc);
 }
 
 /* Nothing leaves that speaks of a term or a vote which is not on disk. */
@@ -233,6 +241,9 @@ void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *
 	check_noted(s, n, h);
 	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP || h->type == KQ_MSG_MET)
 		return;
+	/* Who has seen no term yet says 1, for 0 is none. */
+	if (!n->core->hs.term && term == 1)
+		return;
 	if (h->type == KQ_MSG_VOTE_REQ)
 		vote = n->id;
 	if (h->type == KQ_MSG_VOTE_RESP && r->granted)
@@ -243,26 +254,6 @@ void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *
 	if (vote && term == n->durable_term && vote != n->durable_vote)
 		sim_fail(s, n, "votes for %u in term %llu, on its disk is a vote for %u", vote,
 			 (unsigned long long)term, n->durable_vote);
-}
-
-/* --- who is who --------------------------------------------------------------------------- */
-
-/* @n was given a connection to @peer, who had told of its @past, and said @err. */
-void check_taken(struct sim *s, struct sim_node *n, const struct sim_node *peer,
-		 const struct kquorum_past *past, int err)
-{
-	/* The greeting may be of an earlier start, whose connection is long gone. */
-	if (!peer->up || peer->core->hs.incarnation != le64_to_cpu(past->incarnation))
-		return;
-	if (peer->set_back && !n->set_back && !err)
-		sim_fail(s, n, "takes node %u for the one that it knows, and its files are older",
-			 peer->id);
-	/* What of its last start may still be on its way passes; a full log takes no note. */
-	if (!err || err == -EBUSY || (err == -ENOSPC && s->d.full))
-		return;
-	if (!peer->set_back && !n->set_back &&
-	    (!kq_conf_has(&n->core->conf, peer->id) || conf_means(&n->core->conf, peer)))
-		sim_fail(s, n, "does not take node %u for the one that it knows: %d", peer->id, err);
 }
 
 /* --- what a heartbeat says ------------------------------------------------------------------- */
@@ -335,11 +326,11 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 		n->heard_at = 0;
 	else if (voted && h->type == KQ_MSG_VOTE_REQ && !transfer)
 		check_stands(s, n);
-	if (conf_means(&n->core->conf, &s->node[from]))
+	if (conf_means(&n->core->conf, sim_peer(s, n, from)))
 		n->silent_ticks[from] = 0;
 	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
 	    n->core->hs.term == le64_to_cpu(h->term)) {
 		n->heard_at = s->now;
-		check_counted_on(s, n, &s->node[from], body);
+		check_counted_on(s, n, sim_peer(s, n, from), body);
 	}
 }

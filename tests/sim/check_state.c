@@ -53,7 +53,7 @@ static void note_expired(struct sim *s, struct sim_node *n, u32 slot)
 	struct sim_resource *r = &s->res[c->resource];
 
 	r->expired_at = sim_clock_to_true(s, n, c->hold.deadline);
-	r->expired_node = n->id;
+	r->expired_node = sim_at(s, n);
 	r->expired_life = n->life;
 	r->expired_slot = slot;
 	c->hold.active = false;
@@ -82,7 +82,8 @@ static void forget(struct sim *s, struct sim_node *n, u32 slot)
 	struct sim_resource *r = &s->res[c->resource];
 
 	c->hold.active = false;
-	if (r->expired_node == n->id && r->expired_life == n->life && r->expired_slot == slot)
+	if (r->expired_node == sim_at(s, n) && r->expired_life == n->life &&
+	    r->expired_slot == slot)
 		r->expired_at = 0;
 }
 
@@ -98,7 +99,7 @@ void check_node_gone(struct sim *s, struct sim_node *n)
 	for (i = 0; i < SIM_SLOTS; i++)
 		forget(s, n, i);
 	for (i = 0; i < SIM_RESOURCES; i++)
-		if (s->res[i].expired_node == n->id)
+		if (s->res[i].expired_node == sim_at(s, n))
 			s->res[i].expired_at = 0;
 }
 
@@ -108,7 +109,7 @@ static void check_others(struct sim *s, struct sim_node *n, u32 slot)
 	struct sim_slot *c = &n->slot[slot];
 	u32 a, i;
 
-	for (a = 1; a <= s->d.nodes; a++) {
+	for (a = 1; a <= sim_last(s); a++) {
 		struct sim_node *m = &s->node[a];
 
 		if (!m->up)
@@ -145,7 +146,8 @@ static void check_new_holder(struct sim *s, struct sim_node *n, u32 slot)
 	if (r->expired_at && !s->clock_errors && s->now + 1000 < r->expired_at + gap)
 		sim_fail(s, n, "%s granted %llu us after the last deadline on node %u, "
 			 "2 Delta is %llu us", names[c->resource],
-			 (unsigned long long)(s->now - r->expired_at) / 1000, r->expired_node,
+			 (unsigned long long)(s->now - r->expired_at) / 1000,
+			 s->node[r->expired_node].id,
 			 (unsigned long long)gap / 1000);
 	r->expired_at = 0;
 }

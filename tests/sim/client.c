@@ -8,7 +8,7 @@
 
 static void wake(struct sim *s, struct sim_node *n, u32 slot, u64 at)
 {
-	sim_push(s, at, EV_CLIENT, n->id, slot, ++n->slot[slot].gen);
+	sim_push(s, at, EV_CLIENT, sim_at(s, n), slot, ++n->slot[slot].gen);
 }
 
 /*
@@ -35,7 +35,8 @@ void client_start(struct sim *s, struct sim_node *n)
 		n->slot[i].since = s->now;
 		wake(s, n, i, s->now + sim_about(s, s->d.think_ms * SIM_MS));
 	}
-	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, n->id, 0, n->life);
+	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, sim_at(s, n), 0,
+		 n->life);
 }
 
 /* The node goes: its programs with it. What the core still points to is freed after it. */
@@ -303,7 +304,8 @@ static void append_one(struct sim *s, struct sim_node *n)
 
 void client_append(struct sim *s, struct sim_node *n)
 {
-	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, n->id, 0, n->life);
+	sim_push(s, s->now + sim_about(s, s->d.append_ms * SIM_MS), EV_APPEND, sim_at(s, n), 0,
+		 n->life);
 	append_one(s, n);
 }
 

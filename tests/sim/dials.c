@@ -6,7 +6,7 @@
 
 /*
  * One row per knob: a swarm draws it for each seed from [lo, hi], or 0 in @zero of 100 seeds;
- * else it has its standard value.
+ * else it has its standard value. What is printed may be more than is drawn: up to @most.
  */
 static const struct {
 	const char *name;
@@ -14,16 +14,18 @@ static const struct {
 	u64 lo, hi;
 	u32 zero;
 	u64 standard;
+	u64 most;
 } dials[] = {
-#define DIAL(name, ...) { #name, offsetof(struct sim_dials, name), __VA_ARGS__ }
-	DIAL(nodes, 3, 5, 0, 3),
+#define DIAL_TO(name, ...) { #name, offsetof(struct sim_dials, name), __VA_ARGS__ }
+#define DIAL(name, lo, hi, zero, standard) DIAL_TO(name, lo, hi, zero, standard, hi)
+	DIAL_TO(nodes, 3, 5, 0, 3, SIM_NODES),
 	DIAL(heartbeat_ms, 40, 120, 0, 60),
 	DIAL(election_beats, 6, 12, 0, 7),
 	DIAL(lease_ms, 1200, 4000, 0, 1900),
 	DIAL(delta_ms, 10, 200, 0, 57),
 	DIAL(drift_ppm, 100, 30000, 20, 7575),
-	DIAL(segment_kib, 64, 1024, 0, 304),
-	DIAL(segments, 16, 40, 0, 22),
+	DIAL_TO(segment_kib, 64, 1024, 0, 304, 2048),
+	DIAL_TO(segments, 16, 40, 0, 22, 160),
 	DIAL(net_us, 50, 2000, 0, 500),
 	DIAL(wan_us, 2000, 60000, 80, 0),
 	DIAL(net_jitter_us, 1, 5000, 20, 1000),
@@ -67,6 +69,7 @@ static const struct {
 	DIAL(w_member, 1, 20, 70, 0),
 	DIAL(w_back, 1, 10, 85, 0),
 	DIAL(w_wipe, 1, 10, 80, 0),
+	DIAL(w_ghost, 1, 10, 80, 0),
 	DIAL(rot_tail_pct, 10, 100, 50, 0),
 	DIAL(cling_pct, 1, 10, 50, 2),
 	DIAL(alloc_fail_pct, 5, 60, 90, 0),
@@ -75,6 +78,7 @@ static const struct {
 	DIAL(beyond, 1, 1, 97, 0),
 	DIAL(joiners, 1, 6, 10, 0),
 #undef DIAL
+#undef DIAL_TO
 };
 
 static u64 value[ARRAY_SIZE(dials)];
@@ -111,13 +115,13 @@ void dials_draw(struct sim *s, bool swarm)
 		s->d.nodes = 3 + x % 5;
 	/* Who comes and goes is a subject of its own; repair comes after it. */
 	if (s->d.w_member)
-		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.w_back = s->d.full = 0;
+		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.full = 0;
 	s->d.joiners = s->d.w_member ? min(s->d.joiners, s->d.nodes - 1) : 0;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
 			s->d.w_bridge = 0;
 	if (s->d.full) {
-		s->d.w_wipe = 0;
+		s->d.w_wipe = s->d.w_ghost = 0;
 		s->d.segment_kib = 256;
 		s->d.segments = sim_range(s, 40, 64);
 		s->d.append_ms = 6;
@@ -150,7 +154,7 @@ bool dials_fix(const char *arg)
 			continue;
 		value[i] = strtoull(eq + 1, NULL, 0);
 		fixed[i] = true;
-		return value[i] <= (i ? dials[i].hi : SIM_NODES) && (i || value[i]);
+		return value[i] <= dials[i].most && (i || value[i]);
 	}
 	return false;
 }

@@ -15,33 +15,32 @@ static u64 seg(const struct sim *s)
  * The bytes of all disks stay with the process: what one seed wrote is zeroed for the next
  * one. Fresh pages for each seed would cost more than the rest of it.
  */
-static struct {
-	u8 *bytes, *dirty;	/* dirty: by block */
-	u64 room;
-} arena[SIM_NODES + 1];
+static struct sim_arena arenas[SIM_MACHINES + 1];
 
-static void arena_give(struct sim_node *n, u64 bytes)
+static void arena_give(struct sim *s, struct sim_node *n, u64 bytes)
 {
+	struct sim_arena *a = &arenas[sim_at(s, n)];
 	u64 i;
 
-	if (arena[n->id].room < bytes) {
-		free(arena[n->id].bytes);
-		free(arena[n->id].dirty);
-		arena[n->id].bytes = sim_calloc(1, bytes);
-		arena[n->id].dirty = sim_calloc(1, bytes / KQ_WAL_BLOCK);
-		arena[n->id].room = bytes;
+	if (a->room < bytes) {
+		free(a->bytes);
+		free(a->dirty);
+		a->bytes = sim_calloc(1, bytes);
+		a->dirty = sim_calloc(1, bytes / KQ_WAL_BLOCK);
+		a->room = bytes;
 	}
-	for (i = 0; i < arena[n->id].room / KQ_WAL_BLOCK; i++)
-		if (arena[n->id].dirty[i])
-			memset(arena[n->id].bytes + i * KQ_WAL_BLOCK, 0, KQ_WAL_BLOCK);
-	memset(arena[n->id].dirty, 0, arena[n->id].room / KQ_WAL_BLOCK);
-	n->disk = arena[n->id].bytes;
+	for (i = 0; i < a->room / KQ_WAL_BLOCK; i++)
+		if (a->dirty[i])
+			memset(a->bytes + i * KQ_WAL_BLOCK, 0, KQ_WAL_BLOCK);
+	memset(a->dirty, 0, a->room / KQ_WAL_BLOCK);
+	n->arena = a;
+	n->disk = a->bytes;
 }
 
 static void put(struct sim_node *n, u64 at, const void *data, u32 len)
 {
 	memcpy(n->disk + at, data, len);
-	memset(arena[n->id].dirty + at / KQ_WAL_BLOCK, 1,
+	memset(n->arena->dirty + at / KQ_WAL_BLOCK, 1,
 	       (at + len - 1) / KQ_WAL_BLOCK - at / KQ_WAL_BLOCK + 1);
 }
 
@@ -98,7 +97,7 @@ void disk_init(struct sim *s, struct sim_node *n)
 {
 	u64 bytes = seg(s) * s->d.segments;
 
-	arena_give(n, bytes);
+	arena_give(s, n, bytes);
 	n->block_kept = sim_calloc(1, bytes / KQ_WAL_BLOCK);
 	if (sim_chance(s, s->d.used_disk_pct))
 		earlier_life(s, n);
@@ -142,13 +141,13 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b)
 		n->eio = false;
 		n->batch_error = -EIO;
 	}
-	sim_push(s, at, EV_DISK, n->id, 0, ++n->batch_gen);
+	sim_push(s, at, EV_DISK, sim_at(s, n), 0, ++n->batch_gen);
 }
 
 /* The write that hung ends now. */
 void disk_go_on(struct sim *s, struct sim_node *n)
 {
-	sim_push(s, s->now, EV_DISK, n->id, 0, ++n->batch_gen);
+	sim_push(s, s->now, EV_DISK, sim_at(s, n), 0, ++n->batch_gen);
 }
 
 static u64 place(struct sim *s, const struct kq_batch *b)
@@ -349,12 +348,14 @@ void disk_copy(struct sim *s, struct sim_node *n)
 		n->copied = sim_calloc(1, blocks);
 	}
 	for (i = 0; i < blocks; i++) {
-		n->copied[i] = arena[n->id].dirty[i];
+		n->copied[i] = n->arena->dirty[i];
 		if (n->copied[i])
 			memcpy(n->copy + i * KQ_WAL_BLOCK, n->disk + i * KQ_WAL_BLOCK,
 			       KQ_WAL_BLOCK);
 	}
 	n->copy_start = kq_incarnation_start(n->core->hs.incarnation);
+	n->starts_copied = n->starts;
+	n->copy_conf = n->core->conf_index ? n->core->conf : conf_first(s);
 }
 
 /* And puts the copy in their place. */
@@ -364,12 +365,13 @@ void disk_set_back(struct sim *s, struct sim_node *n)
 	u64 i, blocks = seg(s) / KQ_WAL_BLOCK * s->d.segments;
 
 	for (i = 0; i < blocks; i++)
-		if (arena[n->id].dirty[i])
+		if (n->arena->dirty[i])
 			put(n, i * KQ_WAL_BLOCK, n->copied[i] ? n->copy + i * KQ_WAL_BLOCK : blank,
 			    KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
 	disk_undo_forget(n);
 	n->set_back = true;
+	n->starts = n->starts_copied;
 	s->st.damaged++;
 }
 
@@ -380,7 +382,7 @@ void disk_wipe(struct sim *s, struct sim_node *n)
 	u64 i, blocks = seg(s) / KQ_WAL_BLOCK * s->d.segments;
 
 	for (i = 0; i < blocks; i++)
-		if (arena[n->id].dirty[i])
+		if (n->arena->dirty[i])
 			put(n, i * KQ_WAL_BLOCK, blank, KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
 	disk_undo_forget(n);
@@ -388,6 +390,14 @@ void disk_wipe(struct sim *s, struct sim_node *n)
 	free(n->copied);
 	n->copy = n->copied = NULL;
 	s->st.damaged++;
+}
+
+void disk_free(struct sim_node *n)
+{
+	free(n->block_kept);
+	disk_undo_forget(n);
+	free(n->copy);
+	free(n->copied);
 }
 
 /* As the module does it at NODE_START: headers first, then the segments it asks for. */

@@ -14,7 +14,7 @@ static struct sim_node *any_up(struct sim *s)
 	if (sim_chance(s, 40)) {
 		struct sim_node *l = sim_leader(s);
 
-		if (l)
+		if (l && sim_at(s, l) <= SIM_NODES)
 			return l;
 	}
 	for (i = 0; i < s->d.nodes; i++) {
@@ -65,7 +65,7 @@ static void do_daemon(struct sim *s, struct sim_node *n)
 	sim_trace(s, n, "daemon killed");
 	n->daemon = false;
 	n->poll_gen++;
-	sim_push(s, s->now + how_long(s), EV_DAEMON_BACK, n->id, 0, n->life);
+	sim_push(s, s->now + how_long(s), EV_DAEMON_BACK, sim_at(s, n), 0, n->life);
 }
 
 static void block(struct sim *s, u32 a, u32 b, u64 until)
@@ -78,18 +78,21 @@ static void block(struct sim *s, u32 a, u32 b, u64 until)
 static void partition(struct sim *s, struct sim_node *n, bool oneway)
 {
 	u64 until = s->now + how_long(s);
-	u32 side = 1u << n->id, a, b;
+	u32 side = 1u << sim_at(s, n), a, b;
 
 	if (s->d.nodes > 3 && sim_chance(s, 50))
 		side |= 1u << (1 + sim_below(s, s->d.nodes));
+	/* Ghosts are somewhere too. */
+	if (s->last)
+		side ^= sim_below(s, 1u << SIM_NODES) << SIM_GHOST(1);
 	if (oneway && sim_chance(s, 50))
 		side = ~side;
 	if (sim_chance(s, s->d.burst_pct))
-		sim_push(s, s->now + sim_about(s, s->set.election_ms * SIM_MS / 2), EV_BURST, n->id,
-			 0, n->life);
-	sim_trace(s, n, "partition%s, nodes %#x", oneway ? " (one way)" : "", side & 0x3e);
-	for (a = 1; a <= s->d.nodes; a++) {
-		for (b = 1; b <= s->d.nodes; b++) {
+		sim_push(s, s->now + sim_about(s, s->set.election_ms * SIM_MS / 2), EV_BURST,
+			 sim_at(s, n), 0, n->life);
+	sim_trace(s, n, "partition%s, nodes %#x", oneway ? " (one way)" : "", side);
+	for (a = 1; a <= sim_last(s); a++) {
+		for (b = 1; b <= sim_last(s); b++) {
 			bool ina = side >> a & 1, inb = side >> b & 1;
 
 			if (a != b && ina != inb && (!oneway || ina))
@@ -224,7 +227,7 @@ static void do_clock(struct sim *s, struct sim_node *n)
 		return;
 	}
 	sim_clock_set(s, n, sim_clock(s, n), -500000000, false);
-	sim_push(s, s->now + sim_below(s, 2 * delta), EV_CLOCK, n->id, 0, n->life);
+	sim_push(s, s->now + sim_below(s, 2 * delta), EV_CLOCK, sim_at(s, n), 0, n->life);
 	sim_trace(s, n, "its clock goes at half speed");
 }
 
@@ -246,7 +249,8 @@ static bool may_damage(struct sim *s, struct sim_node *n)
 
 	for (i = 1; i <= s->d.nodes; i++)
 		bad += sim_disk_bad(s, &s->node[i]);
-	return !sim_disk_bad(s, n) && bad + 1 <= (s->d.nodes - 1) / 2;
+	/* With a founder that is damaged no cluster begins. */
+	return s->conf_index && !sim_disk_bad(s, n) && bad + 1 <= (s->d.nodes - 1) / 2;
 }
 
 static void do_rot(struct sim *s, struct sim_node *n)
@@ -330,17 +334,65 @@ static bool all_know(struct sim *s, const struct sim_node *n)
 {
 	u32 i;
 
-	for (i = 1; i <= s->d.nodes; i++) {
+	for (i = 1; i <= sim_last(s); i++) {
 		const struct sim_node *o = &s->node[i];
 
-		if (o != n && (!o->up || o->core->hs_durable != o->core->hs_version ||
-			       o->core->hs.peer[n->id] != n->core->hs.incarnation))
+		if (o != n && o->id && (!o->up || o->core->hs_durable != o->core->hs_version ||
+					o->core->hs.peer[n->id] != n->core->hs.incarnation))
 			return false;
 	}
 	return kq_incarnation_start(n->core->hs.incarnation) > n->copy_start;
 }
 
-/* The files of a node are copied; when it has been started again since, the copy takes their place. */
+/*
+ * With this node set back too: could those that are set back, by what they knew then, decide
+ * alone? Nobody else would be asked, and nothing could stop them.
+ */
+static bool would_decide(const struct sim *s, const struct sim_node *n)
+{
+	kq_nodes back = kq_node_bit(n->id);
+	u32 i;
+
+	for (i = 1; i <= s->d.nodes; i++)
+		if (s->node[i].set_back)
+			back |= kq_node_bit(i);
+	for (i = 1; i <= s->d.nodes; i++)
+		if (back >> i & 1 && sim_decides(&s->node[i].copy_conf, back))
+			return true;
+	return false;
+}
+
+/* Without @n, and those whose disks are bad. Learners may be about to get their votes. */
+static bool may_do_without(const struct sim *s, const struct kq_conf *conf,
+			   const struct sim_node *n)
+{
+	struct kq_conf then = *conf;
+	kq_nodes good = 0;
+	u32 id;
+
+	for (id = 1; id <= s->d.nodes; id++) {
+		const struct sim_node *m = &s->node[id];
+
+		if (m != n && conf_means(conf, m) && !sim_disk_bad(s, m))
+			good |= kq_node_bit(id);
+	}
+	then.voters |= then.learners;
+	return sim_decides(conf, good) && sim_decides(&then, good);
+}
+
+/* All configurations that somebody may go by must still find a majority. */
+static bool may_wipe(struct sim *s, const struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 1; i <= sim_last(s); i++)
+		if (s->node[i].seen_conf_index > s->conf_index &&
+		    !may_do_without(s, &s->node[i].seen_conf, n))
+			return false;
+	return may_do_without(s, &s->conf, n);
+}
+
+/* The files of a node are copied; once it has been started again, the copy takes their place. */
 static void do_back(struct sim *s, struct sim_node *n)
 {
 	if (n->batch || !n->greet || sim_disk_bad(s, n))
@@ -350,7 +402,7 @@ static void do_back(struct sim *s, struct sim_node *n)
 		sim_trace(s, n, "its files are copied");
 		return;
 	}
-	if (!all_know(s, n) || !may_damage(s, n))
+	if (!all_know(s, n) || !may_damage(s, n) || !may_wipe(s, n) || would_decide(s, n))
 		return;
 	s->st.crashes++;
 	node_down(s, n, "power cut, and its files are the copy");
@@ -358,89 +410,74 @@ static void do_back(struct sim *s, struct sim_node *n)
 	node_restart_at(s, n, s->now + SIM_MS);
 }
 
-/* Without @n, and those whose disks are bad, all known configurations must still find a majority. */
-static bool may_wipe(struct sim *s, const struct sim_node *n)
+/* New files would know nothing of one whose files were set back: it leaves before. */
+static bool one_is_set_back(const struct sim *s, const struct sim_node *n)
 {
-	kq_nodes good = 0;
 	u32 i;
 
 	for (i = 1; i <= s->d.nodes; i++)
-		if (&s->node[i] != n && !sim_disk_bad(s, &s->node[i]))
-			good |= kq_node_bit(i);
-	for (i = 1; i <= s->d.nodes; i++)
-		if (s->node[i].seen_conf_index > s->conf_index &&
-		    !sim_decides(&s->node[i].seen_conf, good))
-			return false;
-	return s->conf_index && sim_decides(&s->conf, good);
+		if (&s->node[i] != n && s->node[i].set_back)
+			return true;
+	return false;
 }
 
-/* Founders that have all lost their disks would begin anew, should they find nobody else. */
-static bool last_founder(const struct sim *s, const struct sim_node *n)
+/*
+ * Founders that have nothing, all of them, begin anew, should they find nobody else: that is the
+ * limit of what can be known. One keeps what it has, or the one that would begin is to join.
+ */
+static bool may_forget(struct sim *s, const struct sim_node *n, bool *joins)
 {
-	const struct kq_conf first = conf_first(s);
-	u32 id;
+	kq_nodes founders = conf_first(s).voters;
+	u32 id, first = kq_node_next(founders, 0);
 
-	kq_for_each_node(first.voters & ~kq_node_bit(n->id), id)
-		if (!s->node[id].renewed)
+	*joins = !(founders & kq_node_bit(n->id)) || (s->conf_index && sim_chance(s, 50));
+	kq_for_each_node(founders & ~kq_node_bit(n->id), id)
+		if (s->conf_index ? s->node[id].written_last : !s->node[SIM_GHOST(id)].id)
+			return true;
+	*joins |= s->conf_index && n->id == first;
+	return *joins && (n->id == first || s->node[first].joins);
+}
+
+/* The cluster is about to begin: can what somebody has begun with still commit without @n? */
+static bool may_begin_without(struct sim *s, const struct sim_node *n)
+{
+	u32 i, id;
+
+	for (i = 1; i <= s->d.nodes; i++) {
+		const struct kq_conf *conf = &s->node[i].seen_conf;
+		kq_nodes good = 0;
+
+		if (&s->node[i] == n || !s->node[i].seen_conf_index)
+			continue;
+		kq_for_each_node(conf->voters, id)
+			if (&s->node[id] != n && conf_means(conf, &s->node[id]))
+				good |= kq_node_bit(id);
+		if (!sim_decides(conf, good))
 			return false;
-	return first.voters & kq_node_bit(n->id);
+	}
+	return true;
+}
+
+/* May another machine get the number of @n? As it would be started then: @joins. */
+bool fault_may_lose(struct sim *s, struct sim_node *n, bool *joins)
+{
+	if (sim_disk_bad(s, n) && !(n->set_back && !n->rotten))
+		return false;
+	if (one_is_set_back(s, n) || !(s->conf_index ? may_wipe(s, n) : may_begin_without(s, n)))
+		return false;
+	return may_forget(s, n, joins);
 }
 
 static void do_wipe(struct sim *s, struct sim_node *n)
 {
-	if (last_founder(s, n) || sim_disk_bad(s, n) || !may_wipe(s, n))
+	bool joins;
+
+	if (!fault_may_lose(s, n, &joins))
 		return;
 	s->st.crashes++;
 	node_down(s, n, "power cut, and its disk is replaced by an empty one");
-	disk_wipe(s, n);
-	check_wiped(s, n);
+	ghost_made(s, n, joins);
 	node_restart_at(s, n, s->now + SIM_MS + how_long(s));
-}
-
-/* Some nodes shall have another part from now on. */
-static void change_members(struct sim *s, struct sim_node *n)
-{
-	u32 count = sim_range(s, 1, 3);
-	struct kq_conf to = n->core->conf;
-	int err;
-
-	to.outgoing = 0;
-	while (count--) {
-		u32 id = 1 + sim_below(s, s->d.nodes);
-		kq_nodes bit = kq_node_bit(id);
-
-		to.voters &= ~bit;
-		to.learners &= ~bit;
-		/* A node without its files leaves before it can come back. */
-		switch (is_wiped(s, &s->node[id]) ? 0 : sim_below(s, 4)) {
-		case 0:
-			break;
-		case 1:
-			to.learners |= bit;
-			break;
-		default:
-			to.voters |= bit;
-		}
-	}
-	err = kq_core_reconfigure(n->core, sim_clock(s, n), &to);
-	sim_trace(s, n, "is asked for voters %#x, learners %#x: %d", to.voters, to.learners, err);
-	node_out(s, n);
-}
-
-/* No fault, but it belongs where faults are. An operator does not wait for the first change. */
-static void do_member(struct sim *s, struct sim_node *n)
-{
-	struct sim_node *l = sim_leader(s);
-	u64 life;
-
-	if (l && sim_chance(s, 95))
-		n = l;
-	if (n->paused_until > s->now)
-		return;
-	life = n->life;
-	do {
-		change_members(s, n);
-	} while (n->up && n->life == life && sim_chance(s, 30));
 }
 
 /* Says this node that it lacks what it acknowledged, to the leader that still counts on it? */
@@ -483,9 +520,10 @@ static const struct {
 	[FAULT_ROT] = { "rot", do_rot },
 	[FAULT_MISDIRECT] = { "misdirect", do_misdirect },
 	[FAULT_OLDER] = { "older disk", do_older },
-	[FAULT_MEMBER] = { "membership", do_member },
+	[FAULT_MEMBER] = { "membership", member_strike },
 	[FAULT_BACK] = { "set back", do_back },
 	[FAULT_WIPE] = { "wiped", do_wipe },
+	[FAULT_GHOST] = { "ghost", ghost_strike },
 };
 
 const char *fault_name(u32 kind)
@@ -524,7 +562,8 @@ void fault_step(struct sim *s)
 
 	memcpy(rng, s->rng, sizeof(rng));
 	sim_seed(s, s->seed ^ (no + 1) << 32);
-	sim_push(s, s->now + sim_about(s, s->d.fault_ms * SIM_MS), EV_FAULT, 0, 0, 0);
+	sim_push(s, s->now + sim_about(s, s->conf_index ? s->d.fault_ms * SIM_MS : 200 * SIM_MS),
+		 EV_FAULT, 0, 0, 0);
 	if (!early && (!opt.faults || (no < opt.fault_count && opt.faults[no])))
 		do_fault(s);
 	memcpy(s->rng, rng, sizeof(rng));

@@ -30,12 +30,56 @@ void net_init(struct sim *s)
 {
 	u32 a, b;
 
-	for (a = 1; a <= s->d.nodes; a++) {
-		for (b = 1; b <= s->d.nodes; b++) {
+	for (a = 1; a <= SIM_MACHINES; a++) {
+		for (b = 1; b <= SIM_MACHINES; b++) {
 			s->pipe[a][b].tail = &s->pipe[a][b].head;
-			if (a < b)
+			if (a < b && b <= s->d.nodes)
 				sim_push(s, sim_below(s, s->d.redial_ms * SIM_MS), EV_DIAL, a, b, 0);
 		}
+	}
+}
+
+/* A machine more: it and all others dial. */
+void net_dial_all(struct sim *s, u32 a)
+{
+	u32 b;
+
+	for (b = 1; b <= sim_last(s); b++)
+		if (s->node[b].id && s->node[b].id != s->node[a].id)
+			sim_push(s, s->now + sim_below(s, s->d.redial_ms * SIM_MS), EV_DIAL, a, b,
+				 0);
+}
+
+static void pipe_swap(struct sim_pipe *p, struct sim_pipe *q)
+{
+	struct sim_pipe was = *p;
+
+	*p = *q;
+	*q = was;
+	if (!p->head)
+		p->tail = &p->head;
+	if (!q->head)
+		q->tail = &q->head;
+}
+
+/* Each has the connections of the other, with all that is on its way. */
+void net_swap(struct sim *s, u32 a, u32 b)
+{
+	struct sim_conn was;
+	u32 i;
+
+	for (i = 1; i <= sim_last(s); i++) {
+		struct sim_side side = s->node[i].side[a];
+
+		s->node[i].side[a] = s->node[i].side[b];
+		s->node[i].side[b] = side;
+		if (i == a || i == b)
+			continue;
+		was = *conn(s, i, a);
+		*conn(s, i, a) = *conn(s, i, b);
+		*conn(s, i, b) = was;
+		pipe_swap(&s->pipe[i][a], &s->pipe[i][b]);
+		pipe_swap(&s->pipe[a][i], &s->pipe[b][i]);
 	}
 }
 
@@ -43,17 +87,19 @@ void net_free(struct sim *s)
 {
 	u32 a, b;
 
-	for (a = 1; a <= s->d.nodes; a++)
-		for (b = 1; b <= s->d.nodes; b++)
+	for (a = 1; a <= sim_last(s); a++)
+		for (b = 1; b <= sim_last(s); b++)
 			pipe_clear(&s->pipe[a][b]);
 }
 
 static u64 delay(struct sim *s)
 {
 	u64 us = s->d.net_us + s->d.wan_us + sim_below(s, s->d.net_jitter_us + 1);
+	/* Of a network that has healed progress is demanded: a leader can keep its majority. */
+	u64 spike = s->phase == PHASE_FAULTS ? 300000 : s->set.election_ms * 250;
 
 	if (sim_below(s, 1000) < s->d.net_spike_pm)
-		us += sim_below(s, 300000);
+		us += sim_below(s, min(spike, 300000));
 	return us * 1000;
 }
 
@@ -72,11 +118,12 @@ void net_leaves(struct sim *s, struct sim_node *n, u32 to, const struct kq_msg *
 
 static void send_one(struct sim *s, struct sim_node *n, u32 to, struct kq_msg *m)
 {
-	struct sim_pipe *p = &s->pipe[n->id][to];
+	u32 at = sim_at(s, n);
+	struct sim_pipe *p = &s->pipe[at][to];
 	struct sim_packet *k;
 
-	net_leaves(s, n, to, m);
-	if (!conn(s, n->id, to)->alive || n->side[to].epoch != conn(s, n->id, to)->epoch) {
+	net_leaves(s, n, s->node[to].id, m);
+	if (!conn(s, at, to)->alive || n->side[to].epoch != conn(s, at, to)->epoch) {
 		kq_free(m);
 		return;		/* into a connection that is broken without our knowing */
 	}
@@ -92,20 +139,20 @@ static void send_one(struct sim *s, struct sim_node *n, u32 to, struct kq_msg *m
 	p->tail = &k->next;
 	p->bytes += k->len;
 	kq_free(m);
-	sim_push(s, k->due, EV_DELIVER, n->id, to, n->side[to].epoch);
+	sim_push(s, k->due, EV_DELIVER, at, to, n->side[to].epoch);
 }
 
 /* Take what the core has for its peers, as far as the sockets have room. */
 void net_send(struct sim *s, struct sim_node *n)
 {
-	u32 to;
+	u32 to, at = sim_at(s, n);
 
-	for (to = 1; to <= s->d.nodes; to++) {
+	for (to = 1; to <= sim_last(s); to++) {
 		LIST_HEAD(list);
 
-		if (to == n->id || !n->side[to].up || s->pipe[n->id][to].bytes > NET_WINDOW)
+		if (!n->side[to].up || s->pipe[at][to].bytes > NET_WINDOW)
 			continue;
-		kq_core_take_msgs(n->core, to, &list);
+		kq_core_take_msgs(n->core, s->node[to].id, &list);
 		while (!list_empty(&list)) {
 			struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
 
@@ -115,7 +162,7 @@ void net_send(struct sim *s, struct sim_node *n)
 	}
 }
 
-/* A message for the core. Returns what the core did. */
+/* A message for the core, of the node with number @from. Returns what the core did. */
 int net_take(struct sim *s, struct sim_node *n, u32 from, const struct kq_wire_hdr *h,
 	     const char **why)
 {
@@ -151,13 +198,13 @@ static void recv_one(struct sim *s, struct sim_node *n, u32 from, struct sim_pac
 {
 	const struct kq_wire_hdr *h = (const void *)k->data;
 	const char *why = NULL;
-	int r = net_take(s, n, from, h, &why);
+	int r = net_take(s, n, s->node[from].id, h, &why);
 
 	if (r == -ENOMEM) {
-		net_break(s, n->id, from);
+		net_break(s, sim_at(s, n), from);
 	} else if (r) {
 		sim_fail(s, n, "%s from node %u refused by the core: %d, %s", kq_msg_name(h->type),
-			 from, r, why ? why : "no reason");
+			 s->node[from].id, r, why ? why : "no reason");
 	}
 }
 
@@ -195,9 +242,20 @@ static void pipe_loose(struct sim *s, u32 from, u32 to)
 		sim_push(s, max(k->due, s->now), EV_DELIVER, from, to, conn(s, from, to)->epoch);
 }
 
+/* Of two machines under one number the core has a connection to one. */
+static void other_is_left(struct sim *s, u32 a, u32 b)
+{
+	u32 id = s->node[b].id, other = b == id ? SIM_GHOST(id) : id;
+
+	if (!s->node[a].side[other].up)
+		return;
+	s->node[a].side[other].up = false;
+	net_break(s, a, other);
+}
+
 void net_side_up(struct sim *s, u32 a, u32 b, u64 epoch)
 {
-	struct sim_node *n = &s->node[a];
+	struct sim_node *n = &s->node[a], *peer = &s->node[b];
 	struct sim_conn *c = conn(s, a, b);
 	struct sim_side *side = &n->side[b];
 	int err;
@@ -207,15 +265,22 @@ void net_side_up(struct sim *s, u32 a, u32 b, u64 epoch)
 	/* The greeting was for an incarnation of both that may be over. */
 	if (side->inc_self != n->core->hs.incarnation)
 		return;
-	err = kq_core_peer_up(n->core, sim_clock(s, n), b, &side->peer);
-	sim_trace(s, n, "connection to node %u: %d", b, err);
-	check_taken(s, n, &s->node[b], &side->peer, err);
+	err = kq_core_peer_up(n->core, sim_clock(s, n), peer->id, &side->peer);
+	sim_trace(s, n, "connection to node %u%s: %d", peer->id,
+		  b > SIM_NODES ? ", a ghost" : "", err);
+	check_taken(s, n, peer, &side->peer, err);
 	if (err) {
 		net_break(s, a, b);	/* an older one stays, until this side learns that it broke */
 	} else {
+		other_is_left(s, a, b);
 		side->up = true;
 		side->epoch = epoch;
+		side->inc_peer = le64_to_cpu(side->peer.incarnation);
+		side->identity_peer = le64_to_cpu(side->peer.identity);
 		pipe_loose(s, b, a);
+		if (!c->alive)	/* it broke before it was handed over */
+			sim_push(s, s->now + sim_below(s, s->d.detect_ms * SIM_MS), EV_SIDE_DOWN,
+				 a, b, epoch);
 	}
 	node_out(s, n);
 }
@@ -228,8 +293,8 @@ void net_side_down(struct sim *s, u32 a, u32 b, u64 epoch)
 	if (!n->up || !side->up || side->epoch != epoch)
 		return;
 	side->up = false;
-	sim_trace(s, n, "connection to node %u broke", b);
-	kq_core_peer_down(n->core, sim_clock(s, n), b);
+	sim_trace(s, n, "connection to node %u broke", s->node[b].id);
+	kq_core_peer_down(n->core, sim_clock(s, n), s->node[b].id);
 	node_out(s, n);
 }
 
@@ -251,7 +316,7 @@ void net_node_gone(struct sim *s, u32 a)
 {
 	u32 b;
 
-	for (b = 1; b <= s->d.nodes; b++) {
+	for (b = 1; b <= sim_last(s); b++) {
 		if (b == a)
 			continue;
 		net_break(s, a, b);
@@ -281,8 +346,10 @@ void net_dial(struct sim *s, u32 a, u32 b)
 	c->epoch++;
 	x->side[b].inc_self = x->core->hs.incarnation;
 	y->side[a].inc_self = y->core->hs.incarnation;
-	kq_core_past(x->core, b, &y->side[a].peer);
-	kq_core_past(y->core, a, &x->side[b].peer);
+	kq_core_past(x->core, y->id, &y->side[a].peer);
+	kq_core_past(y->core, x->id, &x->side[b].peer);
+	check_past(s, x, &y->side[a].peer);
+	check_past(s, y, &x->side[b].peer);
 	sim_push(s, s->now + delay(s), EV_SIDE_UP, a, b, c->epoch);
 	sim_push(s, s->now + delay(s), EV_SIDE_UP, b, a, c->epoch);
 }

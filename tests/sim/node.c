@@ -2,6 +2,8 @@
 /*
  * One machine: what the module's glue does around a core, and its daemon.
  */
+#include <stdio.h>
+
 #include <linux/kquorum.h>
 #include "sim.h"
 
@@ -11,9 +13,41 @@ static void configure(const struct sim *s, const struct sim_node *n, struct kq_c
 	cfg->cluster_id = 0x5eed ^ s->seed;
 	cfg->self = n->id;
 	cfg->founders = conf_first(s).voters;
+	cfg->joins = n->joins;
 	cfg->segments = s->d.segments;
-	cfg->salt = (s->seed << 24) + (n->life << 8) + (n->id << 1);
+	cfg->salt = (s->seed << 24) + (s->lives[n->id] << 8) + (n->id << 1);
 	cfg->set = s->set;
+}
+
+/* A machine with a number, and nothing on its disk that it knows of. */
+void node_create(struct sim *s, u32 at, u32 id)
+{
+	struct sim_node *n = &s->node[at];
+
+	n->id = id;
+	n->joins = id > s->d.nodes - s->d.joiners;
+	n->append = sim_calloc(SIM_APPENDS, sizeof(*n->append));
+	disk_init(s, n);
+}
+
+void node_free(struct sim_node *n)
+{
+	disk_free(n);
+	free(n->append);
+	free(n->start);
+}
+
+/* Its start is on its disk: from now on these files remember it. */
+static void note_start(struct sim_node *n)
+{
+	n->greet = true;
+	if (n->starts == n->starts_room) {
+		n->starts_room = n->starts_room ? 2 * n->starts_room : 16;
+		n->start = realloc(n->start, n->starts_room * sizeof(*n->start));
+		if (!n->start)
+			abort();
+	}
+	n->start[n->starts++] = n->core->hs.incarnation;
 }
 
 void node_restart_at(struct sim *s, struct sim_node *n, u64 at)
@@ -21,7 +55,21 @@ void node_restart_at(struct sim *s, struct sim_node *n, u64 at)
 	if (n->restarting)
 		return;
 	n->restarting = true;
-	sim_push(s, at, EV_RESTART, n->id, 0, 0);
+	sim_push(s, at, EV_RESTART, sim_at(s, n), 0, 0);
+}
+
+/* They are part of the first configuration; who joins brings its own. */
+static void name_founders(struct sim *s, struct sim_node *n)
+{
+	char name[16], address[32];
+	u32 id;
+
+	kq_for_each_node(n->core->cfg.founders, id) {
+		snprintf(name, sizeof(name), "n%u-0", id);
+		snprintf(address, sizeof(address), "10.0.0.%u:7420", id);
+		if (kq_core_name_founder(n->core, id, name, address))
+			sim_fail(s, n, "no name for node %u", id);
+	}
 }
 
 void node_start(struct sim *s, struct sim_node *n)
@@ -39,6 +87,7 @@ void node_start(struct sim *s, struct sim_node *n)
 		node_restart_at(s, n, s->now + SIM_SEC / 10);
 		return;
 	}
+	name_founders(s, n);
 	if (disk_recover(s, n, &rep)) {
 		kq_core_destroy(n->core);
 		n->core = NULL;
@@ -48,7 +97,7 @@ void node_start(struct sim *s, struct sim_node *n)
 	n->up = true;
 	n->greet = false;
 	n->stopping = false;
-	n->life++;
+	n->life = ++s->lives[n->id];
 	n->paused_until = n->busy_until = 0;
 	n->hang_until = n->slow_until = 0;
 	n->eio = false;
@@ -66,7 +115,7 @@ void node_start(struct sim *s, struct sim_node *n)
 	check_node_started(s, n);
 	node_daemon_start(s, n);
 	client_start(s, n);
-	sim_push(s, s->now + sim_below(s, SIM_MS), EV_TICK, n->id, 0, n->life);
+	sim_push(s, s->now + sim_below(s, SIM_MS), EV_TICK, sim_at(s, n), 0, n->life);
 	node_out(s, n);
 }
 
@@ -83,7 +132,7 @@ void node_down(struct sim *s, struct sim_node *n, const char *how)
 {
 	sim_trace(s, n, "%s", how);
 	check_node_gone(s, n);
-	net_node_gone(s, n->id);
+	net_node_gone(s, sim_at(s, n));
 	disk_power_cut(s, n);
 	n->up = false;
 	n->daemon = false;
@@ -119,10 +168,10 @@ void node_out(struct sim *s, struct sim_node *n)
 	while ((o = kq_core_take_owner(n->core)))
 		client_owner_changed(s, n, o);
 	if (kq_core_take_linger(n->core))
-		sim_push(s, s->now + KQ_LINGER_NS + sim_below(s, KQ_LINGER_NS), EV_LINGER, n->id, 0,
-			 n->life);
+		sim_push(s, s->now + KQ_LINGER_NS + sim_below(s, KQ_LINGER_NS), EV_LINGER,
+			 sim_at(s, n), 0, n->life);
 	if (!n->greet && n->core->hs_durable && n->core->hs_durable == n->core->hs_version)
-		n->greet = true;
+		note_start(n);
 	if (kq_core_take_events(n->core))
 		node_poll_soon(s, n);
 	if (n->stopping && kq_core_stopped(n->core) && !n->batch)
@@ -133,8 +182,8 @@ void node_tick(struct sim *s, struct sim_node *n)
 {
 	u64 period = s->d.heartbeat_ms * SIM_MS / 4;
 
-	sim_push(s, s->now + period - period / 16 + sim_below(s, period / 8), EV_TICK, n->id, 0,
-		 n->life);
+	sim_push(s, s->now + period - period / 16 + sim_below(s, period / 8), EV_TICK,
+		 sim_at(s, n), 0, n->life);
 	if (!fault_tick(s, n))
 		return;
 	kq_core_tick(n->core, sim_clock(s, n));
@@ -150,7 +199,7 @@ static void poll_at(struct sim *s, struct sim_node *n, u64 at)
 	if (n->poll_at && n->poll_at <= at)
 		return;
 	n->poll_at = max(at, 1);
-	sim_push(s, at, EV_POLL, n->id, 0, ++n->poll_gen);
+	sim_push(s, at, EV_POLL, sim_at(s, n), 0, ++n->poll_gen);
 }
 
 /* An event woke the daemon; it is scheduled some time later. */

@@ -11,22 +11,25 @@
  */
 static void heal(struct sim *s, u32 who)
 {
-	u32 a, b;
+	u32 a, b, last = sim_last(s);
 
 	s->fault_gen++;
 	s->healed = who;
 	kq_alloc_fail_at = 0;
-	for (a = 1; a <= s->d.nodes; a++)
-		for (b = 1; b <= s->d.nodes; b++) {
+	for (a = 1; a <= last; a++)
+		for (b = 1; b <= last; b++) {
 			net_unblock(s, a, b, true);
 			if (a != b && !(who >> a & who >> b & 1))
 				net_block(s, a, b);
 		}
-	for (a = 1; a <= s->d.nodes; a++) {
+	for (a = 1; a <= last; a++) {
 		struct sim_node *n = &s->node[a];
 
-		if (!(who >> a & 1))
+		if (!n->id || !(who >> a & 1))
 			continue;
+		/* It waits for a founder that it met once, and that has lost its disk since. */
+		if (!s->conf_index && n->up)
+			node_down(s, n, "started again by its operator: no cluster begins");
 		if (n->batch && n->hang_until > s->now)
 			disk_go_on(s, n);
 		n->hang_until = n->slow_until = n->busy_until = 0;
@@ -35,6 +38,8 @@ static void heal(struct sim *s, u32 who)
 		n->acked = 0;
 		n->slot[0].done = 0;
 		client_heal(s, n);
+		if (!n->up && a > SIM_NODES && !n->restarting)
+			continue;	/* a ghost that is off */
 		if (!n->up) {
 			n->restarting = false;	/* or it would be, at a time that is far off */
 			node_restart_at(s, n, s->now + sim_about(s, 100 * SIM_MS));
@@ -53,35 +58,52 @@ static void enter(struct sim *s, enum sim_phase phase)
 	s->phase_since = s->now;
 }
 
+/* Do these machines decide, those of them whom @conf means? */
+static bool decide(struct sim *s, const struct kq_conf *conf, u32 machines)
+{
+	kq_nodes who = 0, members = kq_conf_members(conf);
+	u32 id;
+
+	kq_for_each_node(members, id) {
+		const struct sim_node *m = sim_machine(s, id, conf->identity[id]);
+
+		if (m && machines >> sim_at(s, m) & 1)
+			who |= kq_node_bit(id);
+	}
+	return sim_decides(conf, who);
+}
+
 /* A majority by what is committed, and by whatever a node knows that is newer. */
-static bool is_majority(const struct sim *s, kq_nodes who)
+static bool is_majority(struct sim *s, u32 machines)
 {
 	u32 i;
 
-	for (i = 1; i <= s->d.nodes; i++)
+	for (i = 1; i <= sim_last(s); i++)
 		if (s->node[i].seen_conf_index > s->conf_index &&
-		    !sim_decides(&s->node[i].seen_conf, who))
+		    !decide(s, &s->node[i].seen_conf, machines))
 			return false;
-	return sim_decides(&s->conf, who);
+	return decide(s, &s->conf, machines);
 }
 
-/* By chance, of nodes whose disks are good. */
+/* By chance, of machines whose disks are good. A ghost that is a member still counts as one. */
 static u32 any_majority(struct sim *s)
 {
-	u32 who = 0, at = sim_below(s, s->d.nodes), i;
+	u32 machines = 0, at = sim_below(s, s->d.nodes), i;
 
-	for (i = 0; i < s->d.nodes && !is_majority(s, who); i++) {
-		const struct sim_node *n = &s->node[1 + (at + i) % s->d.nodes];
+	for (i = 0; i < s->d.nodes && !is_majority(s, machines); i++) {
+		u32 id = 1 + (at + i) % s->d.nodes, ghost = SIM_GHOST(id);
 
-		if (!sim_disk_bad(s, n))
-			who |= 1u << n->id;
+		if (!sim_disk_bad(s, &s->node[id]))
+			machines |= 1u << id;
+		if (sim_ghost_counts(s, &s->node[ghost]) && !sim_disk_bad(s, &s->node[ghost]))
+			machines |= 1u << ghost;
 	}
-	return who;
+	return machines;
 }
 
 static bool is_healed(const struct sim *s, const struct sim_node *n)
 {
-	return s->healed >> n->id & 1;
+	return s->healed >> sim_at(s, n) & 1;
 }
 
 /* The leader that counts: one among those that are cut off may not know yet. */
@@ -99,11 +121,12 @@ static void restart_failed(struct sim *s)
 	const struct sim_node *l = healed_leader(s);
 	u32 i;
 
-	for (i = 1; i <= s->d.nodes; i++) {
+	for (i = 1; i <= sim_last(s); i++) {
 		struct sim_node *n = &s->node[i];
 
-		if (s->phase != PHASE_FAULTS && is_healed(s, n) && l && l != n &&
-		    !(l->core->peer[i].flags & KQUORUM_PEERF_FAULTY))
+		/* Who has no term on its disk speaks of none, and is silent. */
+		if (s->phase != PHASE_FAULTS && is_healed(s, n) && l && l != n && n->durable_term &&
+		    !(l->core->peer[n->id].flags & KQUORUM_PEERF_FAULTY))
 			continue;
 		if (n->up && n->core->state == KQUORUM_NODE_FAILED && n->paused_until <= s->now &&
 		    !fault_told_older(s, n)) {
@@ -129,6 +152,15 @@ static bool is_member(const struct sim_node *of, const struct sim_node *n)
 	return conf_means(&of->core->conf, n);
 }
 
+/* With all there, nothing stands in its way. */
+static bool waits_for_vote(const struct sim *s, const struct sim_node *l, const struct sim_node *n)
+{
+	const struct kquorum_conf_member *m = kq_core_member(l->core, n->id);
+
+	return s->phase == PHASE_HEALED && l->core->conf.learners & kq_node_bit(n->id) &&
+		m->flags & KQUORUM_CONF_PROMOTE;
+}
+
 static const char *not_healed(struct sim *s)
 {
 	struct sim_node *l = healed_leader(s);
@@ -145,8 +177,11 @@ static const char *not_healed(struct sim *s)
 			continue;
 		if (!n->up)
 			return "a node is not started";
-		if (sim_out_for_good(s, n) || sim_no_room(s, n) || !is_member(l, n))
+		if (sim_out_for_good(s, n) || sim_no_room(s, n) || !is_member(l, n) ||
+		    sim_has_another(s, n, l))
 			continue;
+		if (waits_for_vote(s, l, n))
+			return "a learner does not get the vote that it waits for";
 		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
 			return "a node does not follow the leader";
 		if (n->core->local.state != KQ_SESSION_LIVE)
@@ -175,6 +210,9 @@ static const char *not_drained(struct sim *s)
 			return "a node is down";
 		/* Who knows of no configuration waits for one. */
 		if (sim_no_room(s, n) || n->set_back || !n->core->conf_index)
+			continue;
+		/* Of two machines that are no members one is heard, and hears one. */
+		if (sim_has_another(s, n, l) || (!is_member(l, n) && s->node[SIM_GHOST(i)].up))
 			continue;
 		if (!client_idle(n) && !s->d.full)
 			return "a request without outcome";
@@ -264,7 +302,9 @@ void phase_step(struct sim *s)
 		if (s->now < s->end_faults)
 			return;
 		enter(s, PHASE_MAJORITY);
-		heal(s, s->d.full ? ~0u : any_majority(s));	/* full: each log's rest counts */
+		/* Full: each log's rest counts. Other ghosts are on either side. */
+		heal(s, s->d.full ? ~0u : any_majority(s) |
+		     (u32)(sim_below(s, 1 << SIM_NODES) << SIM_GHOST(1)));
 		sim_trace(s, NULL, "a majority heals: nodes %#x", s->healed);
 		break;
 	case PHASE_MAJORITY:

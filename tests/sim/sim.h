@@ -12,6 +12,12 @@
 #include "elect.h"
 
 #define SIM_NODES	7
+/*
+ * Numbers are given to machines. One whose number went to another keeps its files, and may go on
+ * running: a ghost, at SIM_GHOST() of its number.
+ */
+#define SIM_GHOST(id)	(SIM_NODES + (id))
+#define SIM_MACHINES	SIM_GHOST(SIM_NODES)
 /* A trace of a real cluster needs more of these: tests/trace */
 #ifndef SIM_SLOTS
 #define SIM_SLOTS	4		/* lock clients per node */
@@ -35,7 +41,7 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
-	    w_misdirect, w_older, w_member, w_back, w_wipe;
+	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 };
@@ -66,7 +72,7 @@ struct sim_event {
 	u64 seq;
 	u64 gen;
 	u8 kind;
-	u8 a;
+	u8 a;			/* machines: sim_at() */
 	u8 b;
 };
 
@@ -95,6 +101,7 @@ struct sim_conn {
 struct sim_side {
 	bool up;
 	u64 epoch;
+	u64 inc_peer, identity_peer;	/* of whom it stands to, while it is up */
 	u64 inc_self;		/* as the greetings had it */
 	struct kquorum_past peer;
 };
@@ -140,9 +147,17 @@ struct sim_undo {
 	u64 branch;		/* where the dead branch ended whose place it took, or 0 */
 };
 
+/* The bytes of a disk. */
+struct sim_arena {
+	u8 *bytes, *dirty;	/* dirty: by block */
+	u64 room;
+};
+
+/* A machine; see SIM_GHOST(). */
 struct sim_node {
-	u32 id;
+	u32 id;			/* its number; 0: there is no such machine */
 	bool up;
+	bool joins;		/* started for a cluster that runs */
 	bool greet;		/* its incarnation is durable: may connect */
 	bool stopping;
 	bool restarting;	/* an EV_RESTART is on its way */
@@ -158,6 +173,7 @@ struct sim_node {
 	u64 paused_until, busy_until;
 
 	/* disk */
+	struct sim_arena *arena;
 	u8 *disk;
 	u8 *block_kept;		/* per block: acknowledged */
 	u64 last_first, last_block;	/* of the batch acknowledged last */
@@ -167,17 +183,19 @@ struct sim_node {
 	u64 slow_until, hang_until;
 	bool eio;
 	bool rotten;		/* a byte of its log was changed: it is damaged for good */
-	struct sim_undo undo[SIM_UNDOS];	/* the newest batches, as far as they can be undone */
+	struct sim_undo undo[SIM_UNDOS];	/* the newest batches that can be undone */
 	u32 undos;
 	u64 written_last;	/* where the log on its disk ends */
 	u64 older_term;		/* batches were undone while this term's leader counted on them */
 	u8 *copy;		/* of the disk as it was at the start @copy_start, by block */
 	u8 *copied;
 	u64 copy_start;
+	struct kq_conf copy_conf;	/* that it went by then */
 	bool set_back;		/* its disk is that copy now: nobody may take it for the same */
 	u64 identity;		/* of what is on its disk, 0: not known yet */
 	bool wiped;		/* and the cluster knows what was on another one */
-	bool renewed;		/* it is not the first disk */
+	u64 *start;		/* incarnations that these files remember, oldest first */
+	u32 starts, starts_room, starts_copied;
 
 	/* daemon */
 	bool daemon;
@@ -185,9 +203,9 @@ struct sim_node {
 	u64 poll_at;
 	u64 poll_gen;
 
-	struct sim_side side[SIM_NODES + 1];
+	struct sim_side side[SIM_MACHINES + 1];
 	struct sim_slot slot[SIM_SLOTS];
-	struct sim_append append[SIM_APPENDS];
+	struct sim_append *append;	/* SIM_APPENDS of them */
 	u64 acked;
 
 	/* checker's shadow */
@@ -197,11 +215,13 @@ struct sim_node {
 	u64 durable_term;	/* of the newest batch on disk */
 	u32 durable_vote;
 	u64 durable_peer[SIM_NODES + 1];
+	u64 met[SIM_MACHINES + 1];	/* start of a member that it spoke to last */
 	u64 seen_promise[SIM_NODES + 1], seen_promised[SIM_NODES + 1];	/* and of which session */
 	bool seen_ready;
 	u64 voteless_ticks;	/* since it leads without a vote */
 	u64 batch_ticks;	/* since the write under way began */
 	u64 silent_ticks[SIM_NODES + 1];	/* since a peer answered it, the leader */
+	u64 seen_identity[SIM_NODES + 1];	/* who was connected under a number last */
 	u64 deadline_at;	/* true time when seen_deadline passed; 0: not yet */
 	struct sim_renewal renewal[SIM_RENEWALS];
 	u64 renewals;
@@ -280,7 +300,7 @@ enum sim_fault {
 	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
-	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE,
+	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST,
 	FAULT_KINDS
 };
 
@@ -313,17 +333,22 @@ struct sim {
 	/* Which append is it? NULL: its payload begins with its number */
 	u64 (*payload_id)(struct sim *s, const struct kq_entry *e);
 
-	struct sim_node node[SIM_NODES + 1];
-	struct sim_conn conn[SIM_NODES + 1][SIM_NODES + 1];	/* a < b */
-	struct sim_pipe pipe[SIM_NODES + 1][SIM_NODES + 1];	/* from, to */
+	struct sim_node node[SIM_MACHINES + 1];
+	u32 last;		/* machine; 0: the one with the highest number */
+	u64 lives[SIM_NODES + 1];	/* starts under a number */
+	struct sim_conn conn[SIM_MACHINES + 1][SIM_MACHINES + 1];	/* a < b */
+	struct sim_pipe pipe[SIM_MACHINES + 1][SIM_MACHINES + 1];	/* from, to */
 
 	/* checker */
 	struct kq_conf conf;		/* the newest that is committed */
 	u64 conf_index;
+	struct kquorum_conf_member member[SIM_NODES + 1];	/* what it says of each */
+	struct kquorum_conf_member left[SIM_NODES + 1];	/* who had a number last, and left */
+	u64 begun;		/* identity of the node that began the cluster */
 	struct sim_committed *log;	/* by index */
 	u64 log_count, log_room;
-	u32 *term_leader;		/* by term */
-	u8 (*term_vote)[SIM_NODES + 1];	/* by term and node */
+	u32 *term_leader;		/* by term; machines, like votes */
+	u8 (*term_vote)[SIM_MACHINES + 1];	/* by term and machine */
 	u64 term_room;
 	struct sim_ack *ack;
 	u64 ack_count, ack_room;
@@ -403,6 +428,11 @@ u64 sim_about(struct sim *s, u64 mean);
 bool sim_chance(struct sim *s, u64 pct);
 void sim_push(struct sim *s, u64 at, enum sim_kind kind, u32 a, u32 b, u64 gen);
 void sim_run(struct sim *s);
+u32 sim_at(const struct sim *s, const struct sim_node *n);
+u32 sim_last(const struct sim *s);
+struct sim_node *sim_peer(struct sim *s, const struct sim_node *n, u32 id);
+struct sim_node *sim_machine(struct sim *s, u32 id, u64 identity);
+bool sim_has_another(const struct sim *s, const struct sim_node *n, const struct sim_node *l);
 u64 sim_clock(const struct sim *s, const struct sim_node *n);
 u64 sim_clock_to_true(const struct sim *s, const struct sim_node *n, u64 clock);
 void sim_clock_set(struct sim *s, struct sim_node *n, u64 value, s64 ppb, bool stopped);
@@ -427,6 +457,8 @@ void net_node_gone(struct sim *s, u32 a);
 void net_block(struct sim *s, u32 from, u32 to);
 void net_unblock(struct sim *s, u32 from, u32 to, bool all);
 void net_free(struct sim *s);
+void net_dial_all(struct sim *s, u32 a);
+void net_swap(struct sim *s, u32 a, u32 b);
 
 /* disk.c */
 void disk_init(struct sim *s, struct sim_node *n);
@@ -442,10 +474,13 @@ void disk_undo_forget(struct sim_node *n);
 void disk_copy(struct sim *s, struct sim_node *n);
 void disk_set_back(struct sim *s, struct sim_node *n);
 void disk_wipe(struct sim *s, struct sim_node *n);
+void disk_free(struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 
 /* node.c */
+void node_create(struct sim *s, u32 at, u32 id);
+void node_free(struct sim_node *n);
 void node_start(struct sim *s, struct sim_node *n);
 void node_down(struct sim *s, struct sim_node *n, const char *how);
 void node_restart_at(struct sim *s, struct sim_node *n, u64 at);
@@ -469,10 +504,19 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 void client_heal(struct sim *s, struct sim_node *n);
 bool client_idle(const struct sim_node *n);
 
+/* ghost.c */
+void ghost_made(struct sim *s, struct sim_node *n, bool joins);
+void ghost_strike(struct sim *s, struct sim_node *n);
+bool sim_ghost_counts(const struct sim *s, const struct sim_node *g);
+
+/* member.c */
+void member_strike(struct sim *s, struct sim_node *n);
+
 /* fault.c */
 const char *fault_name(u32 kind);
 void fault_step(struct sim *s);
 bool fault_tick(struct sim *s, struct sim_node *n);
+bool fault_may_lose(struct sim *s, struct sim_node *n, bool *joins);
 bool fault_told_older(struct sim *s, const struct sim_node *n);
 bool sim_disk_bad(const struct sim *s, const struct sim_node *n);
 bool sim_out_for_good(struct sim *s, const struct sim_node *n);
@@ -503,18 +547,27 @@ void check_state(struct sim *s, struct sim_node *n);
 /* check_conf.c */
 struct kq_conf conf_first(const struct sim *s);
 bool conf_means(const struct kq_conf *conf, const struct sim_node *n);
-void check_wiped(struct sim *s, struct sim_node *n);
+void check_asked(struct sim *s, struct sim_node *n, const struct kq_conf_change *change, int err);
 struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e);
 void conf_applied(struct sim *s, const struct sim_committed *c);
 void check_conf(struct sim *s, struct sim_node *n);
 void check_voteless(struct sim *s, struct sim_node *n, u64 limit);
 void check_confs(struct sim *s, struct sim_node *n);
 
+/* check_who.c */
+void check_past(struct sim *s, struct sim_node *n, const struct kquorum_past *past);
+void check_taken(struct sim *s, struct sim_node *n, struct sim_node *peer,
+		 const struct kquorum_past *past, int err);
+void check_known(struct sim *s, struct sim_node *n);
+void check_began(struct sim *s, struct sim_node *n);
+void check_elected(struct sim *s, struct sim_node *n);
+void check_counted(struct sim *s, struct sim_node *n);
+void check_swap(struct sim *s, u32 a, u32 b);
+
 /* check_promise.c */
 void check_stands(struct sim *s, struct sim_node *n);
-void check_taken(struct sim *s, struct sim_node *n, const struct sim_node *peer,
-		 const struct kquorum_past *past, int err);
-void promise_renewal(struct sim *s, const struct kq_wire_hdr *h, const void *body);
+void promise_renewal(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
+		     const void *body);
 void promise_deadline(struct sim *s, struct sim_node *n);
 void promise_clock_changes(struct sim *s, struct sim_node *n);
 void promise_answers(struct sim *s, struct sim_node *n);

@@ -31,7 +31,8 @@ static void vline(const struct sim *s, const struct sim_node *n, const char *fmt
 
 	at = snprintf(line, LINE, "%10.3f ", (double)s->now / SIM_MS);
 	if (n && n->core)
-		at += snprintf(line + at, LINE - at, "n%u t%llu log %llu/%llu/%llu%s  ", n->id,
+		at += snprintf(line + at, LINE - at, "%s%u t%llu log %llu/%llu/%llu%s  ",
+			       sim_at(s, n) > SIM_NODES ? "ghost " : "n", n->id,
 			       (unsigned long long)n->core->hs.term,
 			       (unsigned long long)n->core->log.last,
 			       (unsigned long long)n->core->commit,
@@ -58,8 +59,9 @@ void sim_trace(struct sim *s, const struct sim_node *n, const char *fmt, ...)
 void sim_core_trace(void *ctx, const struct kq_core *core, const char *text)
 {
 	struct sim *s = ctx;
+	u32 ghost = SIM_GHOST(core->cfg.self);
 
-	sim_trace(s, &s->node[core->cfg.self], "%s", text);
+	sim_trace(s, &s->node[s->node[ghost].core == core ? ghost : core->cfg.self], "%s", text);
 }
 
 /* The bulk: what every commit needs, and what says little of how it came to the failure. */

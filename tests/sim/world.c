@@ -136,6 +136,47 @@ void sim_clock_set(struct sim *s, struct sim_node *n, u64 value, s64 ppb, bool s
 	n->clk_stopped = stopped;
 }
 
+/* Which machine is that? */
+u32 sim_at(const struct sim *s, const struct sim_node *n)
+{
+	return n - s->node;
+}
+
+/* The last of all machines. */
+u32 sim_last(const struct sim *s)
+{
+	return max(s->last, (u32)s->d.nodes);
+}
+
+/* The machine with number @id to which @n is connected; without a connection, who has it now. */
+struct sim_node *sim_peer(struct sim *s, const struct sim_node *n, u32 id)
+{
+	u32 ghost = SIM_GHOST(id);
+
+	if (id > SIM_NODES)
+		sim_fail(s, n, "speaks of node %u", id);
+	return &s->node[n->side[ghost].up ? ghost : id];
+}
+
+/* The machine that has these files, or NULL: they are gone. */
+struct sim_node *sim_machine(struct sim *s, u32 id, u64 identity)
+{
+	struct sim_node *n = &s->node[id], *ghost = &s->node[SIM_GHOST(id)];
+
+	if (n->id && n->identity == identity)
+		return n;
+	return ghost->id && ghost->identity == identity ? ghost : NULL;
+}
+
+/*
+ * Has @n a connection to another machine with the leader's number? It does not know which one is
+ * the member, refuses the second (-EBUSY), and waits until an operator stops one of them.
+ */
+bool sim_has_another(const struct sim *s, const struct sim_node *n, const struct sim_node *l)
+{
+	return n->side[sim_at(s, l) == l->id ? SIM_GHOST(l->id) : l->id].up;
+}
+
 u32 sim_up(const struct sim *s)
 {
 	u32 i, up = 0;
@@ -145,13 +186,13 @@ u32 sim_up(const struct sim *s)
 	return up;
 }
 
-/* The leader of the newest term among the nodes @who (bit n: node n), or NULL. */
+/* The leader of the newest term among the machines @who (bit n: machine n), or NULL. */
 struct sim_node *sim_leader_among(struct sim *s, u32 who)
 {
 	struct sim_node *best = NULL;
 	u32 i;
 
-	for (i = 1; i <= s->d.nodes; i++) {
+	for (i = 1; i <= sim_last(s); i++) {
 		struct sim_node *n = &s->node[i];
 
 		if (who >> i & 1 && n->up && n->core->role == KQUORUM_LEADER &&
@@ -234,7 +275,7 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 			u64 left = kq_core_linger_over(n->core, sim_clock(s, n));
 
 			if (left)
-				sim_push(s, s->now + left, EV_LINGER, n->id, 0, n->life);
+				sim_push(s, s->now + left, EV_LINGER, e->a, 0, n->life);
 			node_out(s, n);
 		}
 		break;
@@ -297,7 +338,7 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 		sim_push(s, s->now + SIM_SEC, EV_CHECK, 0, 0, 0);
 		break;
 	case EV_PHASE:
-		for (i = 1; i <= s->d.nodes; i++)
+		for (i = 1; i <= sim_last(s); i++)
 			resume(s, &s->node[i]);
 		phase_step(s);
 		break;
@@ -312,7 +353,7 @@ void sim_run(struct sim *s)
 		struct sim_event e = pop(s);
 
 		s->now = e.at;
-		for (i = 1; i <= s->d.nodes; i++)
+		for (i = 1; i <= sim_last(s); i++)
 			if (s->node[i].clk_stopped)
 				resume(s, &s->node[i]);
 		if (defer(s, &e))

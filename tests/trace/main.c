@@ -58,7 +58,7 @@ static struct life *pick(void)
 	return next ? next : first;
 }
 
-static void summary(const struct sim *s)
+static void summary(const struct sim *s, u32 nodes)
 {
 	size_t i, whole = 0, cut = 0;
 
@@ -66,8 +66,8 @@ static void summary(const struct sim *s)
 		whole += !lives[i].cut;
 		cut += lives[i].cut;
 	}
-	printf("%llu nodes, %zu lives to their end, %zu cut off; %llu steps, %llu calls: as the core does it\n",
-	       (unsigned long long)s->d.nodes, whole, cut, (unsigned long long)replayed.steps,
+	printf("%u nodes, %zu lives to their end, %zu cut off; %llu steps, %llu calls: as the core does it\n",
+	       nodes, whole, cut, (unsigned long long)replayed.steps,
 	       (unsigned long long)replayed.calls);
 	printf("terms with a leader %llu, entries committed %llu, locks granted %llu, appends acknowledged %llu, sessions expired %llu\n",
 	       (unsigned long long)s->st.leaders, (unsigned long long)s->st.committed,
@@ -84,7 +84,7 @@ static void replay(void)
 	struct sim *s = sim_calloc(1, sizeof(*s));
 	bool has[SIM_NODES + 1] = { false };
 	struct life *l;
-	u32 i;
+	u32 i, count = 0;
 
 	sim_running = s;
 	s->payload_id = append_id;
@@ -96,12 +96,14 @@ static void replay(void)
 		has[l->node] = true;
 		node_step(s, l);
 	}
-	for (i = 1; i <= s->d.nodes; i++)
+	kq_for_each_node(conf_first(s).voters, i)
 		if (!has[i])
 			trace_bad(0, "node %u is missing in the trace", i);
+	for (i = 1; i <= SIM_NODES; i++)
+		count += has[i];
 	check_logs(s);
 	check_acks(s);
-	summary(s);
+	summary(s, count);
 }
 
 static void usage(FILE *out)

@@ -11,13 +11,14 @@
 #define FLAG		(1ULL << 32)
 #define WANTS_LINGER	1
 #define WANTS_DOWN	2
-#define CREATE_WORDS	11
+#define CREATE_WORDS	12
 
 struct replay_stats replayed;
 
 /* What is known of a node from one life to the next. */
 static struct memory {
 	struct kq_config cfg;
+	struct kquorum_conf_member founder[KQ_MAX_NODES + 1];
 	struct kq_batch *late;		/* the write under way when it went down */
 	bool unknown;			/* what its disk holds */
 } memory[SIM_NODES + 1];
@@ -87,7 +88,7 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 			  SIM_NODES);
 	if (cfg->founders != KQ_NODES_UPTO(count))
 		trace_bad(sim_timeline.line, "node ids other than 1..%u", count);
-	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes != count ||
+	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes - s->d.joiners != count ||
 			   memcmp(&s->set, &cfg->set, sizeof(s->set)) ||
 			   s->d.segments != cfg->segments))
 		trace_bad(sim_timeline.line, "nodes of two clusters, or with different settings");
@@ -95,7 +96,9 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 		return;
 	s->seed = cfg->cluster_id;
 	s->set = cfg->set;
-	s->d.nodes = count;
+	/* Whoever is not among the founders may still join. */
+	s->d.nodes = SIM_NODES;
+	s->d.joiners = SIM_NODES - count;
 	s->d.segments = cfg->segments;
 	s->d.heartbeat_ms = cfg->set.heartbeat_ms;
 	s->d.lease_ms = cfg->set.lease_ms;
@@ -117,7 +120,7 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 			.lease_ms = event_word(e, 6), .delta_ms = event_word(e, 7),
 			.drift_ppm = event_word(e, 8), .segment_bytes = event_word(e, 9),
 		},
-		.salt = event_word(e, 10),
+		.salt = event_word(e, 10), .joins = event_word(e, 11),
 	};
 	u64 count = event_word(e, 2);
 	u32 i;
@@ -129,6 +132,16 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 		cfg.founders |= kq_node_bit(event_word(e, CREATE_WORDS + i) % (KQ_MAX_NODES + 1));
 	configure(s, &cfg);
 	memory[l->node].cfg = cfg;
+	memset(memory[l->node].founder, 0, sizeof(memory[l->node].founder));
+}
+
+static void founder(struct life *l, const struct event *e)
+{
+	struct kquorum_conf_member *m = &memory[l->node].founder[e->a % (KQ_MAX_NODES + 1)];
+
+	if (e->len != sizeof(*m))
+		trace_bad(e->line, "a founder whose name cannot be read");
+	memcpy(m, e->bytes, sizeof(*m));
 }
 
 /* The module read from its disk what this model had seen it make durable. */
@@ -173,6 +186,7 @@ static void recovered(struct sim *s, struct life *l, const struct event *e,
 	n->core = kq_core_create(&m->cfg);
 	if (!n->core)
 		abort();
+	memcpy(n->core->founder, m->founder, sizeof(m->founder));
 	n->core->trace = sim_core_trace;
 	n->core->trace_ctx = s;
 	n->up = true;
@@ -274,6 +288,20 @@ static int campaign(struct sim *s, struct sim_node *n)
 	return err;
 }
 
+static int reconfigure(struct sim *s, struct sim_node *n, const struct event *e)
+{
+	struct kq_conf_change change = {
+		.to = { .voters = e->a, .learners = e->b },
+		.based_on = e->c,
+	};
+
+	if (e->len != sizeof(__le64) + sizeof(change.member))
+		trace_bad(e->line, "a change of members without the one that it is about");
+	change.id = event_word(e, 0);
+	memcpy(&change.member, e->bytes + sizeof(__le64), sizeof(change.member));
+	return kq_core_reconfigure(n->core, s->now, &change);
+}
+
 static void fail(struct sim_node *n, const struct event *e)
 {
 	char why[256];
@@ -322,6 +350,9 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 	} else if (!strcmp(what, "transfer")) {
 		*err = kq_core_transfer(n->core, s->now, e->a);
 		return true;
+	} else if (!strcmp(what, "reconfigure")) {
+		*err = reconfigure(s, n, e);
+		return true;
 	} else if (!strcmp(what, "append")) {
 		*err = program_append(s, n, e);
 		return true;
@@ -340,7 +371,7 @@ static void take_messages(struct sim *s, struct life *l, struct sim_node *n)
 {
 	u32 to;
 
-	kq_for_each_node(n->core->cfg.founders, to) {
+	kq_for_each_node(KQ_NODES_UPTO(s->d.nodes), to) {
 		LIST_HEAD(list);
 
 		kq_core_take_msgs(n->core, to, &list);
@@ -472,6 +503,8 @@ static bool whole(struct sim *s, struct life *l)
 
 	if (!strcmp(e->what, "create"))
 		create(s, l, e);
+	else if (!strcmp(e->what, "founder"))
+		founder(l, e);
 	else if (!strcmp(e->what, "disk-late"))
 		disk_is_late(l, e, s);
 	else if (strcmp(e->what, "down") || !e->a)

@@ -183,7 +183,8 @@ static int in_order(const void *x, const void *y)
 static bool is_whole(const struct event *e)
 {
 	return e->kind == EVENT_END || (e->kind == EVENT_CALL &&
-		(!strcmp(e->what, "create") || !strcmp(e->what, "disk-late") ||
+		(!strcmp(e->what, "create") || !strcmp(e->what, "founder") ||
+		 !strcmp(e->what, "disk-late") ||
 		 (!strcmp(e->what, "down") && e->a)));
 }
 

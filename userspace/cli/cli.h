@@ -58,6 +58,11 @@ void cli_usage(FILE *to);
 void cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The one of @n words that was perhaps meant by @typed, NULL: none comes close. */
 const char *cli_nearest(const char *typed, const char *const *words, size_t n);
+/* HOST[:PORT], as the value of @option or, with NULL, as an operand. */
+void cli_address(const char *option, const char *text, struct kquorum_address *to);
+/* Likewise, but where others reach a node: not one that stands for all addresses. */
+void cli_node_address(const char *option, const char *text, struct kquorum_address *to);
+bool address_is_wildcard(const struct kquorum_address *a);
 uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max);
 /* "5", "5s", "250ms", ...; a bare number is in seconds. Nanoseconds. */
 uint64_t cli_duration(const char *option, const char *text);
@@ -69,6 +74,10 @@ int parse_number(const char *text, uint64_t *value);
 int parse_size(const char *text, uint64_t *bytes);
 int parse_duration(const char *text, uint64_t *ns);
 int parse_hex64(const char *text, uint64_t *value);
+#define RTT_SCALE_MIN	0.1
+#define RTT_SCALE_MAX	100
+/* Heartbeat and election times, @scale-fold. */
+void scale_times(double scale, uint32_t *heartbeat_ms, uint32_t *election_ms);
 
 /* format.c */
 
@@ -84,6 +93,8 @@ const char *progress_name(uint32_t progress);
 const char *disk_state_name(uint32_t state);
 const char *entry_type_name(uint32_t type);
 const char *lock_state_name(uint32_t state);
+/* As a shell has to be given it: in quotes if it would take any of it for something else. */
+const char *shell_quote(char *buf, size_t size, const char *text);
 /* Puts @bytes bytes as printable text, anything else escaped as \xNN, cut at @size. */
 void format_text(char *buf, size_t size, const void *data, size_t bytes);
 
@@ -130,14 +141,73 @@ uint64_t now_ns(void);		/* monotonic */
 int poll_ms(uint64_t deadline_ns, int most);
 void sleep_ms(unsigned int ms);
 
+/* nodes.c */
+
+static inline uint32_t node_bit(uint32_t id)
+{
+	return 1u << id;
+}
+
+static inline unsigned int node_count(uint32_t nodes)
+{
+	return __builtin_popcount(nodes);
+}
+
+static inline unsigned int nodes_majority(uint32_t voters)
+{
+	return node_count(voters) / 2 + 1;
+}
+
+static inline uint32_t status_members(const struct kquorum_status *st)
+{
+	return st->voters | st->outgoing | st->learners;
+}
+
+/* The newest configuration is committed, and none is being left. */
+bool status_settled(const struct kquorum_status *st);
+bool status_is_member(const struct kquorum_status *st, uint32_t id);
+/* This node waits to be taken in. */
+bool status_joins(const struct kquorum_status *st);
+bool status_lost(const struct kquorum_status *st);
+/* Its part in the configuration, in a word. */
+const char *node_role(const struct kquorum_status *st, uint32_t id);
+/* Connected, and not heard of for longer than can be. */
+bool node_is_silent(const struct kquorum_status *st, const struct kquorum_peer_status *p);
+/* It can be reached and works. */
+bool node_is_live(const struct kquorum_status *st, const struct kquorum_peer_status *p);
+/* And has nearly all of the log, as far as can be seen from here. */
+bool node_is_ready(const struct kquorum_status *st, const struct kquorum_peer_status *p);
+/* How many entries it lacks, at the leader. */
+uint64_t node_lag(const struct kquorum_status *st, const struct kquorum_peer_status *p);
+/* How many vote. */
+unsigned int status_voters(const struct kquorum_status *st);
+/* Those of @nodes that are live. */
+uint32_t nodes_live(const struct kquorum_status *st, uint32_t nodes);
+/* How many of @voters may fail before there is no majority of them; below 0: there is none. */
+int nodes_spare(const struct kquorum_status *st, uint32_t voters);
+/* Enough voters are live, of both halves of a joint configuration. */
+bool status_has_majority(const struct kquorum_status *st);
+/* How many more voters may fail now, whichever; 0 without a quorum. */
+unsigned int status_may_lose(const struct kquorum_status *st);
+/* Whether @reason says itself what to look at: a wrong greeting does, a refused dial not. */
+bool reason_helps(const char *reason);
+/* "n3 (down, heard 3.0s ago)" */
+void node_missing(const struct kquorum_status *st, uint32_t id, char *buf, size_t size);
+/* Those of @nodes that are not ready, with what is the matter; in @columns, "" if there is none. */
+void nodes_missing(const struct kquorum_status *st, uint32_t nodes, size_t columns, char *buf,
+		   size_t size);
+/* "n1, n2 and 3 more" */
+void nodes_names(const struct kquorum_status *st, uint32_t nodes, size_t columns, char *buf,
+		 size_t size);
+/* What change of the configuration is under way, and without whom; no newline at the end; or "". */
+void status_change(const struct kquorum_status *st, char *buf, size_t size);
+
 /* why.c */
 
 /* One line per reason why there is no quorum, or what else needs a hand; may be empty. */
 void status_why(const struct kquorum_status *st, char *buf, size_t size);
 /* A line about the nodes that a working cluster does without for now; may be empty. */
 void status_missing(const struct kquorum_status *st, char *buf, size_t size);
-/* How many more nodes may fail now; 0 without a quorum. */
-unsigned int status_may_lose(const struct kquorum_status *st);
 
 /* wait.c: @what is waited for, NULL: it goes without saying */
 
@@ -159,6 +229,11 @@ int directory_open_segments(const char *dir, const struct kquorum_config *c, int
 /* Fills the segment files with written blocks; keeps those that are filled already. */
 int directory_fill_segments(const char *dir, const struct kquorum_config *c);
 bool directory_has_segments(const char *dir);
+/* KQUORUM_FOUNDED_FILE is of the node that was here before. */
+bool directory_has_mark(const char *dir);
+int directory_drop_mark(const char *dir);
+/* Deletes the segment files: 0 or an exit code. */
+int directory_drop_segments(const char *dir);
 
 /* spawn.c */
 
@@ -173,10 +248,13 @@ const char *entry_remark(const struct kquorum_log_entry *e);
 void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_status *st, char *buf,
 		    size_t size);
 cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status *st);
+/* The part of the node called @name if it is a configuration: 0 none, 1 learner, 2 voter. */
+int entry_conf_part(const struct kquorum_log_entry *e, const char *name);
 
 /* One file per subcommand. */
 extern const struct cli_command command_init, command_start, command_stop, command_status;
 extern const struct cli_command command_lock, command_resource, command_log, command_append;
+extern const struct cli_command command_join, command_member;
 extern const struct cli_command command_transfer, command_fence, command_bench, command_version;
 
 #endif /* KQUORUM_CLI_H */

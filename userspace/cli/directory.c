@@ -110,6 +110,45 @@ bool directory_has_segments(const char *dir)
 	return has;
 }
 
+static void mark_path(char *buf, size_t size, const char *dir)
+{
+	snprintf(buf, size, "%s/%s", dir, KQUORUM_FOUNDED_FILE);
+}
+
+bool directory_has_mark(const char *dir)
+{
+	char path[512];
+
+	mark_path(path, sizeof(path), dir);
+	return !access(path, F_OK);
+}
+
+int directory_drop_mark(const char *dir)
+{
+	char path[512];
+
+	mark_path(path, sizeof(path), dir);
+	if (!unlink(path) || errno == ENOENT)
+		return 0;
+	cli_error("%s: %s", path, strerror(errno));
+	return cli_exit_code(-errno);
+}
+
+int directory_drop_segments(const char *dir)
+{
+	char path[512];
+	unsigned int i;
+
+	for (i = 0; i < KQUORUM_MAX_SEGMENTS; i++) {
+		segment_path(path, sizeof(path), dir, i);
+		if (unlink(path) && errno != ENOENT) {
+			cli_error("%s: %s", path, strerror(errno));
+			return cli_exit_code(-errno);
+		}
+	}
+	return 0;
+}
+
 /* Whoever may write the directory or the files decides what the cluster believes. */
 static int check_trust(const char *path, const struct stat *st)
 {
@@ -144,6 +183,17 @@ static int check_segment(const char *path, int fd, const struct kquorum_config *
 	return check_trust(path, &st);
 }
 
+static void say_missing(const char *path, const struct kquorum_config *c)
+{
+	char address[KQUORUM_ADDRESS_MAX + 1], quoted[2 * KQUORUM_ADDRESS_MAX];
+
+	kquorum_address_format(&c->advertise, address, sizeof(address));
+	cli_error("%s is missing\n"
+		  "  do not replace it with an empty file: bring it back, or, on the leader,\n"
+		  "  kquorum member replace %s %s=%s", path, c->node_name, c->node_name,
+		  shell_quote(quoted, sizeof(quoted), address));
+}
+
 static int open_segment(const char *path, const struct kquorum_config *c, int *fd)
 {
 	int ret;
@@ -160,9 +210,7 @@ static int open_segment(const char *path, const struct kquorum_config *c, int *f
 	else if (errno == EROFS)
 		cli_error("%s: the file system is mounted read-only", path);
 	else if (errno == ENOENT)
-		cli_error("%s is missing\n"
-			  "  do not replace it with an empty file: bring it back, or leave this node down",
-			  path);
+		say_missing(path, c);
 	else
 		cli_error("%s: %s", path, strerror(errno));
 	return errno == EACCES ? KQUORUM_EXIT_DENIED : KQUORUM_EXIT_ERROR;

@@ -161,6 +161,29 @@ void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_stat
 		format_text(buf, size, e->payload, e->bytes);
 }
 
+int entry_conf_part(const struct kquorum_log_entry *e, const char *name)
+{
+	const struct kquorum_conf_member *m;
+	uint32_t voters, learners, id;
+	struct decoded d;
+	const char *end;
+
+	if (!decode(e, &d) || !d.conf)
+		return 0;
+	end = (const char *)e->payload + e->bytes;
+	voters = le32_to_cpu(d.conf->voters) | le32_to_cpu(d.conf->outgoing);
+	learners = le32_to_cpu(d.conf->learners) & ~voters;
+	m = d.conf->member;
+	for (id = 1; id <= KQUORUM_MAX_NODES && (const char *)(m + 1) <= end; id++) {
+		if (!((voters | learners) >> id & 1))
+			continue;
+		if (!strncmp(m->name, name, sizeof(m->name)))
+			return voters >> id & 1 ? 2 : 1;
+		m++;
+	}
+	return 0;
+}
+
 static void payload_json(cJSON *o, const struct kquorum_log_entry *e)
 {
 	static const char digits[] = "0123456789abcdef";

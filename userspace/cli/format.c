@@ -132,6 +132,24 @@ const char *lock_state_name(uint32_t state)
 	return NAME_OF(names, state);
 }
 
+const char *shell_quote(char *buf, size_t size, const char *text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+		"._-:=/@%+,";
+	size_t at = 0;
+
+	if (*text && strspn(text, plain) == strlen(text)) {
+		snprintf(buf, size, "%s", text);
+		return buf;
+	}
+	/* A quote ends the quoted part, stands there by itself, and begins another. */
+	at = snprintf(buf, size, "'");
+	for (; *text && at + 5 < size; text++)
+		at += snprintf(buf + at, size - at, *text == '\'' ? "'\\''" : "%c", *text);
+	snprintf(buf + at, size - at, "'");
+	return buf;
+}
+
 void format_text(char *buf, size_t size, const void *data, size_t bytes)
 {
 	const unsigned char *p = data;

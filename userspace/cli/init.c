@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kquorum init: a node's directory, its configuration and its filled log. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,52 +11,59 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "join.h"
 
 enum { OPT_CLUSTER_ID = 256, OPT_SEGMENT_SIZE, OPT_SEGMENTS, OPT_RTT_SCALE, OPT_LEASE, OPT_DELTA,
-       OPT_DRIFT, OPT_FORCE };
+       OPT_DRIFT, OPT_FORCE, OPT_FOUNDERS, OPT_ID };
 
-static const struct cli_option options[] = {
-	{ 'n', "name", "NAME", "the cluster's name" },
-	{ 'N', "node", "NODE", "this node's name, such as n1" },
-	{ 'l', "listen", "ADDR[:PORT]", "address to listen on; port 7420 unless given" },
-	{ 'a', "advertise", "ADDR[:PORT]", "address where the others reach it, if another" },
+/* What both commands take, first and last. */
+#define OPTIONS_NODE \
+	{ 'n', "name", "NAME", "the cluster's name" }, \
+	{ 'N', "node", "NODE", "this node's name, such as n1" }, \
+	{ 'l', "listen", "ADDR[:PORT]", "address to listen on; port 7420 unless given" }, \
+	{ 'a', "advertise", "ADDR[:PORT]", "address where the others reach it, if another" }
+
+#define OPTIONS_LOG \
+	{ 'd', "dir", "DIR", "default: " KQUORUM_STATE_DIR "/NAME" }, \
+	{ OPT_SEGMENT_SIZE, "segment-size", "SIZE", \
+	  "bytes in a segment file, a multiple of 4K (default 64M)" }, \
+	{ OPT_SEGMENTS, "segments", "N", "how many segment files (default 8)" }, \
+	{ OPT_RTT_SCALE, "rtt-scale", "X", "heartbeat and election times X-fold (default 1)" }, \
+	{ OPT_LEASE, "lease", "TIME", "session lease (default 10s)" }, \
+	{ OPT_DELTA, "delta", "TIME", "largest clock error during a lease (default 250ms)" }, \
+	{ OPT_DRIFT, "drift", "PPM", "bound on each clock's rate error (default 500)" }
+
+static const struct cli_option init_options[] = {
+	OPTIONS_NODE,
 	{ 'p', "peer", "NODE=ADDR[:PORT]", "another node; once for each, on every node the same set" },
 	{ OPT_CLUSTER_ID, "cluster-id", "ID", "hexadecimal; the same on all nodes (default: random)" },
-	{ 'd', "dir", "DIR", "default: " KQUORUM_STATE_DIR "/NAME" },
-	{ OPT_SEGMENT_SIZE, "segment-size", "SIZE", "bytes in a segment file, a multiple of 4K (default 64M)" },
-	{ OPT_SEGMENTS, "segments", "N", "how many segment files (default 8)" },
-	{ OPT_RTT_SCALE, "rtt-scale", "X", "heartbeat and election times X-fold (default 1)" },
-	{ OPT_LEASE, "lease", "TIME", "session lease (default 10s)" },
-	{ OPT_DELTA, "delta", "TIME", "largest clock error during a lease (default 250ms)" },
-	{ OPT_DRIFT, "drift", "PPM", "bound on each clock's rate error (default 500)" },
+	OPTIONS_LOG,
 	{ OPT_FORCE, "force", NULL, "make an existing directory into a new node's" },
+	{ 0 },
+};
+
+static const struct cli_option join_options[] = {
+	OPTIONS_NODE,
+	{ 'p', "peer", "NODE=ADDR[:PORT]", "a member; once for each" },
+	{ OPT_CLUSTER_ID, "cluster-id", "ID", "the cluster's, hexadecimal" },
+	{ OPT_FOUNDERS, "founders", "N", "nodes 1 to N began the cluster" },
+	{ OPT_ID, "id", "NODE=N", "the number of a node; once for each, this one too" },
+	OPTIONS_LOG,
+	{ OPT_FORCE, "force", NULL, "make it anew where there was a node, whose log is deleted" },
 	{ 0 },
 };
 
 struct init {
 	struct kquorum_config c;
 	const char *dir;
-	char dir_buf[256];
-	bool given_dir, force, given_id, given_name, made_dir;
-	double scale;
+	char dir_buf[256], quoted_dir[1024];
+	bool joins, given_dir, force, given_id, made_dir;
+	struct {
+		char name[KQUORUM_NODE_NAME_MAX + 1];
+		uint32_t id;
+	} ids[KQUORUM_MAX_NODES];
+	unsigned int n_ids;
 };
-
-/*
- * Digits and dots that are no IPv4 address would be looked up as a name, which never
- * exists, or be taken for another address ("10.1" for 10.0.0.1).
- */
-static void parse_address(const char *option, const char *arg, struct kquorum_address *to)
-{
-	unsigned char ip[4];
-	char err[160];
-
-	if (kquorum_address_parse(arg, to, err, sizeof(err)))
-		cli_usage_error("%s: %s", option, err);
-	if (strspn(to->host, "0123456789.") == strlen(to->host) &&
-	    inet_pton(AF_INET, to->host, ip) != 1)
-		cli_usage_error("%s: \"%s\" is no IPv4 address: that has four numbers from 0 to 255",
-				option, to->host);
-}
 
 static void take_peer(struct init *in, const char *arg)
 {
@@ -72,8 +78,38 @@ static void take_peer(struct init *in, const char *arg)
 	snprintf(m->name, sizeof(m->name), "%.*s", (int)(equals - arg), arg);
 	if (kquorum_name_check(m->name))
 		cli_usage_error("--peer: bad node name \"%s\": letters, digits and . _ -", m->name);
-	parse_address("--peer", equals + 1, &m->address);
+	cli_node_address("--peer", equals + 1, &m->address);
 	in->c.n_members++;
+}
+
+static void take_id(struct init *in, const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+	uint64_t id;
+
+	if (!equals || (size_t)(equals - arg) > KQUORUM_NODE_NAME_MAX ||
+	    parse_number(equals + 1, &id) || !id || id > KQUORUM_MAX_NODES)
+		cli_usage_error("--id: \"%s\" is not NODE=N, with a number from 1 to %d", arg,
+				KQUORUM_MAX_NODES);
+	if (in->n_ids == KQUORUM_MAX_NODES)
+		cli_usage_error("more than %d nodes", KQUORUM_MAX_NODES);
+	snprintf(in->ids[in->n_ids].name, sizeof(in->ids[0].name), "%.*s", (int)(equals - arg), arg);
+	in->ids[in->n_ids++].id = id;
+}
+
+/* The numbers were told apart from the nodes, in any order. */
+static void give_ids(struct init *in)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < in->n_ids; i++) {
+		for (j = 0; j < in->c.n_members; j++)
+			if (!strcmp(in->ids[i].name, in->c.members[j].name))
+				break;
+		if (j == in->c.n_members)
+			cli_usage_error("--id: no --peer or --node is called %s", in->ids[i].name);
+		in->c.members[j].id = in->ids[i].id;
+	}
 }
 
 static void take_name(const char *option, const char *arg, char *to)
@@ -110,12 +146,12 @@ static uint32_t take_ms(const char *option, const char *arg)
 static void take_scale(struct init *in, const char *arg)
 {
 	char *end;
+	double scale = strtod(arg, &end);
 
-	in->scale = strtod(arg, &end);
-	if (end == arg || *end || !(in->scale >= 0.1 && in->scale <= 100))
-		cli_usage_error("--rtt-scale: \"%s\" is not a number from 0.1 to 100", arg);
-	in->c.heartbeat_ms = KQUORUM_DEFAULT_HEARTBEAT_MS * in->scale + 0.5;
-	in->c.election_ms = KQUORUM_DEFAULT_ELECTION_MS * in->scale + 0.5;
+	if (end == arg || *end || !(scale >= RTT_SCALE_MIN && scale <= RTT_SCALE_MAX))
+		cli_usage_error("--rtt-scale: \"%s\" is not a number from %g to %d", arg,
+				RTT_SCALE_MIN, RTT_SCALE_MAX);
+	scale_times(scale, &in->c.heartbeat_ms, &in->c.election_ms);
 }
 
 static void take(int key, const char *arg, void *user)
@@ -130,10 +166,10 @@ static void take(int key, const char *arg, void *user)
 		take_name("--node", arg, in->c.node_name);
 		break;
 	case 'l':
-		parse_address("--listen", arg, &in->c.listen);
+		cli_address("--listen", arg, &in->c.listen);
 		break;
 	case 'a':
-		parse_address("--advertise", arg, &in->c.advertise);
+		cli_node_address("--advertise", arg, &in->c.advertise);
 		break;
 	case 'p':
 		take_peer(in, arg);
@@ -165,15 +201,16 @@ static void take(int key, const char *arg, void *user)
 	case OPT_DRIFT:
 		in->c.drift_ppm = cli_number("--drift", arg, 0, 100000);
 		break;
+	case OPT_FOUNDERS:
+		in->c.founders = cli_number("--founders", arg, 1, KQUORUM_MAX_NODES);
+		break;
+	case OPT_ID:
+		take_id(in, arg);
+		break;
 	case OPT_FORCE:
 		in->force = true;
 		break;
 	}
-}
-
-static bool is_wildcard(const struct kquorum_address *a)
-{
-	return !strcmp(a->host, "0.0.0.0") || !strcmp(a->host, "::");
 }
 
 static void complete(struct init *in)
@@ -183,8 +220,12 @@ static void complete(struct init *in)
 
 	if (!in->c.name[0] || !in->c.node_name[0] || !in->c.listen.host[0])
 		cli_usage_error("--name, --node and --listen are needed");
+	/* It begins by itself. Should there be one with that id, it would be a second one of the same. */
+	if (!in->joins && in->given_id && !in->c.n_members)
+		cli_usage_error("--cluster-id goes with --peer: a cluster of one gets an id of its own");
 	if (!in->c.advertise.host[0]) {
-		if (is_wildcard(&in->c.listen) && in->c.n_members)
+		/* The others are told of it, should it have any one day. */
+		if (address_is_wildcard(&in->c.listen))
 			cli_usage_error("--listen %s is every address: say with --advertise where others reach it",
 					in->c.listen.host);
 		in->c.advertise = in->c.listen;
@@ -192,6 +233,7 @@ static void complete(struct init *in)
 	strcpy(self->name, in->c.node_name);
 	self->address = in->c.advertise;
 	in->c.n_members++;
+	give_ids(in);
 	if (kquorum_config_number(&in->c, err, sizeof(err)) ||
 	    kquorum_config_check(&in->c, err, sizeof(err)))
 		cli_usage_error("%s", err);
@@ -199,6 +241,7 @@ static void complete(struct init *in)
 		snprintf(in->dir_buf, sizeof(in->dir_buf), "%s/%s", KQUORUM_STATE_DIR, in->c.name);
 		in->dir = in->dir_buf;
 	}
+	shell_quote(in->quoted_dir, sizeof(in->quoted_dir), in->dir);
 }
 
 /* A running node would go on writing into the files of its successor. */
@@ -219,6 +262,48 @@ static int refuse_running(const struct init *in, uint64_t old_id)
 	return KQUORUM_EXIT_ERROR;
 }
 
+/* What --force of init must not do: two lives of a node would be taken for one. */
+static int refuse_same_cluster(const struct init *in, const struct kquorum_config *old)
+{
+	char quoted[2 * KQUORUM_ADDRESS_MAX], address[KQUORUM_ADDRESS_MAX + 1];
+
+	kquorum_address_format(&old->advertise, address, sizeof(address));
+	cli_error("%s is a node of this very cluster id: kquorum start runs it\n"
+		  "  It must not come back empty, for it would forget what it acknowledged and voted, and\n"
+		  "  its old log would be taken for the new one's. Its files are gone or bad? On the leader:\n"
+		  "  kquorum member replace %s %s=%s\n"
+		  "  To make the whole cluster anew: --force with a new --cluster-id, on all nodes.", in->dir,
+		  old->node_name, old->node_name, shell_quote(quoted, sizeof(quoted), address));
+	return KQUORUM_EXIT_ERROR;
+}
+
+/* The directory has @old, or with @err a file that cannot be read, and nobody has said --force. */
+static int refuse_used(const struct init *in, const struct kquorum_config *old, int ret,
+		       const char *err)
+{
+	if (ret == -ENOENT)
+		cli_error("%s has %s but no %s (%s that was cut short?)\n  --force makes it anew",
+			  in->dir, directory_has_segments(in->dir) ? "segment files" :
+			  "the mark of a cluster that has begun", KQUORUM_CONFIG_FILE, in->joins ? "a join" : "an init");
+	else if (ret)
+		cli_error("%s has a node, but %s\n  --force makes it anew, and forgets its log", in->dir, err);
+	else if (!in->joins)
+		cli_error("%s already has a node (%s): kquorum start runs it\n"
+			  "  --force makes it a node of a new cluster, with a new id, and forgets its log",
+			  in->dir, old->node_name);
+	else if (old->cluster_id != in->c.cluster_id)
+		cli_error("%s has a node of another cluster (%s of %s)\n"
+			  "  --force makes it a node of this one, and deletes its log", in->dir,
+			  old->node_name, old->name);
+	else
+		cli_error("%s has node %s of this cluster, number %u\n"
+			  "  kquorum start runs it. Has that one left, or lost files? --force makes it anew as\n"
+			  "  number %u, and deletes its log: what was acknowledged must be on others.",
+			  in->dir, old->node_name, old->node_id, in->c.node_id);
+	return KQUORUM_EXIT_ERROR;
+}
+
+/* May the directory be made into another node's? */
 static int check_reuse(const struct init *in)
 {
 	struct kquorum_config old;
@@ -227,17 +312,11 @@ static int check_reuse(const struct init *in)
 
 	snprintf(path, sizeof(path), "%s/%s", in->dir, KQUORUM_CONFIG_FILE);
 	ret = kquorum_config_read(path, &old, err, sizeof(err));
-	if (ret == -ENOENT && !directory_has_segments(in->dir))
+	if (ret == -ENOENT && !directory_has_segments(in->dir) && !directory_has_mark(in->dir))
 		return 0;
-	if (!in->force) {
-		cli_error(ret == -ENOENT ?
-			  "%s has segment files but no %s (an init that was cut short?)\n  --force makes it anew"
-			  : "%s already has a node (%s): kquorum start runs it\n"
-			  "  --force makes it a node of a new cluster, with a new id, and forgets its log",
-			  in->dir, ret == -ENOENT ? KQUORUM_CONFIG_FILE : ret ? err : old.node_name);
-		return KQUORUM_EXIT_ERROR;
-	}
-	if (ret && in->given_id && directory_has_segments(in->dir)) {
+	if (!in->force)
+		return refuse_used(in, &old, ret, err);
+	if (ret && !in->joins && in->given_id && directory_has_segments(in->dir)) {
 		cli_error("%s has a log, but not what cluster it is of (%s)\n"
 			  "  If it was of this cluster id, bring its %s back and run kquorum start: a node that\n"
 			  "  comes back empty under its name forgets what it acknowledged and voted. If this id is\n"
@@ -245,14 +324,19 @@ static int check_reuse(const struct init *in)
 			  in->dir, err, KQUORUM_CONFIG_FILE);
 		return KQUORUM_EXIT_ERROR;
 	}
-	if (!ret && old.cluster_id == in->c.cluster_id) {
-		cli_error("%s is a node of this very cluster id: kquorum start runs it\n"
-			  "  It must not come back empty, for it would forget what it acknowledged and voted, and\n"
-			  "  its old log would be taken for the new one's. To make the whole cluster anew: --force\n"
-			  "  with a new --cluster-id, on all nodes.", in->dir);
-		return KQUORUM_EXIT_ERROR;
-	}
-	return ret ? 0 : refuse_running(in, old.cluster_id);
+	if (!ret && !in->joins && old.cluster_id == in->c.cluster_id)
+		return refuse_same_cluster(in, &old);
+	return refuse_running(in, ret ? in->c.cluster_id : old.cluster_id);
+}
+
+/* A node that joins has no past, not even in blocks of its files. */
+static int forget_past(const struct init *in)
+{
+	int ret = check_reuse(in);
+
+	if (!ret)
+		ret = directory_drop_mark(in->dir);
+	return ret || !in->joins || !in->force ? ret : directory_drop_segments(in->dir);
 }
 
 static int make_directory(struct init *in)
@@ -278,7 +362,7 @@ static int make_directory(struct init *in)
 		cli_error("%s: %s", in->dir, strerror(errno));
 		return cli_exit_code(-errno);
 	}
-	return check_reuse(in);
+	return forget_past(in);
 }
 
 /* The configuration comes last: without it the directory counts as unfinished. */
@@ -323,49 +407,34 @@ static void undo(const struct init *in)
 }
 
 /* The line that makes member @m, with all that differs from the defaults. */
-static void format_line(const struct init *in, const struct kquorum_config_member *m, char *buf,
-			size_t size)
+static void init_line(struct line *l, const struct init *in, const struct kquorum_config_member *m)
 {
+	char address[KQUORUM_ADDRESS_MAX + 1], quoted[2 * KQUORUM_ADDRESS_MAX];
 	const struct kquorum_config *c = &in->c;
-	char address[KQUORUM_ADDRESS_MAX + 1];
-	size_t at;
 	unsigned int i;
 
-#define ADD(...) do { if (at < size) at += snprintf(buf + at, size - at, __VA_ARGS__); } while (0)
+	l->at = 0;
 	kquorum_address_format(&m->address, address, sizeof(address));
-	at = snprintf(buf, size, "kquorum init --name %s --cluster-id %016" PRIx64
-		      " --node %s --listen %s", c->name, c->cluster_id, m->name, address);
+	line_add(l, "kquorum init --name %s --cluster-id %016" PRIx64, c->name, c->cluster_id);
+	line_add(l, " --node %s --listen %s", m->name, shell_quote(quoted, sizeof(quoted), address));
 	for (i = 0; i < c->n_members; i++) {
 		if (c->members[i].id == m->id)
 			continue;
 		kquorum_address_format(&c->members[i].address, address, sizeof(address));
-		ADD(" --peer %s=%s", c->members[i].name, address);
+		line_add(l, " --peer %s=%s", c->members[i].name,
+			 shell_quote(quoted, sizeof(quoted), address));
 	}
 	if (in->given_dir)
-		ADD(" --dir '%s'", in->dir);
-	if (c->segment_bytes != KQUORUM_DEFAULT_SEGMENT_BYTES)
-		ADD(" --segment-size %u%s", c->segment_bytes >> (c->segment_bytes % (1 << 20) ? 10 : 20),
-		    c->segment_bytes % (1 << 20) ? "K" : "M");
-	if (c->segments != KQUORUM_DEFAULT_SEGMENTS)
-		ADD(" --segments %u", c->segments);
-	if (in->scale != 1)
-		ADD(" --rtt-scale %g", in->scale);
-	if (c->lease_ms != KQUORUM_DEFAULT_LEASE_MS)
-		ADD(" --lease %u%s", c->lease_ms % 1000 ? c->lease_ms : c->lease_ms / 1000,
-		    c->lease_ms % 1000 ? "ms" : "s");
-	if (c->delta_ms != KQUORUM_DEFAULT_DELTA_MS)
-		ADD(" --delta %ums", c->delta_ms);
-	if (c->drift_ppm != KQUORUM_DEFAULT_DRIFT_PPM)
-		ADD(" --drift %u", c->drift_ppm);
+		line_add(l, " --dir %s", in->quoted_dir);
+	line_settings(l, c);
 	if (in->force)
-		ADD(" --force");
-#undef ADD
+		line_add(l, " --force");
 }
 
 static void report_json(const struct init *in)
 {
-	cJSON *o = cJSON_CreateObject(), *others = cJSON_AddObjectToObject(o, "init_on_others");
-	char line[4096];
+	cJSON *o = cJSON_CreateObject(), *others;
+	static struct line line;
 	unsigned int i;
 
 	cJSON_AddStringToObject(o, "name", in->c.name);
@@ -374,46 +443,59 @@ static void report_json(const struct init *in)
 	json_u64(o, "node_id", in->c.node_id);
 	cJSON_AddStringToObject(o, "dir", in->dir);
 	json_u64(o, "log_bytes", (uint64_t)in->c.segment_bytes * in->c.segments);
-	for (i = 0; i < in->c.n_members; i++) {
+	/* The others are members already when this one joins them. */
+	others = in->joins ? NULL : cJSON_AddObjectToObject(o, "init_on_others");
+	for (i = 0; others && i < in->c.n_members; i++) {
 		if (in->c.members[i].id == in->c.node_id)
 			continue;
-		format_line(in, &in->c.members[i], line, sizeof(line));
-		cJSON_AddStringToObject(others, in->c.members[i].name, line);
+		init_line(&line, in, &in->c.members[i]);
+		cJSON_AddStringToObject(others, in->c.members[i].name, line.text);
 	}
 	json_print(o, false);
 }
 
 static void report(const struct init *in)
 {
-	char size[FORMAT_MAX], line[4096];
+	char size[FORMAT_MAX], of[16] = "";
+	static struct line line;
 	unsigned int i;
 
-	printf("%s: node %s, id %u of %u, cluster id %016" PRIx64 "\n%s: %u segments, %s, filled\n",
-	       in->c.name, in->c.node_name, in->c.node_id, in->c.n_members, in->c.cluster_id, in->dir,
+	if (!in->joins)
+		snprintf(of, sizeof(of), " of %u", in->c.n_members);
+	printf("%s: node %s, id %u%s, cluster id %016" PRIx64 "\n%s: %u segments, %s, filled\n",
+	       in->c.name, in->c.node_name, in->c.node_id, of, in->c.cluster_id, in->dir,
 	       in->c.segments, format_bytes(size, (uint64_t)in->c.segment_bytes * in->c.segments));
+	if (in->joins) {
+		printf("\nThen: kquorum start %s%s; kquorum member add, on the leader, takes it from there\n",
+		       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
+		return;
+	}
 	if (in->c.n_members > 1 && !in->given_id) {
 		puts("\nRun on the other machines (--listen may be another address of theirs, with --advertise):");
 		for (i = 0; i < in->c.n_members; i++) {
 			if (in->c.members[i].id == in->c.node_id)
 				continue;
-			format_line(in, &in->c.members[i], line, sizeof(line));
-			printf("  %s\n", line);
+			init_line(&line, in, &in->c.members[i]);
+			printf("  %s\n", line.text);
 		}
 	}
 	printf("\nThen%s: kquorum start %s%s\n",
 	       in->c.n_members > 1 ? ", on each (it begins when all are up)" : "",
-	       in->given_dir ? "--dir " : "", in->given_dir ? in->dir : in->c.name);
+	       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
 }
 
 static int run(int argc, char **argv)
 {
-	struct init in = { .scale = 1 };
+	struct init in = { .joins = cli.command == &command_join };
 	int at, ret;
 
 	kquorum_config_defaults(&in.c);
 	at = cli_parse(argc, argv, take, &in);
 	if (at < argc)
 		cli_usage_error("\"%s\" is one word too many", argv[at]);
+	if (in.joins && (!in.given_id || !in.c.founders || !in.n_ids))
+		cli_usage_error("--cluster-id, --founders and --id are needed: kquorum member add prints "
+				"the whole line");
 	complete(&in);
 	while (!in.c.cluster_id)
 		if (getrandom(&in.c.cluster_id, sizeof(in.c.cluster_id), 0) < 0)
@@ -445,7 +527,19 @@ const struct cli_command command_init = {
 	.details = "Makes the node's directory, fills its log and prints what to run on the other machines.\n"
 		   "Node ids follow from the order of the names (n2 before n10), so they agree everywhere.\n"
 		   "  kquorum init --name demo --node n1 --listen 10.0.0.1 --peer n2=10.0.0.2 --peer n3=10.0.0.3\n",
-	.options = options,
+	.options = init_options,
+	.json = true,
+	.run = run,
+};
+
+const struct cli_command command_join = {
+	.name = "join",
+	.synopsis = "--name NAME --node NODE --listen ADDR[:PORT] --cluster-id ID --founders N\n"
+		    "                       --peer NODE=ADDR[:PORT]... --id NODE=N...",
+	.summary = "make this machine a node of a cluster that runs",
+	.details = "kquorum member add and kquorum member replace print the whole line. It is the same as init,\n"
+		   "with what a cluster that has grown needs: which nodes began it, and everybody's number.\n",
+	.options = join_options,
 	.json = true,
 	.run = run,
 };

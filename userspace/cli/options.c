@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Options by table: parsing, --help and usage errors come from the same rows. */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -203,6 +204,49 @@ int cli_parse(int argc, char **argv, cli_take take, void *user)
 		}
 	}
 	return optind;
+}
+
+/* "OPTION: ", or nothing for an operand. */
+static const char *place(const char *option, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s", option ? option : "", option ? ": " : "");
+	return buf;
+}
+
+/*
+ * Digits and dots that are no IPv4 address would be looked up as a name, which never
+ * exists, or be taken for another address ("10.1" for 10.0.0.1).
+ */
+void cli_address(const char *option, const char *text, struct kquorum_address *to)
+{
+	unsigned char ip[4];
+	char err[160], at[32];
+
+	if (kquorum_address_parse(text, to, err, sizeof(err)))
+		cli_usage_error("%s%s", place(option, at, sizeof(at)), err);
+	if (strspn(to->host, "0123456789.") == strlen(to->host) &&
+	    inet_pton(AF_INET, to->host, ip) != 1)
+		cli_usage_error("%s\"%s\" is no IPv4 address: that has four numbers from 0 to 255",
+				place(option, at, sizeof(at)), to->host);
+}
+
+bool address_is_wildcard(const struct kquorum_address *a)
+{
+	static const unsigned char zero[16];
+	unsigned char ip[16];
+
+	return (inet_pton(AF_INET, a->host, ip) == 1 && !memcmp(ip, zero, 4)) ||
+		(inet_pton(AF_INET6, a->host, ip) == 1 && !memcmp(ip, zero, 16));
+}
+
+void cli_node_address(const char *option, const char *text, struct kquorum_address *to)
+{
+	char at[32];
+
+	cli_address(option, text, to);
+	if (address_is_wildcard(to))
+		cli_usage_error("%s\"%s\" stands for all addresses: say one where others reach the node",
+				place(option, at, sizeof(at)), to->host);
 }
 
 uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max)

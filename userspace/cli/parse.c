@@ -32,6 +32,12 @@ int parse_hex64(const char *text, uint64_t *value)
 	return errno || *end ? -EINVAL : 0;
 }
 
+void scale_times(double scale, uint32_t *heartbeat_ms, uint32_t *election_ms)
+{
+	*heartbeat_ms = KQUORUM_DEFAULT_HEARTBEAT_MS * scale + 0.5;
+	*election_ms = KQUORUM_DEFAULT_ELECTION_MS * scale + 0.5;
+}
+
 int parse_size(const char *text, uint64_t *bytes)
 {
 	static const struct { const char *suffix; unsigned int shift; } units[] = {

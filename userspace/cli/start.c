@@ -92,6 +92,19 @@ static int wait_recovery(struct kquorum *k, struct kquorum_events *e, uint64_t u
 	}
 }
 
+/*
+ * One that is no member (any more) may have no name; and one that takes the place of another one
+ * with its name has an addition to it until that has left.
+ */
+static bool is_called(const struct kquorum_status *st, const char *name)
+{
+	const struct kquorum_peer_status *self = kquorum_status_peer(st, st->node_id);
+	size_t len = strlen(name);
+
+	return !self || !self->name[0] || !strcmp(self->name, name) ||
+		(!strncmp(self->name, name, len) && !strcmp(self->name + len, ".new"));
+}
+
 /* What a node that runs here already has to be, for this one to be started: the same. */
 static int check_same(const struct kquorum_config *c, const struct kquorum_status *st)
 {
@@ -99,7 +112,7 @@ static int check_same(const struct kquorum_config *c, const struct kquorum_statu
 	char ids[80] = "";
 
 	if (st->cluster_id == c->cluster_id && st->node_id == c->node_id &&
-	    !strcmp(node, c->node_name))
+	    is_called(st, c->node_name))
 		return 0;
 	if (st->cluster_id != c->cluster_id && !strcmp(st->name, c->name))
 		snprintf(ids, sizeof(ids), "\n  the cluster ids differ: %016" PRIx64 " and %016" PRIx64,

@@ -51,16 +51,6 @@ static const char *peer_state(const struct kquorum_status *st, const struct kquo
 	return "connected";
 }
 
-/* Its part in the configuration. */
-static const char *peer_role(const struct kquorum_status *st, uint32_t id)
-{
-	if (!st->conf_index)
-		return "founder";
-	if ((st->voters | st->outgoing) >> id & 1)
-		return "voter";
-	return st->learners >> id & 1 ? "learner" : "none";
-}
-
 struct peer_numbers {
 	bool has_match;
 	uint64_t match, lag, rtt_ns, disk_ns, seen_ns;
@@ -95,7 +85,8 @@ static void add_peer_row(struct table *t, const struct kquorum_status *st,
 	snprintf(lag, sizeof(lag), "%" PRIu64, n.lag);
 	table_row(t, 9, (const char *[]){
 		p->name[0] ? p->name : NULL, p->address[0] ? p->address : NULL,
-		peer_role(st, p->id), peer_state(st, p), n.has_match ? match : NULL, n.has_match ? lag : NULL,
+		node_role(st, p->id), peer_state(st, p), n.has_match ? match : NULL,
+		n.has_match ? lag : NULL,
 		format_duration(rtt, n.rtt_ns), format_duration(disk, n.disk_ns),
 		p->id == st->node_id ? "now" : format_duration(seen, n.seen_ns) });
 }
@@ -108,7 +99,7 @@ static void print_status(const struct kquorum_status *st)
 
 	printf("%s%s%s: %squorum %s%s, may lose %u of %u \302\267 ", colour_on(COLOUR_BOLD), st->name,
 	       colour_off(), colour_on(st->quorum ? COLOUR_GOOD : COLOUR_BAD), st->quorum ? "yes" : "no",
-	       colour_off(), status_may_lose(st), st->n_peers);
+	       colour_off(), status_may_lose(st), status_voters(st));
 	if (st->leader && st->quorum)
 		printf("leader %s, ", node_name(st, st->leader));
 	else
@@ -144,7 +135,8 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		json_u64(row, "id", p->id);
 		cJSON_AddStringToObject(row, "node", p->name);
 		cJSON_AddStringToObject(row, "address", p->address);
-		cJSON_AddStringToObject(row, "role", peer_role(st, p->id));
+		cJSON_AddStringToObject(row, "role", node_role(st, p->id));
+		cJSON_AddBoolToObject(row, "promote", p->promote);
 		cJSON_AddStringToObject(row, "state", peer_state(st, p));
 		cJSON_AddBoolToObject(row, "self", self);
 		cJSON_AddBoolToObject(row, "connected", self || p->connected);
@@ -213,6 +205,7 @@ static cJSON *status_json(const struct kquorum_status *st)
 	cJSON_AddStringToObject(o, "role", role_name(st->role));
 	cJSON_AddBoolToObject(o, "quorum", st->quorum);
 	json_u64(o, "may_lose_nodes", status_may_lose(st));
+	json_u64(o, "voters", status_voters(st));
 	json_u64(o, "term", st->term);
 	json_u64(o, "vote", st->vote);
 	json_u64(o, "leader", st->leader);
@@ -222,6 +215,8 @@ static cJSON *status_json(const struct kquorum_status *st)
 		cJSON_AddNullToObject(o, "leader_node");
 	json_time(o, "silence_ms", st->silence_ns);
 	json_u64(o, "configuration_index", st->conf_index);
+	cJSON_AddBoolToObject(o, "configuration_settled", status_settled(st));
+	cJSON_AddBoolToObject(o, "left", st->left);
 	json_u64(o, "last_index", st->last_index);
 	json_u64(o, "commit_index", st->commit_index);
 	json_u64(o, "applied_index", st->applied_index);

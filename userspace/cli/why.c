@@ -10,11 +10,11 @@
 #include "cli.h"
 
 /*
- * So wide may the names of missing nodes be, for what to do about it stands on the same
- * line; narrower by the words that stand for those left out (" and 13 more").
+ * So wide may the names of missing nodes be, for what to do about it stands on the same line.
  */
-#define MISSING_COLUMNS 58
-#define MORE_COLUMNS 14
+#define MISSING_COLUMNS 50
+
+#define COLUMNS 100
 
 struct text {
 	char *buf;
@@ -35,42 +35,56 @@ static void say(struct text *t, const char *format, ...)
 	t->at += n;
 }
 
-/*
- * Who must have answered by now: everyone to the leader's heartbeats, and to a node
- * without a leader that asks around. Followers have nothing to tell each other, and
- * who waits after a restart asks nobody.
- */
-static bool is_silent(const struct kquorum_status *st, const struct kquorum_peer_status *p)
+/* As a paragraph: what is too long for a line goes on, further in, on the next. */
+__attribute__((format(printf, 2, 3)))
+static void say_wrapped(struct text *t, const char *format, ...)
 {
-	uint64_t election_ms = st->settings.election_ms ? st->settings.election_ms :
-		KQUORUM_DEFAULT_ELECTION_MS;
+	size_t column = 0, indent;
+	char text[1024], *word = text;
+	va_list ap;
 
-	if (st->quorum ? st->role != KQUORUM_LEADER : st->wait_left_ns > 0)
-		return false;
-	return p->seen_ns != KQUORUM_NEVER && p->seen_ns > 3 * election_ms * NS_PER_MS;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	indent = strspn(text, " ") + 2;
+	while (*word) {
+		size_t n = strspn(word, " ");
+
+		n += strcspn(word + n, " ");
+		if (column && column + n > COLUMNS) {
+			word += strspn(word, " ");
+			n = strcspn(word, " ");
+			say(t, "\n%*s", (int)indent, "");
+			column = indent;
+		}
+		say(t, "%.*s", (int)n, word);
+		column += n;
+		word += n;
+	}
+	say(t, "\n");
 }
 
-static bool is_live(const struct kquorum_status *st, const struct kquorum_peer_status *p)
+/* "n1=10.0.0.1:7420" of this node, as far as that is known. */
+static const char *self_at(const struct kquorum_status *st, char *buf, size_t size)
 {
-	if (p->id == st->node_id)
-		return st->state == KQUORUM_NODE_RUNNING;
-	return p->connected && !is_silent(st, p) && !(p->flags & (KQUORUM_PEERF_FAULTY | KQUORUM_PEERF_LOG_FULL));
+	const struct kquorum_peer_status *self = kquorum_status_peer(st, st->node_id);
+	char address[2 * KQUORUM_ADDRESS_MAX];
+
+	if (self && self->name[0] && self->address[0])
+		snprintf(buf, size, "%s=%s", self->name,
+			 shell_quote(address, sizeof(address), self->address));
+	else
+		snprintf(buf, size, "NAME=ADDR");
+	return buf;
 }
 
-static unsigned int count_live(const struct kquorum_status *st)
+/* How another machine, or this one without its files, gets this node's place; to be copied. */
+static void say_replace(struct text *t, const struct kquorum_status *st)
 {
-	unsigned int i, live = 0;
+	char at[256];
 
-	for (i = 0; i < st->n_peers; i++)
-		live += is_live(st, &st->peers[i]);
-	return live;
-}
-
-unsigned int status_may_lose(const struct kquorum_status *st)
-{
-	unsigned int live = count_live(st), majority = st->n_peers / 2 + 1;
-
-	return st->quorum && live > majority ? live - majority : 0;
+	self_at(st, at, sizeof(at));
+	say(t, "  on the leader: kquorum member replace %.*s %s\n", (int)strcspn(at, "="), at, at);
 }
 
 static void why_state(struct text *t, const struct kquorum_status *st)
@@ -84,17 +98,21 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 		    st->disk.segment, st->disk.offset_bytes, st->reason[0] ? ": " : "", st->reason);
 		say(t, "  it does not lead or serve; the others go on. Check the disk and keep a copy of the files.\n"
 		       "  It cannot be repaired from the others yet, and must not come back empty, for it would\n"
-		       "  forget what it acknowledged: bring the files back, or leave it down (kquorum stop), or\n"
-		       "  make the cluster anew: kquorum init --force with a new --cluster-id on all nodes\n");
+		       "  forget what it acknowledged: bring the files back, or leave it down (kquorum stop), and\n"
+		       "  let a new node take its place:\n");
+		say_replace(t, st);
+		say(t, "  (without a majority: kquorum init --force on all nodes makes the cluster anew)\n");
 		break;
 	case KQUORUM_NODE_FAILED:
 		say(t, "this node has failed%s%s\n", st->reason[0] ? ": " : "", st->reason);
-		if (strstr(st->reason, "acknowledged log entries are gone"))
+		if (strstr(st->reason, "acknowledged log entries are gone")) {
 			say(t, "  these files are older than what it said it had: leave it down (kquorum stop), the others\n"
-			       "  go on; it cannot be brought back into this cluster yet\n");
-		else
+			       "  go on. Bring the newest files back, or let a new node take its place:\n");
+			say_replace(t, st);
+		} else {
 			say(t, "  look at dmesg and the disk, then:\n"
 			       "  kquorum stop; kquorum start\n");
+		}
 		break;
 	case KQUORUM_NODE_STOPPING:
 		say(t, "this node is stopping\n");
@@ -136,70 +154,89 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 		    format_bytes(a, d->torn_bytes));
 }
 
-/* Whether @reason says itself what to look at: a wrong greeting does, a refused dial not. */
-static bool reason_helps(const char *reason)
+/* "n3 at 10.0.0.3:7420", as far as that is known. */
+static const char *who(const struct kquorum_status *st, const struct kquorum_peer_status *p,
+		       char *buf, size_t size)
 {
-	static const char *const vague[] = {
-		"Connection refused", "no answer", "timed out", "No route", "unreachable", "is down",
-		"reset", "closed the connection", "connection broken", "replaced",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(vague) / sizeof(vague[0]); i++)
-		if (strstr(reason, vague[i]))
-			return false;
-	return reason[0];
+	snprintf(buf, size, "%s%s%s", node_name(st, p->id), p->address[0] ? " at " : "",
+		 p->address);
+	return buf;
 }
 
 static void why_peer(struct text *t, const struct kquorum_status *st,
 		     const struct kquorum_peer_status *p)
 {
-	char a[FORMAT_MAX];
+	char a[FORMAT_MAX], seen[FORMAT_MAX + 24] = "", name[160];
 
-	if (p->connected && is_silent(st, p)) {
-		say(t, "  %s at %s is connected, but has been silent for %s\n",
-		    node_name(st, p->id), p->address, format_duration(a, p->seen_ns));
+	who(st, p, name, sizeof(name));
+	if (p->connected && node_is_silent(st, p)) {
+		say_wrapped(t, "  %s is connected, but has been silent for %s", name,
+			    format_duration(a, p->seen_ns));
 		return;
 	}
 	if (p->connected) {
-		say(t, "  %s at %s says that its %s\n", node_name(st, p->id), p->address,
-		    p->flags & KQUORUM_PEERF_FAULTY ? "disk or log is faulty" : "log is full");
+		say_wrapped(t, "  %s says that its %s", name,
+			    p->flags & KQUORUM_PEERF_FAULTY ? "disk or log is faulty" : "log is full");
 		return;
 	}
-	say(t, "  %s at %s is not connected%s%s", node_name(st, p->id), p->address,
-	    p->reason[0] ? ": " : "", p->reason);
 	if (p->seen_ns != KQUORUM_NEVER && p->seen_ns)
-		say(t, ", last seen %s ago", format_duration(a, p->seen_ns));
-	say(t, "\n");
+		snprintf(seen, sizeof(seen), ", last seen %s ago", format_duration(a, p->seen_ns));
+	say_wrapped(t, "  %s is not connected%s%s%s", name, p->reason[0] ? ": " : "", p->reason,
+		    seen);
 }
 
-static void why_peers(struct text *t, const struct kquorum_status *st)
+/* @down: how many did not answer at all. */
+static void say_start(struct text *t, unsigned int down)
 {
-	unsigned int i, live = count_live(st), majority = st->n_peers / 2 + 1, down = 0;
-
-	if (live < majority)
-		say(t, "only %u of %u nodes can be reached and work, %u are needed:\n", live, st->n_peers,
-		    majority);
-	else if (live < st->n_peers)
-		say(t, "%u of %u nodes can be reached and work, which is enough; the others:\n", live,
-		    st->n_peers);
-	for (i = 0; i < st->n_peers; i++) {
-		const struct kquorum_peer_status *p = &st->peers[i];
-
-		if (p->id == st->node_id || is_live(st, p))
-			continue;
-		why_peer(t, st, p);
-		down += !p->connected && !reason_helps(p->reason);
-	}
 	if (down)
 		say(t, down > 1 ? "  are they up (kquorum start there), and are their ports open?\n" :
 		    "  is it up (kquorum start there), and is its port open?\n");
 }
 
+/* Who of @nodes, this one apart, is not live, a line for each. */
+static void why_nodes(struct text *t, const struct kquorum_status *st, uint32_t nodes)
+{
+	unsigned int i, down = 0;
+
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (p->id == st->node_id || !(nodes & node_bit(p->id)) || node_is_live(st, p))
+			continue;
+		why_peer(t, st, p);
+		down += !p->connected && !reason_helps(p->reason);
+	}
+	say_start(t, down);
+}
+
+/* @which: "old " or "new " in a joint configuration. */
+static void why_too_few(struct text *t, const struct kquorum_status *st, const char *which,
+			uint32_t voters)
+{
+	if (nodes_spare(st, voters) < 0)
+		say(t, "only %u of %u %svoters can be reached and work, %u are needed%s:\n",
+		    node_count(nodes_live(st, voters)), node_count(voters), which,
+		    nodes_majority(voters), *which ? " (a change is under way)" : "");
+}
+
+static void why_voters(struct text *t, const struct kquorum_status *st)
+{
+	uint32_t voters = st->voters | st->outgoing, live = nodes_live(st, voters);
+
+	why_too_few(t, st, st->outgoing ? "new " : "", st->voters);
+	if (st->outgoing)
+		why_too_few(t, st, "old ", st->outgoing);
+	if (status_has_majority(st) && live != voters)
+		say(t, "%u of %u voters can be reached and work, which is enough; the others:\n",
+		    node_count(live), node_count(voters));
+	why_nodes(t, st, voters);
+}
+
 /* There is no configuration yet, and so nobody who could vote. */
 static void why_begin(struct text *t, const struct kquorum_status *st)
 {
-	unsigned int i, missing = 0, down = 0;
+	uint32_t missing = st->founders & ~node_bit(st->node_id);
+	unsigned int i, first = 0;
 
 	if (st->last_index || st->term > 1) {
 		say(t, "this node does not know the configuration yet: the leader tells it\n");
@@ -207,20 +244,57 @@ static void why_begin(struct text *t, const struct kquorum_status *st)
 	}
 	say(t, "this node's log is empty; a new cluster begins when all of its first nodes are there at once\n");
 	for (i = 0; i < st->n_peers; i++) {
-		const struct kquorum_peer_status *p = &st->peers[i];
-
-		if (p->id == st->node_id || p->connected)
-			continue;
-		why_peer(t, st, p);
-		missing++;
-		down += !reason_helps(p->reason);
+		if (!first && st->founders & node_bit(st->peers[i].id))
+			first = st->peers[i].id;
+		if (st->peers[i].connected)
+			missing &= ~node_bit(st->peers[i].id);
 	}
-	if (!missing && st->n_peers)
+	why_nodes(t, st, missing);
+	if (!missing && first)
 		say(t, "  all are connected to this one; %s, the first of them, begins it: see its status\n",
-		    node_name(st, st->peers[0].id));
-	if (down)
-		say(t, down > 1 ? "  are they up (kquorum start there), and are their ports open?\n" :
-		    "  is it up (kquorum start there), and is its port open?\n");
+		    node_name(st, first));
+}
+
+/* Its files are empty, and the mark beside them says that they have been something else. */
+static void why_lost(struct text *t, const struct kquorum_status *st)
+{
+	char at[256];
+
+	say(t, "this node's log is empty, but its cluster has begun: the log was lost\n"
+	       "  bring its files back; or, where the others go on, have it made anew, on the leader:\n"
+	       "  kquorum member replace %s %s\n", node_name(st, st->node_id), self_at(st, at, sizeof(at)));
+	say(t, "  if there are no others all is lost: kquorum init --force makes another cluster\n");
+}
+
+/* It was made for a cluster that runs, in which it has no place yet. */
+static void why_joins(struct text *t, const struct kquorum_status *st)
+{
+	unsigned int i, connected = 0;
+	uint32_t members = 0;
+	char at[256];
+
+	say(t, "this node waits to be taken in: the kquorum member add or replace that printed its line does it,\n");
+	say(t, "  on the leader; should it have ended, the same again with --id %u:\n"
+	       "  kquorum member add %s --id %u\n", st->node_id, self_at(st, at, sizeof(at)),
+	    st->node_id);
+	for (i = 0; i < st->n_peers; i++) {
+		if (st->peers[i].id == st->node_id)
+			continue;
+		connected += st->peers[i].connected;
+		if (st->peers[i].member)
+			members |= node_bit(st->peers[i].id);
+	}
+	if (connected)
+		return;
+	say(t, "no member is connected to this node:\n");
+	why_nodes(t, st, members);
+}
+
+static void why_left(struct text *t)
+{
+	say(t, "this node has left the cluster, and takes no part any more: kquorum stop ends it\n"
+	       "  to come back it is made anew: kquorum member add, on the leader, prints the line for that\n"
+	       "  (with --force, for there are files here)\n");
 }
 
 /* Of itself a node says why it takes no connections. */
@@ -233,53 +307,24 @@ static void why_self(struct text *t, const struct kquorum_status *st)
 		       "  others connect to it there: free the port, or correct kquorum.conf\n", self->reason);
 }
 
-/* What is the matter with @p, in a word or two. */
-static void format_missing(const struct kquorum_status *st, const struct kquorum_peer_status *p,
-			   char *buf, size_t size)
-{
-	bool silent = p->connected && is_silent(st, p);
-	char a[FORMAT_MAX];
-	int n;
-
-	n = snprintf(buf, size, "%s (%s", node_name(st, p->id),
-		     !p->connected ? (reason_helps(p->reason) ? "refused" : "down") :
-		     silent ? "silent" : p->flags & KQUORUM_PEERF_FAULTY ? "faulty" : "log full");
-	/* Followers do not talk to each other: the age of a last word would mislead. */
-	if (st->role == KQUORUM_LEADER && p->seen_ns != KQUORUM_NEVER &&
-	    (silent || (!p->connected && !reason_helps(p->reason))))
-		n += snprintf(buf + n, size - n, silent ? " for %s" : ", heard %s ago",
-			      format_duration(a, p->seen_ns));
-	snprintf(buf + n, size - n, ")");
-}
-
 void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 {
-	unsigned int i, left = st->n_peers - count_live(st), named = 0, down = 0;
+	uint32_t members = status_members(st), missing = members & ~nodes_live(st, members);
 	struct text t = { buf, size, 0 };
+	unsigned int i, down = 0;
+	char names[128];
 
 	buf[0] = '\0';
-	if (!st->quorum || st->state != KQUORUM_NODE_RUNNING || !left)
+	if (!st->quorum || st->state != KQUORUM_NODE_RUNNING || !status_is_member(st, st->node_id))
 		return;
-	say(&t, "without ");
-	for (i = 0; i < st->n_peers; i++) {
-		const struct kquorum_peer_status *p = &st->peers[i];
-		unsigned int room = left > 1 ? MISSING_COLUMNS - MORE_COLUMNS : MISSING_COLUMNS;
-		char one[80];
-
-		if (p->id == st->node_id || is_live(st, p))
-			continue;
-		down += !p->connected && !reason_helps(p->reason);
-		format_missing(st, p, one, sizeof(one));
-		/* It stays one line that fits; the table has them all. */
-		if (named && t.at + strlen(one) > room)
-			continue;
-		say(&t, "%s%s", named++ ? ", " : "", one);
-		left--;
-	}
-	if (left)
-		say(&t, " and %u more", left);
-	say(&t, down ? ": kquorum start there, or open the port\n" :
-	    ": kquorum status there says why\n");
+	for (i = 0; i < st->n_peers; i++)
+		down += missing & node_bit(st->peers[i].id) && !st->peers[i].connected &&
+			!reason_helps(st->peers[i].reason);
+	nodes_missing(st, missing, MISSING_COLUMNS, names, sizeof(names));
+	if (names[0])
+		say(&t, "without %s: %s\n", names, down ? "kquorum start there, or open the port" :
+		    "kquorum status there says why");
+	/* Who is no member, and would be connected but for a reason, may be about to join. */
 	for (i = 0; i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
 
@@ -305,7 +350,7 @@ static void why_election(struct text *t, const struct kquorum_status *st)
 	case KQUORUM_CANVASS_LOST:
 	case KQUORUM_CAMPAIGN_LOST:
 		/* Whom nobody could ask has not refused. */
-		if (count_live(st) > st->n_peers / 2)
+		if (status_has_majority(st))
 			say(t, "the others did not vote for this node: they hear a leader, have a longer log or\n"
 			       "  wait after a restart\n");
 		break;
@@ -317,6 +362,28 @@ static void why_election(struct text *t, const struct kquorum_status *st)
 		    format_duration(a, st->silence_ns));
 }
 
+/* Who does not take part hears nothing of the others, and that is no news of them. */
+static void why_cluster(struct text *t, const struct kquorum_status *st)
+{
+	char change[512];
+
+	if (st->left) {
+		why_left(t);
+	} else if (status_lost(st)) {
+		why_lost(t, st);
+	} else if (status_joins(st)) {
+		why_joins(t, st);
+	} else if (!st->quorum && !st->conf_index) {
+		why_begin(t, st);
+	} else if (!st->quorum) {
+		why_voters(t, st);
+		why_election(t, st);
+	}
+	status_change(st, change, sizeof(change));
+	if (change[0] && !st->left)
+		say(t, "%s\n", change);
+}
+
 void status_why(const struct kquorum_status *st, char *buf, size_t size)
 {
 	struct text t = { buf, size, 0 };
@@ -325,15 +392,8 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 	why_state(&t, st);
 	why_disk(&t, st);
 	why_self(&t, st);
-	/* Who does not take part hears nothing of the others, and that is no news of them. */
-	if (!st->quorum && st->state == KQUORUM_NODE_RUNNING) {
-		if (st->conf_index) {
-			why_peers(&t, st);
-			why_election(&t, st);
-		} else {
-			why_begin(&t, st);
-		}
-	}
+	if (st->state == KQUORUM_NODE_RUNNING)
+		why_cluster(&t, st);
 	if (!st->daemon)
 		say(&t, "no daemon has this node: %s (kquorum start)\n",
 		    st->quorum ? "what runs goes on, a lost link or leader is not replaced" :

@@ -229,6 +229,11 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 	if (!g->why[0])
 		return;
 	kqd_address_text(&g->address, where, sizeof(where));
+	/* Why there is no connection is known here, and it is another reason. */
+	if (g->ours_to_dial) {
+		kqd_debug("refused a connection from %s: %s", where, g->why);
+		return;
+	}
 	kqd_log_limited(&d->listen.refused, LOG_NOTICE, "%s a connection from %s: %s",
 			g->disowned ? "cannot take" : "refused", where, g->why);
 	if (g->peer && !d->peers[g->peer].connected && kqd_node_serves(d)) {

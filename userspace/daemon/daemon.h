@@ -26,6 +26,7 @@
 #define KQD_LISTENERS	4	/* addresses that the name to listen on may have */
 #define KQD_GREETINGS	32	/* accepted connections that have not greeted yet */
 #define KQD_ADDRESS_TEXT 64
+#define KQD_TOLD	32	/* reasons why a peer is not reached that get a line each */
 
 #define kqd_container(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
@@ -42,6 +43,7 @@ struct kqd_greet {
 	bool dialled;
 	bool told;			/* the other side's greeting is checked */
 	bool disowned;			/* by that, this node is not the one that it knows */
+	bool ours_to_dial;		/* that other node, which is told so by closing */
 	size_t sent, got;
 	struct kquorum_hello out, in;
 	struct kqd_hello hello;
@@ -64,19 +66,25 @@ struct kqd_dial {
 	struct kqd_resolve resolve;
 	struct kqd_op connect;
 	struct kqd_address to;
-	unsigned int turn;		/* which of several addresses is next */
+	bool by_config;			/* the last attempt went where kquorum.conf says */
+	unsigned int turn[2];		/* by that: which of several addresses is next */
 	int fd;
 	bool tried;			/* the first attempt comes at once */
 	bool late;			/* its time limit has passed */
-	char why[192];			/* told last; only news is worth a line */
+	bool moved;			/* the peer is said to be elsewhere now */
+	char why[192];			/* the module was told last */
+	uint64_t told[KQD_TOLD];	/* hashes of what the log was told */
+	unsigned int n_told;
 };
 
 struct kqd_peer {
 	struct kqd *d;
 	uint32_t id;
-	bool member;
+	bool known;			/* the status or kquorum.conf speaks of it */
+	bool named;			/* as one to be connected with: see kqd_peers_named() */
 	bool connected;			/* as the status says */
-	uint64_t connected_ns;		/* since when, on our clock */
+	uint64_t since_ns;		/* connected or not since when, on our clock */
+	char where[KQUORUM_ADDRESS_MAX + 1];	/* as the status said last */
 	struct kqd_address address;	/* last known; len 0: none */
 	struct kqd_dial dial;
 };
@@ -127,10 +135,11 @@ struct kqd {
 	uint64_t watchdog_ns;		/* 0: nobody asked */
 
 	bool have_node;			/* we have taken it */
-	bool told_waiting;
+	bool had_node;			/* kquorum.conf was of that one: the next may be another */
+	bool told_waiting, told_unmarked;
+	bool told_left;
 	struct kqd_status st;		/* with @have_node */
 	uint32_t heartbeat_ms, election_ms;
-	uint16_t members;		/* bit n: node n, this one too */
 	struct kqd_elect elect;
 
 	struct kqd_peer peers[KQUORUM_MAX_NODES + 1];	/* by id */
@@ -145,17 +154,21 @@ int kqd_node_init(struct kqd *d);
 void kqd_node_refresh(struct kqd *d);
 bool kqd_node_lost(struct kqd *d, int rc);
 bool kqd_node_serves(const struct kqd *d);
+bool kqd_node_outside(const struct kqd *d);
 const char *kqd_node_name(const struct kqd *d, uint32_t id);
 void kqd_exit(struct kqd *d, int status);
 
 /* peers.c */
 void kqd_peers_begin(struct kqd *d);
-void kqd_peers_update(struct kqd *d);
+void kqd_peers_update(struct kqd *d, bool first);
 void kqd_peers_addresses(struct kqd *d);
+uint32_t kqd_peers_named(const struct kqd *d);
 
 /* dial.c */
 void kqd_dial_init(struct kqd_peer *p);
 void kqd_dial_update(struct kqd_peer *p);
+void kqd_dial_begin_anew(struct kqd_peer *p);
+void kqd_dial_moved(struct kqd_peer *p);
 void kqd_dial_greeted(struct kqd_peer *p, const char *why);
 
 /* accept.c */
@@ -173,6 +186,11 @@ void kqd_address_text(const struct kqd_address *a, char *buf, size_t len);
 bool kqd_address_loopback(const struct kqd_address *a);
 uint64_t kqd_attempt_limit_ns(const struct kqd *d);
 uint64_t kqd_random(void);
+
+/* conffile.c */
+int kqd_config_read(struct kqd *d);
+void kqd_config_reload(struct kqd *d);
+void kqd_config_founded(struct kqd *d);
 
 /* links.c */
 int kqd_links_init(struct kqd *d);

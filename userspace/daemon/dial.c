@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Dialling. Of two nodes the one with the higher id dials, so that there is
- * one connection per pair and no race between two. One attempt is: wait, look
- * the name up, connect, greet, each with a time limit; what ends an attempt
- * leads back to the wait.
+ * one connection per pair and no race between two; unless it does not know the
+ * other one: then it takes connections from there (greet_check()).
+ *
+ * So a node that is in no configuration that it knows of dials everybody. A
+ * member with a lower id tries as well when the higher one does not come: that
+ * one may be behind, and this node be news to it. It does so silently, for in
+ * all other cases the higher one knows the reason better, or is just down.
+ *
+ * One attempt is: wait, look the name up, connect, greet, each with a time
+ * limit; what ends an attempt leads back to the wait.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -14,14 +21,26 @@
 
 #include "daemon.h"
 
+/* The higher one should dial, and gets this many attempts before this node tries, too. */
+#define DIAL_PATIENCE	5
+
+static bool dial_is_ours(const struct kqd_peer *p)
+{
+	return p->id < p->d->st.node_id || kqd_node_outside(p->d);
+}
+
 static bool dial_wanted(const struct kqd_peer *p)
 {
-	return kqd_node_serves(p->d) && p->member && p->id < p->d->st.node_id && !p->connected;
+	if (!kqd_node_serves(p->d) || !p->named || p->connected)
+		return false;
+	return dial_is_ours(p) ||
+		kqd_now_ns() - p->since_ns >= DIAL_PATIENCE * kqd_attempt_limit_ns(p->d);
 }
 
 static void dial_wait(struct kqd_peer *p)
 {
 	p->dial.stage = KQD_DIAL_IDLE;
+	p->dial.moved = false;
 	kqd_timer_stop(&p->dial.timer);
 	if (!dial_wanted(p))
 		return;
@@ -33,19 +52,56 @@ static void dial_wait(struct kqd_peer *p)
 	p->dial.tried = true;
 }
 
-/* The attempt came to nothing. A peer that is down for a day gets one line, not thousands. */
+/* FNV-1a. */
+static uint64_t dial_hash(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	while (*text)
+		hash = (hash ^ (unsigned char)*text++) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* Was this not said since the peer was connected or moved? With two addresses reasons alternate. */
+static bool dial_is_news(struct kqd_dial *dial, const char *why)
+{
+	uint64_t hash = dial_hash(why);
+	unsigned int i;
+
+	for (i = 0; i < dial->n_told; i++)
+		if (dial->told[i] == hash)
+			return false;
+	if (dial->n_told == KQD_TOLD)
+		return false;
+	dial->told[dial->n_told++] = hash;
+	return true;
+}
+
+/* A peer that is down for a day gets one line, not thousands; the status gets the last reason. */
+static void dial_report(struct kqd_peer *p, const char *why)
+{
+	bool ours = dial_is_ours(p), news = ours && dial_is_news(&p->dial, why);
+
+	kqd_log(news ? LOG_NOTICE : LOG_DEBUG, "cannot connect to %s: %s%s",
+		kqd_node_name(p->d, p->id), why, news ? "; trying on" : "");
+	if (!ours || !strcmp(p->dial.why, why))
+		return;
+	snprintf(p->dial.why, sizeof(p->dial.why), "%s", why);
+	kqd_genl_note(&p->d->genl, p->id, why);
+}
+
+/* The attempt came to nothing. */
 static void dial_failed(struct kqd_peer *p, const char *why)
 {
-	bool news = strcmp(p->dial.why, why);
-
-	if (dial_wanted(p)) {
-		kqd_log(news ? LOG_NOTICE : LOG_DEBUG, "cannot connect to %s: %s%s",
-			kqd_node_name(p->d, p->id), why, news ? "; trying on" : "");
-		snprintf(p->dial.why, sizeof(p->dial.why), "%s", why);
-		if (news)
-			kqd_genl_note(&p->d->genl, p->id, why);
-	}
+	if (dial_wanted(p) && !p->dial.moved)
+		dial_report(p, why);
 	dial_wait(p);
+}
+
+/* The next address of those that this host has. */
+static void dial_turn(struct kqd_dial *dial)
+{
+	dial->turn[dial->by_config]++;
 }
 
 static void dial_connected(struct kqd_op *op, int res)
@@ -56,11 +112,12 @@ static void dial_connected(struct kqd_op *op, int res)
 	kqd_timer_stop(&p->dial.timer);
 	if (res >= 0 && dial_wanted(p)) {
 		p->dial.stage = KQD_DIAL_GREET;
+		p->dial.moved = false;
 		kqd_greet_start(p->d, p->dial.fd, p->id, &p->dial.to);
 		return;
 	}
 	close(p->dial.fd);
-	p->dial.turn++;
+	dial_turn(&p->dial);
 	kqd_address_text(&p->dial.to, where, sizeof(where));
 	snprintf(why, sizeof(why), "%s: %s", where,
 		 p->dial.late ? "no answer" : strerror(res < 0 ? -res : ECANCELED));
@@ -80,14 +137,14 @@ static void dial_resolved(struct kqd_resolve *r)
 		dial_failed(p, why);
 		return;
 	}
-	if (!dial_wanted(p)) {
+	if (!dial_wanted(p) || p->dial.moved) {
 		dial_wait(p);
 		return;
 	}
-	p->dial.to = r->out.a[p->dial.turn % r->out.n];
+	p->dial.to = r->out.a[p->dial.turn[p->dial.by_config] % r->out.n];
 	fd = socket(p->dial.to.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
-		p->dial.turn++;
+		dial_turn(&p->dial);
 		dial_failed(p, strerror(errno));
 		return;
 	}
@@ -98,24 +155,48 @@ static void dial_resolved(struct kqd_resolve *r)
 	kqd_op_connect(&p->d->loop, &p->dial.connect, fd, &p->dial.to.sa, p->dial.to.len);
 }
 
-static void dial_begin(struct kqd_peer *p)
+static bool dial_same(const struct kquorum_address *a, const struct kquorum_address *b)
+{
+	return a->port == b->port && !strcmp(a->host, b->host);
+}
+
+/*
+ * Where the cluster's configuration says that it is. Who was away while that changed finds nobody
+ * there: so by turns also where kquorum.conf says.
+ */
+static bool dial_where(struct kqd_peer *p, struct kquorum_address *to)
 {
 	const struct kquorum_config_member *m = kquorum_config_member(&p->d->config, p->id);
+	char why[192];
 
-	if (!m) {
-		dial_failed(p, KQUORUM_CONFIG_FILE " does not name it");
+	if (!kquorum_address_parse(kqd_status_address(&p->d->st, p->id), to, why, sizeof(why)) &&
+	    (!m || p->dial.by_config || dial_same(to, &m->address))) {
+		p->dial.by_config = false;
+		return true;
+	}
+	p->dial.by_config = true;
+	if (m)
+		*to = m->address;
+	return m;
+}
+
+static void dial_begin(struct kqd_peer *p)
+{
+	struct kquorum_address to;
+
+	if (!dial_where(p, &to)) {
+		dial_failed(p, "nothing says where it is");
 		return;
 	}
 	p->dial.stage = KQD_DIAL_RESOLVE;
 	p->dial.late = false;
 	kqd_timer_in(&p->dial.timer, kqd_attempt_limit_ns(p->d));
-	kqd_resolve_start(&p->dial.resolve, &p->d->loop, m->address.host, m->address.port);
+	kqd_resolve_start(&p->dial.resolve, &p->d->loop, to.host, to.port);
 }
 
-static void dial_timer(struct kqd_timer *t)
+/* Time for the next attempt, or no more for this one. */
+static void dial_next(struct kqd_peer *p)
 {
-	struct kqd_peer *p = kqd_container(t, struct kqd_peer, dial.timer);
-
 	p->dial.late = true;
 	switch (p->dial.stage) {
 	case KQD_DIAL_WAIT:
@@ -136,6 +217,11 @@ static void dial_timer(struct kqd_timer *t)
 	}
 }
 
+static void dial_timer(struct kqd_timer *t)
+{
+	dial_next(kqd_container(t, struct kqd_peer, dial.timer));
+}
+
 /**
  * kqd_dial_init() - nothing dialled yet
  * @p: the peer
@@ -147,6 +233,50 @@ void kqd_dial_init(struct kqd_peer *p)
 	p->dial.connect.done = dial_connected;
 }
 
+/* What was tried and said is of before; the configuration's address comes first. */
+static void dial_forget(struct kqd_dial *dial)
+{
+	dial->n_told = 0;
+	dial->by_config = true;
+}
+
+/**
+ * kqd_dial_begin_anew() - a peer that was not known, or under another node here
+ * @p: the peer
+ *
+ * The first attempt comes at once. One under way goes on.
+ */
+void kqd_dial_begin_anew(struct kqd_peer *p)
+{
+	dial_forget(&p->dial);
+	p->dial.why[0] = '\0';
+	p->dial.tried = false;
+}
+
+/**
+ * kqd_dial_moved() - the peer is said to be elsewhere: look there at once
+ * @p: the peer
+ */
+void kqd_dial_moved(struct kqd_peer *p)
+{
+	dial_forget(&p->dial);
+	kqd_backoff_reset(&p->dial.backoff);
+	p->dial.tried = false;
+	switch (p->dial.stage) {
+	case KQD_DIAL_WAIT:
+		dial_wait(p);
+		break;
+	case KQD_DIAL_RESOLVE:
+	case KQD_DIAL_CONNECT:
+		p->dial.moved = true;
+		dial_next(p);
+		break;
+	case KQD_DIAL_IDLE:
+	case KQD_DIAL_GREET:	/* somebody is there */
+		break;
+	}
+}
+
 /**
  * kqd_dial_update() - look whether to dial, after any change
  * @p: the peer
@@ -155,8 +285,10 @@ void kqd_dial_init(struct kqd_peer *p)
  */
 void kqd_dial_update(struct kqd_peer *p)
 {
-	if (p->connected)
+	if (p->connected) {
+		dial_forget(&p->dial);
 		p->dial.why[0] = '\0';
+	}
 	if (p->dial.stage == KQD_DIAL_WAIT ? !dial_wanted(p) :
 	    p->dial.stage == KQD_DIAL_IDLE && dial_wanted(p))
 		dial_wait(p);
@@ -170,7 +302,7 @@ void kqd_dial_update(struct kqd_peer *p)
 void kqd_dial_greeted(struct kqd_peer *p, const char *why)
 {
 	if (why[0]) {
-		p->dial.turn++;
+		dial_turn(&p->dial);
 		dial_failed(p, why);
 		return;
 	}

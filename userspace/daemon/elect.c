@@ -89,12 +89,12 @@ static bool elect_attempt(struct kqd_elect *e, const struct kqd_elect_input *in,
 
 	switch (in->canvass) {
 	case KQUORUM_CANVASS_WON:
-		if (!e->campaign_ns) {
+		if (!e->campaign_ns && in->may_win) {
 			e->campaign_ns = in->now_ns;
 			*action = KQD_ELECT_CAMPAIGN;
 			return true;
 		}
-		break;	/* the campaign was refused, or the status is older than it */
+		break;	/* the campaign was refused, the status is older than it, or all changed */
 	case KQUORUM_CAMPAIGN_WON:
 		/* Won, and not the leader: it has stepped down again. */
 	case KQUORUM_CANVASS_NONE:

@@ -361,10 +361,22 @@ int kqd_genl_campaign(struct kqd_genl *g)
  */
 int kqd_genl_probe(struct kqd_genl *g, uint32_t self)
 {
-	struct genl_answer a = { .what = "a look at the epoch", .quiet = true };
+	return kqd_genl_detach(g, self);
+}
+
+/**
+ * kqd_genl_detach() - have the kernel drop a connection
+ * @g: with an epoch
+ * @node: to which
+ *
+ * Return: 0, or a negative errno; -ENOTCONN: there is none; -ESTALE: another daemon has the node.
+ */
+int kqd_genl_detach(struct kqd_genl *g, uint32_t node)
+{
+	struct genl_answer a = { .what = "to drop a connection", .quiet = true };
 	struct nl_msg *msg = genl_epoch_request(g, KQUORUM_CMD_PEER_DETACH);
 
-	nla_put_u32(msg, KQUORUM_A_NODE_ID, self);
+	nla_put_u32(msg, KQUORUM_A_NODE_ID, node);
 	return genl_exchange(g, msg, &a);
 }
 

@@ -6,6 +6,7 @@
  * for it has to know whom to answer. Neither reads a byte beyond the greeting:
  * what follows belongs to the kernel.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,37 +28,56 @@ static void greet_unlink(struct kqd_greet *g)
 	}
 }
 
-/* What the status says of a peer. */
-static const struct kqd_status_peer *greet_status(const struct kqd *d, uint32_t id)
+/*
+ * What this node tells of itself to the other side. A peer that the status does not speak of is no
+ * member here, so that it is told of no start in which it was met, and of none of its own. That is
+ * harmless: nothing is noted of who is no member, and what a member there has noted of this node is
+ * among the starts that this node tells of, unless it started more than KQUORUM_STARTS times since.
+ */
+static struct kquorum_past greet_past(const struct kqd_greet *g)
 {
-	const struct kqd_status *st = &d->st;
-	unsigned int i;
+	const struct kqd_status_peer *p = kqd_status_peer(&g->d->st, g->peer);
+	struct kquorum_past past = g->d->st.past;
 
-	for (i = 0; i < st->n_peers; i++)
-		if (st->peers[i].id == id)
-			return &st->peers[i];
-	return NULL;
+	past.met = htole32(p ? p->met : 0);
+	return past;
+}
+
+/* The module has the connection. */
+static void greet_taken(struct kqd_greet *g)
+{
+	const struct kqd *d = g->d;
+	uint32_t members = kqd_status_members(&d->st);
+	uint32_t both = 1u << d->st.node_id | 1u << g->peer;
+	bool empty = le32toh(g->hello.past.flags) & KQUORUM_PAST_EMPTY;
+
+	g->d->peers[g->peer].address = g->address;
+	/* The peer may be behind; if not, the configuration here will never be the newest again. */
+	if ((members & both) == both && !g->hello.identity && !empty)
+		kqd_info("%s does not know this node as a member: it is behind, or this node was "
+			 "removed and has not heard of it", kqd_node_name(d, g->peer));
 }
 
 /* Gives the connection to the module. Returns what that said, with g->why set if it was no. */
 static int greet_attach(struct kqd_greet *g)
 {
-	const struct kqd_status_peer *p = greet_status(g->d, g->peer);
+	struct kquorum_past past = greet_past(g);
 	struct kqd_genl *genl = &g->d->genl;
 	int rc;
 
-	g->disowned = p && kqd_hello_disowns(&g->hello, &p->past, g->why, sizeof(g->why));
+	g->disowned = kqd_hello_disowns(&g->hello, &past, g->d->config.founders, g->why,
+					sizeof(g->why));
 	if (g->disowned)
 		return 0;
 	rc = kqd_genl_attach(genl, g->peer, g->fd, &g->hello.past);
 	if (rc == -ENOTCONN)
-		snprintf(g->why, sizeof(g->why), "it greets and closes the connection: kquorum status "
-			 "there says why");
+		snprintf(g->why, sizeof(g->why), "it greets and closes the connection: kquorum "
+			 "status there says why");
 	else if (rc)
 		snprintf(g->why, sizeof(g->why), "it is not taken: %s",
 			 genl->refused[0] ? genl->refused : strerror(-rc));
 	else
-		g->d->peers[g->peer].address = g->address;
+		greet_taken(g);
 	return rc;
 }
 
@@ -121,11 +141,11 @@ static void greet_encode(struct kqd_greet *g)
 		.from = g->d->st.node_id,
 		.to = g->peer,
 		.cluster = g->d->st.cluster_hash,
+		.past = greet_past(g),
 	};
-	const struct kqd_status_peer *p = greet_status(g->d, g->peer);
+	const struct kqd_status_peer *p = kqd_status_peer(&g->d->st, g->peer);
 
 	if (p) {
-		h.past = p->past;
 		h.known = p->incarnation;
 		h.whose = p->whose;
 		h.identity = p->identity;
@@ -139,17 +159,23 @@ static int greet_check(struct kqd_greet *g)
 	struct kqd *d = g->d;
 	char why[sizeof(g->why)];
 
-	if (kqd_hello_decode(&g->in, d->st.node_id, d->st.cluster_hash, d->members, &g->hello,
-			     why, sizeof(why))) {
+	if (kqd_hello_decode(&g->in, d->st.node_id, d->st.cluster_hash, &g->hello, why,
+			     sizeof(why))) {
 		snprintf(g->why, sizeof(g->why), "%s", why);
-		kqd_hello_claims(&g->in, d->members, &g->peer);
+		kqd_hello_claims(&g->in, &g->peer);
 		return -EPROTO;
 	}
 	if (g->dialled && g->hello.from != g->peer) {
 		snprintf(g->why, sizeof(g->why), "node %u answers there", g->hello.from);
 		return -EPROTO;
 	}
-	if (!g->dialled && g->hello.from < d->st.node_id) {
+	/*
+	 * This side alone decides which of the two dials, by whom it knows, so that the two
+	 * directions never cross for longer than that changes.
+	 */
+	if (!g->dialled && g->hello.from < d->st.node_id &&
+	    kqd_peers_named(d) & 1u << g->hello.from) {
+		g->ours_to_dial = true;
 		snprintf(g->why, sizeof(g->why), "node %u should wait for this node to dial",
 			 g->hello.from);
 		return -EPROTO;
@@ -180,14 +206,22 @@ static void greet_sent(struct kqd_op *op, int res)
 		greet_ended(g);
 }
 
+/* What it may mean that the other side says nothing. */
+static const char *greet_closed(const struct kqd_greet *g)
+{
+	if (g->dialled && g->peer > g->d->st.node_id)
+		return "it closes the connection instead of greeting: it dials this node itself, "
+		       "or its log says why";
+	return "it closes the connection instead of greeting: its cluster id, founders or "
+	       "settings may differ, its log says";
+}
+
 static void greet_received(struct kqd_op *op, int res)
 {
 	struct kqd_greet *g = kqd_container(op, struct kqd_greet, recv);
 
 	if (g->why[0] || res <= 0) {
-		greet_fail(g, res < 0 ? strerror(-res) :
-			   "it closes the connection instead of greeting: its cluster id, members "
-			   "or settings may differ, its log says");
+		greet_fail(g, res < 0 ? strerror(-res) : greet_closed(g));
 		return;
 	}
 	g->got += res;

@@ -38,25 +38,23 @@ void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h)
 	wire->crc = cpu_to_le32(kq_crc(0, wire, offsetof(struct kquorum_hello, crc)));
 }
 
-/* Is @id a node of the set? Bit n of @members stands for node n. */
-static int hello_member(uint16_t members, uint32_t id)
+static bool hello_node(uint32_t id)
 {
-	return id >= 1 && id <= KQUORUM_MAX_NODES && members >> id & 1;
+	return id >= 1 && id <= KQUORUM_MAX_NODES;
 }
 
 /**
  * kqd_hello_claims() - whose is a greeting that was refused, by what it says itself?
  * @wire: as received
- * @members: bit n: node n belongs to the cluster
- * @id: set when it names a member; good for a message and nothing else
+ * @id: set when it names a node; good for a message and nothing else
  *
  * Context: Any.
  */
-void kqd_hello_claims(const struct kquorum_hello *wire, uint16_t members, uint32_t *id)
+void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id)
 {
 	uint32_t from = le32_to_cpu(wire->from);
 
-	if (le64_to_cpu(wire->magic) == KQUORUM_HELLO_MAGIC && hello_member(members, from))
+	if (le64_to_cpu(wire->magic) == KQUORUM_HELLO_MAGIC && hello_node(from))
 		*id = from;
 }
 
@@ -65,17 +63,16 @@ void kqd_hello_claims(const struct kquorum_hello *wire, uint16_t members, uint32
  * @wire: as received, all of it
  * @self: id of this node
  * @cluster: this node's KQUORUM_A_CLUSTER_HASH
- * @members: bit n: node n belongs to the cluster
  * @h: filled when all is well
  * @why: on failure, what was wrong
  * @whylen: bytes there
  *
  * Context: Any.
  * Return: 0; -EPROTO (not a greeting, or damaged), -EPROTONOSUPPORT (another
- * version), -EXDEV (another cluster, members or settings), -EINVAL (wrong node).
+ * version), -EXDEV (another cluster, founders or settings), -EINVAL (wrong node).
  */
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
-		     uint16_t members, struct kqd_hello *h, char *why, size_t whylen)
+		     struct kqd_hello *h, char *why, size_t whylen)
 {
 	uint32_t from = le32_to_cpu(wire->from), to = le32_to_cpu(wire->to);
 
@@ -103,7 +100,7 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 	}
 	if (le64_to_cpu(wire->cluster) != cluster) {
 		snprintf(why, whylen,
-			 "it is of another cluster, or has other members or settings (%016" PRIx64
+			 "it is of another cluster, or has other founders or settings (%016" PRIx64
 			 ", here %016" PRIx64 ")", (uint64_t)le64_to_cpu(wire->cluster), cluster);
 		return -EXDEV;
 	}
@@ -115,8 +112,8 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		snprintf(why, whylen, "it says that it is this node, %u, itself", self);
 		return -EINVAL;
 	}
-	if (!hello_member(members, from)) {
-		snprintf(why, whylen, "it says that it is node %u, which is no member", from);
+	if (!hello_node(from)) {
+		snprintf(why, whylen, "it says that it is node %u, which there cannot be", from);
 		return -EINVAL;
 	}
 	if (!wire->past.incarnation || !wire->past.identity) {
@@ -153,6 +150,7 @@ static bool hello_remembers(const struct kquorum_past *past, uint64_t known)
  * kqd_hello_disowns() - is this node not the one that the other side knows?
  * @h: its greeting
  * @past: of this node, for that peer
+ * @joins: this node was made for a cluster that ran, and not to begin one
  * @why: set to the reason
  * @whylen: bytes there
  *
@@ -161,8 +159,8 @@ static bool hello_remembers(const struct kquorum_past *past, uint64_t known)
  * Context: Any.
  * Return: true: the files here were set back, or are new ones under an old name.
  */
-bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *past, char *why,
-		       size_t whylen)
+bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *past, bool joins,
+		       char *why, size_t whylen)
 {
 	unsigned long long now = le64_to_cpu(past->incarnation) >> KQUORUM_INCARNATION_SALT;
 	unsigned long long met = h->known >> KQUORUM_INCARNATION_SALT;
@@ -170,8 +168,12 @@ bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *pas
 
 	if (h->identity && h->identity != identity &&
 	    le32_to_cpu(past->flags) & KQUORUM_PAST_EMPTY) {
-		snprintf(why, whylen, "it knows this node by other files than these, which are new: bring "
-			 "those back, or leave it down");
+		/* Not longer than the module keeps: KQD_NOTE_MAX. */
+		snprintf(why, whylen, "%s", joins ?
+			 "it knows other files under this number than these, which are new: bring "
+			 "those back, or kquorum member add and join anew" :
+			 "it knows other files than these, which are new: bring those back, or, "
+			 "on the leader, kquorum member replace NAME NAME=ADDR");
 		return true;
 	}
 	if (h->whose != (uint32_t)identity || hello_remembers(past, h->known))

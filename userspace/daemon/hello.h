@@ -23,11 +23,11 @@ struct kqd_hello {
 };
 
 void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h);
-void kqd_hello_claims(const struct kquorum_hello *wire, uint16_t members, uint32_t *id);
+void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id);
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
-		     uint16_t members, struct kqd_hello *h, char *why, size_t whylen);
+		     struct kqd_hello *h, char *why, size_t whylen);
 
-bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *past, char *why,
-		       size_t whylen);
+bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *past, bool joins,
+		       char *why, size_t whylen);
 
 #endif /* KQD_HELLO_H */

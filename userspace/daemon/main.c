@@ -111,37 +111,6 @@ static char *find_dir(const char *dir)
 	return path;
 }
 
-static int read_config(struct kqd *d)
-{
-	struct kquorum_config c;
-	char path[PATH_MAX], err[256] = "";
-	int rc;
-
-	snprintf(path, sizeof(path), "%s/%s", d->opt.dir, KQUORUM_CONFIG_FILE);
-	rc = kquorum_config_read(path, &c, err, sizeof(err));
-	if (rc)
-		kqd_err("%s", err[0] ? err : strerror(-rc));
-	else
-		d->config = c;
-	return rc;
-}
-
-static void reload(struct kqd *d)
-{
-	struct kquorum_address listen = d->config.listen;
-
-	sd_notify(0, "STATUS=reading kquorum.conf again");
-	if (read_config(d)) {
-		kqd_notice("going on with the configuration read before");
-		return;
-	}
-	kqd_info("read %s/%s again", d->opt.dir, KQUORUM_CONFIG_FILE);
-	kqd_peers_addresses(d);
-	if (strcmp(listen.host, d->config.listen.host) || listen.port != d->config.listen.port)
-		kqd_listen_update(d, false);
-	kqd_node_refresh(d);
-}
-
 static void on_signal(struct kqd_op *op, int res)
 {
 	struct kqd *d = kqd_container(op, struct kqd, signals);
@@ -151,7 +120,9 @@ static void on_signal(struct kqd_op *op, int res)
 		kqd_die("waiting for signals: %s", strerror(-res));
 	while (read(d->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
-			reload(d);
+			sd_notify(0, "STATUS=reading kquorum.conf again");
+			kqd_config_reload(d);
+			kqd_node_refresh(d);
 			continue;
 		}
 		kqd_info("%s: ending; the node goes on", strsignal(info.ssi_signo));
@@ -273,7 +244,7 @@ int main(int argc, char **argv)
 	setlinebuf(stderr);
 	kqd_log_init(d.opt.verbose);
 	d.opt.dir = find_dir(d.opt.dir);
-	if (!d.opt.dir || read_config(&d))
+	if (!d.opt.dir || kqd_config_read(&d))
 		return EX_CONFIG;
 	d.heartbeat_ms = d.config.heartbeat_ms;
 	d.election_ms = d.config.election_ms;

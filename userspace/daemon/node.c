@@ -53,12 +53,29 @@ bool kqd_node_lost(struct kqd *d, int rc)
  * kqd_node_serves() - does the node take part, so that connections make sense?
  * @d: the daemon
  *
- * Return: true from the end of recovery until it stops or fails.
+ * Return: true from the end of recovery until it stops, fails or has left the cluster.
  */
 bool kqd_node_serves(const struct kqd *d)
 {
-	return d->have_node && d->st.incarnation &&
+	return d->have_node && d->st.incarnation && !d->st.left &&
 	       (d->st.state == KQUORUM_NODE_RUNNING || d->st.state == KQUORUM_NODE_DAMAGED);
+}
+
+/**
+ * kqd_node_outside() - is this node in no configuration that it knows of?
+ * @d: with a status
+ *
+ * It joins, and the entry that takes it in has not come here yet. A node that may still begin the
+ * cluster has no configuration either, but everybody it knows of waits for it.
+ *
+ * Return: true when nobody may know that it is to be dialled.
+ */
+bool kqd_node_outside(const struct kqd *d)
+{
+	uint32_t members = kqd_status_members(&d->st);
+
+	return members ? !(members & 1u << d->st.node_id) :
+		d->config.founders || d->config.founded;
 }
 
 /**
@@ -66,37 +83,48 @@ bool kqd_node_serves(const struct kqd *d)
  * @d: the daemon
  * @id: its id
  *
- * Return: a string that lives until the next configuration is read.
+ * Names change: kquorum.conf's is of the day on which this node was made.
+ *
+ * Return: a string that lives until the next status, or the next call.
  */
 const char *kqd_node_name(const struct kqd *d, uint32_t id)
 {
 	const struct kquorum_config_member *m = kquorum_config_member(&d->config, id);
-	unsigned int i;
+	const char *name = kqd_status_name(&d->st, id);
+	static char number[16];
 
+	if (name[0])
+		return name;
 	if (m)
 		return m->name;
-	for (i = 0; i < d->st.n_peers; i++)
-		if (d->st.peers[i].id == id)
-			return d->st.peers[i].name;
-	return "?";
+	snprintf(number, sizeof(number), "node %u", id);
+	return number;
 }
 
 static void node_tell_systemd(const struct kqd *d)
 {
 	const struct kqd_status *st = &d->st;
 
-	if (!d->have_node)
+	unsigned long long term = st->term;
+	char self[KQUORUM_NODE_NAME_MAX + 1];
+
+	if (!d->have_node) {
 		sd_notifyf(0, "READY=1\nSTATUS=waiting for a node (kquorum start)");
-	else if (st->state != KQUORUM_NODE_RUNNING)
-		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: %s%s%s", st->cluster, d->config.node_name,
+		return;
+	}
+	snprintf(self, sizeof(self), "%s", kqd_node_name(d, st->node_id));
+	if (st->state != KQUORUM_NODE_RUNNING)
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: %s%s%s", st->cluster, self,
 			   kqd_state_name(st->state), st->reason[0] ? ": " : "", st->reason);
+	else if (st->left)
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: has left the cluster (kquorum stop)",
+			   st->cluster, self);
 	else if (st->leader)
-		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: %s leads, term %llu", st->cluster,
-			   d->config.node_name, kqd_node_name(d, st->leader),
-			   (unsigned long long)st->term);
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: %s leads, term %llu", st->cluster, self,
+			   kqd_node_name(d, st->leader), term);
 	else
-		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: no leader, term %llu", st->cluster,
-			   d->config.node_name, (unsigned long long)st->term);
+		sd_notifyf(0, "READY=1\nSTATUS=%s/%s: no leader, term %llu", st->cluster, self,
+			   term);
 }
 
 static void node_wait(struct kqd *d, const char *why)
@@ -117,7 +145,9 @@ static void node_gone(struct kqd *d, const char *why)
 	if (d->have_node) {
 		kqd_notice("the node has stopped");
 		d->have_node = false;
+		d->had_node = true;
 		d->told_waiting = false;
+		d->told_left = false;
 		kqd_timer_stop(&d->elect_timer);
 		kqd_listen_update(d, false);
 		kqd_greet_drop_all(d, "the node has stopped");
@@ -130,13 +160,21 @@ static void node_gone(struct kqd *d, const char *why)
 	node_wait(d, why);
 }
 
+static bool node_matches(const struct kquorum_config *c, const struct kqd_status *st)
+{
+	return st->node_id == c->node_id && !strcmp(st->cluster, c->name) &&
+		(!st->cluster_id || st->cluster_id == c->cluster_id);
+}
+
 /* The files of another node here would send peers to the wrong place. */
 static bool node_is_ours(struct kqd *d, const struct kqd_status *st)
 {
 	const struct kquorum_config *c = &d->config;
 
-	if (st->node_id == c->node_id && !strcmp(st->cluster, c->name) &&
-	    (!st->cluster_id || st->cluster_id == c->cluster_id))
+	/* While the daemon waited, the node may have been made anew (kquorum join --force). */
+	if (d->had_node || !node_matches(c, st))
+		kqd_config_reload(d);
+	if (node_matches(c, st))
 		return true;
 	kqd_err("the node that runs here is node %u of cluster %s, but %s/%s is of node %u (%s) of cluster %s",
 		st->node_id, st->cluster, d->opt.dir, KQUORUM_CONFIG_FILE, c->node_id,
@@ -177,8 +215,8 @@ static bool node_take(struct kqd *d, const struct kqd_status *st)
 	d->have_node = true;
 	node_settings(d);
 	kqd_elect_init(&d->elect, d->election_ms, kqd_random());
-	kqd_info("took node %s of cluster %s: %s, term %llu", d->config.node_name, d->st.cluster,
-		 kqd_state_name(d->st.state), (unsigned long long)d->st.term);
+	kqd_info("took node %s of cluster %s: %s, term %llu", kqd_node_name(d, d->st.node_id),
+		 d->st.cluster, kqd_state_name(d->st.state), (unsigned long long)d->st.term);
 	kqd_peers_begin(d);
 	return true;
 }
@@ -199,9 +237,42 @@ static void node_log_changes(struct kqd *d, const struct kqd_status *old)
 			 (unsigned long long)st->term);
 	else if (old && old->leader && !st->leader)
 		kqd_notice("no leader in term %llu", (unsigned long long)st->term);
+}
+
+/* After the peers, for a leader's address may be news, too. */
+static void node_follow_leader(struct kqd *d, const struct kqd_status *old)
+{
+	const struct kqd_status *st = &d->st;
+
 	if (!old || old->leader != st->leader)
 		kqd_links_follow(d, st->leader && st->leader != st->node_id ?
 				 &d->peers[st->leader].address : NULL);
+}
+
+/*
+ * By a committed configuration this node is no member any more: it has nothing to say to those who
+ * are, and nothing to hear from them. Its connections would only make it look as if it belonged.
+ */
+static void node_leave(struct kqd *d)
+{
+	unsigned int i;
+
+	if (!d->st.left) {
+		d->told_left = false;
+		return;
+	}
+	if (!d->told_left) {
+		kqd_notice("this node has left the cluster: its connections are closed. kquorum "
+			   "stop ends it; to come back it is made anew: on the leader kquorum "
+			   "member add, here the line that this prints, with --force: kquorum "
+			   "join --force ...");
+		kqd_greet_drop_all(d, "this node has left the cluster");
+	}
+	d->told_left = true;
+	for (i = 0; i < d->st.n_peers; i++)
+		if (d->st.peers[i].connected &&
+		    kqd_node_lost(d, kqd_genl_detach(&d->genl, d->st.peers[i].id)))
+			return;
 }
 
 static bool node_is_majority(uint32_t voters, uint32_t nodes)
@@ -279,6 +350,26 @@ static uint64_t node_poll_ns(const struct kqd *d)
 	return ns > KQD_NS_PER_SEC ? ns : KQD_NS_PER_SEC;
 }
 
+/* Returns false when there is no node to go on with. */
+static bool node_look(struct kqd *d, struct kqd_status *st)
+{
+	int rc;
+
+	if (!d->genl.family && kqd_genl_resolve(&d->genl)) {
+		node_gone(d, "waiting for the module: modprobe kquorum");
+		return false;
+	}
+	rc = kqd_genl_status(&d->genl, st);
+	if (rc == -ENODEV || rc == -EBADMSG) {
+		node_gone(d, rc == -ENODEV ? "waiting for a node: kquorum start" :
+			  "the module's answers are not understood: another version?");
+	} else if (rc) {
+		kqd_genl_forget(&d->genl);
+		node_gone(d, "waiting for the module: modprobe kquorum");
+	}
+	return !rc;
+}
+
 /**
  * kqd_node_refresh() - read the status and do what follows from it
  * @d: the daemon
@@ -287,25 +378,9 @@ void kqd_node_refresh(struct kqd *d)
 {
 	struct kqd_status old, st;
 	bool first = !d->have_node;
-	int rc;
 
-	if (d->loop.stop)
+	if (d->loop.stop || !node_look(d, &st))
 		return;
-	if (!d->genl.family && kqd_genl_resolve(&d->genl)) {
-		node_gone(d, "waiting for the module: modprobe kquorum");
-		return;
-	}
-	rc = kqd_genl_status(&d->genl, &st);
-	if (rc == -ENODEV || rc == -EBADMSG) {
-		node_gone(d, rc == -ENODEV ? "waiting for a node: kquorum start" :
-			  "the module's answers are not understood: another version?");
-		return;
-	}
-	if (rc) {
-		kqd_genl_forget(&d->genl);
-		node_gone(d, "waiting for the module: modprobe kquorum");
-		return;
-	}
 	if (d->have_node && node_is_new(d, &st)) {
 		/* Stopped and started between two looks. */
 		node_gone(d, "waiting for a node: kquorum start");
@@ -327,8 +402,11 @@ void kqd_node_refresh(struct kqd *d)
 		return;
 	}
 	node_log_changes(d, first ? NULL : &old);
+	kqd_config_founded(d);
+	node_leave(d);
 	kqd_listen_update(d, kqd_node_serves(d));
-	kqd_peers_update(d);
+	kqd_peers_update(d, first);
+	node_follow_leader(d, first ? NULL : &old);
 	node_elect(d);
 	if (d->loop.stop)
 		return;

@@ -41,6 +41,23 @@ static int status_settings(struct nlattr *nest, struct kqd_status *st)
 	return 0;
 }
 
+static int status_member(struct nlattr *nest, struct kqd_status *st)
+{
+	struct nlattr *tb[KQUORUM_MEMBER_MAX + 1];
+	uint32_t id;
+
+	if (nla_parse_nested(tb, KQUORUM_MEMBER_MAX, nest, NULL) < 0)
+		return -EBADMSG;
+	id = status_u32(tb[KQUORUM_MEMBER_ID]);
+	if (id < 1 || id > KQUORUM_MAX_NODES)
+		return -EBADMSG;
+	st->named |= 1u << id;
+	status_string(tb[KQUORUM_MEMBER_NAME], st->member[id].name, sizeof(st->member[id].name));
+	status_string(tb[KQUORUM_MEMBER_ADDRESS], st->member[id].address,
+		      sizeof(st->member[id].address));
+	return 0;
+}
+
 static int status_peer(struct nlattr *nest, struct kqd_status *st)
 {
 	struct nlattr *tb[KQUORUM_PEER_MAX + 1];
@@ -60,10 +77,36 @@ static int status_peer(struct nlattr *nest, struct kqd_status *st)
 	p->incarnation = status_u64(tb[KQUORUM_PEER_INCARNATION], 0);
 	p->whose = status_u32(tb[KQUORUM_PEER_WHOSE]);
 	p->identity = status_u64(tb[KQUORUM_PEER_IDENTITY], 0);
-	if (tb[KQUORUM_PEER_PAST] && nla_len(tb[KQUORUM_PEER_PAST]) == sizeof(p->past))
-		memcpy(&p->past, nla_data(tb[KQUORUM_PEER_PAST]), sizeof(p->past));
+	p->met = status_u32(tb[KQUORUM_PEER_MET]);
+	status_string(tb[KQUORUM_PEER_ADDRESS], p->address, sizeof(p->address));
 	p->connected = status_u8(tb[KQUORUM_PEER_CONNECTED]);
 	status_string(tb[KQUORUM_PEER_REASON], p->reason, sizeof(p->reason));
+	return 0;
+}
+
+static void status_configuration(struct nlattr **tb, struct kqd_status *st)
+{
+	uint64_t index = status_u64(tb[KQUORUM_A_CONF_INDEX], 0);
+
+	st->settled = index && index <= status_u64(tb[KQUORUM_A_COMMIT_INDEX], 0);
+	st->voters = status_u32(tb[KQUORUM_A_VOTERS]);
+	st->outgoing = status_u32(tb[KQUORUM_A_OUTGOING]);
+	st->learners = status_u32(tb[KQUORUM_A_LEARNERS]);
+	st->left = tb[KQUORUM_A_LEFT];
+}
+
+/* There are many of these, and nla_parse() keeps only the last one. */
+static int status_nodes(struct nlattr *attrs, int len, struct kqd_status *st)
+{
+	struct nlattr *a;
+	int rem;
+
+	nla_for_each_attr(a, attrs, len, rem) {
+		if (nla_type(a) == KQUORUM_A_PEER && status_peer(a, st))
+			return -EBADMSG;
+		if (nla_type(a) == KQUORUM_A_MEMBER && status_member(a, st))
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -77,8 +120,7 @@ static int status_peer(struct nlattr *nest, struct kqd_status *st)
  */
 int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 {
-	struct nlattr *tb[KQUORUM_A_MAX + 1], *a;
-	int rem;
+	struct nlattr *tb[KQUORUM_A_MAX + 1];
 
 	memset(st, 0, sizeof(*st));
 	if (nla_parse(tb, KQUORUM_A_MAX, attrs, len, NULL) < 0)
@@ -89,6 +131,8 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	status_string(tb[KQUORUM_A_NAME], st->cluster, sizeof(st->cluster));
 	status_string(tb[KQUORUM_A_REASON], st->reason, sizeof(st->reason));
 	st->incarnation = status_u64(tb[KQUORUM_A_INCARNATION], 0);
+	if (tb[KQUORUM_A_PAST] && nla_len(tb[KQUORUM_A_PAST]) == sizeof(st->past))
+		memcpy(&st->past, nla_data(tb[KQUORUM_A_PAST]), sizeof(st->past));
 	st->cluster_id = status_u64(tb[KQUORUM_A_CLUSTER_ID], 0);
 	st->cluster_hash = status_u64(tb[KQUORUM_A_CLUSTER_HASH], 0);
 	st->epoch = status_u64(tb[KQUORUM_A_EPOCH], 0);
@@ -98,17 +142,68 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	st->term = status_u64(tb[KQUORUM_A_TERM], 0);
 	st->leader = status_u32(tb[KQUORUM_A_LEADER]);
 	st->quorum = status_u8(tb[KQUORUM_A_QUORUM]);
-	st->voters = status_u32(tb[KQUORUM_A_VOTERS]);
-	st->outgoing = status_u32(tb[KQUORUM_A_OUTGOING]);
+	status_configuration(tb, st);
 	st->silence_ns = status_u64(tb[KQUORUM_A_SILENCE], UINT64_MAX);
 	st->wait_left_ns = status_u64(tb[KQUORUM_A_WAIT_LEFT], 0);
 	if (tb[KQUORUM_A_SETTINGS] && status_settings(tb[KQUORUM_A_SETTINGS], st))
 		return -EBADMSG;
-	/* There are many of these, and nla_parse() keeps only the last one. */
-	nla_for_each_attr(a, attrs, len, rem)
-		if (nla_type(a) == KQUORUM_A_PEER && status_peer(a, st))
-			return -EBADMSG;
-	return 0;
+	return status_nodes(attrs, len, st);
+}
+
+/**
+ * kqd_status_peer() - what the status says of a peer
+ * @st: the status
+ * @id: its id
+ *
+ * Return: within @st; NULL: nothing.
+ */
+const struct kqd_status_peer *kqd_status_peer(const struct kqd_status *st, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (st->peers[i].id == id)
+			return &st->peers[i];
+	return NULL;
+}
+
+/**
+ * kqd_status_members() - who is a member in the configuration that this node knows?
+ * @st: the status
+ *
+ * Return: bit n: node n; 0: there is no configuration yet.
+ */
+uint32_t kqd_status_members(const struct kqd_status *st)
+{
+	return st->voters | st->outgoing | st->learners;
+}
+
+/**
+ * kqd_status_name() - what the status calls a node
+ * @st: the status
+ * @id: its id, 1 to KQUORUM_MAX_NODES
+ *
+ * Return: within @st; "": it has no name there.
+ */
+const char *kqd_status_name(const struct kqd_status *st, uint32_t id)
+{
+	const struct kqd_status_peer *p = kqd_status_peer(st, id);
+
+	return st->member[id].name[0] || !p ? st->member[id].name : p->name;
+}
+
+/**
+ * kqd_status_address() - where the status says that a node is
+ * @st: the status
+ * @id: its id, 1 to KQUORUM_MAX_NODES
+ *
+ * Return: within @st, as the operator wrote it; "": it does not say.
+ */
+const char *kqd_status_address(const struct kqd_status *st, uint32_t id)
+{
+	const struct kqd_status_peer *p = kqd_status_peer(st, id);
+
+	return st->member[id].address[0] || !p ? st->member[id].address : p->address;
 }
 
 /**

@@ -16,18 +16,26 @@ struct nlattr;
 struct kqd_status_peer {
 	uint32_t id;
 	char name[KQUORUM_NODE_NAME_MAX + 1];
+	char address[KQUORUM_ADDRESS_MAX + 1];
 	bool connected;
 	uint64_t incarnation;	/* that was met last, 0: none */
 	uint32_t whose;		/* low half of the identity with it */
 	uint64_t identity;	/* that the configuration has, 0: no member */
-	struct kquorum_past past;	/* of this node, for this peer */
+	uint32_t met;		/* low half of this node's incarnation when it was met last */
 	char reason[128];	/* why the last connection ended */
+};
+
+/* Of a member; before there is a configuration, of a node that this one was started with. */
+struct kqd_status_member {
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+	char address[KQUORUM_ADDRESS_MAX + 1];
 };
 
 struct kqd_status {
 	char cluster[KQUORUM_NODE_NAME_MAX + 1];
 	uint32_t node_id;
 	uint64_t incarnation;	/* 0: not told, for it is not durable yet */
+	struct kquorum_past past;	/* told with it; without @met */
 	uint64_t cluster_id;
 	uint64_t cluster_hash;
 	uint64_t epoch;		/* 0: no daemon has taken the node yet */
@@ -39,16 +47,26 @@ struct kqd_status {
 	bool quorum;
 	uint32_t voters;	/* bit n: node n; none: there is no configuration yet */
 	uint32_t outgoing;	/* voters before a change that is not complete */
+	uint32_t learners;	/* get the log and do not vote */
+	bool left;		/* this node was a member, and is none any more */
+	bool settled;		/* there is a configuration, and it is committed */
+	uint32_t named;		/* bit n: there is @member[n] */
+	struct kqd_status_member member[KQUORUM_MAX_NODES + 1];	/* by id, this node too */
 	uint64_t silence_ns;	/* UINT64_MAX: no leader was ever heard */
 	uint64_t wait_left_ns;
 	uint32_t heartbeat_ms;	/* 0: not told */
 	uint32_t election_ms;	/* 0: not told */
 	char reason[256];	/* why the node does not serve */
 	unsigned int n_peers;
-	struct kqd_status_peer peers[KQUORUM_MAX_NODES];	/* without this node */
+	/* Members, whoever is connected, and of whom it is known why not; without this node. */
+	struct kqd_status_peer peers[KQUORUM_MAX_NODES];
 };
 
 int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st);
+const struct kqd_status_peer *kqd_status_peer(const struct kqd_status *st, uint32_t id);
+uint32_t kqd_status_members(const struct kqd_status *st);
+const char *kqd_status_name(const struct kqd_status *st, uint32_t id);
+const char *kqd_status_address(const struct kqd_status *st, uint32_t id);
 const char *kqd_state_name(uint32_t state);
 
 #endif /* KQD_STATUS_H */

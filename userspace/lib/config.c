@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <ini.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 
@@ -29,6 +31,7 @@ static const struct number_key number_keys[] = {
 	NUMBER("settings", lease_ms, 100, 3600000),
 	NUMBER("settings", delta_ms, 0, 60000),
 	NUMBER("settings", drift_ppm, 0, 100000),
+	NUMBER("cluster", founders, 1, KQUORUM_MAX_NODES),
 	NUMBER("log", segment_bytes, KQUORUM_MIN_SEGMENT_BYTES, KQUORUM_MAX_SEGMENT_BYTES),
 	NUMBER("log", segments, KQUORUM_MIN_SEGMENTS, KQUORUM_MAX_SEGMENTS),
 };
@@ -192,26 +195,63 @@ const struct kquorum_config_member *kquorum_config_member(const struct kquorum_c
 	return NULL;
 }
 
-static int member_compare(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
 	const struct kquorum_config_member *x = a, *y = b;
 
 	return kquorum_name_compare(x->name, y->name);
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct kquorum_config_member *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Gives the members their numbers, or checks those they have. */
+static int number_members(struct kquorum_config *c, char *err, size_t errlen)
+{
+	unsigned int i, numbered = 0;
+
+	qsort(c->members, c->n_members, sizeof(c->members[0]), by_name);
+	for (i = 0; i < c->n_members; i++) {
+		if (i && !strcmp(c->members[i].name, c->members[i - 1].name))
+			return fail(err, errlen, "node %s is named twice", c->members[i].name);
+		numbered += c->members[i].id != 0;
+	}
+	/* The numbers of a cluster that has grown follow from no names. */
+	if (!numbered && c->founders)
+		return fail(err, errlen, "founders (%u) without an id for each member",
+			    c->founders);
+	if (!numbered) {
+		for (i = 0; i < c->n_members; i++)
+			c->members[i].id = i + 1;
+		return 0;
+	}
+	if (!c->founders)
+		return fail(err, errlen, "ids without founders: both are of a node that joined");
+	if (numbered < c->n_members)
+		return fail(err, errlen, "some nodes have an id and some have none");
+	qsort(c->members, c->n_members, sizeof(c->members[0]), by_id);
+	for (i = 1; i < c->n_members; i++)
+		if (c->members[i].id == c->members[i - 1].id)
+			return fail(err, errlen, "%s and %s have the same id", c->members[i - 1].name,
+				    c->members[i].name);
+	return 0;
+}
+
 int kquorum_config_number(struct kquorum_config *c, char *err, size_t errlen)
 {
 	unsigned int i;
 
-	qsort(c->members, c->n_members, sizeof(c->members[0]), member_compare);
+	if (number_members(c, err, errlen))
+		return -EINVAL;
 	c->node_id = 0;
 	for (i = 0; i < c->n_members; i++) {
-		c->members[i].id = i + 1;
-		if (i && !strcmp(c->members[i].name, c->members[i - 1].name))
-			return fail(err, errlen, "node %s is named twice", c->members[i].name);
 		if (strcmp(c->members[i].name, c->node_name))
 			continue;
-		c->node_id = i + 1;
+		c->node_id = c->members[i].id;
 		if (!c->advertise.host[0])
 			c->advertise = c->members[i].address;
 	}
@@ -321,6 +361,26 @@ static int read_member(struct reading *r, const char *name, const char *value)
 	return 1;
 }
 
+/* A member stands in [members] first. */
+static int read_id(struct reading *r, const char *name, const char *value)
+{
+	uint64_t id;
+	unsigned int i;
+
+	for (i = 0; i < r->c->n_members; i++)
+		if (!strcmp(r->c->members[i].name, name))
+			break;
+	if (i == r->c->n_members)
+		return reading_fail(r, "%s has an id, and no line in [members] before it", name);
+	if (r->c->members[i].id)
+		return reading_fail(r, "the id of %s is given twice", name);
+	if (!decimal(value, KQUORUM_MAX_NODES, &id) || !id)
+		return reading_fail(r, "bad id \"%s\": want a whole number from 1 to %d", value,
+				    KQUORUM_MAX_NODES);
+	r->c->members[i].id = id;
+	return 1;
+}
+
 static int read_number(struct reading *r, const struct number_key *k, const char *value)
 {
 	unsigned int bit = 1U << (k - number_keys);
@@ -344,6 +404,8 @@ static int read_key(void *user, const char *section, const char *key, const char
 
 	if (!strcmp(section, "members"))
 		return read_member(r, key, value);
+	if (!strcmp(section, "ids"))
+		return read_id(r, key, value);
 	if (!strcmp(section, "cluster") && !strcmp(key, "name"))
 		return read_name(r, &r->name, key, value, c->name);
 	if (!strcmp(section, "cluster") && !strcmp(key, "id"))
@@ -389,6 +451,16 @@ static int read_missing(struct reading *r)
 	return fail(r->err, r->errlen, "%s:%d: end of the file without %s", r->path, r->line, what);
 }
 
+static bool is_founded(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char mark[PATH_MAX];
+
+	snprintf(mark, sizeof(mark), "%.*s%s", slash ? (int)(slash - path + 1) : 0, path,
+		 KQUORUM_FOUNDED_FILE);
+	return !access(mark, F_OK);
+}
+
 int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, size_t errlen)
 {
 	struct reading r = { .c = c, .path = path, .err = err, .errlen = errlen };
@@ -419,6 +491,7 @@ int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, s
 	if (kquorum_config_number(c, text, sizeof(text)) ||
 	    kquorum_config_check(c, text, sizeof(text)))
 		return fail(err, errlen, "%s: %s", path, text);
+	c->founded = is_founded(path);
 	return 0;
 }
 
@@ -430,14 +503,24 @@ int kquorum_config_write(FILE *f, const struct kquorum_config *c)
 
 	kquorum_address_format(&c->listen, listen, sizeof(listen));
 	kquorum_address_format(&c->advertise, advertise, sizeof(advertise));
-	fprintf(f, "; Written by kquorum init. [cluster], [members] and [settings] must be the\n"
-		   "; same on every node; node ids follow from the order of the names.\n\n"
-		   "[cluster]\nname = %s\nid = %016" PRIx64 "\n\n"
-		   "[node]\nname = %s\nlisten = %s\nadvertise = %s\n\n[members]\n",
-		c->name, c->cluster_id, c->node_name, listen, advertise);
+	fputs(c->founders ?
+	      "; Written by kquorum join. [cluster] and [settings] must be the same on every node;\n"
+	      "; [members] and [ids] are of the day on which this node joined.\n\n" :
+	      "; Written by kquorum init. [cluster], [members] and [settings] must be the\n"
+	      "; same on every node; node ids follow from the order of the names.\n\n", f);
+	fprintf(f, "[cluster]\nname = %s\nid = %016" PRIx64 "\n", c->name, c->cluster_id);
+	if (c->founders)
+		fprintf(f, "founders = %u\n", c->founders);
+	fprintf(f, "\n[node]\nname = %s\nlisten = %s\nadvertise = %s\n\n[members]\n",
+		c->node_name, listen, advertise);
 	for (i = 0; i < c->n_members; i++) {
 		kquorum_address_format(&c->members[i].address, address, sizeof(address));
 		fprintf(f, "%s = %s\n", c->members[i].name, address);
+	}
+	if (c->founders) {
+		fputs("\n[ids]\n", f);
+		for (i = 0; i < c->n_members; i++)
+			fprintf(f, "%s = %u\n", c->members[i].name, c->members[i].id);
 	}
 	fprintf(f, "\n[settings]\nheartbeat_ms = %u\nelection_ms = %u\nlease_ms = %u\n"
 		   "delta_ms = %u\ndrift_ppm = %u\n\n[log]\nsegment_bytes = %u\nsegments = %u\n",

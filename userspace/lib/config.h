@@ -6,12 +6,15 @@
 #ifndef KQUORUM_CONFIG_H
 #define KQUORUM_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <linux/kquorum.h>
 
 #define KQUORUM_CONFIG_FILE	"kquorum.conf"
+/* A mark beside it, once the cluster has begun: who lost its log then must not begin another. */
+#define KQUORUM_FOUNDED_FILE	"founded"
 #define KQUORUM_STATE_DIR	"/var/lib/kquorum"
 
 /* "[" host "]:65535" has to fit into KQUORUM_ADDRESS_MAX. */
@@ -34,7 +37,7 @@ struct kquorum_address {
 };
 
 struct kquorum_config_member {
-	uint32_t id;		/* 1.., the position of the name in natural order */
+	uint32_t id;		/* 1..; 0 until it is numbered */
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	struct kquorum_address address;
 };
@@ -48,6 +51,9 @@ struct kquorum_config {
 	struct kquorum_address advertise;	/* this node's address in members[] */
 	unsigned int n_members;			/* this node too */
 	struct kquorum_config_member members[KQUORUM_MAX_NODES];	/* by id */
+	/* It joins: nodes 1 to this began the cluster. 0: the members are to begin it, or did. */
+	uint32_t founders;
+	bool founded;				/* KQUORUM_FOUNDED_FILE is there */
 	uint32_t heartbeat_ms;
 	uint32_t election_ms;
 	uint32_t lease_ms;
@@ -70,7 +76,10 @@ int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, s
 /* Writes what kquorum_config_read() reads. -EIO when the stream failed. */
 int kquorum_config_write(FILE *f, const struct kquorum_config *c);
 
-/* Numbers the members by the natural order of their names and finds node_id. */
+/*
+ * Numbers the members by the natural order of their names, and finds node_id. In a cluster that
+ * has grown, of which @founders are told, all of them must have numbers already.
+ */
 int kquorum_config_number(struct kquorum_config *c, char *err, size_t errlen);
 
 /* Checks what holds between the values; called by kquorum_config_read(). */

@@ -45,6 +45,8 @@ struct kquorum_peer_status {
 	uint32_t id;
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	char address[KQUORUM_ADDRESS_MAX + 1];
+	bool member;		/* of the configuration; before there is one: as it was started */
+	bool promote;		/* a learner that gets a vote when it has caught up */
 	bool connected;
 	bool has_progress;	/* only the leader knows progress, match, in flight, rtt */
 	uint32_t progress;	/* enum kquorum_progress */
@@ -77,12 +79,20 @@ struct kquorum_status {
 	uint32_t vote, leader;
 	uint64_t conf_index;		/* where the configuration is in the log, 0: there is none yet */
 	uint32_t voters, outgoing, learners;	/* bit n: node n */
+	uint32_t founders;		/* who began the cluster, or will */
+	bool left;			/* this node was a member and is none any more */
+	bool joins;			/* it never begins a cluster */
+	uint32_t gone;			/* bit n: a node with number n has left */
 	bool quorum, daemon;
 	uint64_t silence_ns;		/* KQUORUM_NEVER: no leader heard of */
 	uint64_t first_index, last_index, commit_index, applied_index, durable_index;
 	uint64_t session, session_left_ns, wait_left_ns;
 	char reason[KQUORUM_REASON_MAX + 1];
-	unsigned int n_peers;		/* all members by id, this node too */
+	/*
+	 * By id: all members, this node whether it is one or not, who else is connected, and of
+	 * whom it is known why not.
+	 */
+	unsigned int n_peers;
 	struct kquorum_peer_status peers[KQUORUM_MAX_NODES];
 	struct kquorum_disk_status disk;
 	struct {
@@ -96,7 +106,7 @@ struct kquorum_status {
 /* -ENODEV: no node runs in this network namespace. */
 int kquorum_status(struct kquorum *k, struct kquorum_status *st);
 
-/* The member with this id, NULL when there is none. */
+/* The node with this id, NULL when nothing is known of it. */
 const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id);
 
 /*
@@ -108,6 +118,26 @@ int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const 
 
 /* @force: do not hand over leadership first. Ends when kquorum_status() says -ENODEV. */
 int kquorum_node_stop(struct kquorum *k, bool force);
+
+struct kquorum_change {
+	uint64_t based_on;		/* kquorum_status.conf_index, 0: whichever holds */
+	uint32_t voters, learners;	/* bit n: node n; from now on */
+	uint32_t id;			/* a member that is new, or described anew; 0: none */
+	bool promote;			/* it is a learner and gets a vote when it has caught up */
+	char name[KQUORUM_NODE_NAME_MAX + 1], address[KQUORUM_ADDRESS_MAX + 1];
+};
+
+/*
+ * Asks for another configuration, at the leader. 0: it is in the log; whether it
+ * has come about is seen in kquorum_status(). -EREMOTE: another node leads;
+ * -EAGAIN, -EBUSY: not now; -ESTALE: @based_on is not the newest any more;
+ * -EALREADY: it is in force; -EINVAL: it has no voter; -ENOTUNIQ, -EADDRINUSE:
+ * another member has that name or address; -EEXIST: a session of the number's
+ * last node is not over; -EHOSTUNREACH: a node that joins is not connected;
+ * -EKEYREJECTED: it is connected, and one that has left; -ENOTCONN: no majority
+ * of the new voters is connected and has caught up; -ENOSPC: the log is full.
+ */
+int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c);
 
 /* Hands leadership to node @node_id, 0: to the most up-to-date one. */
 int kquorum_transfer(struct kquorum *k, uint32_t node_id);

@@ -34,7 +34,8 @@ int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const 
 		       unsigned int n_fds)
 {
 	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_NODE_START, 0);
-	unsigned int i;
+	/* Who was there when it began, of a cluster that this node must not begin again. */
+	unsigned int founders = c->founders ? c->founders : c->founded ? c->n_members : 0, i;
 
 	if (!n_fds || n_fds > KQUORUM_MAX_SEGMENTS)
 		return kq_lib_fail(k, -EINVAL, "a node needs 1 to %u segment files, not %u",
@@ -43,6 +44,8 @@ int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const 
 	mnl_attr_put_u64(nlh, KQUORUM_A_CLUSTER_ID, c->cluster_id);
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, c->node_id);
 	put_settings(nlh, c);
+	if (founders)
+		mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, (2u << founders) - 2);
 	for (i = 0; i < c->n_members; i++)
 		put_member(nlh, &c->members[i]);
 	for (i = 0; i < n_fds; i++)
@@ -56,6 +59,26 @@ int kquorum_node_stop(struct kquorum *k, bool force)
 
 	if (force)
 		mnl_attr_put(nlh, KQUORUM_A_FORCE, 0, NULL);
+	return kq_lib_talk(k, nlh, NULL, NULL);
+}
+
+int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_RECONFIGURE, 0);
+	struct nlattr *nest;
+
+	mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, c->voters);
+	mnl_attr_put_u32(nlh, KQUORUM_A_LEARNERS, c->learners);
+	mnl_attr_put_u64(nlh, KQUORUM_A_CONF_INDEX, c->based_on);
+	if (c->id) {
+		nest = mnl_attr_nest_start(nlh, KQUORUM_A_MEMBER);
+		mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, c->id);
+		mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, c->name);
+		mnl_attr_put_strz(nlh, KQUORUM_MEMBER_ADDRESS, c->address);
+		if (c->promote)
+			mnl_attr_put_u32(nlh, KQUORUM_MEMBER_FLAGS, KQUORUM_CONF_PROMOTE);
+		mnl_attr_nest_end(nlh, nest);
+	}
 	return kq_lib_talk(k, nlh, NULL, NULL);
 }
 

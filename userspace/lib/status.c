@@ -36,6 +36,8 @@ static void take_member(struct kquorum_status *st, const struct nlattr *nest)
 		return;
 	kq_lib_string(&a, KQUORUM_MEMBER_NAME, p->name, sizeof(p->name));
 	kq_lib_string(&a, KQUORUM_MEMBER_ADDRESS, p->address, sizeof(p->address));
+	p->member = true;
+	p->promote = kq_lib_u32(&a, KQUORUM_MEMBER_FLAGS, 0) & KQUORUM_CONF_PROMOTE;
 }
 
 static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
@@ -131,6 +133,10 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->voters = kq_lib_u32(a, KQUORUM_A_VOTERS, 0);
 	st->outgoing = kq_lib_u32(a, KQUORUM_A_OUTGOING, 0);
 	st->learners = kq_lib_u32(a, KQUORUM_A_LEARNERS, 0);
+	st->founders = kq_lib_u32(a, KQUORUM_A_FOUNDERS, 0);
+	st->left = a->table[KQUORUM_A_LEFT];
+	st->joins = a->table[KQUORUM_A_JOINS];
+	st->gone = kq_lib_u32(a, KQUORUM_A_GONE, 0);
 	st->quorum = kq_lib_u8(a, KQUORUM_A_QUORUM);
 	st->daemon = kq_lib_u8(a, KQUORUM_A_DAEMON);
 	st->silence_ns = kq_lib_u64(a, KQUORUM_A_SILENCE, KQUORUM_NEVER);
@@ -171,6 +177,8 @@ static int take_status(const struct nlmsghdr *answer, void *user)
 			break;
 		}
 	}
+	/* Of itself a node that is no member may have nothing to say. */
+	peer_by_id(st, st->node_id);
 	return 0;
 }
 

@@ -30,8 +30,9 @@
  * enum kquorum_cmd - commands of the family
  * @KQUORUM_CMD_NODE_START: start this namespace's node: NAME, CLUSTER_ID,
  *	NODE_ID, SETTINGS, one MEMBER per node (this one too), one SEGMENT_FD per
- *	segment file in slot order. Returns at once; recovery goes on and its end
- *	is an event. Admin.
+ *	segment file in slot order; VOTERS: who founded the cluster, of a node that
+ *	joins one (it never begins one; without it the members found it). Returns at
+ *	once; recovery goes on and its end is an event. Admin.
  * @KQUORUM_CMD_NODE_STOP: hand over leadership, end the session, close the
  *	files. Returns at once; poll STATUS until it answers -ENODEV. FORCE: do
  *	not hand over. Admin.
@@ -59,6 +60,9 @@
  * @KQUORUM_CMD_RESOURCE_GET: dump: every resource that is held or awaited;
  *	with RESOURCE: do: that one. Answers RESOURCE, TOKEN, CLAIM...
  * @KQUORUM_CMD_LOG_GET: dump of entries: FIRST_INDEX, LAST_INDEX (optional).
+ * @KQUORUM_CMD_RECONFIGURE: VOTERS and LEARNERS from now on, at the leader; CONF_INDEX of the
+ *	configuration that was looked at (0: whichever); MEMBER: one node's name and address,
+ *	new or changed. A node that joins must be connected. Admin.
  * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
  *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
  */
@@ -79,6 +83,7 @@ enum kquorum_cmd {
 	KQUORUM_CMD_RESOURCE_GET,
 	KQUORUM_CMD_LOG_GET,
 	KQUORUM_CMD_EVENT,
+	KQUORUM_CMD_RECONFIGURE,
 	__KQUORUM_CMD_MAX,
 };
 
@@ -128,11 +133,15 @@ enum kquorum_attr {
 	KQUORUM_A_COUNTERS,	/* nested enum kquorum_counter_attr */
 	KQUORUM_A_CANVASS,	/* u32: enum kquorum_canvass: how the last one went */
 	KQUORUM_A_CLUSTER_HASH,	/* u64: cluster id and founders, as every message carries it */
-	KQUORUM_A_PAST,		/* struct kquorum_past */
+	KQUORUM_A_PAST,		/* struct kquorum_past; in STATUS without @met, absent at first */
 	KQUORUM_A_CONF_INDEX,	/* u64: log index of the configuration, 0: there is none yet */
 	KQUORUM_A_VOTERS,	/* u32: bit n: node n */
 	KQUORUM_A_OUTGOING,	/* u32: voters before a change that is not complete */
 	KQUORUM_A_LEARNERS,	/* u32: get the log and do not vote */
+	KQUORUM_A_FOUNDERS,	/* u32: who began the cluster, or will */
+	KQUORUM_A_LEFT,		/* flag: this node was a member and is none any more */
+	KQUORUM_A_JOINS,	/* flag: this node never begins a cluster */
+	KQUORUM_A_GONE,		/* u32: bit n: a node with number n has left, as the log says */
 	__KQUORUM_A_MAX,
 };
 
@@ -155,7 +164,8 @@ enum kquorum_member_attr {
 	KQUORUM_MEMBER_UNSPEC,
 	KQUORUM_MEMBER_ID,		/* u32 */
 	KQUORUM_MEMBER_NAME,		/* string */
-	KQUORUM_MEMBER_ADDRESS,		/* string, as the operator wrote it; for display */
+	KQUORUM_MEMBER_ADDRESS,		/* string, as the operator wrote it */
+	KQUORUM_MEMBER_FLAGS,		/* u32: KQUORUM_CONF_* */
 	__KQUORUM_MEMBER_MAX,
 };
 
@@ -178,7 +188,7 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_FLAGS,		/* u32: KQUORUM_PEERF_* as the peer reports them */
 	KQUORUM_PEER_REASON,		/* string: why the last connection ended */
 	KQUORUM_PEER_DROPS,		/* u64: connections closed for a bad message */
-	KQUORUM_PEER_PAST,		/* struct kquorum_past, to greet it with; absent at first */
+	KQUORUM_PEER_MET,		/* u32: low half of the own incarnation when met last */
 	KQUORUM_PEER_WHOSE,		/* u32: low half of the identity with that incarnation */
 	KQUORUM_PEER_IDENTITY,		/* u64: that the configuration has, 0: no member */
 	__KQUORUM_PEER_MAX,
@@ -390,13 +400,31 @@ struct kquorum_append_result {
 };
 
 /**
+ * struct kquorum_conf_member - a node in a configuration
+ * @identity: of its files
+ * @flags: KQUORUM_CONF_PROMOTE
+ * @zero: 0
+ * @name: as people call it, ends with NUL
+ * @address: where the others connect to it, as the operator wrote it; ends with NUL
+ */
+struct kquorum_conf_member {
+	__le64 identity;
+	__u8 flags;
+	__u8 zero[7];
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+	char address[KQUORUM_ADDRESS_MAX + 1];
+} __attribute__((packed));
+
+#define KQUORUM_CONF_PROMOTE	1	/* a learner that gets a vote when it has caught up */
+
+/**
  * struct kquorum_conf - payload of a KQUORUM_ENTRY_CONF; sets of nodes: bit n is node n
  * @voters: of the configuration that begins here
  * @outgoing: the voters before; until they are gone, a majority of them must agree too
  * @learners: get the log and do not vote
  * @zero: 0
  * @origin: identity of the node that began this log: no two histories have the same
- * @identity: of each node in these sets, in order of their ids
+ * @member: each node in these sets, in order of their ids
  */
 struct kquorum_conf {
 	__le32 voters;
@@ -404,7 +432,7 @@ struct kquorum_conf {
 	__le32 learners;
 	__le32 zero;
 	__le64 origin;
-	__le64 identity[];
+	struct kquorum_conf_member member[];
 } __attribute__((packed));
 
 /**
@@ -444,7 +472,7 @@ struct kquorum_past {
  * @length: sizeof(struct kquorum_hello)
  * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id, founders or
  *	settings is refused
- * @past: the sender's, KQUORUM_PEER_PAST of STATUS
+ * @past: the sender's, KQUORUM_A_PAST of STATUS with KQUORUM_PEER_MET
  * @known: the receiver's incarnation that the sender met last, 0: none
  * @identity: that the sender's configuration has under the receiver's number, 0: none
  * @whose: low half of the receiver's identity with @known

@@ -45,12 +45,12 @@ stale_records_are_not_replayed()
 	for ((i = 0; i < $(small 60 30); i++)); do echo "old life $i"; done | kq 1 append - >/dev/null
 	node_down 1
 	cp -r $DIR1/a "$old"
-	run kq 1 init --dir $DIR1/a --name e2e --node n1 --listen 10.77.0.1 --cluster-id 77 \
-		--segment-size 256K --rtt-scale 4 --force
-	is "$rc" 1 "the same cluster id is refused for a new life"
 	run kq 1 init --dir $DIR1/a --name e2e --node n1 --listen 10.77.0.1 --cluster-id 78 \
 		--segment-size 256K --rtt-scale 4 --force
-	is "$rc" 0 "another one is not"
+	is "$rc" 2 "a cluster of one gets an id of its own for a new life"
+	run kq 1 init --dir $DIR1/a --name e2e --node n1 --listen 10.77.0.1 \
+		--segment-size 256K --rtt-scale 4 --force
+	is "$rc" 0 "which it gets"
 	ok "its segments are full of records of the earlier life" grep -q 'old life 20' $DIR1/a/segment-0000
 	ok "the new node starts" start_node 1 $DIR1/a
 	becomes "and leads" 40 st_is 1 '.role == "leader" and .session_left_ms > 0'

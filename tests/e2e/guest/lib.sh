@@ -132,10 +132,11 @@ init_node()
 {
 	local i=$1 dir=$2 peer args=()
 	shift 2
+	[ "$NODES" = 1 ] || args=(--cluster-id 77)
 	for ((peer = 1; peer <= NODES; peer++)); do
 		[ "$peer" = "$i" ] || args+=(--peer "n$peer=10.77.0.$peer")
 	done
-	kq "$i" init --dir "$dir" --name e2e --node "n$i" --listen "10.77.0.$i" --cluster-id 77 \
+	kq "$i" init --dir "$dir" --name e2e --node "n$i" --listen "10.77.0.$i" \
 		"${args[@]}" --segment-size 256K --segments 8 --rtt-scale 4 "$@"
 }
 

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kquorum member against a leader of our own, which lives on between the commands. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "leader.h"
+#include "test.h"
+
+struct cli cli;
+
+/* --- running it ----------------------------------------------------------------------------- */
+
+static int setup(void **state)
+{
+	(void)state;
+	leader_begin(3);
+	return 0;
+}
+
+static int member(const char *words)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "member %s", words);
+	return run(&command_member, text);
+}
+
+static unsigned int count(const char *what)
+{
+	const char *at = out;
+	unsigned int n = 0;
+
+	while ((at = strstr(at, what))) {
+		at += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+/* --- tests ---------------------------------------------------------------------------------- */
+
+static void n4_comes(unsigned int look)
+{
+	if (look == 3)
+		newcomer_up(&w->st, 4);
+}
+
+static void add_goes_the_whole_way(void **state)
+{
+	(void)state;
+	w->each = n4_comes;
+	assert_int_equal(member("add n4=10.0.0.4"), 0);
+	assert_int_equal(w->st.voters, 0x1e);
+	assert_int_equal(w->st.outgoing, 0);
+	assert_true(status_settled(&w->st));
+	assert_int_equal(w->changes, 1);
+	assert_contains(out, "On the new machine:\n  kquorum join --name demo --cluster-id 0000000000000abc "
+			"--node n4 --listen 10.0.0.4:7420 --founders 3 --id n4=4 --peer n1=10.0.0.1:7420");
+	assert_contains(out, "\n  kquorum start demo\n");
+	assert_contains(out, "\nn4 is a member\n");
+	assert_int_equal(count("kquorum join"), 1);
+	/* Once more it is so already. */
+	w->each = NULL;
+	assert_int_equal(member("add n4=10.0.0.4"), 0);
+	assert_string_equal(out, "n4 is a member\n");
+	assert_int_equal(member("add n4=10.0.0.9"), 1);
+	assert_contains(out, "kquorum member set-address n4 10.0.0.9:7420");
+	assert_int_equal(w->changes, 1);
+}
+
+static void add_says_why_it_waits(void **state)
+{
+	(void)state;
+	strcpy(node_row(&w->st, 3)->reason, "");
+	strcpy(node_row(&w->st, 4)->reason, "it is of another cluster");
+	assert_int_equal(member("add n4=10.0.0.4 --id 4 -w 0"), 75);
+	assert_contains(out, "n4: not yet: n4 is not connected: it is of another cluster\n"
+			"  to go on with it: kquorum member add n4=10.0.0.4:7420 --id 4\n");
+	assert_int_equal(run_on_terminal(&command_member, "member add n4=10.0.0.4 --id 4 -w 0"), 75);
+	assert_contains(out, "waiting: n4 is not connected: it is of another cluster");
+}
+
+static void add_is_taken_up_by_its_number(void **state)
+{
+	(void)state;
+	assert_int_equal(member("add n4=10.0.0.4 --learner -w 0"), 75);
+	assert_contains(out, "--id n4=4");
+	assert_contains(out, "kquorum member add n4=10.0.0.4:7420 --learner --id 4\n");
+	newcomer_up(&w->st, 4);
+	/* Under a number that somebody is connected with, nobody is taken for another. */
+	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 75);
+	assert_contains(out, "--id n5=5");
+	assert_int_equal(w->changes, 0);
+	assert_int_equal(member("add n4=10.0.0.4 --learner --id 4"), 0);
+	assert_string_equal(out, "n4 is a member\n");
+	assert_int_equal(w->st.learners, 0x10);
+	assert_int_equal(member("add n5=10.0.0.5 --id 4 -w 0"), 1);
+	assert_contains(out, "--id 4: that is the number of n4");
+}
+
+/* What the other command does while it waits. */
+static int hold_number(unsigned int id)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n;
+
+	n = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "kquorum-join-%016x-%u", 0xabc,
+		     id);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name.sun_family) + 1 + n), 0);
+	return fd;
+}
+
+static void add_gives_no_number_to_two(void **state)
+{
+	int fd = hold_number(4);
+
+	(void)state;
+	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 75);
+	assert_contains(out, "--id n5=5");
+	assert_int_equal(member("add n5=10.0.0.5 --id 4 -w 0"), 75);
+	assert_contains(out, "another kquorum member waits for the new machine with number 4");
+	close(fd);
+	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 75);
+	assert_contains(out, "--id n5=4");
+}
+
+/* At another leader, which is one no more, n9 got number 4. */
+static void n9_is_faster(unsigned int look)
+{
+	if (look == 2) {
+		strcpy(learner_up(&w->st, 4)->name, "n9");
+		strcpy(node_row(&w->st, 4)->address, "10.0.0.9:7420");
+	}
+	if (look == 4)
+		newcomer_up(&w->st, 5);
+}
+
+static void add_says_that_a_line_is_void(void **state)
+{
+	const char *at;
+
+	(void)state;
+	w->each = n9_is_faster;
+	assert_int_equal(member("add n4=10.0.0.4"), 0);
+	at = strstr(out, "--id n4=4");
+	assert_non_null(at);
+	at = strstr(at, "The line above is void, for number 4 was given to another. On the new machine:\n");
+	assert_non_null(at);
+	assert_contains(at, "--id n4=5");
+	assert_int_equal(w->st.voters, 0x2e);
+	assert_int_equal(w->st.learners, 0x10);
+	leader_begin(3);
+	w->each = n9_is_faster;
+	assert_int_equal(member("add n4=10.0.0.4 -j"), 0);
+	assert_contains(out, "\"id\":4,\"void_id\":null,\"join_command\":\"kquorum join ");
+	assert_contains(out, "\"id\":5,\"void_id\":4,\"join_command\":\"kquorum join ");
+}
+
+static void add_tells_the_line_in_json_at_once(void **state)
+{
+	const cJSON *members;
+	cJSON *first, *last;
+	char *next;
+
+	(void)state;
+	w->each = n4_comes;
+	assert_int_equal(member("add n4=10.0.0.4 -j"), 0);
+	next = strchr(out, '\n');
+	assert_non_null(next);
+	*next++ = '\0';
+	first = cJSON_Parse(out);
+	last = cJSON_Parse(next);
+	assert_non_null(first);
+	assert_non_null(last);
+	assert_contains(cJSON_GetStringValue(cJSON_GetObjectItem(first, "join_command")),
+			"kquorum join --name demo");
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(first, "start_command")),
+			    "kquorum start demo");
+	members = cJSON_GetObjectItem(last, "members");
+	assert_int_equal(cJSON_GetArraySize(members), 4);
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(members, 3),
+								     "role")), "voter");
+	assert_true(cJSON_IsTrue(cJSON_GetObjectItem(last, "configuration_settled")));
+	cJSON_Delete(first);
+	cJSON_Delete(last);
+}
+
+static void looks_again_after_what_passes(void **state)
+{
+	static const int passes[] = { -EREMOTE, -EAGAIN, -EBUSY, -ESTALE, -EEXIST, -EHOSTUNREACH,
+				      -EALREADY };
+
+	(void)state;
+	newcomer_up(&w->st, 4);
+	memcpy(w->errors, passes, sizeof(passes));
+	assert_int_equal(member("add n4=10.0.0.4 --id 4"), 0);
+	assert_int_equal(w->refused, 7);
+	assert_int_equal(w->changes, 1);
+}
+
+static void ends_at_what_does_not_pass(void **state)
+{
+	static const int final[] = { -EKEYREJECTED, -EADDRINUSE, -ENOTUNIQ, -EINVAL, -ENOSPC };
+	size_t i;
+
+	(void)state;
+	newcomer_up(&w->st, 4);
+	for (i = 0; i < sizeof(final) / sizeof(final[0]); i++) {
+		w->refused = 0;
+		w->errors[0] = final[i];
+		assert_int_equal(member("add n4=10.0.0.4 --id 4"), 1);
+		assert_string_equal(out, "kquorum member: the module's words\n");
+	}
+	w->refused = 0;
+	w->errors[0] = -EPERM;
+	assert_int_equal(member("add n4=10.0.0.4 --id 4"), 77);
+}
+
+static void says_who_is_missing(void **state)
+{
+	(void)state;
+	/* Who stays decides, and a majority of them is not there: nobody need wait for it. */
+	node_down(&w->st, 2);
+	node_down(&w->st, 3);
+	assert_int_equal(member("remove n2 --force"), 1);
+	assert_contains(out, "the module's words:\n  n3 (down, heard 12.0s ago)\n");
+	assert_int_equal(member("demote n2 --force"), 1);
+	assert_contains(out, "n3 (down, heard 12.0s ago)\n");
+	/* A new voter may be waited for. */
+	learner_up(&w->st, 4);
+	assert_int_equal(member("promote n4 -w 0"), 75);
+	assert_contains(out, "n4: not yet: the module's words:\n"
+			"  n2 (down, heard 12.0s ago), n3 (down, heard 12.0s ago)\n"
+			"  to go on with it: kquorum member promote n4\n");
+	/* So may the end of a change. */
+	w->st.outgoing = 0x1e;
+	w->st.quorum = false;
+	assert_int_equal(member("promote n4 -w 0"), 69);
+	w->st.quorum = true;
+	w->st.conf_index = ++w->st.last_index;
+	w->st.commit_index--;
+	assert_int_equal(member("list"), 0);
+	assert_contains(out, "a change is under way that makes n1, n2, n3 the voters\n"
+			"  without n2 (down, heard 12.0s ago), n3 (down, heard 12.0s ago)\n");
+}
+
+static void n1_goes(unsigned int look)
+{
+	(void)look;
+	/* It is told who leads, and follows nobody. */
+	if (w->st.voters & 2 || !status_settled(&w->st))
+		return;
+	w->st.role = KQUORUM_FOLLOWER;
+	w->st.leader = 2;
+	w->st.left = true;
+}
+
+static void leader_may_take_itself_out(void **state)
+{
+	(void)state;
+	leader_begin(5);
+	w->each = n1_goes;
+	assert_int_equal(member("remove n1"), 0);
+	assert_string_equal(out, "n1 has left\n");
+	assert_int_equal(w->st.voters, 0x3c);
+	/* Again, now that it has left: the log tells that it was here. */
+	assert_int_equal(member("remove n1"), 0);
+	assert_string_equal(out, "n1 has left already\n");
+	assert_int_equal(member("add n7=10.0.0.7"), 1);
+	assert_contains(out, "this node has left the cluster");
+	leader_begin(5);
+	w->each = n1_goes;
+	assert_int_equal(member("demote n1"), 0);
+	assert_string_equal(out, "n1 is a learner\n");
+}
+
+static void whoever_leads_is_to_be_asked(void **state)
+{
+	(void)state;
+	w->st.role = KQUORUM_FOLLOWER;
+	w->st.leader = 2;
+	node_row(&w->st, 2)->address[0] = '\0';
+	assert_int_equal(member("remove n3 --force"), 75);
+	assert_string_equal(out, "kquorum member: n2 leads: run there\n"
+			    "  kquorum member remove n3 --force\n");
+	assert_int_equal(member("replace n3 n4=[::1]"), 75);
+	assert_contains(out, "  kquorum member replace n3 n4='[::1]:7420'\n");
+	assert_int_equal(member("set-address n3 10.0.0.9:1"), 75);
+	assert_contains(out, "  kquorum member set-address n3 10.0.0.9:1\n");
+	/* What is so already needs no leader. */
+	assert_int_equal(member("set-address n3 10.0.0.3"), 0);
+	assert_string_equal(out, "n3 is known there\n");
+}
+
+static void election_passes(unsigned int look)
+{
+	w->st.quorum = look > 3;
+	w->st.leader = look > 3;
+	w->st.role = look > 3 ? KQUORUM_LEADER : KQUORUM_FOLLOWER;
+}
+
+static void waits_for_a_leader(void **state)
+{
+	(void)state;
+	w->each = election_passes;
+	assert_int_equal(member("set-address n3 10.0.0.9"), 0);
+	assert_true(w->looks > 3);
+	w->looks = 0;
+	assert_int_equal(member("set-address n3 10.0.0.10 -w 0"), 69);
+	assert_contains(out, "n3: not yet: there is no leader: kquorum status says why\n");
+	w->looks = 0;
+	w->st.state = KQUORUM_NODE_DAMAGED;
+	assert_int_equal(member("set-address n3 10.0.0.10"), 69);
+	assert_contains(out, "this node does not serve");
+}
+
+/* Under its own name, broken off after each look. */
+static void replace_may_be_broken_off_anywhere(void **state)
+{
+	unsigned int i;
+	int ret = 75;
+
+	(void)state;
+	node_down(&w->st, 3);
+	assert_int_equal(member("replace n3 n3=10.0.0.3 -w 0"), 75);
+	assert_contains(out, "--node n3 --listen 10.0.0.3:7420 --founders 3 --id n3=4 --peer n1=");
+	assert_null(strstr(out, "n3=3"));
+	assert_contains(out, "kquorum member replace n3 n3=10.0.0.3:7420 --id 4\n");
+	newcomer_up(&w->st, 4);
+	assert_int_equal(member("replace n3 n3=10.0.0.3 --id 4 -w 0"), 75);
+	for (i = 0; i < 20 && ret == 75; i++)
+		ret = member("replace n3 n3=10.0.0.3 -w 0");
+	assert_int_equal(ret, 0);
+	assert_int_equal(w->changes, 2);
+	assert_int_equal(w->st.voters, 0x16);
+	assert_string_equal(node_row(&w->st, 4)->name, "n3");
+	assert_string_equal(node_row(&w->st, 4)->address, "10.0.0.3:7420");
+	assert_string_equal(out, "n3 is up at 10.0.0.3:7420, and a member: nothing is to be replaced\n");
+	/* In one go, by a machine of another name; and once more. */
+	leader_begin(3);
+	node_down(&w->st, 3);
+	w->each = n4_comes;
+	assert_int_equal(member("replace n3 n4=10.0.0.4"), 0);
+	assert_contains(out, "n4 has taken its place\n");
+	assert_int_equal(member("replace n3 n4=10.0.0.4"), 0);
+	assert_string_equal(out, "n4 has taken its place\n");
+	assert_int_equal(w->changes, 2);
+	assert_int_equal(member("replace n8 n4=10.0.0.4"), 66);
+	assert_contains(out, "no member n8 in cluster demo");
+}
+
+static void replace_does_not_begin_again(void **state)
+{
+	(void)state;
+	node_down(&w->st, 3);
+	w->each = n4_comes;
+	assert_int_equal(member("replace n3 n3=10.0.0.3"), 0);
+	assert_int_equal(count("kquorum join"), 1);
+	assert_contains(out, "n3 has taken its place\n");
+	assert_int_equal(w->changes, 2);
+}
+
+static void remove_knows_who_was_there(void **state)
+{
+	(void)state;
+	leader_begin(5);
+	assert_int_equal(member("remove n5"), 0);
+	assert_string_equal(out, "n5 has left\n");
+	assert_int_equal(member("remove n5"), 0);
+	assert_string_equal(out, "n5 has left already\n");
+	assert_int_equal(member("remove n6"), 66);
+	assert_string_equal(out, "kquorum member: no member n6 in cluster demo\n");
+	assert_int_equal(w->changes, 1);
+}
+
+static void list_shows_what_each_is(void **state)
+{
+	(void)state;
+	learner_up(&w->st, 4)->promote = true;
+	learner_up(&w->st, 5);
+	newcomer_up(&w->st, 6);
+	w->st.outgoing = 0xce;
+	node_up(&w->st, 7);
+	w->st.quorum = false;	/* nothing moves */
+	assert_int_equal(member("list"), 0);
+	assert_contains(out, "ID  NODE  ADDRESS        ROLE\n1   n1    10.0.0.1:7420  voter\n");
+	assert_contains(out, "\n4   n4    10.0.0.4:7420  learner, to be promoted\n");
+	assert_contains(out, "\n5   n5    10.0.0.5:7420  learner\n");
+	assert_contains(out, "\n7   n7    10.0.0.7:7420  leaving\n");
+	w->st.outgoing = 0;
+	assert_int_equal(member("-j"), 0);
+	assert_contains(strstr(out, "\"n4\""), "\"role\":\t\"learner\",\n\t\t\t\"promote\":\ttrue");
+	assert_contains(strstr(out, "\"n5\""), "\"role\":\t\"learner\",\n\t\t\t\"promote\":\tfalse");
+	assert_contains(strstr(out, "\"id\":\t6"), "\"role\":\t\"none\"");
+	/* Before there is a configuration. */
+	leader_begin(3);
+	w->st.conf_index = w->st.commit_index = w->st.voters = 0;
+	w->st.quorum = false;
+	node_up(&w->st, 4);
+	assert_int_equal(member("list"), 0);
+	assert_contains(out, "\n3   n3    10.0.0.3:7420  founder\n");
+	assert_contains(out, "\n4   n4    10.0.0.4:7420  unknown\n");
+}
+
+static void says_what_is_wrong_with_the_call(void **state)
+{
+	static const struct { const char *words, *says; } table[] = {
+		{ "add n4=0.0.0.0", "\"0.0.0.0\" stands for all addresses" },
+		{ "add n4=[::0]:7420", "stands for all addresses" },
+		{ "replace n3 n4=10.0.0", "\"10.0.0\" is no IPv4 address" },
+		{ "set-address n3 10.0.0.256", "is no IPv4 address" },
+		{ "add n4", "is not NODE=ADDR" },
+		{ "add -n4=h", "no option -n" },
+		{ "remove n3 --learner", "--learner is for add" },
+		{ "promote n3 --force", "--force is for remove and demote" },
+		{ "remove n3 --id 4", "--id is for add and replace" },
+		{ "list --wait 5", "--wait is for changes" },
+		{ "add n4=h --id 16", "from 1 to 15" },
+		{ "replace n3", "kquorum member replace OLD NEW=ADDR[:PORT]" },
+		{ "replce n3 n4=h", "did you mean replace?" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(member(table[i].words), 2);
+		assert_contains(out, table[i].says);
+	}
+	assert_int_equal(w->looks, 0);
+}
+
+static void texts_fit_the_screen(void **state)
+{
+	static const char *const words[] = {
+		"remove n2", "demote n2", "remove n9", "replace n9 n10=h", "add n2=10.0.0.99", "add n9=10.0.0.2",
+		"promote n4 -w 0", "remove n3 --force", "add n4=10.0.0.4 --learner --id 2",
+	};
+	size_t i;
+
+	(void)state;
+	node_down(&w->st, 3);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		assert_int_not_equal(member(words[i]), 1000 + SIGALRM);
+		assert_fits();
+	}
+	w->st.voters = 2;
+	learner_up(&w->st, 2);
+	member("remove n1");
+	assert_fits();
+	/* All numbers are in use or were seen. */
+	for (i = 3; i <= KQUORUM_MAX_NODES; i++)
+		newcomer_up(&w->st, i);
+	assert_int_equal(member("add n20=h"), 1);
+	assert_contains(out, "no number is free, for these were seen that are no members:\n  node 3, node 4");
+	assert_fits();
+	leader_begin(15);
+	assert_int_equal(member("add n20=h"), 1);
+	assert_contains(out, "a cluster has at most 15 nodes: kquorum member remove one first");
+}
+
+#define IN_A_CLUSTER(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		IN_A_CLUSTER(add_goes_the_whole_way),
+		IN_A_CLUSTER(add_says_why_it_waits),
+		IN_A_CLUSTER(add_is_taken_up_by_its_number),
+		IN_A_CLUSTER(add_gives_no_number_to_two),
+		IN_A_CLUSTER(add_says_that_a_line_is_void),
+		IN_A_CLUSTER(add_tells_the_line_in_json_at_once),
+		IN_A_CLUSTER(looks_again_after_what_passes),
+		IN_A_CLUSTER(ends_at_what_does_not_pass),
+		IN_A_CLUSTER(says_who_is_missing),
+		IN_A_CLUSTER(leader_may_take_itself_out),
+		IN_A_CLUSTER(whoever_leads_is_to_be_asked),
+		IN_A_CLUSTER(waits_for_a_leader),
+		IN_A_CLUSTER(replace_may_be_broken_off_anywhere),
+		IN_A_CLUSTER(replace_does_not_begin_again),
+		IN_A_CLUSTER(remove_knows_who_was_there),
+		IN_A_CLUSTER(list_shows_what_each_is),
+		IN_A_CLUSTER(says_what_is_wrong_with_the_call),
+		IN_A_CLUSTER(texts_fit_the_screen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

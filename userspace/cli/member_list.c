@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kquorum member list: who belongs to the cluster. */
+#include "member.h"
+
+static cJSON *list_json(const struct kquorum_status *st)
+{
+	cJSON *o = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(o, "members");
+	unsigned int i;
+
+	json_u64(o, "configuration_index", st->conf_index);
+	cJSON_AddBoolToObject(o, "configuration_settled", status_settled(st));
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+		cJSON *row = cJSON_CreateObject();
+
+		cJSON_AddItemToArray(list, row);
+		json_u64(row, "id", p->id);
+		cJSON_AddStringToObject(row, "node", p->name);
+		cJSON_AddStringToObject(row, "address", p->address);
+		cJSON_AddStringToObject(row, "role", node_role(st, p->id));
+		cJSON_AddBoolToObject(row, "promote", p->promote);
+		cJSON_AddBoolToObject(row, "connected", p->id == st->node_id || p->connected);
+	}
+	return o;
+}
+
+static void print_rows(const struct kquorum_status *st)
+{
+	struct table t = { 0 };
+	unsigned int i;
+
+	table_row(&t, 4, (const char *[]){ "ID", "NODE", "ADDRESS", "ROLE" });
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+		bool waits = p->promote && st->learners & node_bit(p->id);
+		char id[FORMAT_MAX];
+
+		snprintf(id, sizeof(id), "%u", p->id);
+		table_row(&t, 4, (const char *[]){ id, p->name[0] ? p->name : NULL,
+			  p->address[0] ? p->address : NULL,
+			  waits ? "learner, to be promoted" : node_role(st, p->id) });
+	}
+	table_print(&t, stdout);
+}
+
+void member_print_list(const struct kquorum_status *st, bool one_line)
+{
+	char change[512];
+
+	if (cli.json) {
+		json_print(list_json(st), one_line);
+		return;
+	}
+	print_rows(st);
+	status_change(st, change, sizeof(change));
+	if (change[0])
+		printf("%s\n", change);
+}
