@@ -9,6 +9,7 @@
 #include <net/netns/generic.h>
 #include "netlink.h"
 #include "node.h"
+#include "snapshot.h"
 
 unsigned int kq_net_id;
 struct workqueue_struct *kq_wq;
@@ -77,15 +78,20 @@ static int __init kq_init(void)
 	err = kq_disk_module_init();
 	if (err)
 		goto free_wq;
-	err = register_pernet_subsys(&kq_net_ops);
+	err = kq_snapshot_module_init();
 	if (err)
 		goto disk_exit;
+	err = register_pernet_subsys(&kq_net_ops);
+	if (err)
+		goto snapshot_exit;
 	err = kq_nl_module_init();
 	if (err)
 		goto pernet_exit;
 	return 0;
 pernet_exit:
 	unregister_pernet_subsys(&kq_net_ops);
+snapshot_exit:
+	kq_snapshot_module_exit();
 disk_exit:
 	kq_disk_module_exit();
 free_wq:
@@ -103,6 +109,7 @@ static void __exit kq_exit(void)
 	unregister_pernet_subsys(&kq_net_ops);
 	while (atomic_long_read(&kq_objects[KQ_OBJECT_NODE]))
 		msleep(20);
+	kq_snapshot_module_exit();
 	kq_disk_module_exit();
 	destroy_workqueue(kq_wq);
 	synchronize_net();	/* a socket's callback may be about to return */

@@ -42,6 +42,7 @@ extern const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_snapshot_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1];
 extern const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1];
@@ -58,6 +59,9 @@ int kq_nl_status(struct sk_buff *skb, struct genl_info *info);
 /* nl_handle.c */
 int kq_nl_lock(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_append_open(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_snapshot_save(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_snapshot_adopt(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_snapshot_install(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_dump.c */
 int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info);

@@ -2,7 +2,7 @@
 /*
  * Dumps: resources with their claims, and entries of the log.
  *
- * A dump goes on after what was told last, by (bucket, name, log index of the claim) or
+ * A dump goes on after what was told last, by (name, log index of the claim) or
  * by index, and not by a count of what it has passed: what exists all the time is told
  * once, whatever comes and goes meanwhile. A resource with more claims than fit one
  * message is continued in the next, under the same name.
@@ -17,9 +17,8 @@
 /**
  * struct kq_dump - where a dump stands
  * @node: with a reference
- * @bucket: of the resource told last
- * @name_len: bytes, 0: none of this bucket yet
- * @name: its name
+ * @name_len: bytes, 0: none was told yet
+ * @name: of the resource told last
  * @claim: log index of the claim of it told last; U64_MAX: all were
  * @only: only this one resource
  * @index: next log index
@@ -27,7 +26,6 @@
  */
 struct kq_dump {
 	struct kq_node *node;
-	u32 bucket;
 	u32 name_len;
 	char name[KQUORUM_RESOURCE_NAME_MAX];
 	u64 claim;
@@ -136,32 +134,11 @@ static int put_resource(struct sk_buff *skb, const struct kq_resource *r, u64 af
 	return *last == U64_MAX ? -EMSGSIZE : 1;
 }
 
-static int name_cmp(const char *a, u32 a_len, const char *b, u32 b_len)
-{
-	int cmp = memcmp(a, b, min(a_len, b_len));
-
-	return cmp ? cmp : (int)a_len - (int)b_len;
-}
-
 /* The resource to be told next: the one that was told in part, or the next by name. */
 static struct kq_resource *next_resource(struct kq_core *core, struct kq_dump *dump)
 {
-	for (; dump->bucket < KQ_BUCKETS; dump->bucket++, dump->name_len = 0) {
-		struct kq_resource *r, *best = NULL;
-
-		list_for_each_entry(r, &core->bucket[dump->bucket], node) {
-			int cmp = name_cmp(r->name, r->name_len, dump->name, dump->name_len);
-
-			if (dump->name_len && (cmp < 0 || (!cmp && dump->claim == U64_MAX)))
-				continue;
-			if (!best || name_cmp(r->name, r->name_len, best->name,
-					      best->name_len) < 0)
-				best = r;
-		}
-		if (best)
-			return best;
-	}
-	return NULL;
+	return kq_resources_next(core->res, dump->name, dump->name_len,
+				 dump->name_len && dump->claim == U64_MAX);
 }
 
 static int dump_resource(struct sk_buff *skb, struct netlink_callback *cb,
@@ -371,6 +348,8 @@ int kq_nl_log_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 	if (err)
 		return err;
+	/* What a snapshot stands for is gone from the log. */
+	dump->index = max(dump->index, step.core->log.base_index + 1);
 	while (dump->index <= min(dump->last, step.core->log.last)) {
 		err = dump_entry(skb, cb, kq_log_get(&step.core->log, dump->index),
 				 dump->index <= step.core->commit);

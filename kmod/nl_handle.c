@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOCK and APPEND_OPEN: commands that answer a file descriptor.
+ * LOCK, APPEND_OPEN, SNAPSHOT_*: commands that answer a file descriptor.
  */
 #include <linux/file.h>
 #include "handle.h"
 #include "netlink.h"
 #include "node.h"
+#include "snapshot.h"
 
 /*
  * Answers @fd for @file, which is consumed. ORDER: the reply first; after fd_install()
@@ -114,4 +115,90 @@ int kq_nl_append_open(struct sk_buff *skb, struct genl_info *info)
 	err = open_handle(info, KQUORUM_CMD_APPEND_OPEN, O_CLOEXEC, kq_append_file(node), NULL);
 	kq_node_put(node);
 	return err ? kq_nl_error(info->extack, NULL, err, NULL) : 0;
+}
+
+static const char *save_refusal(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "a snapshot is being saved already, or the node still reads its log";
+	case -EALREADY:
+		return "nothing has changed since the snapshot in use, if there is one";
+	case -EIO:
+		return "this node has failed, or its log is damaged: see its status";
+	default:
+		return NULL;
+	}
+}
+
+/**
+ * kq_nl_snapshot_save() - SNAPSHOT_SAVE
+ * @skb: request
+ * @info: its attributes
+ *
+ * Return: 0 or negative errno.
+ */
+int kq_nl_snapshot_save(struct sk_buff *skb, struct genl_info *info)
+{
+	struct kq_node *node;
+	int err;
+
+	if (!kq_nl_admin(skb, info->extack))
+		return -EPERM;
+	node = kq_nl_node(genl_info_net(info), info->extack);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	err = open_handle(info, KQUORUM_CMD_SNAPSHOT_SAVE, O_CLOEXEC, kq_save_file(node),
+			  kq_save_ask);
+	kq_node_put(node);
+	return err ? kq_nl_error(info->extack, NULL, err, save_refusal(err)) : 0;
+}
+
+static int hand_over(struct sk_buff *skb, struct genl_info *info, u8 cmd)
+{
+	struct nlattr *fd = info->attrs[KQUORUM_A_SNAPSHOT_FD];
+	const char *why = NULL;
+	struct kq_node *node;
+	struct file *file;
+	int err;
+
+	if (!kq_nl_admin(skb, info->extack))
+		return -EPERM;
+	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_SNAPSHOT_FD))
+		return -EINVAL;
+	node = kq_nl_node(genl_info_net(info), info->extack);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	file = kq_snapshot_open(nla_get_s32(fd), &why);
+	if (!IS_ERR(file))
+		file = kq_snapshot_file(node, file, cmd == KQUORUM_CMD_SNAPSHOT_INSTALL);
+	err = open_handle(info, cmd, O_CLOEXEC, file, kq_snapshot_ask);
+	kq_node_put(node);
+	if (err == -EBUSY)
+		why = "another snapshot is being read";
+	return err ? kq_nl_error(info->extack, fd, err, why) : 0;
+}
+
+/**
+ * kq_nl_snapshot_adopt() - SNAPSHOT_ADOPT
+ * @skb: request
+ * @info: its attributes
+ *
+ * Return: 0 or negative errno.
+ */
+int kq_nl_snapshot_adopt(struct sk_buff *skb, struct genl_info *info)
+{
+	return hand_over(skb, info, KQUORUM_CMD_SNAPSHOT_ADOPT);
+}
+
+/**
+ * kq_nl_snapshot_install() - SNAPSHOT_INSTALL
+ * @skb: request
+ * @info: its attributes
+ *
+ * Return: 0 or negative errno.
+ */
+int kq_nl_snapshot_install(struct sk_buff *skb, struct genl_info *info)
+{
+	return hand_over(skb, info, KQUORUM_CMD_SNAPSHOT_INSTALL);
 }

@@ -37,6 +37,9 @@ const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_MEMBER] = NLA_POLICY_NESTED(kq_nl_member_policy),
 	[KQUORUM_A_SEGMENT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[KQUORUM_A_VOTERS] = NLA_POLICY_MASK(NLA_U32, KQ_NODES_BITS),
+	[KQUORUM_A_SNAPSHOT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[KQUORUM_A_SEED] = KQ_TYPE(NLA_FLAG),
+	[KQUORUM_A_SURVIVOR] = KQ_TYPE(NLA_FLAG),
 };
 
 const struct nla_policy kq_nl_stop_policy[KQUORUM_A_MAX + 1] = {
@@ -77,6 +80,11 @@ const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
 	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
 	[KQUORUM_A_REASON] = KQ_NAME(KQ_REASON_MAX - 1),
+};
+
+const struct nla_policy kq_nl_snapshot_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_SNAPSHOT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 };
 
 const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1] = {

@@ -5,6 +5,7 @@
 #include <linux/random.h>
 #include "netlink.h"
 #include "node.h"
+#include "snapshot.h"
 
 #define KQ_SEGMENTS_MIN		2
 #define KQ_SEGMENT_BYTES_MIN	(64 * 1024)
@@ -18,6 +19,9 @@ struct start_args {
 	struct kq_member member[KQ_MAX_NODES + 1];
 	kq_nodes members;
 	int fds[KQUORUM_MAX_SEGMENTS];
+	int snapshot_fds[KQUORUM_MAX_SNAPSHOT_FDS];
+	u32 snapshots;
+	bool seed;
 };
 
 static int read_settings(struct kq_settings *set, struct genl_info *info)
@@ -112,6 +116,12 @@ static int read_lists(struct start_args *args, struct genl_info *info)
 						   "more than 1024 segments");
 			args->fds[args->cfg.segments++] = nla_get_s32(attr);
 			break;
+		case KQUORUM_A_SNAPSHOT_FD:
+			if (args->snapshots == KQUORUM_MAX_SNAPSHOT_FDS)
+				return kq_nl_error(info->extack, attr, -EINVAL,
+						   "more than 8 snapshots");
+			args->snapshot_fds[args->snapshots++] = nla_get_s32(attr);
+			break;
 		}
 	}
 	if (!args->members)
@@ -125,6 +135,12 @@ static int read_lists(struct start_args *args, struct genl_info *info)
 	if (!args->cfg.founders)
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_VOTERS], -EINVAL,
 				   "a cluster has at least one founder");
+	if (args->seed && (args->cfg.joins || args->cfg.founders != kq_node_bit(args->cfg.self)))
+		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_SEED], -EINVAL,
+				   "only a node that founds a cluster alone begins with a snapshot");
+	if (args->seed && !args->snapshots)
+		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_SEED], -EINVAL,
+				   "the snapshot to begin with is missing");
 	if (args->cfg.segments < KQ_SEGMENTS_MIN)
 		return kq_nl_error(info->extack, NULL, -EINVAL,
 				   "at least 2 segment files are needed");
@@ -147,6 +163,8 @@ static int read_args(struct start_args *args, struct genl_info *info)
 		args->cfg.founders = nla_get_u32(info->attrs[KQUORUM_A_VOTERS]);
 		args->cfg.joins = true;
 	}
+	args->seed = nla_get_flag(info->attrs[KQUORUM_A_SEED]);
+	args->cfg.survivor = nla_get_flag(info->attrs[KQUORUM_A_SURVIVOR]);
 	if (!nla_len(info->attrs[KQUORUM_A_NAME]) ||
 	    !*(const char *)nla_data(info->attrs[KQUORUM_A_NAME]))
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NAME], -EINVAL,
@@ -183,6 +201,24 @@ static int open_segments(struct kq_node *node, const int *fds, struct genl_info 
 	return 0;
 }
 
+static int open_snapshots(struct kq_node *node, const struct start_args *args,
+			  struct genl_info *info)
+{
+	const char *why = NULL;
+	u32 i;
+
+	node->seed = args->seed;
+	for (i = 0; i < args->snapshots; i++) {
+		struct file *file = kq_snapshot_open(args->snapshot_fds[i], &why);
+
+		if (IS_ERR(file))
+			return kq_nl_error(info->extack, info->attrs[KQUORUM_A_SNAPSHOT_FD],
+					   PTR_ERR(file), why);
+		node->snapshots[i] = file;
+	}
+	return 0;
+}
+
 static int name_founders(struct kq_node *node, struct genl_info *info)
 {
 	u32 id;
@@ -214,6 +250,8 @@ static int start(const struct start_args *args, struct genl_info *info)
 	err = name_founders(node, info);
 	if (!err)
 		err = open_segments(node, args->fds, info);
+	if (!err)
+		err = open_snapshots(node, args, info);
 	if (err)
 		goto put;
 	err = kq_node_launch(node, genl_info_net(info));

@@ -95,6 +95,9 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 		       nla_put_u64_64bit(skb, KQUORUM_PEER_DISK, p->disk_ns, KQUORUM_PEER_PAD) ||
 		       nla_put_u32(skb, KQUORUM_PEER_FLAGS, p->flags)))
 		return -EMSGSIZE;
+	if (kq_core_needs_snapshot(core, id) &&
+	    nla_put_u64_64bit(skb, KQUORUM_PEER_SNAPSHOT, p->snap_index, KQUORUM_PEER_PAD))
+		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }
@@ -212,17 +215,6 @@ static int put_session(struct sk_buff *skb, const struct kq_core *core, u64 now)
 		put_u64(skb, KQUORUM_A_WAIT_LEFT, wait) ? -EMSGSIZE : 0;
 }
 
-static kq_nodes gone_nodes(const struct kq_core *core)
-{
-	kq_nodes gone = 0;
-	u32 id;
-
-	kq_for_each_node(KQ_NODES_BITS, id)
-		if (core->gone[id].identity)
-			gone |= kq_node_bit(id);
-	return gone;
-}
-
 static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 {
 	bool leader = core->role == KQUORUM_LEADER;
@@ -243,17 +235,41 @@ static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 	    nla_put_u32(skb, KQUORUM_A_VOTERS, core->conf.voters) ||
 	    nla_put_u32(skb, KQUORUM_A_OUTGOING, core->conf.outgoing) ||
 	    nla_put_u32(skb, KQUORUM_A_LEARNERS, core->conf.learners) ||
-	    nla_put_u32(skb, KQUORUM_A_GONE, gone_nodes(core)) ||
+	    nla_put_u32(skb, KQUORUM_A_GONE, core->conf.left) ||
 	    (kq_core_has_left(core) && nla_put_flag(skb, KQUORUM_A_LEFT)))
 		return -EMSGSIZE;
 	/* A greeting may name an incarnation only once it cannot come again. */
 	if (core->hs_durable && (put_u64(skb, KQUORUM_A_INCARNATION, core->hs.incarnation) ||
 				 nla_put(skb, KQUORUM_A_PAST, sizeof(past), &past)))
 		return -EMSGSIZE;
+	if (put_u64(skb, KQUORUM_A_FIRST_INDEX, core->log.base_index + 1))
+		return -EMSGSIZE;
 	if ((leader || core->heard_ns) &&
 	    put_u64(skb, KQUORUM_A_SILENCE, leader ? 0 : age(now, core->heard_ns)))
 		return -EMSGSIZE;
 	return 0;
+}
+
+static int put_snapshot(struct sk_buff *skb, const struct kq_snap_ref *ref)
+{
+	struct nlattr *nest;
+
+	if (!ref->index)
+		return 0;
+	nest = nla_nest_start(skb, KQUORUM_A_SNAPSHOT);
+	if (!nest ||
+	    nla_put_u64_64bit(skb, KQUORUM_SNAPSHOT_INDEX, ref->index, KQUORUM_SNAPSHOT_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_SNAPSHOT_TERM, ref->term, KQUORUM_SNAPSHOT_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_SNAPSHOT_BYTES, ref->bytes, KQUORUM_SNAPSHOT_PAD) ||
+	    nla_put_u32(skb, KQUORUM_SNAPSHOT_CRC, ref->crc))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_lineage(struct sk_buff *skb, const struct kquorum_lineage *l)
+{
+	return l->how ? nla_put(skb, KQUORUM_A_LINEAGE, sizeof(*l), l) : 0;
 }
 
 static u32 shown_state(const struct kq_core *core)
@@ -270,6 +286,7 @@ static int put_core(struct sk_buff *skb, struct kq_node *node)
 
 	if (nla_put_u32(skb, KQUORUM_A_STATE, shown_state(core)) ||
 	    put_raft(skb, core, now) || put_session(skb, core, now) ||
+	    put_snapshot(skb, &core->snap) || put_lineage(skb, &core->conf.lineage) ||
 	    put_peers(skb, node, now) || put_disk(skb, core, now) || put_counters(skb, node))
 		return -EMSGSIZE;
 	return reason[0] ? nla_put_string(skb, KQUORUM_A_REASON, reason) : 0;

@@ -13,6 +13,7 @@
 #include "handle.h"
 #include "netlink.h"
 #include "node.h"
+#include "snapshot.h"
 #include "trace.h"
 #include "transport.h"
 
@@ -39,6 +40,7 @@ void kq_node_put(struct kq_node *node)
 		return;
 	kq_core_destroy(node->core);
 	kq_disk_destroy(&node->disk);
+	kq_node_drop_snapshots(node);
 	mutex_destroy(&node->lock);
 	mutex_destroy(&node->net_lock);
 	kvfree(node);
@@ -149,6 +151,7 @@ static void drop_core(struct kq_node *node)
 	u64 now = kq_clock();
 
 	kq_trace_step(node, now);
+	kq_saves_end(node);
 	kq_trace_call(node, KQ_TRACE_DOWN, 0, 0, 0);
 	kq_core_stop(core, now, true);	/* gives every handle and proposal its end */
 	kq_handles_drain(node);

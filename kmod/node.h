@@ -76,6 +76,11 @@ struct kq_trace {
  * @conn: by node id; NULL: not connected
  * @locks: lock handles whose owner the core knows
  * @appends: open append streams
+ * @saver: whoever saves a snapshot, NULL: nobody
+ * @snapshot_busy: bit 0: one that was handed over is being read
+ * @snapshots: what its log may refer to; recovery closes them
+ * @seed: if there is no log, it begins with the first of them
+ * @begin: read from there; of recovery
  * @at_risk: less than a third of the lease was left at the last tick
  * @epoch: of the daemon that took the node last
  * @event_bits: enum kquorum_event, to be multicast
@@ -105,6 +110,11 @@ struct kq_node {
 	struct kq_conn *conn[KQ_MAX_NODES + 1];
 	struct list_head locks;
 	struct list_head appends;
+	struct kq_saver *saver;
+	unsigned long snapshot_busy;
+	struct file *snapshots[KQUORUM_MAX_SNAPSHOT_FDS];
+	bool seed;
+	struct kq_restore *begin;
 	bool at_risk;
 	u64 epoch;
 	u32 event_bits;
@@ -169,5 +179,6 @@ void kq_node_linger_work(struct work_struct *work);
 
 /* recover.c */
 void kq_node_recover(struct work_struct *work);
+void kq_node_drop_snapshots(struct kq_node *node);
 
 #endif /* KQ_NODE_H */

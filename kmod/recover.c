@@ -4,9 +4,11 @@
  * configuration is looked at by others meanwhile.
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
 #include "node.h"
+#include "snapshot.h"
 #include "trace.h"
 
 #define KQ_RECOVER_AGAIN_MS	100
@@ -43,6 +45,80 @@ static int scan_segments(struct kq_node *node, void *buf, u32 *slot)
 	return next == -ENOENT ? 0 : next;
 }
 
+/* Such a file of another size was cut off: a person wants to know that it is not just missing. */
+static bool begins_like(struct file *file, const struct kq_snap_ref *ref)
+{
+	struct kq_snap_head head;
+	loff_t pos = 0;
+
+	return kernel_read(file, &head, sizeof(head), &pos) == sizeof(head) &&
+		le64_to_cpu(head.index) == ref->index && le64_to_cpu(head.term) == ref->term;
+}
+
+/* Is @file the snapshot that the log refers to? Returns -ESTALE: it is another one. */
+static int restore_from(struct kq_node *node, struct file *file, const struct kq_wal_report *report,
+			char *why, size_t size)
+{
+	loff_t bytes = i_size_read(file_inode(file));
+	struct kq_restore *rs;
+	int err;
+
+	if (bytes != (loff_t)report->hs.snap.bytes) {
+		if (begins_like(file, &report->hs.snap))
+			snprintf(why, size, "its file has %lld bytes, not %llu", bytes,
+				 report->hs.snap.bytes);
+		return -ESTALE;
+	}
+	rs = kq_restore_create(&node->cfg, kq_clock());
+	if (!rs)
+		return -ENOMEM;
+	err = kq_snapshot_restore(node, file, rs, NULL);
+	if (!err)
+		err = kq_core_restore(node->core, rs, report);
+	if (err == -EUCLEAN)
+		strscpy(why, "the log does not go with it", size);
+	else if (err && err != -ESTALE)
+		strscpy(why, *kq_restore_why(rs) ? kq_restore_why(rs) : "it cannot be read", size);
+	kq_restore_free(rs);
+	return err;
+}
+
+/* The state at the log's beginning. Without it the node starts, and says what is wrong. */
+static int restore_snapshot(struct kq_node *node, const struct kq_wal_report *report)
+{
+	const struct kq_snap_ref *ref = &report->hs.snap;
+	char why[120] = "its file is missing", text[sizeof(why) + 40];
+	u32 i;
+
+	if (!ref->index)
+		return 0;
+	for (i = 0; i < KQUORUM_MAX_SNAPSHOT_FDS && node->snapshots[i]; i++) {
+		int err = restore_from(node, node->snapshots[i], report, why, sizeof(why));
+
+		if (!err || err == -ENOMEM || err == -EINTR)
+			return err;
+	}
+	snprintf(text, sizeof(text), "that of index %llu: %s", ref->index, why);
+	kq_core_restore_failed(node->core, text);
+	return 0;
+}
+
+/* A log that has not begun: with what does it? Returns 0 with @node->begin, or an error. */
+static int read_seed(struct kq_node *node, struct kq_wal_report *report)
+{
+	struct kq_restore *rs = kq_restore_create(&node->cfg, kq_clock());
+	int err = rs ? kq_snapshot_restore(node, node->snapshots[0], rs, NULL) : -ENOMEM;
+
+	if (err && err != -ENOMEM)
+		snprintf(report->reason, sizeof(report->reason), "the snapshot to begin with: %s",
+			 *kq_restore_why(rs) ? kq_restore_why(rs) : "it cannot be read");
+	if (err)
+		kq_restore_free(rs);
+	else
+		node->begin = rs;
+	return err;
+}
+
 /* Returns 0 with @report, or an error with its reason. */
 static int scan(struct kq_node *node, struct kq_wal_report *report)
 {
@@ -63,7 +139,26 @@ static int scan(struct kq_node *node, struct kq_wal_report *report)
 	if (err && !report->reason[0])
 		snprintf(report->reason, sizeof(report->reason),
 			 "segment %u cannot be read: error %d", slot, -err);
+	if (!err && !end)
+		end = node->seed && kq_core_is_blank(node->core, report) ?
+			read_seed(node, report) : restore_snapshot(node, report);
+	if (end == -ENOMEM && !report->reason[0])
+		snprintf(report->reason, sizeof(report->reason), "no memory for the snapshot");
 	return err ? err : end;
+}
+
+/**
+ * kq_node_drop_snapshots() - recovery needs them no more
+ * @node: the node; nobody else looks at them
+ */
+void kq_node_drop_snapshots(struct kq_node *node)
+{
+	u32 i;
+
+	for (i = 0; i < KQUORUM_MAX_SNAPSHOT_FDS && node->snapshots[i]; i++) {
+		fput(node->snapshots[i]);
+		node->snapshots[i] = NULL;
+	}
 }
 
 /* What recovery has put into the core is dropped: a new one takes its place. */
@@ -114,6 +209,17 @@ static void recovery_failed(struct kq_step *step, int err, const char *why)
 	kq_core_fail(step->core, err, why);
 }
 
+static void recovery_seeded(struct kq_step *step, const struct kq_wal_report *report)
+{
+	struct kq_restore *rs = step->node->begin;
+	int err;
+
+	kq_trace_snapshot(step->node, KQ_TRACE_SEED, kq_restore_ref(rs));
+	err = kq_core_seed(step->core, step->now, rs, report);
+	if (err)
+		recovery_failed(step, err, "the snapshot to begin with was not made for this node");
+}
+
 static void recovery_done(struct kq_step *step, const struct kq_wal_report *report)
 {
 	kq_trace_call(step->node, KQ_TRACE_START, 0, 0, 0);
@@ -133,6 +239,7 @@ void kq_node_recover(struct work_struct *work)
 	struct kq_step step;
 
 	kq_disk_release(&node->disk);
+	kq_node_drop_snapshots(node);
 	if (kq_node_enter_recovered(node, &step)) {
 		kq_core_destroy(node->core);
 		node->core = NULL;
@@ -143,10 +250,14 @@ void kq_node_recover(struct work_struct *work)
 		kq_trace_recovered(node, err, report);
 		if (err)
 			recovery_failed(&step, err, report->reason);
+		else if (node->begin)
+			recovery_seeded(&step, report);
 		else
 			recovery_done(&step, report);
 		kq_node_leave(&step);
 	}
+	kq_restore_free(node->begin);
+	node->begin = NULL;
 	memalloc_noio_restore(noio);
 	kfree(report);
 	kq_node_put(node);

@@ -247,6 +247,7 @@ struct told {
 	u32 state;
 	bool new_state;
 	bool new_leader;
+	bool stateless;
 	char self[KQUORUM_NODE_NAME_MAX + 1];
 	char leader[KQUORUM_NODE_NAME_MAX + 1];
 	char reason[200];
@@ -266,6 +267,10 @@ static void tell_state(const struct kq_node *node, const struct told *t)
 		pr_info("%s/%s: stopping\n", node->cluster, self);
 		break;
 	case KQUORUM_NODE_DAMAGED:
+		if (t->stateless) {
+			pr_err("%s/%s: does not serve: %s\n", node->cluster, self, t->reason);
+			break;
+		}
 		pr_err("%s/%s: does not serve: damage in segment-%04u at byte %llu: %s\n",
 		       node->cluster, self, t->slot, t->offset, t->reason);
 		pr_err("%s/%s: check the disk and keep a copy of the files, see kquorum status\n",
@@ -312,6 +317,7 @@ static void event_snapshot(struct kq_node *node, struct told *t)
 	strscpy(t->reason, core->reason, sizeof(t->reason));
 	t->slot = core->report.slot;
 	t->offset = core->report.offset;
+	t->stateless = core->stateless;
 	t->new_state = t->state != node->told_state;
 	t->new_leader = core->leader != node->told_leader ||
 		(core->leader && core->hs.term != node->told_term) ||

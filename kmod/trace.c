@@ -65,26 +65,26 @@ void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item)
  *
  * The bytes are 64-bit numbers, little-endian: cluster id, own id, founders, segments, heartbeat,
  * election, lease and Delta in ms, drift in ppm, bytes of a segment, the salt of the
- * incarnation, 1 if it joins a cluster, the founders' ids.
+ * incarnation, 1 if it joins a cluster, 1 if it is a survivor, the founders' ids.
  */
 void kq_trace_create(struct kq_node *node)
 {
 	const struct kq_config *cfg = &node->cfg;
-	__le64 words[12 + KQ_MAX_NODES] = {
+	__le64 words[13 + KQ_MAX_NODES] = {
 		cpu_to_le64(cfg->cluster_id), cpu_to_le64(cfg->self),
 		cpu_to_le64(kq_node_count(cfg->founders)),
 		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
 		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
 		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
 		cpu_to_le64(cfg->set.segment_bytes), cpu_to_le64(cfg->salt),
-		cpu_to_le64(cfg->joins),
+		cpu_to_le64(cfg->joins), cpu_to_le64(cfg->survivor),
 	};
 	u32 id, i = 0;
 
 	kq_for_each_node(cfg->founders, id)
-		words[12 + i++] = cpu_to_le64(id);
+		words[13 + i++] = cpu_to_le64(id);
 	kq_trace_step(node, kq_clock());
-	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (12 + i) * sizeof(words[0]));
+	kq_trace_call_bytes(node, KQ_TRACE_CREATE, 0, words, (13 + i) * sizeof(words[0]));
 	kq_for_each_node(cfg->founders, id) {
 		kq_trace_step(node, kq_clock());
 		kq_trace_call_bytes(node, KQ_TRACE_FOUNDER, id, &node->core->founder[id],
@@ -117,7 +117,8 @@ void kq_trace_reconfigure_on(struct kq_node *node, const struct kq_conf_change *
  *
  * The bytes are 64-bit numbers, little-endian: health, last index, term, vote, incarnation, commit
  * index, promise in ns, is the vote known, end and term of the log as the newest header claims
- * them, CRC of all entries, CRC of the starts and peers that it knows of.
+ * them, CRC of all entries, CRC of the starts and peers that it knows of. What became of the
+ * snapshot that the log refers to follows.
  */
 void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_report *report)
 {
@@ -134,6 +135,30 @@ void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_
 
 	kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_RECOVERED, -error,
 			 .d = sizeof(words) }, words);
+	if (error || !r->hs.snap.index)
+		return;
+	if (node->core->snap.index)
+		kq_trace_snapshot_on(node, KQ_TRACE_RESTORED, &node->core->snap);
+	else
+		kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_NO_SNAPSHOT }, NULL);
+}
+
+/**
+ * kq_trace_snapshot_on() - a snapshot that came out of some core before
+ * @node: the node
+ * @what: what becomes of it
+ * @ref: which
+ *
+ * The bytes are 64-bit numbers, little-endian: index, term, bytes, CRC. What is in it is not told:
+ * a replay has saved it itself.
+ */
+void kq_trace_snapshot_on(struct kq_node *node, enum kq_trace_what what,
+			  const struct kq_snap_ref *ref)
+{
+	__le64 words[] = { cpu_to_le64(ref->index), cpu_to_le64(ref->term),
+			   cpu_to_le64(ref->bytes), cpu_to_le64(ref->crc) };
+
+	kq_trace_call_on(node, &(struct kq_trace_item){ what, .d = sizeof(words) }, words);
 }
 
 /**

@@ -24,7 +24,10 @@ enum kq_trace_what {
 	KQ_TRACE_DISK_LATE,	/* a: error of a write that outlived its node */
 	/* calls; d: how many bytes follow in kquorum_bytes */
 	KQ_TRACE_RECOVERED,	/* a: error; d: see kq_trace_recovered() */
+	KQ_TRACE_RESTORED,	/* d: from which snapshot, see kq_trace_snapshot() */
+	KQ_TRACE_NO_SNAPSHOT,	/* that which the log refers to could not be restored */
 	KQ_TRACE_START,
+	KQ_TRACE_SEED,		/* instead: d: with which snapshot its history begins */
 	KQ_TRACE_TICK,		/* a: 1: not by the timer, a handle asked */
 	KQ_TRACE_LINGER_OVER,
 	KQ_TRACE_DISK_DONE,	/* a: error */
@@ -39,6 +42,11 @@ enum kq_trace_what {
 	KQ_TRACE_APPEND,	/* d: the payload */
 	KQ_TRACE_LOCK,		/* d: struct kq_acquire_cmd and the name */
 	KQ_TRACE_UNLOCK,	/* a: owner */
+	KQ_TRACE_SAVE_BEGIN,
+	KQ_TRACE_SAVE_NEXT,	/* a: bytes there is room for; result: how many, CRC << 32 */
+	KQ_TRACE_SAVE_END,
+	KQ_TRACE_ADOPT,		/* d: which snapshot is finished, see kq_trace_snapshot() */
+	KQ_TRACE_INSTALL,	/* d: likewise */
 	KQ_TRACE_STOP,		/* a: 1: by force */
 	KQ_TRACE_DOWN,		/* stopped by force, freed; a: 1: while recovering, no "end" */
 	/* what comes out */
@@ -66,6 +74,8 @@ void kq_trace_disk_late(struct kq_node *node, int error);
 void kq_trace_call_on(struct kq_node *node, const struct kq_trace_item *item, const void *bytes);
 void kq_trace_out_on(struct kq_node *node, const struct kq_trace_item *item);
 void kq_trace_recovered_on(struct kq_node *node, int error, const struct kq_wal_report *report);
+void kq_trace_snapshot_on(struct kq_node *node, enum kq_trace_what what,
+			  const struct kq_snap_ref *ref);
 void kq_trace_messages_on(struct kq_node *node, const struct list_head *list, bool sent);
 void kq_trace_batch_on(struct kq_node *node, const struct kq_batch *batch);
 
@@ -115,11 +125,26 @@ static inline void kq_trace_recovered(struct kq_node *node, int error,
 		kq_trace_recovered_on(node, error, report);
 }
 
+static inline void kq_trace_snapshot(struct kq_node *node, enum kq_trace_what what,
+				     const struct kq_snap_ref *ref)
+{
+	if (trace_kquorum_call_enabled())
+		kq_trace_snapshot_on(node, what, ref);
+}
+
 /* The call returned @error (negative) or @value. */
 static inline void kq_trace_result(struct kq_node *node, int error, u64 value)
 {
 	if (trace_kquorum_out_enabled())
 		kq_trace_out_on(node, &(struct kq_trace_item){ KQ_TRACE_RESULT, -error, value });
+}
+
+/* The call returned @got: a negative error, or so many @bytes. */
+static inline void kq_trace_saved(struct kq_node *node, int got, const void *bytes)
+{
+	if (trace_kquorum_out_enabled())
+		kq_trace_out_on(node, &(struct kq_trace_item){ KQ_TRACE_RESULT, -min(got, 0),
+				got > 0 ? got | (u64)kq_crc(0, bytes, got) << 32 : 0 });
 }
 
 /* @list: struct kq_msg, for one peer. */

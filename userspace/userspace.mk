@@ -12,7 +12,10 @@ LIBKQUORUM_SONAME := libkquorum.so.0
 
 LIBKQUORUM_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/lib/*.c))
 LIBKQUORUM_PIC := $(LIBKQUORUM_OBJS:.o=.pic.o)
-CLI_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/cli/*.c))
+# Reading a snapshot is the module's own code: GPL, and so in the command, not in the library.
+CLI_CORE := $(addprefix kmod/core/,kq_conf.c kq_platform_user.c kq_snap_read.c)
+CLI_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/cli/*.c)) \
+	$(patsubst kmod/core/%.c,$(BUILD)/userspace/core/%.o,$(CLI_CORE))
 
 USERSPACE := $(BUILD)/bin/kquorum $(BUILD)/lib/libkquorum.a $(BUILD)/lib/libkquorum.so
 
@@ -31,6 +34,10 @@ $(BUILD)/userspace/lib/%.pic.o: userspace/lib/%.c
 $(BUILD)/userspace/cli/%.o: userspace/cli/%.c
 	@mkdir -p $(@D)
 	$(USER_CC) $(USER_CPPFLAGS) -Ikmod/core $(USER_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/userspace/core/%.o: kmod/core/%.c
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/lib/libkquorum.a: $(LIBKQUORUM_OBJS)
 	@mkdir -p $(@D)

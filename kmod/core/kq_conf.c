@@ -18,7 +18,7 @@ static u32 majority_of(kq_nodes voters)
  */
 const char *kq_conf_check(const struct kq_conf *conf)
 {
-	if (kq_conf_members(conf) & ~KQ_NODES_BITS)
+	if ((kq_conf_members(conf) | conf->left) & ~KQ_NODES_BITS)
 		return "a node id is out of range";
 	if (!conf->voters)
 		return "it has no voters";
@@ -53,6 +53,44 @@ const char *kq_conf_check_member(const struct kquorum_conf_member *m)
 	return NULL;
 }
 
+static u32 payload_size(const struct kq_conf *conf)
+{
+	return sizeof(struct kquorum_conf) +
+		kq_node_count(kq_conf_members(conf)) * sizeof(struct kquorum_conf_member) +
+		kq_node_count(conf->left) * sizeof(struct kquorum_conf_left);
+}
+
+static const char *read_left(struct kq_conf *conf, const struct kquorum_conf_left *l)
+{
+	u32 id;
+
+	memset(conf->left_identity, 0, sizeof(conf->left_identity));
+	kq_for_each_node(conf->left, id) {
+		if (!l->identity)
+			return "a node that has left has no identity";
+		if (!is_text(l->name, sizeof(l->name)))
+			return "the name of a node that has left is no text";
+		conf->left_identity[id] = le64_to_cpu(l->identity);
+		l++;
+	}
+	return NULL;
+}
+
+static bool lineage_can_be(const struct kquorum_lineage *l)
+{
+	switch (le32_to_cpu(l->how)) {
+	case KQUORUM_LINEAGE_NONE:
+		return !memchr_inv(l, 0, sizeof(*l));
+	case KQUORUM_LINEAGE_RESTORED:
+	case KQUORUM_LINEAGE_RECOVERED:
+		return !l->zero && l->origin && l->index &&
+			le64_to_cpu(l->begins) > le64_to_cpu(l->index);
+	default:
+		return false;
+	}
+}
+
+/* And those that have left, who stand behind them. */
 static const char *read_members(struct kq_conf *conf, const struct kquorum_conf_member *m)
 {
 	const char *why;
@@ -70,7 +108,7 @@ static const char *read_members(struct kq_conf *conf, const struct kquorum_conf_
 		conf->identity[id] = le64_to_cpu(m->identity);
 		m++;
 	}
-	return NULL;
+	return read_left(conf, (const void *)m);
 }
 
 /**
@@ -92,16 +130,17 @@ const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
 	conf->voters = le32_to_cpu(c.voters);
 	conf->outgoing = le32_to_cpu(c.outgoing);
 	conf->learners = le32_to_cpu(c.learners);
+	conf->left = le32_to_cpu(c.left);
 	conf->origin = le64_to_cpu(c.origin);
-	if (c.zero)
-		return "it says more than this version understands";
 	if (!conf->origin)
 		return "it has no origin";
+	if (!lineage_can_be(&c.lineage))
+		return "it has a lineage that cannot be";
+	conf->lineage = c.lineage;
 	why = kq_conf_check(conf);
 	if (why)
 		return why;
-	if (len != sizeof(c) + kq_node_count(kq_conf_members(conf)) *
-	    sizeof(struct kquorum_conf_member))
+	if (len != payload_size(conf))
 		return "it has another size";
 	return read_members(conf, ((const struct kquorum_conf *)payload)->member);
 }
@@ -110,6 +149,7 @@ const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
  * kq_conf_write() - the payload of an entry
  * @conf: what it shall say
  * @member: names and addresses, by node id; NULL: it has none
+ * @left: by number, what those were called that have left; NULL: nothing
  * @payload: room for KQ_CONF_MAX bytes
  *
  * Flags are of learners only: who gets its vote loses them.
@@ -117,17 +157,21 @@ const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
  * Return: how many bytes it has.
  */
 u32 kq_conf_write(const struct kq_conf *conf,
-		  const struct kquorum_conf_member *const member[KQ_MAX_NODES + 1], void *payload)
+		  const struct kquorum_conf_member *const member[KQ_MAX_NODES + 1],
+		  const char *const left[KQ_MAX_NODES + 1], void *payload)
 {
 	struct kquorum_conf *c = payload;
 	struct kquorum_conf_member *m = c->member;
+	struct kquorum_conf_left *l;
 	u32 id;
 
 	*c = (struct kquorum_conf){
 		.voters = cpu_to_le32(conf->voters),
 		.outgoing = cpu_to_le32(conf->outgoing),
 		.learners = cpu_to_le32(conf->learners),
+		.left = cpu_to_le32(conf->left),
 		.origin = cpu_to_le64(conf->origin),
+		.lineage = conf->lineage,
 	};
 	kq_for_each_node(kq_conf_members(conf), id) {
 		if (member[id])
@@ -139,7 +183,15 @@ u32 kq_conf_write(const struct kq_conf *conf,
 			m->flags = 0;
 		m++;
 	}
-	return (u8 *)m - (u8 *)payload;
+	l = (void *)m;
+	kq_for_each_node(conf->left, id) {
+		memset(l, 0, sizeof(*l));
+		l->identity = cpu_to_le64(conf->left_identity[id]);
+		if (left && left[id])
+			strscpy(l->name, left[id], sizeof(l->name));
+		l++;
+	}
+	return payload_size(conf);
 }
 
 /**
@@ -158,6 +210,26 @@ const struct kquorum_conf_member *kq_conf_member(const void *payload, const stru
 	if (!kq_conf_has(conf, id))
 		return NULL;
 	return ((const struct kquorum_conf *)payload)->member + kq_node_count(before);
+}
+
+/**
+ * kq_conf_left() - who left with a number last
+ * @payload: that kq_conf_read() has read
+ * @conf: into this
+ * @id: the number
+ *
+ * Return: within @payload; NULL: nobody.
+ */
+const struct kquorum_conf_left *kq_conf_left(const void *payload, const struct kq_conf *conf,
+					     u32 id)
+{
+	const struct kquorum_conf *c = payload;
+	const struct kquorum_conf_left *l =
+		(const void *)(c->member + kq_node_count(kq_conf_members(conf)));
+
+	if (!(conf->left & kq_node_bit(id)))
+		return NULL;
+	return l + kq_node_count(conf->left & (kq_node_bit(id) - 1));
 }
 
 /* Who decides in each half of @conf; of a simple one there is only the first. */

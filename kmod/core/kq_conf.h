@@ -22,20 +22,27 @@ typedef u32 kq_nodes;
  * @voters: have a vote; never empty in a configuration that is used
  * @outgoing: the voters before them, in a joint configuration; else empty
  * @learners: get the log and decide nothing; none of them is in @voters
+ * @left: numbers of nodes that have left, whether or not they have been given again
  * @origin: of the log; the same in all configurations of it, never 0
  * @identity: by node id, of its files; of members never 0
+ * @lineage: as the log has it
+ * @left_identity: by number in @left, of who left with it last; never 0
  */
 struct kq_conf {
 	kq_nodes voters;
 	kq_nodes outgoing;
 	kq_nodes learners;
+	kq_nodes left;
 	u64 origin;
 	u64 identity[KQ_MAX_NODES + 1];
+	u64 left_identity[KQ_MAX_NODES + 1];
+	struct kquorum_lineage lineage;
 };
 
 /* The longest payload of an entry CONF. */
 #define KQ_CONF_MAX	(sizeof(struct kquorum_conf) + \
-			 KQ_MAX_NODES * sizeof(struct kquorum_conf_member))
+			 KQ_MAX_NODES * (sizeof(struct kquorum_conf_member) + \
+					 sizeof(struct kquorum_conf_left)))
 
 static inline kq_nodes kq_node_bit(u32 id)
 {
@@ -85,9 +92,12 @@ const char *kq_conf_check(const struct kq_conf *conf);
 const char *kq_conf_check_member(const struct kquorum_conf_member *m);
 const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf);
 u32 kq_conf_write(const struct kq_conf *conf,
-		  const struct kquorum_conf_member *const member[KQ_MAX_NODES + 1], void *payload);
+		  const struct kquorum_conf_member *const member[KQ_MAX_NODES + 1],
+		  const char *const left[KQ_MAX_NODES + 1], void *payload);
 const struct kquorum_conf_member *kq_conf_member(const void *payload, const struct kq_conf *conf,
 						 u32 id);
+const struct kquorum_conf_left *kq_conf_left(const void *payload, const struct kq_conf *conf,
+					     u32 id);
 int kq_conf_decided(const struct kq_conf *conf, kq_nodes yes, kq_nodes no);
 u64 kq_conf_reached(const struct kq_conf *conf, const u64 value[KQ_MAX_NODES + 1]);
 

@@ -53,7 +53,10 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 	core->cluster_hash = kq_cluster_hash(cfg);
 	core->wal = kq_wal_create(cfg->cluster_id, cfg->self, cfg->set.segment_bytes,
 				  cfg->segments);
-	if (!core->wal) {
+	core->res = kq_resources_create();
+	if (!core->wal || !core->res) {
+		kq_wal_destroy(core->wal);
+		kq_resources_free(core->res);
 		kq_free(core);
 		return NULL;
 	}
@@ -70,7 +73,6 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 	INIT_LIST_HEAD(&core->done);
 	INIT_LIST_HEAD(&core->local.open.node);
 	core->next_owner = 1;
-	kq_machines_init(core);
 	return core;
 }
 
@@ -117,13 +119,15 @@ void kq_core_destroy(struct kq_core *core)
 		list_del_init(&o->release.node);
 		o->closed = true;
 	}
+	KQ_ASSERT(core, !core->save);
 	kq_batch_free(core->batch);
 	for (i = 0; i <= KQ_MAX_NODES; i++)
 		kq_msgs_free(&core->peer[i].msgs);
 	kq_held_drop(core, 0);
 	kq_entry_free(core->local.open.entry);
-	kq_machines_destroy(core);
+	kq_resources_free(core->res);
 	kq_log_destroy(&core->log);
+	kq_entry_free(core->base_conf);
 	kq_wal_destroy(core->wal);
 	kq_free(core);
 }
@@ -131,7 +135,7 @@ void kq_core_destroy(struct kq_core *core)
 /**
  * kq_core_recover_entry() - recovery delivers an entry (kq_wal_entry_fn)
  * @ctx: the core
- * @rec: the record
+ * @rec: the record, or KQ_RECORD_BASE
  * @payload: its payload
  *
  * Return: 0 or -ENOMEM.
@@ -142,6 +146,15 @@ int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *pa
 	struct kq_entry *e;
 	int err;
 
+	if (le16_to_cpu(rec->type) == KQ_RECORD_BASE) {
+		kq_log_reset(&core->log, le64_to_cpu(rec->index), le64_to_cpu(rec->term));
+		return 0;
+	}
+	/* Its predecessor went with a segment; a snapshot stands for both. */
+	if (le64_to_cpu(rec->index) <= core->log.base_index) {
+		kq_log_reset(&core->log, le64_to_cpu(rec->index), le64_to_cpu(rec->term));
+		return 0;
+	}
 	if (le64_to_cpu(rec->index) <= core->log.last)
 		kq_log_truncate(&core->log, le64_to_cpu(rec->index) - 1);
 	e = kq_entry_from_record(rec, payload);
@@ -155,19 +168,55 @@ int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *pa
 	return err;
 }
 
-/* How long another clock may take for what this node promised, measured on its own. */
-static u64 promise_longest(const struct kq_core *core, u64 promised_ns)
+/**
+ * kq_promise_longest() - how long may another clock take for a promise, measured on this one?
+ * @core: the core
+ * @promised_ns: the promise; that of this node counts if it is longer
+ *
+ * Return: nanoseconds.
+ */
+u64 kq_promise_longest(const struct kq_core *core, u64 promised_ns)
 {
 	u64 promise = max(promised_ns, core->hs.promise_ns);
 
 	return promise + div_u64(promise, 1000000) * 2 * core->cfg.set.drift_ppm + kq_ms(1);
 }
 
+/*
+ * A log that still begins with its first entry needs no snapshot. Where it goes on from one that
+ * cannot be had, its entries are good and count in an election, but nothing can be applied.
+ */
+static void start_without_snapshot(struct kq_core *core)
+{
+	if (!core->log.base_index) {
+		core->reason[0] = '\0';
+		return;
+	}
+	core->stateless = true;
+	core->state = KQUORUM_NODE_DAMAGED;
+	if (!core->reason[0])
+		snprintf(core->reason, sizeof(core->reason),
+			 "snapshot: there is none, and the log begins above index %llu",
+			 (unsigned long long)core->log.base_index);
+}
+
+/* Of a survivor what can be read is all there is; that it is not all of it is said. */
+static void start_damaged(struct kq_core *core, const struct kq_wal_report *report)
+{
+	snprintf(core->reason, sizeof(core->reason), "log damaged: %s", report->reason);
+	core->disk_state = KQUORUM_DISK_DAMAGED;
+	core->events |= KQUORUM_EVENT_DISK;
+	if (!core->cfg.survivor)
+		core->state = KQUORUM_NODE_DAMAGED;
+	else if (!core->snap.index && core->log.base_index)
+		start_without_snapshot(core);
+}
+
 /**
  * kq_core_start() - take part, with what recovery found
  * @core: the core, all entries delivered
  * @now_ns: the clock
- * @report: how recovery went
+ * @report: how recovery went; a snapshot that it names has been restored, or could not be
  *
  * The first thing written is the new incarnation; until that is durable nothing
  * leaves. A node that ran before does not know what it promised: it neither
@@ -195,18 +244,20 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->write_next = core->log.last + 1;
 	core->written_bytes = core->log.bytes;
 	core->durable = core->log.last;
-	kq_member_recovered(core);
+	kq_member_cut(core);
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;
 	if (!fresh && !KQ_BREAK(NO_WAIT))
-		core->wait_until_ns += promise_longest(core, report->hs.promise_ns);
+		core->wait_until_ns += kq_promise_longest(core, report->hs.promise_ns);
 	core->state = KQUORUM_NODE_RUNNING;
 	core->events |= KQUORUM_EVENT_STATE;
-	if (report->health == KQ_WAL_DAMAGED) {
-		core->state = KQUORUM_NODE_DAMAGED;
-		core->disk_state = KQUORUM_DISK_DAMAGED;
-		core->events |= KQUORUM_EVENT_DISK;
-		snprintf(core->reason, sizeof(core->reason), "log damaged: %s", report->reason);
+	if (report->health == KQ_WAL_DAMAGED)
+		start_damaged(core, report);
+	else if (!core->snap.index)
+		start_without_snapshot(core);
+	if (core->cfg.survivor) {
+		kq_survivor_start(core);
+		return;
 	}
 	kq_hard_state_changed(core);
 	kq_disk_pump(core);
@@ -322,6 +373,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 		return;
 	kq_disk_watch(core);
 	kq_peer_tick(core);
+	kq_trim(core);
 	kq_member_begin(core);
 	kq_member_tick(core);
 	kq_vote_tick(core);
@@ -408,6 +460,7 @@ static const recv_fn recv_table[KQ_MSG_TYPE_END] = {
 	[KQ_MSG_RENEW_RESP] = kq_lease_recv_renew_resp,
 	[KQ_MSG_TIMEOUT_NOW] = kq_vote_recv_timeout_now,
 	[KQ_MSG_MET] = kq_peer_recv_met,
+	[KQ_MSG_SUM] = kq_sum_recv,
 };
 
 /**

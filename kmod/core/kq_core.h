@@ -16,12 +16,13 @@
 
 #include <linux/kquorum.h>
 #include "kq_conf.h"
+#include "kq_snap_format.h"
 #include "kq_wal.h"
 #include "kq_wire.h"
 
 #define KQ_LINGER_NS	500000		/* how long a release waits for company */
 #define KQ_WINDOW	1024		/* proposals of one session without outcome */
-#define KQ_MAX_CLAIMS	65536		/* holders and waiters in the whole cluster */
+#define KQ_MAX_CLAIMS	(1u << 20)	/* holders and waiters in the whole cluster */
 /*
  * APPENDs with entries to one peer without answer. Few, so that what gathers meanwhile
  * goes in one message, as with the disk: a message an entry costs more than it gains.
@@ -29,7 +30,10 @@
 #define KQ_INFLIGHT_MSGS 4
 #define KQ_APPEND_BYTES	(128 * 1024)	/* of entries in one APPEND */
 #define KQ_UNCOMMITTED_BYTES (4 * 1024 * 1024)
-#define KQ_BUCKETS	256
+#define KQ_KEEP_ENTRIES	8192		/* of the log, for followers that are a little behind */
+#define KQ_KEEP_BYTES	(8u << 20)	/* unless they have more than that */
+#define KQ_SUM_EVERY	1024		/* entries between two indexes at which replicas compare */
+#define KQ_SUMS		4		/* of those that are remembered */
 #define KQ_TOKEN_SHIFT	12		/* low bits: local grants under a cached lock */
 
 struct kq_settings {
@@ -46,8 +50,12 @@ struct kq_config {
 	u32 self;
 	kq_nodes founders;		/* the first voters: the lowest begins, with all of them */
 	bool joins;			/* a cluster that runs: it never begins one */
+	bool survivor;			/* says nothing, writes nothing: see kq_seed.c */
 	u32 segments;
 	u64 salt;			/* chance, for the incarnation and a new log's identity */
+	u32 keep_entries;		/* 0: KQ_KEEP_ENTRIES */
+	u32 keep_bytes;			/* 0: KQ_KEEP_BYTES */
+	u32 sum_every;			/* 0: KQ_SUM_EVERY */
 	struct kq_settings set;
 };
 
@@ -70,12 +78,18 @@ struct kq_conf_change {
 struct kq_log {
 	struct kq_entry ***chunks;	/* two levels, grown by doubling the upper one */
 	u32 chunk_count;
-	u64 last;			/* index of the last entry; the first is 1 */
-	u64 bytes;			/* of all records */
+	u64 chunk_first;		/* number of the chunk that the table begins with */
+	u64 base_index;			/* of the entry before the first that is there, 0: none */
+	u64 base_term;			/* of that entry */
+	u64 last;			/* index of the last entry; the base's when there is none */
+	u64 bytes;			/* of all records that are there */
 };
 
 int kq_log_append(struct kq_log *log, struct kq_entry *e);
 void kq_log_truncate(struct kq_log *log, u64 last);
+struct kq_entry *kq_log_take_first(struct kq_log *log);
+void kq_log_trim(struct kq_log *log, u64 upto);
+void kq_log_reset(struct kq_log *log, u64 index, u64 term);
 struct kq_entry *kq_log_get(const struct kq_log *log, u64 index);
 u64 kq_log_term(const struct kq_log *log, u64 index);
 u32 kq_log_crc(const struct kq_log *log);
@@ -102,6 +116,7 @@ struct kq_peer {
 	u64 match;
 	u64 next;
 	u64 commit_sent;		/* commit index that it was told last */
+	u64 snap_index;			/* of the snapshot that it needs, or of a newer one */
 	bool probe_sent;
 	u64 acked_round;
 	u64 heard_ns;			/* last answer in this term */
@@ -140,27 +155,81 @@ struct kq_session {
 	u64 applied[KQ_WINDOW / 64];	/* bit of seq % KQ_WINDOW */
 };
 
-/* --- resources: replicated (kq_m_resource.c) ------------------------------------------------ */
+/* --- comparing replicas (kq_sum.c) --------------------------------------------------------- */
 
+/**
+ * struct kq_sum - what the state adds up to at one index
+ * @index: a multiple of what is agreed, 0: none
+ * @value: of each node that said so, by its id; the own one from applying
+ * @said: which nodes have
+ */
+struct kq_sum {
+	u64 index;
+	u64 value[KQ_MAX_NODES + 1];
+	kq_nodes said;
+};
+
+/* --- resources: replicated (kq_resource_table.c, kq_m_resource.c) --------------------------- */
+
+/**
+ * struct kq_claim - one request for a resource that is granted, or waits
+ * @node: in the resource's queue; the holder is not in it
+ * @all: of all claims, in the order of their requests
+ * @of_node: of those of its node
+ * @resource: what it is for
+ * @since_ns: when this replica applied it; for display
+ * @token: 0: waits
+ * @saved: number of the save that it was written into, or that it is too young for
+ */
 struct kq_claim {
-	struct list_head node;		/* in the resource's queue; the holder is not in it */
-	u32 holder_node;
+	struct list_head node;
+	struct list_head all;
+	struct list_head of_node;
+	struct kq_resource *resource;
 	u64 session;
 	u64 owner;
 	u64 index;
-	u64 token;			/* 0: waits */
-	u64 since_ns;			/* when this replica applied it; for display */
+	u64 token;
+	u64 since_ns;
+	u64 saved;
+	u32 holder_node;
 	u32 pid;
 	char comm[KQ_COMM_MAX];
 };
 
+/**
+ * struct kq_resource - something that is held, or awaited
+ * @node: by name
+ * @token: of the present holder
+ * @holder: NULL only while the next one is being chosen
+ * @queue: of claims that wait, the first to come first
+ * @claims: holder and queue
+ * @name_len: bytes of @name, which ends with a NUL
+ */
 struct kq_resource {
-	struct list_head node;		/* in the bucket */
-	u64 token;			/* of the present holder */
+	struct rb_node node;
+	u64 token;
 	struct kq_claim *holder;
 	struct list_head queue;
+	u32 claims;
 	u16 name_len;
-	char name[KQ_RESOURCE_MAX + 1];
+	char name[];
+};
+
+/**
+ * struct kq_resources - all of them
+ * @by_name: of struct kq_resource
+ * @all: of struct kq_claim, in the order of their requests
+ * @of_node: the same, by the node that made them
+ * @claims: how many there are
+ * @sum: over all claims, as in a snapshot
+ */
+struct kq_resources {
+	struct rb_root by_name;
+	struct list_head all;
+	struct list_head of_node[KQ_MAX_NODES + 1];
+	u32 claims;
+	u64 sum;
 };
 
 /* --- proposals and owners of this node ------------------------------------------------------- */
@@ -232,6 +301,9 @@ struct kq_local_session {
 	struct kq_proposal open;	/* OPEN, then CLOSE */
 };
 
+struct kq_save;
+struct kq_restore;
+
 struct kq_counters {
 	u64 elections;
 	u64 batches;
@@ -246,9 +318,10 @@ struct kq_core {
 	struct kq_conf conf;		/* who decides: the newest in the log, committed or not */
 	struct kquorum_conf_member founder[KQ_MAX_NODES + 1];	/* by id: what they are called */
 	u64 conf_index;			/* where it is in the log; 0: nowhere, it is empty */
+	u64 conf_applied;		/* where the newest is that is applied */
+	struct kq_entry *base_conf;	/* the newest that was taken off the log's beginning */
 	u64 conf_count;			/* how often another took effect here */
 	bool left;			/* as kq_core_has_left() was when that was told */
-	struct kquorum_conf_member gone[KQ_MAX_NODES + 1];	/* by id: who left with it last */
 	kq_nodes leaving;		/* leader: no members, to be told so */
 	bool handed_over;		/* leader without a vote: a transfer was tried */
 	u64 beginner;			/* identity of who may begin the cluster, as seen here */
@@ -265,6 +338,11 @@ struct kq_core {
 	u64 written_bytes;		/* of the records before it */
 	u64 durable;			/* last index on disk */
 	u64 recovered_term;		/* at the start: only in this term can a peer know better */
+	struct kq_snap_ref snap;	/* in use: durable, and the log refers to it durably */
+	struct kq_snap_ref snap_next;	/* finished; the log on disk is not that far yet */
+	u64 snap_version;		/* of the hard state that refers to it, 0: it is durable */
+	u64 restart_at;			/* behind it the log on disk is to begin anew; 0: not so */
+	bool stateless;			/* damaged: for want of the snapshot its log goes on from */
 	struct kq_batch *batch;		/* under way */
 	bool batch_taken;
 	u64 batch_since_ns;
@@ -311,8 +389,13 @@ struct kq_core {
 	const char *refused;		/* what was wrong with the message being received */
 
 	struct kq_session session[KQ_MAX_NODES + 1];	/* by node id */
-	struct list_head bucket[KQ_BUCKETS];
-	u32 claims;
+	struct kq_resources *res;
+	struct kq_save *save;		/* under way, or NULL */
+	u64 saves;			/* how many were begun */
+	struct kq_sum sum[KQ_SUMS];	/* by index, as a ring */
+	u64 sum_term;			/* in which the leader was told up to ... */
+	u64 sum_told;			/* ... this index */
+	u64 sum_alarm;			/* index at which no majority agrees, 0: none */
 
 	struct kq_local_session local;
 	struct list_head owners;
@@ -364,6 +447,29 @@ void kq_owner_destroy(struct kq_owner *o);
 int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
 void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
 
+/* Snapshots: saving (kq_save.c), restoring (kq_restore.c), what they make of the log (kq_trim.c) */
+struct kq_save *kq_core_save_begin(struct kq_core *core, int *err);
+int kq_core_save_next(struct kq_core *core, struct kq_save *save, void *buf, u32 len);
+void kq_core_save_ref(const struct kq_save *save, struct kq_snap_ref *ref);
+void kq_core_save_end(struct kq_core *core, struct kq_save *save);
+struct kq_restore *kq_restore_create(const struct kq_config *cfg, u64 now_ns);
+int kq_restore_feed(struct kq_restore *rs, const void *data, size_t len);
+int kq_restore_finish(struct kq_restore *rs);
+const char *kq_restore_why(const struct kq_restore *rs);
+const struct kq_snap_ref *kq_restore_ref(const struct kq_restore *rs);
+void kq_restore_free(struct kq_restore *rs);
+int kq_core_restore(struct kq_core *core, struct kq_restore *rs,
+		    const struct kq_wal_report *report);
+void kq_core_restore_failed(struct kq_core *core, const char *why);
+bool kq_restore_conf(const struct kq_restore *rs, struct kq_conf *conf);
+bool kq_core_is_blank(const struct kq_core *core, const struct kq_wal_report *report);
+int kq_core_seed(struct kq_core *core, u64 now_ns, struct kq_restore *rs,
+		 const struct kq_wal_report *report);
+int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs);
+int kq_core_snapshot_done(struct kq_core *core, u64 now_ns, const struct kq_snap_ref *ref);
+bool kq_core_needs_snapshot(const struct kq_core *core, u32 id);
+void kq_core_state_sum(const struct kq_core *core, u64 sum[KQ_SNAP_TYPES]);
+
 /* Out */
 struct kq_batch *kq_core_take_batch(struct kq_core *core);
 bool kq_core_take_linger(struct kq_core *core);
@@ -377,7 +483,11 @@ void __printf(2, 3) kq_trace_text(struct kq_core *core, const char *fmt, ...);
 
 /* Looking (any time under the caller's lock) */
 const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32 id);
+const struct kq_entry *kq_core_conf_entry(const struct kq_core *core, u64 index);
 bool kq_core_has_quorum(const struct kq_core *core);
+struct kq_resource *kq_resources_find(const struct kq_resources *res, const char *name, u32 len);
+struct kq_resource *kq_resources_next(const struct kq_resources *res, const char *name, u32 len,
+				      bool behind);
 bool kq_core_has_left(const struct kq_core *core);
 bool kq_core_is_gone(const struct kq_core *core, u32 id);
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len);

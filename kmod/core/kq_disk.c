@@ -95,6 +95,8 @@ static int disk_encode(struct kq_core *core, struct kq_batch **batch)
 	u64 i;
 
 	core->hs.commit = core->commit;
+	if (core->restart_at)
+		return kq_wal_encode_restart(core->wal, &core->hs, KQ_WAL_ROOM_VOTE, batch);
 	for (i = core->write_next; i <= core->log.last && count < ARRAY_SIZE(entries); i++)
 		entries[count++] = kq_log_get(&core->log, i);
 	i = core->write_next + count - 1;
@@ -110,10 +112,10 @@ static int disk_encode(struct kq_core *core, struct kq_batch **batch)
 			return err;
 	}
 	i = core->write_next - 1;
-	/* Peers come and go: what is reserved for votes is not for them. */
+	/* Peers come and go: what is reserved for votes is not for them. A snapshot makes room. */
 	return kq_wal_encode(core->wal, &core->hs, NULL, 0, i, kq_log_term(&core->log, i),
-			     core->hs_said > core->hs_durable ? KQ_WAL_ROOM_VOTE :
-			     KQ_WAL_ROOM_INTERNAL, batch);
+			     core->hs_said > core->hs_durable || core->snap_version ?
+			     KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL, batch);
 }
 
 /**
@@ -127,7 +129,7 @@ void kq_disk_pump(struct kq_core *core)
 	struct kq_batch *batch = NULL;
 	int err;
 
-	if (core->batch || !kq_is_up(core))
+	if (core->batch || !kq_is_up(core) || core->cfg.survivor)
 		return;
 	if (core->write_next > core->log.last && core->hs_version == core->hs_durable)
 		return;
@@ -244,9 +246,16 @@ void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch,
 		KQ_ASSERT(core, kq_log_term(&core->log, batch->last) == batch->last_term);
 		core->durable = batch->last;
 	}
+	/* Unless yet another snapshot has been installed since. */
+	if (batch->restart && core->restart_at == batch->last) {
+		core->durable = batch->last;
+		core->restart_at = 0;
+	}
 	kq_batch_free(batch);
 	if (!kq_is_up(core))
 		return;
+	kq_snap_settle(core);
+	kq_trim(core);
 	kq_disk_watch(core);
 	kq_held_release(core);
 	kq_vote_tick(core);

@@ -25,7 +25,7 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 		flags |= KQ_APPEND_LOW;
 	if (core->state != KQUORUM_NODE_RUNNING)
 		flags |= KQ_APPEND_FAULTY;
-	if (flags & KQ_APPEND_REJECT) {
+	if (flags & (KQ_APPEND_REJECT | KQ_APPEND_STATELESS)) {
 		r->reject_prev = cpu_to_le64(reject_prev);
 		r->hint_index = cpu_to_le64(hint_index);
 		r->hint_term = cpu_to_le64(kq_log_term(&core->log, hint_index));
@@ -38,9 +38,17 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 static u64 find_hint(const struct kq_core *core, u64 index, u64 term)
 {
 	index = min(index, core->log.last);
-	while (index && kq_log_term(&core->log, index) > term)
+	while (index > core->log.base_index && kq_log_term(&core->log, index) > term)
 		index--;
-	return index;
+	/* What a snapshot stands for is committed, so the leader has it. */
+	return max(index, core->log.base_index);
+}
+
+/* Does this log have that entry? What is before its base it has, in its snapshot. */
+static bool log_has(const struct kq_core *core, u64 index, u64 term)
+{
+	return index < core->log.base_index ||
+		(index <= core->log.last && kq_log_term(&core->log, index) == term);
 }
 
 static void advance_commit(struct kq_core *core, u64 commit)
@@ -84,6 +92,10 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 
 		if (!KQ_ASSERT(core, next))	/* kq_wire_check_body() has seen it */
 			return false;
+		if (index < core->log.base_index) {
+			p = next;
+			continue;
+		}
 		if (index <= core->log.last &&
 		    kq_log_term(&core->log, index) != le64_to_cpu(rec.term)) {
 			/* Cut, the log would end before what counts as agreed. */
@@ -98,7 +110,7 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			if (!kq_is_up(core))
 				return false;
 		}
-		if (index <= core->log.last &&
+		if (index <= core->log.last && index > core->log.base_index &&
 		    kq_log_get(&core->log, index)->rec.crc != rec.crc) {
 			kq_core_fail(core, -EUCLEAN,
 				     "two histories: entries differ under one index and term");
@@ -136,10 +148,12 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
  */
 static bool has_what_it_acknowledged(struct kq_core *core, u64 match, u64 prev, u64 prev_term)
 {
-	bool other = prev <= match && kq_log_term(&core->log, prev) != prev_term;
+	bool other = prev <= match && !log_has(core, prev, prev_term);
+	/* What it installed stands for all that it had acknowledged. */
+	u64 has = max(core->durable, core->restart_at);
 	char why[160];
 
-	if ((match <= core->durable && (!other || KQ_BREAK(LOST_BRANCH))) || KQ_BREAK(LOST))
+	if ((match <= has && (!other || KQ_BREAK(LOST_BRANCH))) || KQ_BREAK(LOST))
 		return true;
 	if (core->hs.term != core->recovered_term) {
 		core->refused = "counts on what was never acknowledged";
@@ -173,13 +187,17 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	if (!(le32_to_cpu(b->flags) & KQ_APPEND_COMMIT))
 		core->resp_sent_ns = le64_to_cpu(b->sent_ns);
 	if (core->state == KQUORUM_NODE_DAMAGED) {
-		respond(core, 0, 0, 0);		/* says that it is faulty */
+		bool says = core->stateless && !KQ_BREAK(STATELESS_SILENT);
+
+		/* Says that it is faulty, and what it lacks if that can be mended. */
+		respond(core, says ? KQ_APPEND_STATELESS : 0, 0,
+			max(core->hs.snap.index, core->log.base_index));
 		return;
 	}
 	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match), prev, prev_term))
 		return;
-	if (prev > core->log.last ||
-	    (kq_log_term(&core->log, prev) != prev_term && !KQ_BREAK(PREV_TERM))) {
+	if (!log_has(core, prev, prev_term) &&
+	    !(prev <= core->log.last && KQ_BREAK(PREV_TERM))) {
 		respond(core, KQ_APPEND_REJECT, prev, find_hint(core, prev, prev_term));
 		return;
 	}
@@ -188,6 +206,9 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	if (!kq_is_up(core))
 		return;
 	advance_commit(core, le64_to_cpu(b->commit));
+	if (!kq_is_up(core))
+		return;
+	kq_sum_tell(core);
 	kq_propose_pump(core);
 	/*
 	 * What needs no write is answered at once; else the answer comes with the end

@@ -87,6 +87,7 @@ static inline kq_nodes kq_replicas(const struct kq_core *core)
 
 /* kq_core.c */
 void kq_become_follower(struct kq_core *core, u64 term, u32 leader);
+u64 kq_promise_longest(const struct kq_core *core, u64 promised_ns);
 u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct kq_peer *));
 
 /* kq_peer.c */
@@ -136,13 +137,16 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 
 /* kq_member.c: changes of the configuration */
 void kq_member_logged(struct kq_core *core, const struct kq_entry *e);
-void kq_member_recovered(struct kq_core *core);
 void kq_member_cut(struct kq_core *core);
+u32 kq_conf_record(const struct kq_core *core, void *buf);
 void kq_member_begin(struct kq_core *core);
 void kq_member_tick(struct kq_core *core);
 void kq_member_settle(struct kq_core *core);
 void kq_member_meet(struct kq_core *core, struct kq_peer *p);
 void kq_member_told(struct kq_core *core, struct kq_peer *p);
+
+/* kq_seed.c: histories that come from another one */
+void kq_survivor_start(struct kq_core *core);
 
 /* kq_follow.c: the follower's side */
 void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
@@ -156,6 +160,7 @@ void kq_propose_pump(struct kq_core *core);
 void kq_propose_unsend(struct kq_core *core);
 void kq_propose_finish(struct kq_core *core, struct kq_proposal *p, s32 error, u64 index,
 		       u64 term);
+void kq_propose_unknown(struct kq_core *core);
 void kq_propose_recv(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 result);
@@ -167,6 +172,7 @@ void kq_owners_session_live(struct kq_core *core);
 void kq_owners_session_lapsed(struct kq_core *core);
 void kq_owners_session_over(struct kq_core *core);
 void kq_owners_failed(struct kq_core *core);
+void kq_owners_installed(struct kq_core *core);
 void kq_owners_end(struct kq_core *core);
 bool kq_owners_any(const struct kq_core *core);
 
@@ -184,6 +190,7 @@ void kq_lease_session_ended(struct kq_core *core, u32 node, u64 id);
 void kq_lease_session_cleared(struct kq_core *core, u32 node);
 void kq_lease_open_outcome(struct kq_core *core, struct kq_proposal *p);
 void kq_lease_close(struct kq_core *core);
+void kq_lease_installed(struct kq_core *core);
 
 /* kq_machine.c */
 
@@ -192,34 +199,56 @@ void kq_lease_close(struct kq_core *core);
  * @name: for people
  * @first: lowest entry type that it applies
  * @last: highest
- * @init: set up its state in the core
  * @check: is this proposal well-formed and within quotas? Asked by the leader.
  * @apply: apply a committed entry; deterministic, cannot fail; the result goes to
  *	the proposer
- * @destroy: free its state
  */
 struct kq_machine_ops {
 	const char *name;
 	u16 first;
 	u16 last;
-	void (*init)(struct kq_core *core);
 	int (*check)(struct kq_core *core, const struct kq_record *rec, const void *payload);
 	s32 (*apply)(struct kq_core *core, struct kq_entry *e);
-	void (*destroy)(struct kq_core *core);
 };
 
 extern const struct kq_machine_ops kq_conf_machine_ops;
 extern const struct kq_machine_ops kq_session_machine_ops;
 extern const struct kq_machine_ops kq_resource_machine_ops;
 
-void kq_machines_init(struct kq_core *core);
-void kq_machines_destroy(struct kq_core *core);
 int kq_machines_check(struct kq_core *core, const struct kq_record *rec, const void *payload);
 int kq_machines_prepare(struct kq_entry *e);
 void kq_machines_apply(struct kq_core *core);
 
+/* kq_sum.c */
+void kq_sum_applied(struct kq_core *core);
+void kq_sum_lead(struct kq_core *core);
+void kq_sum_tell(struct kq_core *core);
+void kq_sum_recv(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+
+/* kq_save.c */
+void kq_save_before(struct kq_core *core, struct kq_claim *c);
+void kq_save_skip(struct kq_core *core, struct kq_claim *c);
+void kq_save_fail(struct kq_core *core, int error);
+
+/* kq_trim.c */
+void kq_snap_settle(struct kq_core *core);
+void kq_trim(struct kq_core *core);
+
 /* kq_m_session.c */
+u32 kq_session_record(const struct kq_core *core, u32 node, void *buf);
 s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e);
+bool kq_session_applied(const struct kq_core *core, u32 node, u64 seq);
+
+/* kq_resource_table.c */
+struct kq_resources *kq_resources_create(void);
+void kq_resources_free(struct kq_resources *res);
+struct kq_resource *kq_resource_alloc(const char *name, u32 len);
+void kq_resources_add(struct kq_resources *res, struct kq_resource *r);
+void kq_resources_remove(struct kq_resources *res, struct kq_resource *r);
+u32 kq_claim_record(const struct kq_claim *c, void *buf);
+void kq_resources_claim(struct kq_resources *res, struct kq_resource *r, struct kq_claim *c);
+void kq_resources_unclaim(struct kq_resources *res, struct kq_claim *c);
+void kq_resources_set_token(struct kq_resources *res, struct kq_claim *c, u64 token);
 
 /* kq_m_resource.c */
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index);

@@ -335,6 +335,16 @@ static void send_renewal(struct kq_core *core)
 	kq_msg_send(core, msg, core->hs.term);
 }
 
+static void forget_open(struct kq_core *core)
+{
+	struct kq_local_session *l = &core->local;
+
+	if (list_empty(&l->open.node))
+		return;
+	list_del_init(&l->open.node);
+	core->pending_count--;
+}
+
 /* OPEN and CLOSE share one proposal: a session ends before the next begins. */
 static bool propose_session(struct kq_core *core, u16 type)
 {
@@ -348,10 +358,7 @@ static bool propose_session(struct kq_core *core, u16 type)
 	if (!e)
 		return false;
 	/* Still pending when the leader's log opened the session by an entry of its own. */
-	if (!list_empty(&l->open.node)) {
-		list_del_init(&l->open.node);
-		core->pending_count--;
-	}
+	forget_open(core);
 	kq_entry_free(l->open.entry);
 	l->open.entry = e;
 	return true;
@@ -404,10 +411,7 @@ static void left(struct kq_core *core)
 	struct kq_local_session *l = &core->local;
 
 	kq_trace(core, "is no member: gives up its session and what waits");
-	if (!list_empty(&l->open.node)) {
-		list_del_init(&l->open.node);
-		core->pending_count--;
-	}
+	forget_open(core);
 	set_deadline(core, 0);
 	l->state = KQ_SESSION_NONE;
 	core->events |= KQUORUM_EVENT_SESSION;
@@ -462,6 +466,27 @@ void kq_lease_close(struct kq_core *core)
 	}
 	l->state = KQ_SESSION_CLOSING;
 	kq_propose_submit(core, &l->open);
+}
+
+/**
+ * kq_lease_installed() - a snapshot was installed: what has become of this node's session?
+ * @core: the core
+ */
+void kq_lease_installed(struct kq_core *core)
+{
+	struct kq_local_session *l = &core->local;
+	u64 id = core->session[core->cfg.self].id;
+
+	if (l->state == KQ_SESSION_NONE)
+		return;
+	if (l->state == KQ_SESSION_OPENING) {
+		if (id == l->id)
+			kq_lease_session_opened(core, core->cfg.self, id);
+	} else if (id != l->id) {
+		forget_open(core);
+		kq_propose_unknown(core);
+		kq_lease_session_ended(core, core->cfg.self, l->id);
+	}
 }
 
 /**

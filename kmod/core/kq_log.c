@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log in memory: entries by index, from 1. Until snapshots can shorten the
- * log, all of it stays here; its volume on disk bounds it.
+ * The log in memory: entries by index. What a snapshot stands for may be taken off its
+ * beginning; of the last entry that was, the base, index and term are kept, for it is what the
+ * first one that is there follows.
  */
 #include "kq_core.h"
 
@@ -10,13 +11,29 @@
 
 static struct kq_entry **log_slot(const struct kq_log *log, u64 index)
 {
-	return &log->chunks[(index - 1) >> CHUNK_BITS][(index - 1) & (CHUNK_SIZE - 1)];
+	return &log->chunks[((index - 1) >> CHUNK_BITS) - log->chunk_first]
+			   [(index - 1) & (CHUNK_SIZE - 1)];
+}
+
+/* The table's part for what was taken off is used again. */
+static void log_shift(struct kq_log *log, u64 first)
+{
+	u64 gone = first - log->chunk_first;
+
+	if (!gone)
+		return;
+	if (gone < log->chunk_count) {
+		memmove(log->chunks, log->chunks + gone,
+			(log->chunk_count - gone) * sizeof(*log->chunks));
+		memset(log->chunks + log->chunk_count - gone, 0, gone * sizeof(*log->chunks));
+	}
+	log->chunk_first = first;
 }
 
 /* Room for one more entry: a new chunk, and a longer table when that is full. */
 static int log_grow(struct kq_log *log)
 {
-	u32 need = (u32)(log->last >> CHUNK_BITS) + 1;
+	u32 need = (u32)((log->last >> CHUNK_BITS) - log->chunk_first) + 1;
 
 	if (need > log->chunk_count) {
 		u32 count = log->chunk_count ? log->chunk_count * 2 : 8;
@@ -63,11 +80,11 @@ int kq_log_append(struct kq_log *log, struct kq_entry *e)
 /**
  * kq_log_truncate() - drop all entries behind @last
  * @log: the log
- * @last: index that stays the last one
+ * @last: index that stays the last one, not below the base
  */
 void kq_log_truncate(struct kq_log *log, u64 last)
 {
-	while (log->last > last) {
+	while (log->last > last && log->last > log->base_index) {
 		struct kq_entry **slot = log_slot(log, log->last);
 
 		log->bytes -= kq_record_size(kq_entry_len(*slot));
@@ -78,15 +95,64 @@ void kq_log_truncate(struct kq_log *log, u64 last)
 }
 
 /**
+ * kq_log_take_first() - take the first entry off the log: it becomes the base
+ * @log: the log, not empty
+ *
+ * Return: the entry, which is the caller's now.
+ */
+struct kq_entry *kq_log_take_first(struct kq_log *log)
+{
+	u64 index = log->base_index + 1;
+	struct kq_entry **slot = log_slot(log, index), *e = *slot;
+
+	*slot = NULL;
+	log->bytes -= kq_record_size(kq_entry_len(e));
+	log->base_index = index;
+	log->base_term = kq_entry_term(e);
+	if (!(index & (CHUNK_SIZE - 1))) {
+		kq_free(log->chunks[0]);
+		log->chunks[0] = NULL;
+		log_shift(log, index >> CHUNK_BITS);
+	}
+	return e;
+}
+
+/**
+ * kq_log_trim() - take entries off the beginning of the log
+ * @log: the log
+ * @upto: index of the last that goes
+ */
+void kq_log_trim(struct kq_log *log, u64 upto)
+{
+	while (log->base_index < upto && log->base_index < log->last)
+		kq_entry_free(kq_log_take_first(log));
+}
+
+/**
+ * kq_log_reset() - begin anew, behind an entry that is not there
+ * @log: the log; all its entries are dropped
+ * @index: of that entry, 0: none
+ * @term: its term
+ */
+void kq_log_reset(struct kq_log *log, u64 index, u64 term)
+{
+	kq_log_destroy(log);
+	log->base_index = index;
+	log->base_term = term;
+	log->last = index;
+	log->chunk_first = index >> CHUNK_BITS;
+}
+
+/**
  * kq_log_get() - the entry at an index
  * @log: the log
  * @index: log index
  *
- * Return: the entry, or NULL when there is none.
+ * Return: the entry, or NULL when there is none, or none any more.
  */
 struct kq_entry *kq_log_get(const struct kq_log *log, u64 index)
 {
-	if (!index || index > log->last)
+	if (index <= log->base_index || index > log->last)
 		return NULL;
 	return *log_slot(log, index);
 }
@@ -96,17 +162,19 @@ struct kq_entry *kq_log_get(const struct kq_log *log, u64 index)
  * @log: the log
  * @index: log index
  *
- * Return: the term; 0 for index 0 and for what is not there.
+ * Return: the term, also of the base; 0 for index 0 and for what is not there.
  */
 u64 kq_log_term(const struct kq_log *log, u64 index)
 {
 	const struct kq_entry *e = kq_log_get(log, index);
 
+	if (index == log->base_index)
+		return log->base_term;
 	return e ? kq_entry_term(e) : 0;
 }
 
 /**
- * kq_log_crc() - one number for all entries
+ * kq_log_crc() - one number for all entries that are there
  * @log: the log
  *
  * A trace has it, so that the log that was read is seen to be the log that was written.
@@ -118,7 +186,7 @@ u32 kq_log_crc(const struct kq_log *log)
 	u32 crc = 0;
 	u64 i;
 
-	for (i = 1; i <= log->last; i++) {
+	for (i = log->base_index + 1; i <= log->last; i++) {
 		const struct kq_entry *e = kq_log_get(log, i);
 
 		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
@@ -128,17 +196,16 @@ u32 kq_log_crc(const struct kq_log *log)
 }
 
 /**
- * kq_log_destroy() - free all entries and tables
+ * kq_log_destroy() - free all entries and tables: the log is empty and begins with 1
  * @log: the log
  */
 void kq_log_destroy(struct kq_log *log)
 {
 	u32 i;
 
-	kq_log_truncate(log, 0);
+	kq_log_truncate(log, log->base_index);
 	for (i = 0; i < log->chunk_count; i++)
 		kq_free(log->chunks[i]);
 	kq_free(log->chunks);
-	log->chunks = NULL;
-	log->chunk_count = 0;
+	memset(log, 0, sizeof(*log));
 }

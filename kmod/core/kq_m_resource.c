@@ -5,19 +5,6 @@
  */
 #include "kq_int.h"
 
-static struct list_head *bucket_of(struct kq_core *core, const char *name, u32 len)
-{
-	return &core->bucket[kq_crc(0, name, len) % KQ_BUCKETS];
-}
-
-static void resource_init(struct kq_core *core)
-{
-	u32 i;
-
-	for (i = 0; i < KQ_BUCKETS; i++)
-		INIT_LIST_HEAD(&core->bucket[i]);
-}
-
 /**
  * kq_core_resource_find() - a resource that is held or awaited
  * @core: the core
@@ -28,18 +15,15 @@ static void resource_init(struct kq_core *core)
  */
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len)
 {
-	struct kq_resource *r;
-
-	list_for_each_entry(r, bucket_of(core, name, len), node)
-		if (r->name_len == len && !memcmp(r->name, name, len))
-			return r;
-	return NULL;
+	return kq_resources_find(core->res, name, len);
 }
 
 static void claim_free(struct kq_core *core, struct kq_claim *c)
 {
-	core->claims--;
-	kq_free(c);
+	if (!KQ_BREAK(SAVE_MISSES))
+		kq_save_before(core, c);
+	kq_save_skip(core, c);
+	kq_resources_unclaim(core->res, c);
 }
 
 static void grant(struct kq_core *core, struct kq_resource *r, struct kq_claim *c, u64 index)
@@ -51,7 +35,9 @@ static void grant(struct kq_core *core, struct kq_resource *r, struct kq_claim *
 		KQ_ASSERT(core, token > r->token);
 	r->token = token;
 	r->holder = c;
-	c->token = token;
+	if (!KQ_BREAK(SAVE_LATE))
+		kq_save_before(core, c);
+	kq_resources_set_token(core->res, c, token);
 	c->since_ns = core->now_ns;
 	core->concerned |= 1ULL << c->holder_node;
 	kq_trace(core, "grants %s to %u/%llu", r->name, c->holder_node,
@@ -75,8 +61,7 @@ static void settle(struct kq_core *core, struct kq_resource *r, u64 index)
 		grant(core, r, c, index);
 		return;
 	}
-	list_del(&r->node);
-	kq_free(r);
+	kq_resources_remove(core->res, r);
 }
 
 static int acquire_check(const struct kq_acquire_cmd *cmd, u32 len)
@@ -107,7 +92,7 @@ static int resource_check(struct kq_core *core, const struct kq_record *rec, con
 {
 	if (le16_to_cpu(rec->type) == KQ_ENTRY_RELEASE)
 		return release_check(payload, le32_to_cpu(rec->len));
-	if (core->claims >= KQ_MAX_CLAIMS)
+	if (core->res->claims >= KQ_MAX_CLAIMS)
 		return -ENOSPC;
 	return acquire_check(payload, le32_to_cpu(rec->len));
 }
@@ -148,18 +133,14 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 		return -EEXIST;
 	if (r && r->holder && (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY) && !KQ_BREAK(TRY_WAITS))
 		return -EAGAIN;
-	if (core->claims >= KQ_MAX_CLAIMS)
+	if (core->res->claims >= KQ_MAX_CLAIMS)
 		return -ENOSPC;
 	if (!r) {
 		r = e->resource;
 		e->resource = NULL;
-		r->name_len = len;
-		memcpy(r->name, name, len);
-		INIT_LIST_HEAD(&r->queue);
-		list_add_tail(&r->node, bucket_of(core, name, len));
+		kq_resources_add(core->res, r);
 	}
 	e->claim = NULL;
-	core->claims++;
 	c->holder_node = le32_to_cpu(e->rec.node);
 	c->session = le64_to_cpu(e->rec.session);
 	c->owner = le64_to_cpu(cmd->owner);
@@ -167,7 +148,8 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	c->since_ns = core->now_ns;
 	c->pid = le32_to_cpu(cmd->pid);
 	memcpy(c->comm, cmd->comm, KQ_COMM_MAX);
-	INIT_LIST_HEAD(&c->node);
+	c->saved = core->saves;		/* of no snapshot that is under way */
+	kq_resources_claim(core->res, r, c);
 	if (r->holder) {
 		if (KQ_BREAK(BARGE))
 			list_add(&c->node, &r->queue);
@@ -218,42 +200,24 @@ static s32 resource_apply(struct kq_core *core, struct kq_entry *e)
  */
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index)
 {
-	struct kq_resource *r, *rnext;
-	struct kq_claim *c, *cnext;
-	u32 i;
+	struct list_head *of_node = &core->res->of_node[node];
+	struct kq_claim *c, *next;
 
-	for (i = 0; i < KQ_BUCKETS; i++) {
-		list_for_each_entry_safe(r, rnext, &core->bucket[i], node) {
-			list_for_each_entry_safe(c, cnext, &r->queue, node) {
-				if (c->holder_node != node || c->session != session ||
-				    KQ_BREAK(DEAD_WAITER))
-					continue;
-				list_del(&c->node);
-				claim_free(core, c);
-			}
-			c = r->holder;
-			if (c && c->holder_node == node && c->session == session) {
-				r->holder = NULL;
-				claim_free(core, c);
-			}
-			settle(core, r, index);
-		}
+	/* Those that wait first: nothing is granted to them on the way. */
+	list_for_each_entry_safe(c, next, of_node, of_node) {
+		if (c->session != session || c->resource->holder == c || KQ_BREAK(DEAD_WAITER))
+			continue;
+		list_del(&c->node);
+		claim_free(core, c);
 	}
-}
+	list_for_each_entry_safe(c, next, of_node, of_node) {
+		struct kq_resource *r = c->resource;
 
-static void resource_destroy(struct kq_core *core)
-{
-	struct kq_resource *r, *rnext;
-	struct kq_claim *c, *cnext;
-	u32 i;
-
-	for (i = 0; i < KQ_BUCKETS; i++) {
-		list_for_each_entry_safe(r, rnext, &core->bucket[i], node) {
-			list_for_each_entry_safe(c, cnext, &r->queue, node)
-				kq_free(c);
-			kq_free(r->holder);
-			kq_free(r);
-		}
+		if (c->session != session || r->holder != c)
+			continue;
+		r->holder = NULL;
+		claim_free(core, c);
+		settle(core, r, index);
 	}
 }
 
@@ -261,8 +225,6 @@ const struct kq_machine_ops kq_resource_machine_ops = {
 	.name = "resources",
 	.first = KQ_ENTRY_ACQUIRE,
 	.last = KQ_ENTRY_RELEASE,
-	.init = resource_init,
 	.check = resource_check,
 	.apply = resource_apply,
-	.destroy = resource_destroy,
 };

@@ -52,6 +52,53 @@ s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e)
 	return 0;
 }
 
+/**
+ * kq_session_applied() - has a proposal of the present session of a node been applied?
+ * @core: the core
+ * @node: whose
+ * @seq: its number, 0: none
+ *
+ * Return: true if so.
+ */
+bool kq_session_applied(const struct kq_core *core, u32 node, u64 seq)
+{
+	const struct kq_session *s = &core->session[node];
+
+	if (!seq || seq < s->settled)
+		return seq;
+	return seq - s->settled < KQ_WINDOW &&
+		s->applied[seq % KQ_WINDOW / 64] >> (seq % 64) & 1;
+}
+
+static_assert(KQ_WINDOW / 64 == KQ_SNAP_WINDOW);
+
+/**
+ * kq_session_record() - a node's part of the table as a snapshot has it
+ * @core: the core
+ * @node: whose
+ * @buf: room for struct kq_snap_session
+ *
+ * Return: how many bytes it has; 0: the node never had a session.
+ */
+u32 kq_session_record(const struct kq_core *core, u32 node, void *buf)
+{
+	const struct kq_session *s = &core->session[node];
+	struct kq_snap_session *out = buf;
+	u32 i;
+
+	if (!s->last_id)
+		return 0;
+	out->node = cpu_to_le32(node);
+	out->suspect = cpu_to_le32(s->suspect);
+	out->id = cpu_to_le64(s->id);
+	out->last_id = cpu_to_le64(s->last_id);
+	out->left_ns = cpu_to_le64(s->left_ns);
+	out->settled = cpu_to_le64(s->settled);
+	for (i = 0; i < KQ_SNAP_WINDOW; i++)
+		out->applied[i] = cpu_to_le64(s->applied[i]);
+	return sizeof(*out);
+}
+
 static int session_check(struct kq_core *core, const struct kq_record *rec, const void *payload)
 {
 	const struct kq_session_cmd *cmd = payload;

@@ -41,32 +41,6 @@ static const struct kq_machine_ops *machine_of(u16 type)
 }
 
 /**
- * kq_machines_init() - set up the state of all machines
- * @core: the core
- */
-void kq_machines_init(struct kq_core *core)
-{
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(machines); i++)
-		if (machines[i]->init)
-			machines[i]->init(core);
-}
-
-/**
- * kq_machines_destroy() - free it
- * @core: the core
- */
-void kq_machines_destroy(struct kq_core *core)
-{
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(machines); i++)
-		if (machines[i]->destroy)
-			machines[i]->destroy(core);
-}
-
-/**
  * kq_machines_check() - may this proposal enter the log?
  * @core: the core, leader
  * @rec: its record
@@ -94,10 +68,13 @@ int kq_machines_check(struct kq_core *core, const struct kq_record *rec, const v
  */
 int kq_machines_prepare(struct kq_entry *e)
 {
-	if (le16_to_cpu(e->rec.type) != KQ_ENTRY_ACQUIRE)
+	const struct kq_acquire_cmd *cmd = (const void *)e->data;
+
+	/* One that is too short takes nothing when it is applied. */
+	if (le16_to_cpu(e->rec.type) != KQ_ENTRY_ACQUIRE || kq_entry_len(e) < sizeof(*cmd))
 		return 0;
 	e->claim = kq_alloc(sizeof(*e->claim));
-	e->resource = kq_alloc(sizeof(*e->resource));
+	e->resource = kq_resource_alloc((const char *)(cmd + 1), kq_entry_len(e) - sizeof(*cmd));
 	return e->claim && e->resource ? 0 : -ENOMEM;
 }
 
@@ -147,6 +124,7 @@ void kq_machines_apply(struct kq_core *core)
 		kq_free(e->resource);
 		e->claim = NULL;
 		e->resource = NULL;
+		kq_sum_applied(core);
 	}
 	kq_lease_applied(core);
 }

@@ -49,23 +49,6 @@ static bool is_conf(const struct kq_entry *e)
 	return le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF;
 }
 
-/* Who leaves is known again, should it be there when its number is given to another. */
-static void follow_entry(struct kq_core *core, const struct kq_entry *e)
-{
-	struct kq_conf to;
-	u32 id;
-
-	if (!KQ_ASSERT(core, !kq_conf_read(e->data, kq_entry_len(e), &to)))
-		return;
-	kq_for_each_node(kq_conf_members(&core->conf) & ~kq_conf_members(&to), id) {
-		const struct kquorum_conf_member *m = kq_core_member(core, id);
-
-		if (KQ_ASSERT(core, m))
-			core->gone[id] = *m;
-	}
-	adopt(core, &to, kq_entry_index(e));
-}
-
 /**
  * kq_member_logged() - an entry has been put into the log: is it a configuration?
  * @core: the core
@@ -74,24 +57,11 @@ static void follow_entry(struct kq_core *core, const struct kq_entry *e)
 void kq_member_logged(struct kq_core *core, const struct kq_entry *e)
 {
 	if (is_conf(e) && !KQ_BREAK(CONF_COMMITTED))
-		follow_entry(core, e);
+		adopt_entry(core, e);
 }
 
 /**
- * kq_member_recovered() - the log has been read: what holds, and who has been a member?
- * @core: the core
- */
-void kq_member_recovered(struct kq_core *core)
-{
-	u64 i;
-
-	for (i = 1; i <= core->log.last; i++)
-		if (is_conf(kq_log_get(&core->log, i)))
-			follow_entry(core, kq_log_get(&core->log, i));
-}
-
-/**
- * kq_member_cut() - the end of the log was cut off: what holds now?
+ * kq_member_cut() - the log is another one, or ends elsewhere: what holds now?
  * @core: the core
  */
 void kq_member_cut(struct kq_core *core)
@@ -99,12 +69,47 @@ void kq_member_cut(struct kq_core *core)
 	static const struct kq_conf none;
 	u64 i = core->log.last;
 
-	while (i && !is_conf(kq_log_get(&core->log, i)))
+	while (i > core->log.base_index && !is_conf(kq_log_get(&core->log, i)))
 		i--;
-	if (i)
+	if (i > core->log.base_index)
 		adopt_entry(core, kq_log_get(&core->log, i));
+	else if (core->base_conf)
+		adopt_entry(core, core->base_conf);
 	else
 		adopt(core, &none, 0);
+}
+
+/**
+ * kq_core_conf_entry() - the entry with a configuration, also when a snapshot stands for it
+ * @core: the core
+ * @index: core->conf_index or core->conf_applied
+ *
+ * Return: valid until the next call of the core; NULL: there is none.
+ */
+const struct kq_entry *kq_core_conf_entry(const struct kq_core *core, u64 index)
+{
+	return index > core->log.base_index ? kq_log_get(&core->log, index) : core->base_conf;
+}
+
+/**
+ * kq_conf_record() - the newest configuration that is applied, as a snapshot has it
+ * @core: the core
+ * @buf: room for struct kq_snap_conf and KQ_CONF_MAX bytes
+ *
+ * Return: how many bytes it has; 0: there is none.
+ */
+u32 kq_conf_record(const struct kq_core *core, void *buf)
+{
+	const struct kq_entry *e = core->conf_applied ?
+		kq_core_conf_entry(core, core->conf_applied) : NULL;
+	struct kq_snap_conf *out = buf;
+
+	if (!e)
+		return 0;
+	out->index = e->rec.index;
+	out->term = e->rec.term;
+	memcpy(out + 1, e->data, kq_entry_len(e));
+	return sizeof(*out) + kq_entry_len(e);
 }
 
 /**
@@ -117,7 +122,7 @@ void kq_member_cut(struct kq_core *core)
 bool kq_core_has_left(const struct kq_core *core)
 {
 	return kq_is_out(core) && core->conf_index <= core->commit && !kq_is_leader(core) &&
-		le64_to_cpu(core->gone[core->cfg.self].identity) == core->hs.identity;
+		core->conf.left_identity[core->cfg.self] == core->hs.identity;
 }
 
 /**
@@ -129,7 +134,7 @@ bool kq_core_has_left(const struct kq_core *core)
  */
 bool kq_core_is_gone(const struct kq_core *core, u32 id)
 {
-	u64 identity = le64_to_cpu(core->gone[id].identity);
+	u64 identity = core->conf.left_identity[id];
 
 	return identity && identity == core->peer[id].identity && !kq_conf_has(&core->conf, id);
 }
@@ -162,15 +167,46 @@ const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32
 
 	if (!core->conf_index)
 		return core->cfg.founders & kq_node_bit(id) ? &core->founder[id] : NULL;
-	e = kq_log_get(&core->log, core->conf_index);
+	e = kq_core_conf_entry(core, core->conf_index);
 	return e ? kq_conf_member(e->data, &core->conf, id) : NULL;
 }
 
+/* What the last one was called that left with a number. */
+static const char *left_name(const struct kq_core *core, u32 id)
+{
+	const struct kq_entry *e = core->conf_index ? kq_core_conf_entry(core, core->conf_index) :
+		NULL;
+	const struct kquorum_conf_left *l = e ? kq_conf_left(e->data, &core->conf, id) : NULL;
+
+	return l ? l->name : "";
+}
+
+/* What stays from one configuration to the next; who leaves is noted with number and name. */
+static void carry_on(const struct kq_core *core, struct kq_conf *conf,
+		     const char *left[KQ_MAX_NODES + 1])
+{
+	u32 id;
+
+	conf->lineage = core->conf.lineage;
+	conf->left = core->conf.left;
+	memcpy(conf->left_identity, core->conf.left_identity, sizeof(conf->left_identity));
+	kq_for_each_node(conf->left, id)
+		left[id] = left_name(core, id);
+	kq_for_each_node(kq_conf_members(&core->conf) & ~kq_conf_members(conf), id) {
+		const struct kquorum_conf_member *m = kq_core_member(core, id);
+
+		conf->left |= kq_node_bit(id);
+		conf->left_identity[id] = core->conf.identity[id];
+		left[id] = m ? m->name : "";
+	}
+}
+
 /* The payload of an entry with @conf, for kq_free(); its length and CRC go into @rec. */
-static void *conf_payload(struct kq_core *core, const struct kq_conf *conf,
+static void *conf_payload(struct kq_core *core, struct kq_conf *conf,
 			  const struct kq_conf_change *change, struct kq_record *rec)
 {
 	const struct kquorum_conf_member *member[KQ_MAX_NODES + 1];
+	const char *left[KQ_MAX_NODES + 1] = {};
 	void *payload = kq_alloc(KQ_CONF_MAX);
 	u32 id;
 
@@ -179,7 +215,8 @@ static void *conf_payload(struct kq_core *core, const struct kq_conf *conf,
 	for (id = 1; id <= KQ_MAX_NODES; id++)
 		member[id] = change && change->id == id ? &change->member :
 			kq_core_member(core, id);
-	rec->len = cpu_to_le32(kq_conf_write(conf, member, payload));
+	carry_on(core, conf, left);
+	rec->len = cpu_to_le32(kq_conf_write(conf, member, left, payload));
 	rec->crc = cpu_to_le32(kq_entry_crc(rec, payload));
 	return payload;
 }
@@ -245,7 +282,7 @@ void kq_member_begin(struct kq_core *core)
 	kq_member_logged(core, e);
 }
 
-static int append_conf(struct kq_core *core, const struct kq_conf *conf,
+static int append_conf(struct kq_core *core, struct kq_conf *conf,
 		       const struct kq_conf_change *change)
 {
 	struct kq_record rec = {};
@@ -278,7 +315,7 @@ static kq_nodes ready_members(struct kq_core *core)
 static bool is_another(const struct kq_core *core, const struct kq_conf_change *change, u32 id)
 {
 	return kq_core_is_gone(core, id) && change->id == id &&
-		strcmp(change->member.name, core->gone[id].name) && !KQ_BREAK(TAKEN_FOR_ANOTHER);
+		strcmp(change->member.name, left_name(core, id)) && !KQ_BREAK(TAKEN_FOR_ANOTHER);
 }
 
 /*
@@ -439,6 +476,12 @@ static void step_down(struct kq_core *core)
 	kq_become_follower(core, core->hs.term, 0);
 }
 
+/* A history that came from another one says so in its log, before anything else is done. */
+static bool lineage_is_logged(const struct kq_core *core)
+{
+	return core->conf_index != le64_to_cpu(core->conf.lineage.begins) || !core->conf_index;
+}
+
 /**
  * kq_member_settle() - what follows at the leader from a configuration that is committed
  * @core: the core
@@ -452,7 +495,7 @@ void kq_member_settle(struct kq_core *core)
 
 	if (!kq_is_leader(core) || !core->lead_ready || core->conf_index > core->commit)
 		return;
-	if (core->conf.outgoing) {
+	if (core->conf.outgoing || !lineage_is_logged(core)) {
 		to.outgoing = 0;
 		append_conf(core, &to, NULL);
 	} else if (!kq_conf_votes(&core->conf, core->cfg.self) && !KQ_BREAK(REMOVED_LEADS)) {
@@ -499,6 +542,7 @@ static int conf_check(struct kq_core *core, const struct kq_record *rec, const v
 
 static s32 conf_apply(struct kq_core *core, struct kq_entry *e)
 {
+	core->conf_applied = kq_entry_index(e);
 	/* It has been in effect since it was in the log. */
 	if (KQ_BREAK(CONF_COMMITTED))
 		adopt_entry(core, e);

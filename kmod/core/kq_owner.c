@@ -337,6 +337,60 @@ void kq_owners_failed(struct kq_core *core)
 	}
 }
 
+static const struct kq_claim *claim_of(struct kq_core *core, const struct kq_owner *o)
+{
+	const struct kq_resource *r = kq_core_resource_find(core, o->name, o->name_len);
+	const struct kq_claim *c = r ? r->holder : NULL;
+
+	if (c && c->holder_node == core->cfg.self && c->owner == o->id && c->session == o->session)
+		return c;
+	if (r)
+		list_for_each_entry(c, &r->queue, node)
+			if (c->holder_node == core->cfg.self && c->owner == o->id &&
+			    c->session == o->session)
+				return c;
+	return NULL;
+}
+
+/* Applied in what was installed. Which entry it was, and what came of it, is to be seen there. */
+static void found_applied(struct kq_core *core, struct kq_proposal *p)
+{
+	const struct kq_owner *o = p->owner;
+	s32 error = -EHOSTDOWN;
+
+	if (o && p == &o->release)
+		error = 0;
+	else if (o)
+		error = claim_of(core, o) ? 0 : o->flags & KQUORUM_LOCK_TRY ? -EAGAIN : -ENOSPC;
+	kq_propose_finish(core, p, error, 0, 0);
+}
+
+/**
+ * kq_owners_installed() - a snapshot was installed: what of this node's is in it?
+ * @core: the core; its session is the same as before
+ */
+void kq_owners_installed(struct kq_core *core)
+{
+	struct kq_proposal *p, *next;
+	struct kq_owner *o;
+	LIST_HEAD(applied);
+
+	if (!core->local.id || core->session[core->cfg.self].id != core->local.id)
+		return;
+	list_for_each_entry_safe(p, next, &core->pending, node)
+		if (p->session == core->local.id &&
+		    kq_session_applied(core, core->cfg.self, p->seq))
+			list_move_tail(&p->node, &applied);
+	list_for_each_entry(o, &core->owners, node) {
+		const struct kq_claim *c = o->session == core->local.id ? claim_of(core, o) : NULL;
+
+		if (c && c->token)
+			kq_owner_granted(core, o->session, o->id, c->token);
+	}
+	while (!list_empty(&applied))
+		found_applied(core, list_first_entry(&applied, struct kq_proposal, node));
+}
+
 /**
  * kq_owners_end() - the node stops, or has left: every handle and every proposal ends here
  * @core: the core

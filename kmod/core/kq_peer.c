@@ -173,7 +173,7 @@ int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, const struct kquor
 	int err;
 
 	core->now_ns = now_ns;
-	if (!id || id > KQ_MAX_NODES || id == core->cfg.self)
+	if (!id || id > KQ_MAX_NODES || id == core->cfg.self || core->cfg.survivor)
 		return -EINVAL;
 	p = &core->peer[id];
 	err = refuse_peer(core, p, past);

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kq_rbtree_user.h"
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

@@ -350,6 +350,22 @@ void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 resu
 		kq_propose_finish(core, p, result, kq_entry_index(e), kq_entry_term(e));
 }
 
+/**
+ * kq_propose_unknown() - a snapshot was installed, and the session has ended before its index
+ * @core: the core
+ *
+ * Nobody can tell any more which of its proposals were applied. Bytes of a client that may have
+ * been must not be proposed anew: they would count twice.
+ */
+void kq_propose_unknown(struct kq_core *core)
+{
+	struct kq_proposal *p, *next;
+
+	list_for_each_entry_safe(p, next, &core->pending, node)
+		if (p != &core->local.open && !p->owner && p->seq && p->tries)
+			kq_propose_finish(core, p, -EHOSTDOWN, 0, 0);
+}
+
 static void answer(struct kq_core *core, u32 to, const struct kq_record *rec, int err)
 {
 	struct kq_body_propose_resp *r;

@@ -31,6 +31,8 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 	u32 bytes = entries ? append_bytes(core, prev + 1, &last) : 0;
 	u8 *out;
 
+	if (!KQ_ASSERT(core, prev >= core->log.base_index))
+		return false;
 	msg = kq_msg_alloc(core, p->id, KQ_MSG_APPEND, sizeof(*b) + bytes);
 	if (!msg)
 		return false;
@@ -70,11 +72,35 @@ static bool window_open(const struct kq_peer *p)
 	return p->inflight_count < KQ_INFLIGHT_MSGS;
 }
 
+/*
+ * What comes next for it is gone from the log. It hears heartbeats, which ask for the entry that
+ * the log goes on from; when it has that, by a snapshot, it says so like any other peer.
+ */
+static void wait_for_snapshot(struct kq_core *core, struct kq_peer *p)
+{
+	p->next = core->log.base_index + 1;
+	if (p->progress == KQUORUM_PROGRESS_SNAPSHOT)
+		return;
+	p->progress = KQUORUM_PROGRESS_SNAPSHOT;
+	p->snap_index = core->snap.index;
+	core->events |= KQUORUM_EVENT_SNAPSHOT;
+	kq_trace(core, "node %u needs a snapshot", p->id);
+}
+
+/* Its log is whole, but the snapshot is gone that this goes on from: an older one is of no use. */
+static void wait_for_state(struct kq_core *core, struct kq_peer *p, u64 index)
+{
+	wait_for_snapshot(core, p);
+	p->snap_index = max(p->snap_index, min(index, core->log.last));
+}
+
 /* All that the window lets through; in the probe state one question at a time. */
 static void send_to(struct kq_core *core, struct kq_peer *p)
 {
 	if (!p->connected)	/* so is the node itself */
 		return;
+	if (p->next <= core->log.base_index && p->progress != KQUORUM_PROGRESS_PAUSED)
+		wait_for_snapshot(core, p);
 	if (p->progress == KQUORUM_PROGRESS_PROBE && !p->probe_sent)
 		p->probe_sent = send_append(core, p, p->next - 1, false, 0);
 	while (p->progress == KQUORUM_PROGRESS_REPLICATE && p->next <= core->log.last &&
@@ -109,7 +135,9 @@ void kq_leader_broadcast(struct kq_core *core)
 		if (p->id == core->cfg.self || !p->connected)
 			continue;
 		if (p->progress == KQUORUM_PROGRESS_PAUSED)
-			p->next = p->match + 1;
+			p->next = max(p->match, core->log.base_index) + 1;
+		else if (p->next <= core->log.base_index)
+			wait_for_snapshot(core, p);
 		send_append(core, p, p->next - 1, false, 0);
 	}
 }
@@ -169,6 +197,7 @@ void kq_leader_start(struct kq_core *core)
 	core->round = 0;
 	core->events |= KQUORUM_EVENT_LEADER;
 	kq_trace(core, "leads");
+	kq_sum_lead(core);
 	core->leaving = 0;
 	core->handed_over = false;
 	kq_for_each_peer(core, KQ_NODES_BITS, p) {
@@ -300,7 +329,8 @@ void kq_leader_tell_commit(struct kq_core *core, u64 nodes)
 
 	kq_for_each_peer(core, kq_replicas(core), p) {
 		if (p->id == core->cfg.self || !p->connected || !(nodes & 1ULL << p->id) ||
-		    p->progress != KQUORUM_PROGRESS_REPLICATE || p->commit_sent >= core->commit)
+		    p->progress != KQUORUM_PROGRESS_REPLICATE ||
+		    p->commit_sent >= core->commit || p->next <= core->log.base_index)
 			continue;
 		send_append(core, p, p->next - 1, false, KQ_APPEND_COMMIT);
 	}
@@ -355,6 +385,8 @@ static void peer_rejects(struct kq_core *core, struct kq_peer *p,
 	while (hint && kq_log_term(&core->log, hint) > term)
 		hint--;
 	next = max(hint, p->match) + 1;
+	if (p->progress == KQUORUM_PROGRESS_SNAPSHOT && next <= core->log.base_index)
+		return;		/* it still waits for one */
 	p->next = core->log.last + 1;	/* for the reset: no further than this */
 	kq_leader_peer_reset(core, p);
 	p->next = next;
@@ -372,6 +404,9 @@ static void peer_acknowledges(struct kq_core *core, struct kq_peer *p, u64 match
 		p->inflight_start = (p->inflight_start + 1) % KQ_INFLIGHT_MSGS;
 		p->inflight_count--;
 	}
+	/* The answer to what was asked before entries went that it needs. */
+	if (p->progress == KQUORUM_PROGRESS_SNAPSHOT && p->match < core->log.base_index)
+		return;
 	if (p->progress != KQUORUM_PROGRESS_REPLICATE) {
 		p->progress = KQUORUM_PROGRESS_REPLICATE;
 		p->next = max(p->next, p->match + 1);
@@ -411,7 +446,9 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 		p->rtt_ns = core->now_ns - le64_to_cpu(r->sent_ns);
 	if (round <= core->round && round > p->acked_round)
 		p->acked_round = round;
-	if (flags & KQ_APPEND_FAULTY)
+	if (flags & KQ_APPEND_STATELESS)
+		wait_for_state(core, p, le64_to_cpu(r->hint_index));
+	else if (flags & KQ_APPEND_FAULTY)
 		p->progress = KQUORUM_PROGRESS_PAUSED;
 	else if (flags & KQ_APPEND_REJECT)
 		peer_rejects(core, p, r);

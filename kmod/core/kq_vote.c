@@ -48,6 +48,7 @@ static bool may_stand(const struct kq_core *core)
 		kq_is_member(core, core->cfg.self);
 
 	return core->state == KQUORUM_NODE_RUNNING && !core->stopping && votes &&
+		!core->cfg.survivor &&
 		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
 }
 

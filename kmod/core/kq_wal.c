@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log on disk, writing half: where the next batch goes, how much room is
- * left and for whom, and what the bytes are. kq_wal_format.h has the format.
+ * The log on disk, writing half: where the next batch goes, and what the bytes are.
+ * kq_wal_format.h has the format, kq_wal_room.c says how much room is left.
  */
 #include "kq_wal_priv.h"
 
@@ -71,6 +71,7 @@ struct kq_wal *kq_wal_create(u64 cluster, u32 node, u32 segment_bytes, u32 segme
 	wal->segments = segments;
 	wal->slot = KQ_WAL_NO_SLOT;
 	wal->scan.asked = KQ_WAL_NO_SLOT;
+	wal->scan.first = KQ_WAL_NO_SLOT;
 	return wal;
 }
 
@@ -98,68 +99,7 @@ void kq_batch_free(struct kq_batch *batch)
 	kq_free(batch);
 }
 
-/* Room */
-
-/* Bytes on disk of a batch whose header and body are @stream bytes. */
-static u64 kq_wal_disk_bytes(u64 stream)
-{
-	return div_u64(stream + KQ_WAL_BLOCK_DATA - 1, KQ_WAL_BLOCK_DATA) * KQ_WAL_BLOCK;
-}
-
-static u32 kq_wal_per_segment(const struct kq_wal *wal)
-{
-	return wal->segment_bytes - KQ_WAL_FIRST;
-}
-
-/* What is left in the segment being written. */
-static u32 kq_wal_tail(const struct kq_wal *wal)
-{
-	return wal->slot == KQ_WAL_NO_SLOT ? 0 : wal->segment_bytes - wal->pos;
-}
-
-static u64 kq_wal_left(const struct kq_wal *wal)
-{
-	return (u64)wal->spares * kq_wal_per_segment(wal) + kq_wal_tail(wal);
-}
-
-/* What a batch of this class must leave alone. */
-static u64 kq_wal_reserve(const struct kq_wal *wal, enum kq_wal_room room)
-{
-	switch (room) {
-	case KQ_WAL_ROOM_CLIENT:
-		return div_u64(kq_wal_capacity(wal), 8);
-	case KQ_WAL_ROOM_INTERNAL:
-		return div_u64(kq_wal_capacity(wal), 16);
-	case KQ_WAL_ROOM_VOTE:
-		break;
-	}
-	return 0;
-}
-
-/**
- * kq_wal_capacity() - what the log holds
- * @wal: the log
- *
- * Return: bytes of batches, in all segments.
- */
-u64 kq_wal_capacity(const struct kq_wal *wal)
-{
-	return (u64)wal->segments * kq_wal_per_segment(wal);
-}
-
-/**
- * kq_wal_used() - how much of it is gone
- * @wal: the log
- *
- * Return: bytes, with the unused ends of closed segments and segments that are
- * damaged. Everything, while recovery is under way.
- */
-u64 kq_wal_used(const struct kq_wal *wal)
-{
-	if (wal->mode == KQ_WAL_RECOVERING)
-		return kq_wal_capacity(wal);
-	return kq_wal_capacity(wal) - kq_wal_left(wal);
-}
+/* Hard state */
 
 /**
  * kq_hard_state_crc() - one number for what a node knows of its starts and of whom it met
@@ -177,65 +117,9 @@ u32 kq_hard_state_crc(const struct kq_hard_state *hs)
 	crc = kq_crc(crc, hs->peer, sizeof(hs->peer));
 	crc = kq_crc(crc, hs->whose, sizeof(hs->whose));
 	crc = kq_crc(crc, hs->met, sizeof(hs->met));
+	crc = kq_crc(crc, &hs->snap.index, sizeof(hs->snap.index));
+	crc = kq_crc(crc, &hs->snap.crc, sizeof(hs->snap.crc));
 	return kq_crc(crc, hs->starts, sizeof(hs->starts));
-}
-
-/**
- * kq_wal_has_room() - may this much more be accepted?
- * @wal: the log
- * @bytes: of records (kq_record_size()) that are not encoded yet
- * @room: reserve they may use
- *
- * Counts them as one batch, and the end of each segment as lost where they cross
- * it. Return: true: they fit.
- */
-bool kq_wal_has_room(const struct kq_wal *wal, u64 bytes, enum kq_wal_room room)
-{
-	u32 tail = kq_wal_tail(wal);
-	u64 need, lost = 0;
-
-	if (wal->mode != KQ_WAL_WRITABLE || bytes > kq_wal_capacity(wal))
-		return false;
-	need = kq_wal_disk_bytes(sizeof(struct kq_wal_batch_head) + bytes);
-	if (need > tail) {
-		u64 most = min_t(u64, need, KQ_WAL_ENTRY_BYTES_MAX);
-
-		lost = min_t(u64, tail, most);
-		lost += div_u64(need - 1, kq_wal_per_segment(wal)) * most;
-	}
-	return kq_wal_left(wal) >= need + lost + kq_wal_reserve(wal, room);
-}
-
-/**
- * kq_wal_spare() - the segment that will be opened next
- * @wal: the log
- *
- * Return: the lowest slot that is free, or KQ_WAL_NO_SLOT.
- */
-u32 kq_wal_spare(const struct kq_wal *wal)
-{
-	u32 i;
-
-	for (i = 0; i < wal->segments; i++)
-		if (wal->slots[i].state == KQ_WAL_SLOT_FREE)
-			return i;
-	return KQ_WAL_NO_SLOT;
-}
-
-/**
- * kq_wal_position() - where the next batch goes, as far as is known
- * @wal: the log
- * @slot: segment file; the one to be opened next when none is being written
- * @offset: bytes from its start
- */
-void kq_wal_position(const struct kq_wal *wal, u32 *slot, u64 *offset)
-{
-	*slot = wal->slot;
-	*offset = wal->pos;
-	if (wal->slot == KQ_WAL_NO_SLOT) {
-		*slot = kq_wal_spare(wal);
-		*offset = KQ_WAL_FIRST;
-	}
 }
 
 /* Laying out a batch */
@@ -390,9 +274,13 @@ static int kq_wal_check_args(const struct kq_wal *wal, const struct kq_hard_stat
 
 	if (hs->term < wal->term || hs->term >= KQ_WAL_NUMBER_MAX)
 		return -EINVAL;
+	if (hs->snap.index < wal->snap_index || hs->snap.index > wal->end_index ||
+	    !hs->snap.index != !hs->snap.term || hs->snap.term > hs->term)
+		return -EINVAL;
 	if (!count)
 		return 0;
-	if (kq_entry_index(entries[0]) > wal->end_index + 1)
+	if (kq_entry_index(entries[0]) > wal->end_index + 1 ||
+	    kq_entry_index(entries[0]) <= hs->snap.index)
 		return -EINVAL;
 	term = kq_entry_index(entries[0]) == wal->end_index + 1 ? wal->end_term : 1;
 	for (i = 0; i < count; i++) {
@@ -469,9 +357,14 @@ static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *
 	}
 	for (i = 0; i < KQUORUM_STARTS; i++)
 		h->starts[i] = cpu_to_le32(hs->starts[i]);
+	h->snap_index = cpu_to_le64(hs->snap.index);
+	h->snap_term = cpu_to_le64(hs->snap.term);
+	h->snap_bytes = cpu_to_le64(hs->snap.bytes);
+	h->snap_crc = cpu_to_le32(hs->snap.crc);
+	h->flags = cpu_to_le32(b->restart ? KQ_WAL_RESTART : 0);
 	h->first_index = cpu_to_le64(b->first);
-	h->end_index = cpu_to_le64(at->take ? b->last : wal->end_index);
-	h->end_term = cpu_to_le64(at->take ? b->last_term : wal->end_term);
+	h->end_index = cpu_to_le64(at->take || b->restart ? b->last : wal->end_index);
+	h->end_term = cpu_to_le64(at->take || b->restart ? b->last_term : wal->end_term);
 	h->vote = cpu_to_le32(hs->vote);
 	h->prev_crc = cpu_to_le32(wal->prev_crc);
 	h->body_crc = cpu_to_le32(kq_wal_put_body(base, entries, at->take));
@@ -485,6 +378,7 @@ static void kq_wal_advance(struct kq_wal *wal, const struct kq_wal_place *at,
 	if (at->lead) {
 		wal->slots[at->slot].state = KQ_WAL_SLOT_OURS;
 		wal->slots[at->slot].generation = at->generation;
+		wal->slots[at->slot].base_index = wal->end_index;
 		wal->spares--;
 		wal->generation_max = at->generation;
 		wal->generation = at->generation;
@@ -494,10 +388,24 @@ static void kq_wal_advance(struct kq_wal *wal, const struct kq_wal_place *at,
 	wal->seq = b->seq;
 	wal->prev_crc = kq_crc(0, b->data + at->lead, sizeof(struct kq_wal_batch_head));
 	wal->term = hs->term;
-	if (at->take) {
+	wal->snap_index = hs->snap.index;
+	if (at->take || b->restart) {
 		wal->end_index = b->last;
 		wal->end_term = b->last_term;
 	}
+}
+
+/* What every batch has; from here on it counts as written. */
+static void kq_wal_finish(struct kq_wal *wal, const struct kq_wal_place *at,
+			  const struct kq_hard_state *hs, struct kq_entry *const *entries,
+			  struct kq_batch *b)
+{
+	b->slot = at->slot;
+	b->offset = at->pos - at->lead;
+	b->seq = wal->seq + 1;
+	b->term = hs->term;
+	kq_wal_lay_out(wal, at, hs, entries, b);
+	kq_wal_advance(wal, at, hs, b);
 }
 
 /**
@@ -540,18 +448,50 @@ int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
 	if (!b)
 		return -ENOMEM;
 
-	b->slot = at.slot;
-	b->offset = at.pos - at.lead;
-	b->seq = wal->seq + 1;
-	b->term = hs->term;
 	b->entries = at.take;
 	if (at.take) {
 		b->first = kq_entry_index(entries[0]);
 		b->last = kq_entry_index(entries[at.take - 1]);
 		b->last_term = kq_entry_term(entries[at.take - 1]);
 	}
-	kq_wal_lay_out(wal, &at, hs, entries, b);
-	kq_wal_advance(wal, &at, hs, b);
+	kq_wal_finish(wal, &at, hs, entries, b);
+	*out = b;
+	return 0;
+}
+
+/**
+ * kq_wal_encode_restart() - make a batch that says that the log goes on behind a snapshot
+ * @wal: the log
+ * @hs: goes with it; its snapshot is the one
+ * @room: reserve it may use
+ * @out: the batch, for kq_batch_free()
+ *
+ * What the log held until then, on disk or in a batch under way, counts for nothing behind it.
+ * Return: as kq_wal_encode().
+ */
+int kq_wal_encode_restart(struct kq_wal *wal, const struct kq_hard_state *hs,
+			  enum kq_wal_room room, struct kq_batch **out)
+{
+	struct kq_wal_place at;
+	struct kq_batch *b;
+	int err;
+
+	err = kq_wal_may_write(wal, true);
+	if (!err && (hs->term < wal->term || hs->term >= KQ_WAL_NUMBER_MAX ||
+		     hs->snap.index <= wal->snap_index || !hs->snap.term ||
+		     hs->snap.term > hs->term))
+		err = -EINVAL;
+	if (!err)
+		err = kq_wal_find_place(wal, NULL, 0, room, &at);
+	if (err)
+		return err;
+	b = kq_batch_alloc(at.lead + at.bytes);
+	if (!b)
+		return -ENOMEM;
+	b->restart = true;
+	b->last = hs->snap.index;
+	b->last_term = hs->snap.term;
+	kq_wal_finish(wal, &at, hs, NULL, b);
 	*out = b;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define KQ_WAL_H
 
 #include "kq_conf.h"
+#include "kq_snap_format.h"
 
 #define KQ_WAL_BLOCK	4096u
 #define KQ_WAL_SECTOR	512u
@@ -25,6 +26,7 @@
  * @whose: by node id, the low half of the identity of that peer
  * @met: by node id, the low half of the own incarnation in which that peer was met last; 0: never
  * @starts: low halves of the own incarnations before this one, the newest first; 0: none
+ * @snap: the snapshot that stands for the beginning of the log
  */
 struct kq_hard_state {
 	u64 term;
@@ -38,6 +40,7 @@ struct kq_hard_state {
 	u32 whose[KQ_MAX_NODES + 1];
 	u32 met[KQ_MAX_NODES + 1];
 	u32 starts[KQUORUM_STARTS];
+	struct kq_snap_ref snap;
 };
 
 /*
@@ -76,6 +79,7 @@ static inline u64 kq_incarnation_start(u64 incarnation)
  * @last_term: term of the entry @last
  * @entries: how many
  * @probe: true: only a sign of life of the disk, written to the scratch block
+ * @restart: true: no entries; the log goes on behind index @last
  */
 struct kq_batch {
 	u8 *data;
@@ -90,6 +94,7 @@ struct kq_batch {
 	u64 last_term;
 	u32 entries;
 	bool probe;
+	bool restart;
 };
 
 enum kq_wal_room {		/* how much of the reserve a batch may use */
@@ -134,11 +139,15 @@ struct kq_wal_report {
 
 struct kq_wal;
 
+#define KQ_RECORD_BASE	0	/* the type of no entry */
+
 /**
  * typedef kq_wal_entry_fn - recovery delivers one entry
  * @ctx: of the caller
  * @rec: checked record; an index at or below the last delivered one means that
- *	the log was truncated there first
+ *	the log was truncated there first. Of type 0 (KQ_RECORD_BASE): no entry; the log
+ *	begins anew behind its index and term, whatever was delivered before. An entry at or
+ *	below that index takes the place of the base: what stood there was cut off
  * @payload: its payload
  *
  * Return: 0 or negative errno, which ends recovery with that error.
@@ -151,7 +160,8 @@ void kq_wal_destroy(struct kq_wal *wal);
 /*
  * Recovery, in this order: kq_wal_scan_header() once for each slot with its
  * first block; then, while kq_wal_next_segment() gives a slot, read that segment
- * whole and give it to kq_wal_scan_segment(); then kq_wal_scan_end().
+ * whole and give it to kq_wal_scan_segment() (the newest one is wanted twice); then
+ * kq_wal_scan_end().
  */
 int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block);
 int kq_wal_next_segment(struct kq_wal *wal);
@@ -167,7 +177,10 @@ int kq_wal_scan_end(struct kq_wal *wal, struct kq_wal_report *report);
 int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
 		  struct kq_entry *const *entries, u32 count, u64 log_last, u64 log_last_term,
 		  enum kq_wal_room room, struct kq_batch **out);
+int kq_wal_encode_restart(struct kq_wal *wal, const struct kq_hard_state *hs,
+			  enum kq_wal_room room, struct kq_batch **out);
 int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out);
+u32 kq_wal_release(struct kq_wal *wal, u64 index);
 void kq_batch_free(struct kq_batch *batch);
 
 u32 kq_hard_state_crc(const struct kq_hard_state *hs);

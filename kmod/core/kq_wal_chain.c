@@ -99,6 +99,57 @@ static void kq_scan_note(struct kq_wal *wal, const struct kq_wal_head *h)
 	scan->have = true;
 }
 
+/**
+ * kq_scan_last_whole() - the last batch of a segment of which nothing is missing
+ * @wal: the log
+ * @slot: segment
+ * @data: the whole of it
+ * @last: its header
+ *
+ * One follows the other from the segment's first: what stands within a torn one is not looked at,
+ * for a client may have written that.
+ *
+ * Return: false: there is none.
+ */
+bool kq_scan_last_whole(struct kq_wal *wal, u32 slot, const void *data, struct kq_wal_head *last)
+{
+	const struct kq_wal_slot *s = &wal->slots[slot];
+	u32 pos = KQ_WAL_FIRST, crc = s->prev_crc, missing, bad;
+	u64 seq = s->base_seq;
+	struct kq_wal_head h;
+
+	while (pos < wal->segment_bytes) {
+		if (kq_head_read(wal, slot, data, pos, &h) != KQ_HEAD_OK ||
+		    h.generation != s->generation || h.seq != seq || h.prev_crc != crc ||
+		    kq_batch_sectors(wal, &h, data, &missing, &bad) || missing)
+			break;
+		*last = h;
+		crc = h.crc;
+		seq++;
+		pos += h.bytes;
+	}
+	return seq != s->base_seq;
+}
+
+/**
+ * kq_scan_base() - tell that the log begins anew
+ * @wal: the log
+ * @index: behind this one
+ * @term: of that entry
+ * @deliver: gets it
+ * @ctx: for @deliver
+ *
+ * Return: 0, or the error that ends recovery.
+ */
+int kq_scan_base(struct kq_wal *wal, u64 index, u64 term, kq_wal_entry_fn deliver, void *ctx)
+{
+	struct kq_record rec = { .index = cpu_to_le64(index), .term = cpu_to_le64(term),
+				 .type = cpu_to_le16(KQ_RECORD_BASE) };
+
+	wal->scan.delivered = index;
+	return deliver(ctx, &rec, NULL);
+}
+
 /* Could @h have been written after the last batch of the chain? */
 static bool kq_head_later(const struct kq_wal *wal, const struct kq_wal_head *h)
 {
@@ -221,6 +272,11 @@ static int kq_batch_deliver(struct kq_wal *wal, const struct kq_wal_head *h, con
 	u32 i;
 	int err;
 
+	if (h->restart) {
+		err = kq_scan_base(wal, h->end_index, h->end_term, deliver, ctx);
+		return err ? kq_scan_fail(wal, err, h->slot, h->pos, "the log's base was refused") :
+			0;
+	}
 	for (i = 0; i < h->records; i++) {
 		const struct kq_record *rec = (const void *)(body + at);
 
@@ -241,6 +297,7 @@ static void kq_batch_accept(struct kq_wal *wal, const struct kq_wal_head *h)
 	wal->prev_crc = h->crc;
 	wal->attempt = h->attempt;
 	wal->term = h->hs.term;
+	wal->snap_index = h->hs.snap.index;
 	wal->end_index = h->end_index;
 	wal->end_term = h->end_term;
 	wal->slot = h->slot;
@@ -391,6 +448,20 @@ static void kq_chain_judge(struct kq_wal *wal, u32 slot, const void *data, u32 p
 	}
 }
 
+/* The log is followed from this segment on, and what it was before is believed. */
+static int kq_chain_begin(struct kq_wal *wal, const struct kq_wal_slot *s,
+			  kq_wal_entry_fn deliver, void *ctx)
+{
+	int err;
+
+	wal->seq = s->base_seq - 1;
+	wal->prev_crc = s->prev_crc;
+	wal->end_index = s->base_index;
+	wal->end_term = s->base_term;
+	err = s->base_index ? kq_scan_base(wal, s->base_index, s->base_term, deliver, ctx) : 0;
+	return err ? kq_scan_fail(wal, err, wal->scan.first, 0, "the log's base was refused") : 0;
+}
+
 /**
  * kq_scan_chain() - follow the log through one segment
  * @wal: the log
@@ -411,6 +482,12 @@ int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 	u32 pos = KQ_WAL_FIRST;
 	u32 bytes = 0;
 
+	if (slot == wal->scan.first && !wal->scan.stop) {
+		int err = kq_chain_begin(wal, s, deliver, ctx);
+
+		if (err)
+			return err;
+	}
 	if (!wal->scan.stop && !kq_slot_follows(wal, s))
 		kq_chain_break(wal, slot, 0,
 			       "this segment begins with batch %llu, batch %llu is missing",

@@ -96,6 +96,12 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 	if (h->hs.term >= max || h->first >= max || h->end_index >= max ||
 	    h->end_term > h->hs.term || !h->end_index != !h->end_term)
 		return false;
+	if (h->hs.snap.index > h->end_index || h->hs.snap.term > h->hs.term ||
+	    !h->hs.snap.index != !h->hs.snap.term)
+		return false;
+	if (h->restart && (h->records || !h->end_index || h->end_index != h->hs.snap.index ||
+			   h->end_term != h->hs.snap.term))
+		return false;
 	return !h->records || h->end_index == h->first + h->records - 1;
 }
 
@@ -123,6 +129,11 @@ static void kq_head_decode(const struct kq_wal_batch_head *d, struct kq_wal_head
 	}
 	for (i = 0; i < KQUORUM_STARTS; i++)
 		h->hs.starts[i] = le32_to_cpu(d->starts[i]);
+	h->hs.snap.index = le64_to_cpu(d->snap_index);
+	h->hs.snap.term = le64_to_cpu(d->snap_term);
+	h->hs.snap.bytes = le64_to_cpu(d->snap_bytes);
+	h->hs.snap.crc = le32_to_cpu(d->snap_crc);
+	h->restart = le32_to_cpu(d->flags) & KQ_WAL_RESTART;
 	h->first = le64_to_cpu(d->first_index);
 	h->end_index = le64_to_cpu(d->end_index);
 	h->end_term = le64_to_cpu(d->end_term);
@@ -167,7 +178,7 @@ enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, 
 	if (le32_to_cpu(d->sector) != pos / KQ_WAL_SECTOR)
 		return KQ_HEAD_NONE;
 	if (le16_to_cpu(d->version) != KQ_WAL_VERSION ||
-	    le16_to_cpu(d->head_len) != sizeof(*d))
+	    le16_to_cpu(d->head_len) != sizeof(*d) || le32_to_cpu(d->flags) & ~KQ_WAL_RESTART)
 		return KQ_HEAD_INSANE;
 	kq_head_decode(d, h);
 	return kq_head_sane(wal, h) ? KQ_HEAD_OK : KQ_HEAD_INSANE;
@@ -237,6 +248,13 @@ const char *kq_batch_check(const struct kq_wal *wal, const struct kq_wal_head *h
 {
 	if (h->hs.term < wal->term)
 		return "its term is below that of the batch before";
+	if (h->hs.snap.index < wal->snap_index)
+		return "its snapshot is older than that of the batch before";
+	if (h->restart)
+		return h->hs.snap.index == wal->snap_index ?
+		       "it begins the log anew behind a snapshot that was in use" : NULL;
+	if (h->records && h->first <= wal->snap_index)
+		return "it cuts off what its snapshot stands for";
 	if (!h->records)
 		return h->end_index == wal->end_index && h->end_term == wal->end_term ?
 		       NULL : "it has no records, but another log end";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The log on disk, version 2. All numbers are little-endian.
+ * The log on disk, version 3. All numbers are little-endian.
  *
  * The log lives in segment files of one size, filled with real writes when they
  * were made and overwritten ever after.
@@ -43,6 +43,12 @@
  * (by generation) says that its own first batch is the one expected here.
  * Whatever then stands here is what a torn write left.
  *
+ * Snapshots. The hard state names the newest one that is in use; the log on disk is never shorter
+ * than that. Segments that end below it are used again, the oldest first. So a log need not begin
+ * with its first batch: it begins with the newest segment that opened at or below the snapshot that
+ * the last whole batch names, whatever older ones hold. A batch may say that the log goes on behind
+ * its snapshot, and that nothing before it counts: that one was installed.
+ *
  * Magic, version, cluster, node and generation keep their places in all versions.
  */
 #ifndef KQ_WAL_FORMAT_H
@@ -50,7 +56,7 @@
 
 #include "kq_wal.h"
 
-#define KQ_WAL_VERSION		2
+#define KQ_WAL_VERSION		3
 #define KQ_WAL_SEGMENT_MAGIC	0x31474553514bULL	/* "KQSEG1" */
 #define KQ_WAL_BATCH_MAGIC	0x31544142514bULL	/* "KQBAT1" */
 
@@ -155,6 +161,11 @@ static_assert(sizeof(struct kq_wal_segment_head) == 72);
  * @whose: likewise
  * @met: likewise
  * @starts: hard state
+ * @snap_index: hard state: of the snapshot in use, 0: none
+ * @snap_term: likewise
+ * @snap_bytes: likewise
+ * @snap_crc: likewise
+ * @flags: KQ_WAL_RESTART
  */
 struct kq_wal_batch_head {
 	__le64 magic;
@@ -184,8 +195,14 @@ struct kq_wal_batch_head {
 	__le32 whose[KQ_MAX_NODES];
 	__le32 met[KQ_MAX_NODES];
 	__le32 starts[KQUORUM_STARTS];
+	__le64 snap_index;
+	__le64 snap_term;
+	__le64 snap_bytes;
+	__le32 snap_crc;
+	__le32 flags;
 } __packed;
 static_assert(sizeof(struct kq_wal_batch_head) == 496);
+#define KQ_WAL_RESTART	1	/* the log goes on behind the snapshot */
 static_assert(sizeof(struct kq_wal_batch_head) <= KQ_WAL_SECTOR_DATA);
 
 /* The longest entry fits the shortest segment and one batch. */

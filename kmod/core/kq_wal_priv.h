@@ -44,6 +44,7 @@ struct kq_wal_head {
 	u32 attempt;
 	u32 prev_crc;
 	u32 body_crc;
+	bool restart;
 	u32 crc;		/* of the header itself */
 };
 
@@ -65,6 +66,7 @@ enum kq_wal_mode {
 
 enum kq_wal_stage {		/* which segments recovery asks for, in this order */
 	KQ_WAL_STAGE_HEADERS,
+	KQ_WAL_STAGE_NEWEST,	/* the last one with a batch, for the snapshot that it names */
 	KQ_WAL_STAGE_CHAIN,	/* the log itself, by generation */
 	KQ_WAL_STAGE_BAD,	/* segments whose header is bad */
 	KQ_WAL_STAGE_SPARE,	/* the one that will be written next */
@@ -85,6 +87,7 @@ enum kq_wal_stage {		/* which segments recovery asks for, in this order */
  * @suspect: what follows the newest header cannot be read
  * @have: @newest is set
  * @newest: newest header seen, wherever it was
+ * @first: the segment that the log begins with, if that is not its first one
  * @delivered: index of the last entry that was delivered
  * @attempt: highest that was seen where the next batch may go
  * @slot: of the first damage, or of what was torn
@@ -105,6 +108,7 @@ struct kq_wal_scan {
 	bool have;
 	u64 closed;
 	struct kq_wal_head newest;
+	u32 first;
 	u64 delivered;
 	u32 attempt;
 	u32 slot;
@@ -131,6 +135,7 @@ struct kq_wal_scan {
  * @term: newest hard state's
  * @end_index: log end on disk
  * @end_term: term of that entry
+ * @snap_index: newest hard state's
  * @probes: signs of life written
  * @scan: recovery
  * @slots: one per segment file
@@ -152,6 +157,7 @@ struct kq_wal {
 	u64 term;
 	u64 end_index;
 	u64 end_term;
+	u64 snap_index;
 	u64 probes;
 	struct kq_wal_scan scan;
 	struct kq_wal_slot slots[];
@@ -161,6 +167,16 @@ struct kq_wal {
 u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector);
 u32 kq_wal_sector_crc(const struct kq_wal_sector *s);
 u32 kq_wal_spare(const struct kq_wal *wal);
+
+/* kq_wal_room.c */
+u64 kq_wal_disk_bytes(u64 stream);
+u32 kq_wal_per_segment(const struct kq_wal *wal);
+u32 kq_wal_tail(const struct kq_wal *wal);
+u64 kq_wal_left(const struct kq_wal *wal);
+u64 kq_wal_reserve(const struct kq_wal *wal, enum kq_wal_room room);
+
+/* kq_wal_release.c */
+u32 kq_wal_first_for(const struct kq_wal *wal, u64 index, u64 generation);
 
 /* kq_wal_check.c */
 bool kq_sector_blank(const struct kq_wal_sector *s);
@@ -179,6 +195,8 @@ int __printf(5, 6) kq_scan_fail(struct kq_wal *wal, int err, u32 slot, u32 pos,
 				const char *fmt, ...);
 void __printf(4, 5) kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...);
 void kq_scan_torn(struct kq_wal *wal, u32 slot, u32 pos, u32 bytes);
+bool kq_scan_last_whole(struct kq_wal *wal, u32 slot, const void *data, struct kq_wal_head *last);
+int kq_scan_base(struct kq_wal *wal, u64 index, u64 term, kq_wal_entry_fn deliver, void *ctx);
 int kq_scan_heads(struct kq_wal *wal, u32 slot, const void *data, u32 from,
 		  u64 generation, bool note);
 u32 kq_scan_attempts(struct kq_wal *wal, const void *data, u64 generation, u64 seq,

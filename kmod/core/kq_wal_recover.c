@@ -17,6 +17,7 @@ static void kq_scan_resume(struct kq_wal *wal)
 	wal->prev_crc = h->crc;
 	wal->attempt = max_t(u32, wal->attempt, h->attempt);
 	wal->term = h->hs.term;
+	wal->snap_index = h->hs.snap.index;
 	wal->end_index = h->end_index;
 	wal->end_term = h->end_term;
 	wal->generation = h->generation;
@@ -152,7 +153,7 @@ int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block)
 	return err;
 }
 
-/* All headers are there: where does the log begin? What is older is spare. */
+/* All headers are there. What is older than the youngest log that begins here is spare. */
 static void kq_scan_begin(struct kq_wal *wal)
 {
 	u64 base = 0;
@@ -165,8 +166,47 @@ static void kq_scan_begin(struct kq_wal *wal)
 	for (i = 0; i < wal->segments; i++)
 		if (wal->slots[i].state == KQ_WAL_SLOT_OURS && wal->slots[i].generation < base)
 			wal->slots[i].state = KQ_WAL_SLOT_FREE;
-	wal->scan.stage = KQ_WAL_STAGE_CHAIN;
-	wal->scan.cursor = 0;
+	wal->scan.stage = KQ_WAL_STAGE_NEWEST;
+	wal->scan.cursor = KQ_WAL_NUMBER_MAX;
+}
+
+/* The last whole batch names a snapshot: where does the log begin then? */
+static void kq_scan_snapshot(struct kq_wal *wal, const struct kq_wal_head *last)
+{
+	u64 index = last->hs.snap.index;
+	u32 first, i;
+
+	if (!index)
+		return;
+	first = kq_wal_first_for(wal, index, last->generation);
+	if (first == KQ_WAL_NO_SLOT) {
+		kq_scan_damage(wal, last->slot, last->pos,
+			       "the log begins above index %llu, where its snapshot ends",
+			       (unsigned long long)index);
+		return;
+	}
+	wal->scan.first = first;
+	for (i = 0; i < wal->segments; i++)
+		if (wal->slots[i].state == KQ_WAL_SLOT_OURS &&
+		    wal->slots[i].generation < wal->slots[first].generation)
+			wal->slots[i].state = KQ_WAL_SLOT_FREE;
+}
+
+/* The newest segment below @generation. */
+static u32 kq_slot_before(const struct kq_wal *wal, u64 generation)
+{
+	u32 best = KQ_WAL_NO_SLOT;
+	u32 i;
+
+	for (i = 0; i < wal->segments; i++) {
+		const struct kq_wal_slot *s = &wal->slots[i];
+
+		if (s->state != KQ_WAL_SLOT_OURS || s->generation >= generation)
+			continue;
+		if (best == KQ_WAL_NO_SLOT || s->generation > wal->slots[best].generation)
+			best = i;
+	}
+	return best;
 }
 
 static u32 kq_next_bad(struct kq_wal *wal)
@@ -184,6 +224,14 @@ static u32 kq_next_slot(struct kq_wal *wal)
 {
 	u32 slot = KQ_WAL_NO_SLOT;
 
+	if (wal->scan.stage == KQ_WAL_STAGE_NEWEST) {
+		slot = kq_slot_before(wal, wal->scan.cursor);
+		/* Where that is the first one, nothing went before it. */
+		if (slot != KQ_WAL_NO_SLOT && wal->slots[slot].base_seq != 1)
+			return slot;
+		wal->scan.stage = KQ_WAL_STAGE_CHAIN;
+		wal->scan.cursor = 0;
+	}
 	if (wal->scan.stage == KQ_WAL_STAGE_CHAIN) {
 		slot = kq_slot_after(wal, wal->scan.cursor);
 		if (slot != KQ_WAL_NO_SLOT)
@@ -205,13 +253,26 @@ static u32 kq_next_slot(struct kq_wal *wal)
 	return slot;
 }
 
+/* If its opening was torn, the one before is asked for next. */
+static void kq_scan_for_snapshot(struct kq_wal *wal, u32 slot, const void *data)
+{
+	struct kq_wal_head last;
+
+	wal->scan.cursor = wal->slots[slot].generation;
+	if (!kq_scan_last_whole(wal, slot, data, &last))
+		return;
+	kq_scan_snapshot(wal, &last);
+	wal->scan.stage = KQ_WAL_STAGE_CHAIN;
+	wal->scan.cursor = 0;
+}
+
 /**
  * kq_wal_next_segment() - recovery: which segment must be read now?
  * @wal: the log; each slot's header was handed in
  *
- * The segments of the log come in their order; then those with a damaged header;
- * at the end the spare one that is written next, for what a torn write left in it
- * (it may have been asked for before).
+ * First the newest one, for the snapshot with which the log begins. Then the segments of the log
+ * in their order; those with a damaged header; at the end the spare one that is written next, for
+ * what a torn write left in it (it may have been asked for before).
  * Return: slot; -ENOENT: none, call kq_wal_scan_end(); -EINVAL: a header is
  * missing; another error: recovery ended with it.
  */
@@ -258,6 +319,9 @@ int kq_wal_scan_segment(struct kq_wal *wal, u32 slot, const void *data, u32 len,
 		return -ENOMEM;
 	scan->asked = KQ_WAL_NO_SLOT;
 	switch (scan->stage) {
+	case KQ_WAL_STAGE_NEWEST:
+		kq_scan_for_snapshot(wal, slot, data);
+		return 0;
 	case KQ_WAL_STAGE_CHAIN:
 		scan->cursor = wal->slots[slot].generation;
 		return kq_scan_chain(wal, slot, data, deliver, ctx);

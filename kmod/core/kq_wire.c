@@ -27,6 +27,7 @@ static const struct {
 	[KQ_MSG_RENEW] = { "renew", sizeof(struct kq_body_renew), BODY_FIXED },
 	[KQ_MSG_RENEW_RESP] = { "renew_resp", sizeof(struct kq_body_renew_resp), BODY_FIXED },
 	[KQ_MSG_TIMEOUT_NOW] = { "timeout_now", sizeof(struct kq_body_timeout_now), BODY_FIXED },
+	[KQ_MSG_SUM] = { "sum", sizeof(struct kq_body_sum), BODY_FIXED },
 	[KQ_MSG_MET] = { "met", sizeof(struct kq_body_met), BODY_FIXED },
 };
 

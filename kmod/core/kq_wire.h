@@ -26,6 +26,7 @@ enum kq_msg_type {
 	KQ_MSG_RENEW_RESP,
 	KQ_MSG_TIMEOUT_NOW,
 	KQ_MSG_MET,		/* the receiver's connection is taken */
+	KQ_MSG_SUM,		/* what the state adds up to at a log index */
 	KQ_MSG_TYPE_END,
 };
 
@@ -96,11 +97,11 @@ struct kq_body_append_resp {
 	__le64 round;		/* newest seen in this term */
 	__le64 sent_ns;		/* echo */
 	__le64 match;		/* durable and verified against this leader up to here */
-	__le64 hint_index;	/* REJECT: where the logs may agree */
+	__le64 hint_index;	/* REJECT: where the logs may agree; STATELESS: see there */
 	__le64 hint_term;	/* REJECT: term there */
 	__le64 reject_prev;	/* REJECT: prev_index that did not match */
 	__le64 disk_ns;		/* last log write */
-	__le32 flags;		/* KQ_APPEND_REJECT, _FULL, _FAULTY, _LOW, _FAILED */
+	__le32 flags;		/* KQ_APPEND_REJECT, _FULL, _FAULTY, _LOW, _FAILED, _STATELESS */
 	__le32 zero;
 } __packed;
 #define KQ_APPEND_REJECT 1
@@ -108,7 +109,8 @@ struct kq_body_append_resp {
 #define KQ_APPEND_FAULTY 4
 #define KQ_APPEND_LOW	 8	/* no room for what clients propose */
 #define KQ_APPEND_FAILED 16	/* does not take part at all: counts for nothing */
-#define KQ_APPEND_FLAGS	 31
+#define KQ_APPEND_STATELESS 32	/* faulty for want of a snapshot, of hint_index or newer */
+#define KQ_APPEND_FLAGS	 63
 
 struct kq_body_propose_resp {
 	__le64 session;
@@ -135,6 +137,15 @@ struct kq_body_met {
 	__le32 zero;
 } __packed;
 #define KQ_MET_EMPTY	1	/* the sender has no log and has seen no term */
+
+/*
+ * SUM: to the leader, what the sender's state adds up to at this index; from the leader, what it
+ * adds up to on a majority, to a node that said otherwise.
+ */
+struct kq_body_sum {
+	__le64 index;
+	__le64 sum;
+} __packed;
 
 struct kq_body_timeout_now {
 	__le64 last_index;

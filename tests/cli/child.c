@@ -27,7 +27,7 @@ static void read_all(int fd)
 /* Never returns. @words: the command's name first. */
 static void child(const struct cli_command *command, const char *words)
 {
-	char text[512], *argv[16] = { NULL };
+	char text[512], *argv[24] = { NULL };
 	int argc = 0, code;
 
 	snprintf(text, sizeof(text), "%s", words);

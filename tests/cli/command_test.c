@@ -61,12 +61,14 @@ const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_statu
 }
 
 int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
-		       unsigned int n_fds)
+		       unsigned int n_fds, const int *snapshots, unsigned int n_snapshots)
 {
 	(void)k;
 	(void)c;
 	(void)fds;
 	(void)n_fds;
+	(void)snapshots;
+	(void)n_snapshots;
 	node_runs = true;
 	return 0;
 }
@@ -115,6 +117,20 @@ int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_c
 {
 	(void)k;
 	return strcmp(name, resource.name) ? -ENOENT : cb(&resource, user);
+}
+
+/* One entry: the first there is. */
+int kquorum_log_dump(struct kquorum *k, uint64_t first, uint64_t last, kquorum_log_cb cb,
+		     void *user)
+{
+	struct kquorum_log_entry e = {
+		.index = first > status.first_index ? first : status.first_index, .term = 4,
+		.type = KQUORUM_ENTRY_NOOP, .committed = true,
+	};
+
+	(void)k;
+	(void)last;
+	return cb(&e, user);
 }
 
 int kquorum_events_open(struct kquorum_events **e, char *err, size_t errlen)
@@ -263,6 +279,51 @@ static void status_shows_what_each_is(void **state)
 	assert_int_equal(run(&command_status, "status"), 0);
 	assert_contains(out, "\nn1    10.0.0.1:7420  left     follower");
 	assert_contains(out, "this node has left the cluster");
+	assert_fits();
+}
+
+static void status_tells_of_snapshots(void **state)
+{
+	(void)state;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_null(strstr(out, "snapshot"));
+	assert_int_equal(run(&command_status, "status -j"), 0);
+	assert_contains(out, "\"snapshot\":\tnull,");
+	assert_contains(strstr(out, "\"n3\""), "\"needs_snapshot\":\tfalse,");
+	status.snapshot = (struct kquorum_snapshot_status){ 5000, 4, 47104, 0xab };
+	status.first_index = 4001;
+	status.last_index = 5100;
+	status.leader = 1;
+	status.role = KQUORUM_LEADER;
+	status.peers[2].has_progress = status.peers[2].needs_snapshot = true;
+	status.peers[2].progress = KQUORUM_PROGRESS_SNAPSHOT;
+	status.peers[2].seen_ns = 0;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "\nsnapshot of index 5000 (46 KiB), 100 entries since; log from 4001 on "
+			"(1000 before it)\n");
+	assert_fits();
+	assert_contains(out, "\nn3    10.0.0.3:7420  voter  snapshot   0      5100");
+	assert_contains(out, "\nn3 needs a snapshot, the log begins behind what it has: kquorumd sends it\n");
+	assert_int_equal(run(&command_status, "status -j"), 0);
+	assert_contains(out, "\"first_index\":\t4001,\n\t\"last_index\":\t5100,");
+	assert_contains(out, "\"snapshot\":\t{\n\t\t\"index\":\t5000,\n\t\t\"term\":\t4,\n\t\t"
+			"\"bytes\":\t47104,\n\t\t\"crc32c\":\t\"000000ab\"\n\t},");
+	assert_contains(strstr(out, "\"n3\""), "\"needs_snapshot\":\ttrue,");
+}
+
+static void log_says_that_what_was_asked_for_is_gone(void **state)
+{
+	(void)state;
+	status.first_index = 4001;
+	status.last_index = 5100;
+	assert_int_equal(run(&command_log, "log"), 0);
+	assert_contains(out, "      4001 ");
+	assert_null(strstr(out, "the log begins"));
+	assert_int_equal(run(&command_log, "log --from 4001"), 0);
+	assert_null(strstr(out, "the log begins"));
+	assert_int_equal(run(&command_log, "log --from 4000"), 0);
+	assert_contains(out, "kquorum log: the log begins at index 4001; what came of the entries before is in the "
+			"snapshot\n");
 	assert_fits();
 }
 
@@ -463,6 +524,8 @@ int main(void)
 		cmocka_unit_test_setup(followers_are_not_called_silent, setup),
 		cmocka_unit_test_setup(status_names_who_is_missing_without_alarm, setup),
 		cmocka_unit_test_setup(status_shows_what_each_is, setup),
+		cmocka_unit_test_setup(status_tells_of_snapshots, setup),
+		cmocka_unit_test_setup(log_says_that_what_was_asked_for_is_gone, setup),
 		cmocka_unit_test_setup(lock_says_that_the_session_ran_out, setup),
 		cmocka_unit_test_setup(lock_without_time_to_wait_only_tries, setup),
 		cmocka_unit_test_setup(lock_names_the_holder_within_the_screen, setup),

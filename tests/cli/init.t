@@ -37,12 +37,26 @@ like "$out" 'forget what it acknowledged' "and what an empty node would do"
 [[ $out != *delete* ]]
 report $? "nothing is said of deleting files"
 
+# snapshots DIR: as a node and its daemon leave them, and what is none
+snapshots()
+{
+	touch "$1/snapshot-00000000000000000010-1.kqs" "$1/snapshot-00000000000000000012-2.kqs" \
+		"$1/snapshot-00000000000000000013-2.kqs.new" \
+		"$1/snapshot-00000000000000000020-2.kqs.999-0badcafe.part" "$1/snapshot-of-mine" "$1/notes.kqs"
+}
+others() { (cd "$1" && printf '%s ' *snapshot* *.kqs*); }
+
+snapshots "$TMP/a"
+before=$(others "$TMP/a")
+run "$KQUORUM" init "${base[@]}" "${small[@]}" --dir "$TMP/a" --force --cluster-id "$id"
+is "$(others "$TMP/a")" "$before" "what is refused leaves the snapshots"
 echo old | dd of="$TMP/a/segment-0001" conv=notrunc status=none
 inode=$(stat -c %i "$TMP/a/segment-0001")
 run "$KQUORUM" init "${base[@]}" --segment-size 256K --segments 2 --dir "$TMP/a" --force
 is $rc 0 "--force with a fresh id is done"
 is "$(stat -c %i "$TMP/a/segment-0001") $(head -c3 "$TMP/a/segment-0001")" "$inode old" "filled segments are used again"
 is "$(cd "$TMP/a" && echo segment-*)" "segment-0000 segment-0001" "segments too many are gone"
+is "$(others "$TMP/a")" "snapshot-of-mine notes.kqs " "and the snapshots of the node before, finished or not"
 [ "$(sed -n 's/^id = //p' "$TMP/a/kquorum.conf")" != "$id" ]
 report $? "the cluster id is another"
 like "$out" 'kquorum init .*--force' "the line for the others has --force too"
@@ -100,9 +114,11 @@ is "$(awk 'length > 100' <<<"$out")" "" "in 100 columns"
 run "$KQUORUM" join "${joins[@]/abc/def}" "${small[@]}" --dir "$TMP/j"
 like "$out" 'has a node of another cluster \(n4 of demo\)' "one of another cluster is told apart"
 echo old | dd of="$TMP/j/segment-0001" conv=notrunc status=none
+snapshots "$TMP/j"
 run "$KQUORUM" join "${joins[@]/n4=7/n4=8}" "${small[@]}" --dir "$TMP/j" --force
 is $rc 0 "join --force makes it anew, in the same cluster too"
 is "$(head -c3 "$TMP/j/segment-0001" | tr '\0' .)" "..." "with a log that knows nothing"
+is "$(others "$TMP/j")" "snapshot-of-mine notes.kqs " "and no snapshot"
 like "$(cat "$TMP/j/kquorum.conf")" '^n4 = 8$' "and its new number"
 rm "$TMP/j/kquorum.conf"
 run "$KQUORUM" join "${joins[@]}" "${small[@]}" --dir "$TMP/j"

@@ -149,6 +149,8 @@ int kquorum_log_dump(struct kquorum *k, uint64_t first, uint64_t last, kquorum_l
 	(void)k;
 	(void)first;
 	(void)last;
+	if (w->log_error)
+		return w->log_error;
 	for (i = 0; i < w->n_confs; i++) {
 		struct kquorum_log_entry e = {
 			.type = KQUORUM_ENTRY_CONF, .committed = true,

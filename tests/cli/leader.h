@@ -23,6 +23,7 @@ struct world {
 		uint32_t bytes;
 	} confs[MAX_CONFS];
 	unsigned int n_confs;
+	int log_error;		/* of reading the log */
 };
 extern struct world *w;
 

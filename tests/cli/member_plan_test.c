@@ -107,6 +107,13 @@ static void add_waits_for_the_vote(void **state)
 	assert_next(&st, MEMBER_WAIT, "n4 catches up, 4900 entries behind");
 	p->progress = KQUORUM_PROGRESS_PROBE;
 	assert_next(&st, MEMBER_WAIT, "n4 (learner, asked how far it is)");
+	p->progress = KQUORUM_PROGRESS_SNAPSHOT;
+	p->needs_snapshot = true;
+	assert_next(&st, MEMBER_WAIT, "n4 needs a snapshot, for the log begins behind what it has: "
+		    "kquorumd sends it");
+	st.daemon = false;
+	assert_next(&st, MEMBER_WAIT, "there is no kquorumd here to send it");
+	p->needs_snapshot = false;
 	p->flags = KQUORUM_PEERF_LOG_FULL;
 	assert_next(&st, MEMBER_WAIT, "n4 (learner, log full)");
 	node_down(&st, 4);

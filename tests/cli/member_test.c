@@ -375,6 +375,10 @@ static void remove_knows_who_was_there(void **state)
 	assert_int_equal(member("remove n6"), 66);
 	assert_string_equal(out, "kquorum member: no member n6 in cluster demo\n");
 	assert_int_equal(w->changes, 1);
+	/* Who cannot read it does not say that nobody was there. */
+	w->log_error = -ENOMEM;
+	assert_int_equal(member("remove n6"), 1);
+	assert_contains(out, "the log cannot be read: the module's words");
 }
 
 static void list_shows_what_each_is(void **state)

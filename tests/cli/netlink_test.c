@@ -196,7 +196,7 @@ static void hands_on_the_text_of_an_extended_ack(void **state)
 	int fd = 5, offset = 0;
 
 	answer_ack(-EINVAL, "a lease this short cannot be kept", NLMSG_HDRLEN + GENL_HDRLEN);
-	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), -EINVAL);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), -EINVAL);
 	/* The first attribute is the name. */
 	assert_string_equal(kquorum_error(k), "a lease this short cannot be kept (name)");
 
@@ -205,7 +205,7 @@ static void hands_on_the_text_of_an_extended_ack(void **state)
 			offset = (const char *)a - sent;
 	assert_true(offset);
 	answer_ack(-EBADF, "not a file", offset);
-	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), -EBADF);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), -EBADF);
 	assert_string_equal(kquorum_error(k), "not a file (segment file)");
 }
 
@@ -285,6 +285,60 @@ static void reads_a_status(void **state)
 	assert_true(st.peers[2].promote);
 }
 
+static void tells_of_snapshots(void **state)
+{
+	struct kquorum *k = *state;
+	struct kquorum_status st;
+	struct nlmsghdr *nlh = answer_genl(KQUORUM_CMD_STATUS, 0);
+	struct nlattr *nest;
+
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, 2);
+	mnl_attr_put_u64(nlh, KQUORUM_A_FIRST_INDEX, 4001);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_SNAPSHOT);
+	mnl_attr_put_u64(nlh, KQUORUM_SNAPSHOT_INDEX, 5000);
+	mnl_attr_put_u64(nlh, KQUORUM_SNAPSHOT_TERM, 4);
+	mnl_attr_put_u64(nlh, KQUORUM_SNAPSHOT_BYTES, 1ULL << 33);
+	mnl_attr_put_u32(nlh, KQUORUM_SNAPSHOT_CRC, 0xfedcba98);
+	mnl_attr_nest_end(nlh, nest);
+	put_peer(nlh, 1, "n1", true);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_PEER);
+	mnl_attr_put_u32(nlh, KQUORUM_PEER_ID, 3);
+	mnl_attr_put_u32(nlh, KQUORUM_PEER_PROGRESS, KQUORUM_PROGRESS_SNAPSHOT);
+	mnl_attr_put_u64(nlh, KQUORUM_PEER_SNAPSHOT, 4990);
+	mnl_attr_nest_end(nlh, nest);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_status(k, &st), 0);
+	assert_int_equal(st.first_index, 4001);
+	assert_int_equal(st.snapshot.index, 5000);
+	assert_int_equal(st.snapshot.term, 4);
+	assert_true(st.snapshot.bytes == 1ULL << 33);
+	assert_true(st.snapshot.crc == 0xfedcba98);
+	assert_false(st.peers[0].needs_snapshot);
+	assert_true(st.peers[2].needs_snapshot);
+	assert_int_equal(st.peers[2].snapshot_index, 4990);
+	/* What there is none of. */
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_STATUS, 0), KQUORUM_A_NODE_ID, 2);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_status(k, &st), 0);
+	assert_int_equal(st.snapshot.index, 0);
+}
+
+static void asks_for_a_snapshot(void **state)
+{
+	struct kquorum *k = *state;
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload((struct nlmsghdr *)sent);
+	int fd = dup(0);
+
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_SNAPSHOT_SAVE, 0), KQUORUM_A_FD, fd);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_snapshot_save(k), fd);
+	assert_int_equal(genl->cmd, KQUORUM_CMD_SNAPSHOT_SAVE);
+	close(fd);
+	answer_ack(-EALREADY, "of this very state", 0);
+	assert_int_equal(kquorum_snapshot_save(k), -EALREADY);
+	assert_string_equal(kquorum_error(k), "of this very state");
+}
+
 static void tells_of_a_node_that_has_left(void **state)
 {
 	struct kquorum *k = *state;
@@ -354,17 +408,17 @@ static void says_who_founded_the_cluster_only_to_join_it(void **state)
 	int fd = 5;
 
 	answer_ack(0, NULL, 0);
-	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), 0);
 	assert_null(sent_attr(KQUORUM_A_VOTERS));
 	c.founders = 3;
 	answer_ack(0, NULL, 0);
-	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), 0);
 	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0xe);
 	/* One that was there when it began must not begin it again. */
 	c.founders = 0;
 	c.founded = true;
 	answer_ack(0, NULL, 0);
-	assert_int_equal(kquorum_node_start(k, &c, &fd, 1), 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), 0);
 	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0x2);
 }
 
@@ -514,7 +568,7 @@ static void sends_all_segments_in_order(void **state)
 		c.members[i].address.port = 65535;
 	}
 	answer_ack(0, NULL, 0);
-	assert_int_equal(kquorum_node_start(k, &c, fds, KQUORUM_MAX_SEGMENTS), 0);
+	assert_int_equal(kquorum_node_start(k, &c, fds, KQUORUM_MAX_SEGMENTS, NULL, 0), 0);
 	mnl_attr_for_each(a, (struct nlmsghdr *)sent, sizeof(struct genlmsghdr)) {
 		members += mnl_attr_get_type(a) == KQUORUM_A_MEMBER;
 		if (mnl_attr_get_type(a) == KQUORUM_A_SEGMENT_FD)
@@ -522,7 +576,7 @@ static void sends_all_segments_in_order(void **state)
 	}
 	assert_int_equal(next, 100 + KQUORUM_MAX_SEGMENTS);
 	assert_int_equal(members, 15);
-	assert_int_equal(kquorum_node_start(k, &c, fds, 0), -EINVAL);
+	assert_int_equal(kquorum_node_start(k, &c, fds, 0, NULL, 0), -EINVAL);
 }
 
 #define WITH_HANDLE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -534,6 +588,8 @@ int main(void)
 		WITH_HANDLE(hands_on_the_text_of_an_extended_ack),
 		WITH_HANDLE(explains_bare_errors),
 		WITH_HANDLE(reads_a_status),
+		WITH_HANDLE(tells_of_snapshots),
+		WITH_HANDLE(asks_for_a_snapshot),
 		WITH_HANDLE(tells_of_a_node_that_has_left),
 		WITH_HANDLE(asks_for_a_change),
 		WITH_HANDLE(says_who_founded_the_cluster_only_to_join_it),

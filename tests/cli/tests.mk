@@ -9,7 +9,8 @@ comma := ,
 CLI_TEST_SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 CLI_TEST_CFLAGS := $(USER_CFLAGS) $(CLI_TEST_SAN)
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
-	hold_test command_test join_test member_plan_test member_replace_test member_test)
+	hold_test command_test join_test member_plan_test member_replace_test member_test \
+	snapshot_file_test snapshot_test restore_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -22,8 +23,9 @@ $(BUILD)/tests/cli/netlink_test: CLI_TEST_LDFLAGS := $(addprefix -Wl$(comma)--wr
 	setsockopt sendto recvfrom close get_portid)
 $(BUILD)/tests/cli/hold_test: tests/cli/hold_test.c userspace/cli/hold.c $(CLI_TEST_COMMON)
 # The library is what is replaced here.
-$(BUILD)/tests/cli/command_test: tests/cli/command_test.c tests/cli/child.c userspace/lib/config.c \
-	$(addprefix userspace/cli/,append.c clock.c directory.c format.c hold.c lock.c nodes.c \
+$(BUILD)/tests/cli/command_test: tests/cli/command_test.c tests/cli/child.c \
+	$(addprefix userspace/lib/,config.c snapshots.c) \
+	$(addprefix userspace/cli/,append.c clock.c directory.c entry.c format.c hold.c lock.c log.c nodes.c \
 	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
 $(BUILD)/tests/cli/member_test: tests/cli/member_test.c tests/cli/child.c tests/cli/leader.c \
 	userspace/lib/config.c $(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
@@ -33,6 +35,23 @@ $(BUILD)/tests/cli/member_plan_test $(BUILD)/tests/cli/member_replace_test: \
 	$(CLI_TEST_COMMON)
 $(BUILD)/tests/cli/join_test: tests/cli/join_test.c userspace/cli/join.c userspace/cli/nodes.c \
 	$(CLI_TEST_COMMON)
+# The core makes the snapshots that are read here.
+CLI_TEST_IMAGES := tests/cli/images.c tests/core/snap_state.c $(wildcard kmod/core/*.c)
+$(BUILD)/tests/cli/snapshot_file_test: tests/cli/snapshot_file_test.c $(CLI_TEST_IMAGES) \
+	userspace/cli/snapshot_file.c
+$(BUILD)/tests/cli/snapshot_test: tests/cli/snapshot_test.c tests/cli/child.c $(CLI_TEST_IMAGES) \
+	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
+	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c)
+$(BUILD)/tests/cli/restore_test: tests/cli/restore_test.c tests/cli/child.c $(CLI_TEST_IMAGES) \
+	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
+	$(addprefix userspace/cli/,clock.c directory.c format.c init.c join.c nodes.c options.c output.c \
+	parse.c recover.c restore.c seed.c seed_file.c)
+$(BUILD)/tests/cli/snapshot_test: CLI_TEST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,read flock fsync renameat2)
+$(BUILD)/tests/cli/snapshot_file_test $(BUILD)/tests/cli/snapshot_test $(BUILD)/tests/cli/restore_test: \
+	CLI_TEST_CFLAGS += -Wno-unused-parameter -Itests/core
+$(BUILD)/tests/cli/snapshot_file_test $(BUILD)/tests/cli/snapshot_test $(BUILD)/tests/cli/restore_test: \
+	$(wildcard kmod/core/*.h tests/core/*.h)
+
 $(CLI_TESTS): $(wildcard tests/cli/*.h userspace/lib/*.h userspace/cli/*.h) include/uapi/linux/kquorum.h
 
 $(CLI_TESTS):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Help, usage errors, and what is said where there is no module.
 . "$(dirname "$0")/tap.sh"
-commands="init join start stop status member lock resource log append transfer fence bench version"
+commands="init join start stop status member lock resource log append snapshot recover transfer fence bench version"
 
 run "$KQUORUM"
 is $rc 0 "kquorum alone succeeds"
@@ -66,8 +66,30 @@ for c in $commands; do
 	done
 	is "$missing" "" "the manual has the options of $c"
 done
-# The completion knows them, and what member and the others take.
+# Of what has commands below it, likewise.
 complete() { bash -c '. userspace/cli/kquorum.bash-completion; _kquorum_words "$@"' - "$@"; }
+for v in $(complete snapshot snapshot); do
+	run "$KQUORUM" snapshot "$v" --help
+	is "$rc" 0 "snapshot $v --help succeeds"
+	like "$out" "^Usage: kquorum snapshot $v" "snapshot $v --help shows its usage"
+	is "$(awk 'length > 100' <<<"$out")" "" "snapshot $v --help fits 100 columns"
+	missing=
+	for o in $(grep -oE '^ +(-., )?--[a-z-]+' <<<"$out" | grep -oE -- '--[a-z-]+'); do
+		grep -qF -- "${o//-/\\-}" userspace/cli/kquorum.8 || missing+=" $o"
+	done
+	is "$missing" "" "the manual has the options of snapshot $v"
+	run "$KQUORUM" snapshot "$v" --bogus
+	is "$rc" 2 "snapshot $v --bogus is a usage error"
+	like "$out" "kquorum snapshot $v --help" "snapshot $v says where to read more"
+	run "$KQUORUM" snapshot "$v"
+	is "$rc" 2 "snapshot $v wants a file"
+	grep -q "kquorum snapshot $v" userspace/cli/kquorum.8
+	report $? "the manual has snapshot $v"
+	like "$("$KQUORUM" snapshot --help)" "^  $v " "snapshot --help has $v"
+done
+is "$(complete snapshot snapshot)" "$("$KQUORUM" snapshot bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
+	"the completion has all that snapshot takes"
+# The completion knows them, and what member and the others take.
 is "$(complete help)" "$commands" "the completion has all commands"
 is "$(complete member member)" "$("$KQUORUM" member bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
 	"and all that member takes"
@@ -109,7 +131,7 @@ is $rc 1 "output that cannot be written is an error"
 
 if [ ! -e /sys/module/kquorum ]; then
 	for c in stop status "lock db" "resource list" log "append x" transfer "bench lock" member \
-		"member remove n1"; do
+		"member remove n1" snapshot "snapshot save $TMP/s"; do
 		# shellcheck disable=SC2086
 		run "$KQUORUM" $c
 		is $rc 1 "$c fails without a module"

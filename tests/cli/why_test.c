@@ -253,6 +253,17 @@ static void says_why_nobody_can_connect(void **state)
 			"  others connect to it there: free the port");
 }
 
+static void says_what_is_wrong_with_snapshots_and_nothing_of_ports(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	strcpy(st.peers[0].reason, "no snapshot: No space left on device: make room on "
+	       "/var/lib/kquorum/a-directory-with-a-long-n, else the log fills up");
+	assert_string_equal(why_of(&st), "no snapshot: No space left on device: make room on "
+			    "/var/lib/kquorum/a-directory-with-a-long-n, else\n  the log fills up\n");
+}
+
 static const char *missing_of(const struct kquorum_status *st)
 {
 	status_missing(st, why, sizeof(why));
@@ -519,10 +530,82 @@ static void says_where_the_log_is_damaged(void **state)
 	why_of(&st);
 	assert_contains(why, "segment-0003 at byte 8192");
 	assert_contains(why, "  on the leader: kquorum member replace n1 n1=10.0.0.1:7420\n");
-	assert_contains(why, "kquorum init --force");
+	assert_contains(why, "kquorum recover");
 	/* it takes no part, so that it hears nothing of the others is no news of them */
 	assert_null(strstr(why, "silent"));
 	assert_null(strstr(why, "can be reached"));
+}
+
+static void says_what_becomes_of_a_node_without_its_snapshot(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.state = KQUORUM_NODE_DAMAGED;
+	st.quorum = false;
+	strcpy(st.reason, "snapshot: that of index 5000: its file is missing");
+	why_of(&st);
+	assert_contains(why, "this node has no state, for its snapshot cannot be had: "
+			"that of index 5000: its file is missing\n");
+	assert_contains(why, "It mends itself: the leader's kquorumd sends it\n");
+	assert_contains(why, "  on the leader: kquorum member replace n1 n1=10.0.0.1:7420\n");
+	/* It is not the log that is damaged. */
+	assert_null(strstr(why, "segment"));
+	assert_fits(&st);
+	st.daemon = false;
+	assert_contains(why_of(&st), "no daemon has this node");
+	strcpy(st.reason, "log damaged: snapshot: no");
+	assert_contains(why_of(&st), "log is damaged in segment-0000");
+}
+
+static void says_who_needs_a_snapshot(void **state)
+{
+	struct kquorum_status st = healthy();
+	unsigned int i;
+
+	(void)state;
+	st.leader = 1;
+	st.role = KQUORUM_LEADER;
+	for (i = 1; i < 3; i++) {
+		st.peers[i].has_progress = true;
+		st.peers[i].progress = KQUORUM_PROGRESS_REPLICATE;
+		st.peers[i].match_index = st.last_index;
+	}
+	st.peers[2].progress = KQUORUM_PROGRESS_SNAPSHOT;
+	st.peers[2].needs_snapshot = true;
+	assert_string_equal(missing_of(&st),
+			    "n3 needs a snapshot, the log begins behind what it has: kquorumd sends it\n");
+	st.peers[1].needs_snapshot = true;
+	st.daemon = false;
+	assert_string_equal(missing_of(&st),
+			    "n2, n3 need a snapshot, the log begins behind what they have: nobody sends it\n");
+	/* Who waits for it hears so too. */
+	st.outgoing = 0xe;
+	status_change(&st, why, sizeof(why));
+	assert_contains(why, "without n3 (needs a snapshot)");
+	st.peers[1].progress = KQUORUM_PROGRESS_PROBE;
+	st.peers[1].needs_snapshot = false;
+	status_change(&st, why, sizeof(why));
+	assert_contains(why, "n2 (asked how far it is)");
+}
+
+static void says_where_the_log_begins(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.snapshot.index = 5000;
+	st.first_index = 4001;
+	st.last_index = 5100;
+	status_log_range(&st, why, sizeof(why));
+	assert_string_equal(why, "100 entries since; log from 4001 on (1000 before it)");
+	st.first_index = 5001;
+	status_log_range(&st, why, sizeof(why));
+	assert_string_equal(why, "100 entries since; log from 5001 on (right behind it)");
+	/* Its log has not gone on behind one that was installed. */
+	st.last_index = 5000;
+	status_log_range(&st, why, sizeof(why));
+	assert_string_equal(why, "0 entries since; log from 5001 on (right behind it)");
 }
 
 static void says_what_to_do_with_older_files(void **state)
@@ -550,9 +633,11 @@ static void announces_a_filling_log(void **state)
 	st.disk.state = KQUORUM_DISK_LOW;
 	st.disk.capacity_bytes = 512 << 20;
 	st.disk.used_bytes = 400 << 20;
-	assert_contains(why_of(&st), "the log is 78% full (400 MiB of 512 MiB)");
+	assert_contains(why_of(&st), "the log is 78% full (400 MiB of 512 MiB)\n"
+			"  kquorumd saves a snapshot, which makes room; ");
 	st.disk.state = KQUORUM_DISK_FULL;
 	assert_contains(why_of(&st), "the log is full");
+	assert_contains(why, "\n  a snapshot makes room");
 	st.disk.state = KQUORUM_DISK_FAILED;
 	st.disk.error = -EIO;
 	assert_contains(why_of(&st), "Input/output error");
@@ -605,6 +690,7 @@ int main(void)
 		cmocka_unit_test(tells_of_lost_votes),
 		cmocka_unit_test(says_what_to_do_about_missing_peers),
 		cmocka_unit_test(says_why_nobody_can_connect),
+		cmocka_unit_test(says_what_is_wrong_with_snapshots_and_nothing_of_ports),
 		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),
 		cmocka_unit_test(names_who_is_missing_by_its_part),
 		cmocka_unit_test(tells_what_change_is_under_way),
@@ -615,6 +701,9 @@ int main(void)
 		cmocka_unit_test(breaks_long_lines),
 		cmocka_unit_test(fits_the_screen),
 		cmocka_unit_test(says_where_the_log_is_damaged),
+		cmocka_unit_test(says_what_becomes_of_a_node_without_its_snapshot),
+		cmocka_unit_test(says_who_needs_a_snapshot),
+		cmocka_unit_test(says_where_the_log_begins),
 		cmocka_unit_test(says_what_to_do_with_older_files),
 		cmocka_unit_test(announces_a_filling_log),
 		cmocka_unit_test(says_how_to_start_the_daemon),

@@ -130,7 +130,7 @@ static void give_back_at_the_end_of_the_log(struct trio *t, bool in_a_later_term
 	/* What it committed stays committed, and its session gives the lock back. */
 	assert_true(trio_elect(t, 2));
 	trio_pass(t, 3000);
-	assert_int_equal(t->core[2]->claims, 0);
+	assert_int_equal(t->core[2]->res->claims, 0);
 	assert_true(t->core[2]->applied > applied + 2);
 }
 

@@ -116,22 +116,23 @@ static void checksums_are_those_of_iscsi(void **state)
 static void a_configuration_that_cannot_be_used_is_refused(void **state)
 {
 	static const struct {
-		u32 voters, outgoing, learners, zero, origin, len;
+		u32 voters, outgoing, learners, left, origin, len;
 		u8 identity;		/* of each of those in it */
 		int err;
 	} given[] = {
-		{ 0xe, 0, 0, 0, 1, 408, 1, 0 },
-		{ 0xe, 0x6, 0x10, 0, 1, 536, 1, 0 },
-		{ 0, 0xe, 0, 0, 1, 408, 1, -EPROTO },
-		{ 0xf, 0, 0, 0, 1, 536, 1, -EPROTO },
-		{ 0xe, 0, 0x8, 0, 1, 408, 1, -EPROTO },
-		{ 0xe, 0, 0, 1, 1, 408, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 448, 1, 0 },
+		{ 0xe, 0x6, 0x10, 0, 1, 576, 1, 0 },
+		{ 0, 0xe, 0, 0, 1, 448, 1, -EPROTO },
+		{ 0xf, 0, 0, 0, 1, 576, 1, -EPROTO },
+		{ 0xe, 0, 0x8, 0, 1, 448, 1, -EPROTO },
+		{ 0xe, 0, 0, 1, 1, 488, 1, -EPROTO },
+		{ 0xe, 0, 0, 0x18, 1, 448, 1, -EPROTO },
 		{ 0xe, 0, 0, 0, 1, 15, 1, -EPROTO },
 		{ 0xe, 0, 0, 0, 1, 24, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 407, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 412, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 408, 0, -EPROTO },
-		{ 0xe, 0, 0, 0, 0, 408, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 447, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 452, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 448, 0, -EPROTO },
+		{ 0xe, 0, 0, 0, 0, 448, 1, -EPROTO },
 	};
 	u32 i, at;
 
@@ -142,7 +143,7 @@ static void a_configuration_that_cannot_be_used_is_refused(void **state)
 			.voters = cpu_to_le32(given[i].voters),
 			.outgoing = cpu_to_le32(given[i].outgoing),
 			.learners = cpu_to_le32(given[i].learners),
-			.zero = cpu_to_le32(given[i].zero),
+			.left = cpu_to_le32(given[i].left),
 			.origin = cpu_to_le64(given[i].origin),
 		};
 
@@ -202,6 +203,36 @@ static void what_no_member_can_be_called_is_refused(void **state)
 	}
 }
 
+static void who_has_left_is_in_the_configuration(void **state)
+{
+	static const char *const called[KQ_MAX_NODES + 1] = { [3] = "n3", [15] = "n15" };
+	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
+	const struct kq_conf conf = {
+		.voters = 2, .left = 1u << 3 | 1u << 15, .origin = 1,
+		.identity = { [1] = 10 }, .left_identity = { [3] = 30, [15] = 150 },
+	};
+	static u8 payload[KQ_CONF_MAX];
+	struct kquorum_conf_left *l;
+	struct kq_conf got;
+	u32 len = kq_conf_write(&conf, nameless, called, payload);
+
+	(void)state;
+	assert_null(kq_conf_read(payload, len, &got));
+	assert_int_equal(got.left, conf.left);
+	assert_memory_equal(got.left_identity, conf.left_identity, sizeof(got.left_identity));
+	assert_string_equal(kq_conf_left(payload, &got, 15)->name, "n15");
+	assert_null(kq_conf_left(payload, &got, 1));
+	l = (void *)kq_conf_left(payload, &got, 3);
+	assert_string_equal(l->name, "n3");
+	assert_string_equal(kq_conf_read(payload, len - 1, &got), "it has another size");
+	memset(l->name, 'n', sizeof(l->name));
+	assert_string_equal(kq_conf_read(payload, len, &got),
+			    "the name of a node that has left is no text");
+	l->identity = 0;
+	assert_string_equal(kq_conf_read(payload, len, &got),
+			    "a node that has left has no identity");
+}
+
 static void no_memory_is_reported(void **state)
 {
 	(void)state;
@@ -216,6 +247,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(index_and_term_are_the_leaders_the_rest_is_covered),
 		cmocka_unit_test(what_no_honest_node_sends_is_refused),
 		cmocka_unit_test(a_configuration_that_cannot_be_used_is_refused),
+		cmocka_unit_test(who_has_left_is_in_the_configuration),
 		cmocka_unit_test(what_no_member_can_be_called_is_refused),
 		cmocka_unit_test(checksums_are_those_of_iscsi),
 		cmocka_unit_test(no_memory_is_reported),

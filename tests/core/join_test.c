@@ -105,8 +105,9 @@ static void who_left_is_known_after_a_restart(void **state)
 	report.hs = t->core[1]->hs;
 	kq_core_start(c, t->now, &report);
 	assert_int_equal(c->conf.voters, N1 | N2);
-	assert_int_equal(le64_to_cpu(c->gone[3].identity), TRIO_IDENTITY(3));
-	assert_string_equal(c->gone[3].name, "n3");
+	assert_int_equal(c->conf.left_identity[3], TRIO_IDENTITY(3));
+	assert_string_equal(kq_conf_left(kq_core_conf_entry(c, c->conf_index)->data, &c->conf, 3)->name,
+			    "n3");
 	if (kq_core_take_batch(c))
 		kq_core_disk_done(c, t->now, c->batch, 0);
 	kq_core_destroy(c);

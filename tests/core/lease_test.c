@@ -161,7 +161,7 @@ static void a_grant_in_a_session_that_has_lapsed_here_is_not_taken(void **state)
 	assert_int_equal(c->local.state, KQ_SESSION_LIVE);
 	assert_int_equal(w->state, KQUORUM_LOCK_GRANTED);
 	assert_int_equal(h->state, KQUORUM_LOCK_LOST);
-	assert_int_equal(t->core[1]->claims, 1);
+	assert_int_equal(t->core[1]->res->claims, 1);
 	kq_core_unlock(c, t->now, w);
 	kq_core_unlock(c, t->now, h);
 	trio_pass(t, 100);

@@ -163,7 +163,7 @@ static void a_configuration_survives_a_restart(void **state)
 	struct kq_entry *e;
 
 	c = trio_replace(t, &report);
-	e = kq_entry_alloc(KQ_ENTRY_CONF, payload, kq_conf_write(&conf, nameless, payload));
+	e = kq_entry_alloc(KQ_ENTRY_CONF, payload, kq_conf_write(&conf, nameless, NULL, payload));
 	e->rec.index = cpu_to_le64(2);
 	e->rec.term = cpu_to_le64(1);
 	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
@@ -438,8 +438,9 @@ static void only_a_leader_proposes_a_configuration(void **state)
 	struct {
 		struct kq_record rec;
 		struct {
-			__le32 voters, outgoing, learners, zero;
+			__le32 voters, outgoing, learners, left;
 			__le64 origin;
+			struct kquorum_lineage lineage;
 			struct kquorum_conf_member member;
 		} cmd;
 	} body = {

@@ -150,7 +150,7 @@ static void each_allocation_may_fail(void (*day)(struct trio *t))
 		assert_int_equal(t->done_error, 0);
 		for (i = 1; i <= 3; i++) {
 			assert_int_equal(t->core[i]->applied, t->core[1]->applied);
-			assert_int_equal(t->core[i]->claims, 0);
+			assert_int_equal(t->core[i]->res->claims, 0);
 			assert_int_equal(t->core[i]->pending_count, 0);
 			assert_false(t->core[1]->session[i].suspect);
 		}

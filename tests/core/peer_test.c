@@ -198,7 +198,7 @@ static void strange_entries_of_a_leader_have_no_effect(void **state)
 		assert_int_equal(c->applied, index + 1);
 		assert_true(kq_log_get(&c->log, index + 1)->result < 0);
 		assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
-		assert_int_equal(c->claims, 0);
+		assert_int_equal(c->res->claims, 0);
 	}
 }
 

@@ -120,7 +120,7 @@ static void recover_first_entry(struct kq_core *c)
 
 	for (id = 1; id <= 3; id++)
 		first.identity[id] = TRIO_IDENTITY(id);
-	rec.len = cpu_to_le32(kq_conf_write(&first, nameless, payload));
+	rec.len = cpu_to_le32(kq_conf_write(&first, nameless, NULL, payload));
 	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
 	assert_int_equal(kq_core_recover_entry(c, &rec, payload), 0);
 }

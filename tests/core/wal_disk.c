@@ -51,12 +51,22 @@ static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
 	struct model *m = ctx;
 	u64 index = le64_to_cpu(rec->index);
 
+	if (le16_to_cpu(rec->type) == KQ_RECORD_BASE) {
+		assert_true(index && rec->term);
+		if (index > MODEL_MAX)
+			return -E2BIG;
+		m->base = m->last = index;
+		m->term[index] = le64_to_cpu(rec->term);
+		return 0;
+	}
 	/* The file said so, so it is for recovery to have checked. */
 	assert_true(index >= 1);
 	assert_true(index <= m->last + 1);
 	assert_int_equal(kq_entry_check(rec, payload, le32_to_cpu(rec->len)), 0);
 	if (index > MODEL_MAX)
 		return -E2BIG;
+	if (index <= m->base)
+		m->base = index;
 	m->last = index;
 	m->term[index] = le64_to_cpu(rec->term);
 	m->print[index] = kq_crc(le32_to_cpu(rec->crc), payload, le32_to_cpu(rec->len));
@@ -71,7 +81,7 @@ int node_recover(struct node *n)
 	kq_batch_free(n->batch);
 	n->batch = NULL;
 	kq_wal_destroy(n->wal);
-	n->got.last = 0;
+	n->got.last = n->got.base = 0;
 	n->scan_error = 0;
 	n->wal = kq_wal_create(n->disk.cluster, n->disk.node, n->disk.seg, n->disk.segments);
 	if (!n->wal)
@@ -210,7 +220,7 @@ bool model_same(const struct model *a, const struct model *b, u64 upto)
 {
 	u64 i;
 
-	for (i = 1; i <= upto; i++)
+	for (i = max(a->base, b->base) + 1; i <= upto; i++)
 		if (a->term[i] != b->term[i] || a->print[i] != b->print[i])
 			return false;
 	return true;

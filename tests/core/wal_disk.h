@@ -23,6 +23,7 @@
 /* What the log holds: per index the term and a fingerprint of the rest. */
 struct model {
 	u64 last;
+	u64 base;		/* the log begins behind it */
 	u64 term[MODEL_MAX + 1];
 	u32 print[MODEL_MAX + 1];
 };

@@ -100,7 +100,7 @@ pid_t daemon_start(unsigned int id, bool exit_with_node)
 		daemon_config(&d, id);
 	d.election_ms = fake->election_ms;
 	d.heartbeat_ms = fake->heartbeat_ms;
-	if (kqd_loop_init(&d.loop) || kqd_node_init(&d) || kqd_loop_run(&d.loop))
+	if (kqd_loop_init(&d.loop) || kqd_signals_init(&d) || kqd_node_init(&d) || kqd_loop_run(&d.loop))
 		_exit(99);
 	_exit(d.exit_status);
 }

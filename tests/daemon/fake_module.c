@@ -149,8 +149,19 @@ static void status_peers(const struct fake_node *n, struct kqd_status *st)
 		strcpy(p->reason, n->note[i]);
 		p->identity = kqd_status_members(st) & 1u << i ? i : 0;
 		p->connected = n->connected[i];
+		p->needs = n->role == KQUORUM_LEADER ? n->needs[i] : 0;
 		st->n_peers++;
 	}
+}
+
+/* Called locked. */
+static void status_snapshot(const struct fake_node *n, struct kqd_status *st)
+{
+	st->commit = st->applied = n->applied;
+	st->log_capacity = n->log_capacity;
+	st->log_used = n->log_used;
+	st->disk_state = n->disk_state;
+	st->snapshot = n->snapshot;
 }
 
 int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
@@ -171,12 +182,14 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 	st->heartbeat_ms = fake->heartbeat_ms;
 	st->election_ms = fake->election_ms;
 	st->cluster_hash = 0xc0ffee;
+	st->cluster_id = FAKE_CLUSTER;
 	/* Like the module, which knows no more before the log has been read. */
 	if (n->state == KQUORUM_NODE_RECOVERING) {
 		fake_unlock();
 		return 0;
 	}
 	st->incarnation = n->incarnation;
+	st->past.origin = htole64(FAKE_ORIGIN);
 	st->past.identity = htole64(fake_self);
 	st->past.incarnation = htole64(n->incarnation);
 	st->role = n->role;
@@ -190,6 +203,7 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st)
 	st->settled = n->settled;
 	status_members(n, st);
 	status_peers(n, st);
+	status_snapshot(n, st);
 	fake_unlock();
 	return 0;
 }

@@ -10,8 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../userspace/daemon/status.h"
+
 #define FAKE_NODES	3
 #define FAKE_ALL	0xe	/* bit n: node n */
+#define FAKE_CLUSTER	1
+#define FAKE_ORIGIN	0x0123456789abcdefULL
 
 struct fake_node {
 	bool present;
@@ -30,6 +34,21 @@ struct fake_node {
 	char note[FAKE_NODES + 1][128];	/* why that one is not connected */
 	unsigned int canvasses, campaigns;
 	uint64_t heard_ns;		/* 0: never */
+
+	uint64_t applied;		/* and committed */
+	uint64_t log_capacity, log_used;
+	uint32_t disk_state;
+	struct kqd_ref snapshot;	/* in use */
+	struct kqd_ref next;		/* taken, and not in use yet */
+	bool hold;			/* what is taken stays so */
+	uint64_t needs[FAKE_NODES + 1];	/* at the leader */
+	unsigned int saves, adopts, installs;
+	unsigned int claims;		/* in a snapshot that is saved: what it is long by */
+	size_t save_cut;		/* only so many bytes of it come, 0: all */
+	bool save_stuck;		/* what comes then comes never */
+	int save_error;
+	int hand_error;			/* it takes no snapshot */
+	char order[64];			/* what was done with files, by fake_order() */
 };
 
 struct fake_module {
@@ -50,5 +69,7 @@ void fake_reset(void);
 void fake_lock(void);
 void fake_unlock(void);
 void fake_wake(unsigned int node, uint32_t bits);
+void fake_order(char what);
+void fake_use(unsigned int node);
 
 #endif /* FAKE_MODULE_H */

@@ -107,6 +107,46 @@ static void a_member_is_told_of_before_its_connection(void **state)
 	assert_string_equal(kqd_status_address(&st, 4), "10.0.0.4:7420");
 }
 
+static void snapshots_are_told_of(void **state)
+{
+	struct nl_msg *msg = begin();
+	const struct kqd_ref want = { .index = 7, .term = 8, .bytes = 1ULL << 40, .crc = 10 };
+	struct kqd_status st;
+	struct nlattr *nest;
+
+	nla_put_u64(msg, KQUORUM_A_COMMIT_INDEX, 12);
+	nla_put_u64(msg, KQUORUM_A_APPLIED_INDEX, 11);
+	nest = nla_nest_start(msg, KQUORUM_A_SNAPSHOT);
+	nla_put_u64(msg, KQUORUM_SNAPSHOT_INDEX, 7);
+	nla_put_u64(msg, KQUORUM_SNAPSHOT_TERM, 8);
+	nla_put_u64(msg, KQUORUM_SNAPSHOT_BYTES, 1ULL << 40);
+	nla_put_u32(msg, KQUORUM_SNAPSHOT_CRC, 10);
+	nla_nest_end(msg, nest);
+	nest = nla_nest_start(msg, KQUORUM_A_DISK);
+	nla_put_u32(msg, KQUORUM_DISK_STATE, KQUORUM_DISK_FULL);
+	nla_put_u64(msg, KQUORUM_DISK_CAPACITY, 100);
+	nla_put_u64(msg, KQUORUM_DISK_USED, 99);
+	nla_nest_end(msg, nest);
+	nest = nla_nest_start(msg, KQUORUM_A_PEER);
+	nla_put_u32(msg, KQUORUM_PEER_ID, 4);
+	nla_put_u64(msg, KQUORUM_PEER_SNAPSHOT, 6);
+	nla_nest_end(msg, nest);
+	assert_int_equal(end(msg, &st), 0);
+	assert_int_equal(st.commit, 12);
+	assert_int_equal(st.applied, 11);
+	assert_true(kqd_ref_same(&st.snapshot, &want));
+	assert_int_equal(st.disk_state, KQUORUM_DISK_FULL);
+	assert_int_equal(st.log_capacity, 100);
+	assert_int_equal(st.log_used, 99);
+	assert_int_equal(kqd_status_peer(&st, 4)->needs, 6);
+	/* Absent: there is none, and nobody needs one. */
+	msg = begin();
+	put_peer(msg, 4, "n4", "10.0.0.4:7420");
+	assert_int_equal(end(msg, &st), 0);
+	assert_int_equal(st.snapshot.index, 0);
+	assert_int_equal(kqd_status_peer(&st, 4)->needs, 0);
+}
+
 static void ids_that_there_cannot_be_are_refused(void **state)
 {
 	struct nl_msg *msg = begin();
@@ -141,6 +181,7 @@ int main(void)
 		cmocka_unit_test(the_configuration_is_read),
 		cmocka_unit_test(a_node_that_has_left_is_told),
 		cmocka_unit_test(a_member_is_told_of_before_its_connection),
+		cmocka_unit_test(snapshots_are_told_of),
 		cmocka_unit_test(ids_that_there_cannot_be_are_refused),
 		cmocka_unit_test(texts_that_are_too_long_are_cut),
 	};

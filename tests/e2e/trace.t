@@ -42,7 +42,8 @@ replay()
 	result $? "what the modules did is what the core does" "$out"
 	sed 's/^/# /' "$out" | head -n 5
 	for what in 'lives to their end' 'terms with a leader' 'entries committed' 'locks granted' \
-		'appends acknowledged' 'sessions expired' 'logs read back'; do
+		'appends acknowledged' 'sessions expired' 'logs read back' 'snapshots saved' \
+		'snapshots adopted' 'snapshots installed' 'starts with a snapshot'; do
 		counted "$what"
 		result $? "the replay saw some: $what" "$out"
 	done
@@ -62,6 +63,12 @@ replay()
 	step=$(sed -nE 's/.*kquorum_call: (node=.* step=[0-9]+) .* recv .*/\1/p' "$trace" | sed -n 30p)
 	sed -E "/kquorum_bytes: $step /s/....$/beef/" "$trace" >"$trace.bad"
 	refused "a message that nobody sent" 1 'sent next on this connection' "$trace.bad"
+	step=$(sed -nE 's/.*kquorum_call: (node=.* step=[0-9]+) .* install .*/\1/p' "$trace" | head -n 1)
+	sed -E "/kquorum_bytes: $step /s/ at=0 ..../ at=0 beef/" "$trace" >"$trace.bad"
+	refused "a snapshot that nobody saved" 1 'no core has saved' "$trace.bad"
+	line=$(grep -n 'kquorum_call.* save-next ' "$trace" | sed -n '1s/:.*//p')
+	sed "${line}s/ a=[0-9]*/ a=100/" "$trace" >"$trace.bad"
+	refused "a snapshot that came out otherwise" 1 'the core gives result' "$trace.bad"
 	line=$(grep -n 'kquorum_end.* leader ' "$trace" | sed -n '20s/:.*//p')
 	sed "${line}s/ commit=/&9/" "$trace" >"$trace.bad"
 	refused "another commit index" 1 'after the step the core is' "$trace.bad"

@@ -20,6 +20,8 @@
 
 #include "nl.h"
 
+static uint64_t saved, taken;
+
 static uint32_t pick(void)
 {
 	uint32_t i, total = 0, at;
@@ -81,15 +83,66 @@ static void command(void)
 	} while (!nl_answer(in, n));
 }
 
+static bool is_a(int fd, const char *kind)
+{
+	char link[40], to[64] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, to, sizeof(to) - 1) > 0 && strstr(to, kind);
+}
+
+/* What comes out is a snapshot file then, mostly whole and sound. */
+static void save(int fd)
+{
+	int to = f.snapshot[rnd(NL_SNAPSHOTS)];
+	static char bytes[70000];
+	off_t at = 0;
+	ssize_t n;
+
+	if (ftruncate(to, 0))
+		die("ftruncate");
+	while (!pct(3) && (n = read(fd, bytes, 1 + rnd(sizeof(bytes)))) >= 0) {
+		if (!n) {
+			saved++;
+			break;
+		}
+		if (pct(2))
+			bytes[rnd(n)] ^= 1 << rnd(8);
+		if (pwrite(to, bytes, n, at) != n)
+			die("pwrite");
+		at += n;
+		/* Commands and their writes come between. */
+		if (pct(20))
+			command();
+	}
+}
+
+static void see(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct kquorum_snapshot_result r;
+
+	if (poll(&p, 1, 1000) == 1 && read(fd, &r, sizeof(r)) == sizeof(r) && !r.error)
+		taken++;
+}
+
 /* What a program does with what it was given. */
 static void use(void)
 {
-	int *fd = &f.held[rnd(NL_HELD)];
+	int *fd = &f.held[rnd(NL_HELD)], twin;
 	struct pollfd p = { .fd = *fd, .events = POLLIN | POLLPRI | POLLOUT };
 	char bytes[600] = "bytes";
 
 	if (*fd < 0)
 		return;
+	/* Of its own, for the commands between may close the other. */
+	if (pct(70) && is_a(*fd, "kquorum-save") && (twin = dup(*fd)) >= 0) {
+		save(twin);
+		close(twin);
+		return;
+	}
+	if (pct(70) && is_a(*fd, "kquorum-snapshot"))
+		see(*fd);
 	switch (rnd(6)) {
 	case 0:
 		poll(&p, 1, 0);
@@ -132,6 +185,8 @@ int main(int argc, char **argv)
 	for (i = 1; i < NL_ERRORS; i++)
 		if (f.error[i])
 			printf(" %s %llu", strerrorname_np(i), (unsigned long long)f.error[i]);
-	printf("; none %llu\n", (unsigned long long)f.error[0]);
+	printf("; none %llu; snapshots saved %llu, adopted or installed %llu\n",
+	       (unsigned long long)f.error[0], (unsigned long long)saved,
+	       (unsigned long long)taken);
 	return 0;
 }

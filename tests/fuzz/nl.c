@@ -51,11 +51,12 @@ static uint64_t number(void)
 
 static int32_t descriptor(void)
 {
-	switch (rnd(8)) {
+	switch (rnd(9)) {
 	case 0: return -1;
 	case 1: return 100000;
 	case 2: return f.held[rnd(NL_HELD)];
 	case 3: return f.segment[rnd(NL_SEGMENTS)];
+	case 4: return f.snapshot[rnd(NL_SNAPSHOTS)];
 	default: return f.odd[rnd(f.odds)];
 	}
 }
@@ -143,6 +144,13 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 		for (i = 0; i < n; i++)
 			mnl_attr_put_u32(h, type, pct(99) ? f.segment[i % NL_SEGMENTS] : descriptor());
 		break;
+	case KQUORUM_A_SNAPSHOT_FD:
+		/* Many are for NODE_START. */
+		n = f.exact ? 1 : pct(80) ? 1 + rnd(2) : rnd(KQUORUM_MAX_SNAPSHOT_FDS + 3);
+		for (i = 0; i < n; i++)
+			mnl_attr_put_u32(h, type, pct(90) ? f.snapshot[rnd(NL_SNAPSHOTS)] :
+					 descriptor());
+		break;
 	case KQUORUM_A_EPOCH:
 		mnl_attr_put_u64(h, type, pct(90) ? f.epoch : number());
 		break;
@@ -193,7 +201,7 @@ void nl_garbage(struct nlmsghdr *h)
 
 const struct nl_command nl_commands[] = {
 	{ "node_start", KQUORUM_CMD_NODE_START, 10, { KQUORUM_A_NAME, KQUORUM_A_CLUSTER_ID, KQUORUM_A_NODE_ID,
-	  KQUORUM_A_SETTINGS, KQUORUM_A_MEMBER, KQUORUM_A_SEGMENT_FD } },
+	  KQUORUM_A_SETTINGS, KQUORUM_A_MEMBER, KQUORUM_A_SEGMENT_FD, KQUORUM_A_SNAPSHOT_FD } },
 	{ "node_stop", KQUORUM_CMD_NODE_STOP, 1, { KQUORUM_A_FORCE } },
 	{ "daemon_take", KQUORUM_CMD_DAEMON_TAKE, 4, { 0 } },
 	{ "status", KQUORUM_CMD_STATUS, 6, { 0 } },
@@ -210,6 +218,9 @@ const struct nl_command nl_commands[] = {
 	{ "append_open", KQUORUM_CMD_APPEND_OPEN, 6, { 0 } },
 	{ "resource_get", KQUORUM_CMD_RESOURCE_GET, 6, { KQUORUM_A_RESOURCE } },
 	{ "log_get", KQUORUM_CMD_LOG_GET, 6, { KQUORUM_A_FIRST_INDEX, KQUORUM_A_LAST_INDEX } },
+	{ "snapshot_save", KQUORUM_CMD_SNAPSHOT_SAVE, 6, { 0 } },
+	{ "snapshot_adopt", KQUORUM_CMD_SNAPSHOT_ADOPT, 6, { KQUORUM_A_SNAPSHOT_FD } },
+	{ "snapshot_install", KQUORUM_CMD_SNAPSHOT_INSTALL, 6, { KQUORUM_A_SNAPSHOT_FD } },
 	{ "event", KQUORUM_CMD_EVENT, 1, { 0 } },
 	{ "none", KQUORUM_CMD_MAX + 1, 1, { 0 } },
 };
@@ -340,8 +351,20 @@ static void odd_files(void)
 	f.odd[f.odds++] = 0;
 }
 
+static int file_open(const char *directory, const char *kind, uint32_t i, int flags)
+{
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s-%04u", directory, kind, i);
+	fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
 /**
- * nl_setup() - sockets, descriptors of segment files and of the wrong kind
+ * nl_setup() - sockets, descriptors of segment and snapshot files and of the wrong kind
  * @directory: the segment files are there, segment-0000 and so on
  */
 void nl_setup(const char *directory)
@@ -367,13 +390,9 @@ void nl_setup(const char *directory)
 	}
 	for (i = 0; i < NL_HELD; i++)
 		f.held[i] = -1;
-	for (i = 0; i < NL_SEGMENTS; i++) {
-		char path[300];
-
-		snprintf(path, sizeof(path), "%s/segment-%04u", directory, i);
-		f.segment[i] = open(path, O_RDWR | O_CLOEXEC);
-		if (f.segment[i] < 0)
-			die(path);
-	}
+	for (i = 0; i < NL_SEGMENTS; i++)
+		f.segment[i] = file_open(directory, "segment", i, 0);
+	for (i = 0; i < NL_SNAPSHOTS; i++)
+		f.snapshot[i] = file_open(directory, "snapshot", i, O_CREAT);
 	odd_files();
 }

@@ -14,6 +14,7 @@
 
 #define NL_BUFFER	32768
 #define NL_SEGMENTS	4
+#define NL_SNAPSHOTS	4
 #define NL_HELD		48	/* descriptors that the module gave out */
 #define NL_ERRORS	200
 
@@ -22,7 +23,7 @@ struct nl_fuzz {
 	uint16_t family;
 	bool exact;			/* every attribute as it should be */
 	uint64_t random, epoch;
-	int segment[NL_SEGMENTS], odd[8], held[NL_HELD];
+	int segment[NL_SEGMENTS], snapshot[NL_SNAPSHOTS], odd[8], held[NL_HELD];
 	uint32_t odds;
 	uint64_t sent, answered, granted, error[NL_ERRORS];
 };

@@ -118,7 +118,7 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 			rec.session = 0;
 			for (id = 1; id <= 4; id++)
 				conf.identity[id] = identity(id) + !(input_u8(&w->in) % 8);
-			len = kq_conf_write(&conf, nameless, body);
+			len = kq_conf_write(&conf, nameless, NULL, body);
 			break;
 		}
 		case KQ_ENTRY_APPEND:

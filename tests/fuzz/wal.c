@@ -24,6 +24,10 @@ static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
 {
 	struct seen *seen = ctx;
 
+	if (le16_to_cpu(rec->type) == KQ_RECORD_BASE) {
+		seen->last = le64_to_cpu(rec->index);
+		return 0;
+	}
 	/* Read all of it: the sanitizer knows what may be read. */
 	seen->count += kq_crc(0, payload, le32_to_cpu(rec->len)) & 1;
 	if (le64_to_cpu(rec->index) > seen->last + 1)
@@ -50,9 +54,38 @@ static struct kq_wal *recover(struct kq_wal_report *rep, struct seen *seen, int 
 	return wal;
 }
 
-static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct input *in)
+/* A snapshot stands for what is there, or one of another node for all. Returns false: neither. */
+static bool snapshot(struct kq_wal *wal, u64 *last, u64 term, struct kq_hard_state *hs, u8 how)
 {
-	struct kq_hard_state hs = { .vote = input_u8(in) % 4, .incarnation = 1, .commit = *last };
+	struct kq_batch *b = NULL;
+	int err;
+
+	hs->term = max(term, wal->term);
+	if (how < 0xf0 || wal->mode != KQ_WAL_WRITABLE)
+		return false;
+	hs->snap = (struct kq_snap_ref){ wal->end_index, wal->end_term, 1, 1 };
+	if (how >= 0xf8) {
+		hs->snap.index = *last + how % 8 + 1;
+		hs->snap.term = hs->term;
+		err = kq_wal_encode_restart(wal, hs, KQ_WAL_ROOM_VOTE, &b);
+	} else {
+		err = kq_wal_encode(wal, hs, NULL, 0, 0, 0, KQ_WAL_ROOM_VOTE, &b);
+	}
+	if (!err) {
+		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
+		*last = wal->end_index;
+		kq_wal_release(wal, hs->snap.index);
+	}
+	kq_batch_free(b);
+	return true;
+}
+
+static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct kq_snap_ref *snap,
+		       struct input *in)
+{
+	u8 how = input_u8(in);
+	struct kq_hard_state hs = { .vote = how % 4, .incarnation = 1, .commit = *last,
+				    .snap = *snap };
 	struct kq_entry *e[4];
 	u32 count = input_u8(in) % 5, i;
 	struct kq_batch *b = NULL;
@@ -60,10 +93,15 @@ static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct input *i
 	u8 data[4096];
 
 	*term += input_u8(in) % 2;
+	if (snapshot(wal, last, *term, &hs, how)) {
+		if (wal->snap_index == hs.snap.index)
+			*snap = hs.snap;
+		return;
+	}
 	hs.term = *term;
 	memset(data, input_u8(in), sizeof(data));
 	if (count && *last > 4 && input_u8(in) > 200)
-		*last -= input_u8(in) % 4;
+		*last = max(*last - input_u8(in) % 4, snap->index);
 	for (i = 0; i < count; i++) {
 		e[i] = kq_entry_alloc(KQ_ENTRY_APPEND, data, 1 + input_u8(in) * 16);
 		e[i]->rec.index = cpu_to_le64(*last + i + 1);
@@ -103,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = input_of(data, size);
 	struct kq_wal_report rep;
+	struct kq_snap_ref snap = {};
 	u64 last = 0, term = 1;
 	struct kq_wal *wal;
 	struct seen seen;
@@ -112,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(disk, 0, sizeof(disk));
 	wal = recover(&rep, &seen, &err);
 	for (i = 0; i < batches; i++)
-		write_some(wal, &last, &term, &in);
+		write_some(wal, &last, &term, &snap, &in);
 	kq_wal_destroy(wal);
 	for (i = 0; i < changes; i++)
 		change(&in);
@@ -122,8 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!err && rep.health != KQ_WAL_DAMAGED) {
 		last = rep.last_index;
 		term = max_t(u64, rep.hs.term, term);
+		snap = rep.hs.snap;
 		for (i = 0; i < 3; i++)
-			write_some(wal, &last, &term, &in);
+			write_some(wal, &last, &term, &snap, &in);
 		kq_wal_destroy(wal);
 		wal = recover(&rep, &seen, &err);
 	}

@@ -15,6 +15,7 @@
 #include <linux/namei.h>
 #include "handle.h"
 #include "node.h"
+#include "snapshot.h"
 
 #define SEGMENT_BYTES	(64u * 1024)
 #define SEGMENTS	4u
@@ -35,6 +36,8 @@
 struct fixture {
 	struct vfsmount *mnt;
 	struct kq_node *node;	/* with a reference of ours */
+	u32 keep_entries;	/* 0: as in a node that users have */
+	const char *snapshots[KQUORUM_MAX_SNAPSHOT_FDS];	/* files that it starts with */
 };
 
 static inline struct kq_config fixture_config(u32 members)
@@ -77,23 +80,30 @@ static inline struct vfsmount *fixture_mount(struct kunit *test)
 	return mnt;
 }
 
+/* A file of the test's own; or an error pointer. */
+static inline struct file *fixture_open(struct vfsmount *mnt, const char *name, int flags)
+{
+	const struct path root = { .mnt = mnt, .dentry = mnt->mnt_root };
+
+	return file_open_root(&root, name, flags | O_LARGEFILE, flags & O_CREAT ? 0600 : 0);
+}
+
 /* The file of a segment, made when it is not there. */
 static inline struct file *segment_open(struct kunit *test, struct vfsmount *mnt, u32 slot,
 					int flags)
 {
-	const struct path root = { .mnt = mnt, .dentry = mnt->mnt_root };
 	struct file *file;
 	char name[16];
 
 	snprintf(name, sizeof(name), "segment-%u", slot);
-	file = file_open_root(&root, name, flags | O_LARGEFILE, 0);
+	file = fixture_open(mnt, name, flags);
 	if (PTR_ERR_OR_ZERO(file) == -ENOENT) {
-		struct file *new = file_open_root(&root, name, O_RDWR | O_CREAT, 0600);
+		struct file *new = fixture_open(mnt, name, O_RDWR | O_CREAT);
 
 		KUNIT_ASSERT_FALSE(test, IS_ERR(new));
 		KUNIT_ASSERT_EQ(test, vfs_truncate(&new->f_path, SEGMENT_BYTES), 0);
 		fput(new);
-		file = file_open_root(&root, name, flags | O_LARGEFILE, 0);
+		file = fixture_open(mnt, name, flags);
 	}
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	return file;
@@ -124,13 +134,41 @@ static inline int take_segments(struct kunit *test, struct vfsmount *mnt, struct
 	return err;
 }
 
+/* The snapshot in a file, as SNAPSHOT_FD gives it; or an error pointer. */
+static inline struct file *snapshot_take(struct kunit *test, struct file *file, const char **why)
+{
+	struct file *snapshot;
+	int fd;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	fd = fd_of(test, file);
+	snapshot = kq_snapshot_open(fd, why);
+	close_fd(fd);
+	return snapshot;
+}
+
+static inline void take_snapshots(struct kunit *test, struct fixture *f)
+{
+	const char *why = "";
+	u32 i;
+
+	for (i = 0; i < KQUORUM_MAX_SNAPSHOT_FDS && f->snapshots[i]; i++) {
+		struct file *file = snapshot_take(test, fixture_open(f->mnt, f->snapshots[i],
+								     O_RDONLY), &why);
+
+		KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s", why);
+		f->node->snapshots[i] = file;
+	}
+}
+
 /* As NODE_START does it. Return: 0 or negative errno. */
 static inline int fixture_launch(struct kunit *test, struct fixture *f, u32 members)
 {
-	const struct kq_config cfg = fixture_config(members);
+	struct kq_config cfg = fixture_config(members);
 	struct kq_net *kn = kq_net(&init_net);
 	int err;
 
+	cfg.keep_entries = f->keep_entries;
 	f->node = kq_node_create(&cfg);
 	KUNIT_ASSERT_NOT_NULL(test, f->node);
 	kq_node_get(f->node);
@@ -139,6 +177,7 @@ static inline int fixture_launch(struct kunit *test, struct fixture *f, u32 memb
 	snprintf(f->node->member[2].name, sizeof(f->node->member[2].name), "n2");
 	err = take_segments(test, f->mnt, f->node);
 	if (!err) {
+		take_snapshots(test, f);
 		mutex_lock(&kn->start);
 		err = kq_node_launch(f->node, &init_net);
 		mutex_unlock(&kn->start);

@@ -149,6 +149,18 @@ static const struct refusal_row refusal_rows[] = {
 	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX) }, { 0x6, 0, 0 } },
 	{ "reconfigure without a node", C(RECONFIGURE), -ENODEV, "no node in this network",
 	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX) }, { 0x6, 0, 0 }, .no_node = true },
+	{ "save without a node", C(SNAPSHOT_SAVE), -ENODEV, "no node in this network",
+	  .no_node = true },
+	{ "save what never changed", C(SNAPSHOT_SAVE), -EALREADY, "nothing has changed" },
+	{ "adopt without descriptor", C(SNAPSHOT_ADOPT), -EINVAL },
+	{ "adopt what is not open", C(SNAPSHOT_ADOPT), -EBADF, "not an open file descriptor",
+	  { A(SNAPSHOT_FD) }, { 9999 } },
+	{ "install what is not open", C(SNAPSHOT_INSTALL), -EBADF, "not an open file descriptor",
+	  { A(SNAPSHOT_FD) }, { 9999 } },
+	{ "install a descriptor below 0", C(SNAPSHOT_INSTALL), -ERANGE, NULL,
+	  { A(SNAPSHOT_FD) }, { 0xffffffff } },
+	{ "install without a node", C(SNAPSHOT_INSTALL), -ENODEV, "no node in this network",
+	  { A(SNAPSHOT_FD) }, { 0 }, .no_node = true },
 	{ "a member without a name", C(RECONFIGURE), -EINVAL, "needs id, name and address",
 	  { A(VOTERS), A(LEARNERS), A(CONF_INDEX), A(MEMBER) }, { 0x6, 0, 0, 2 } },
 };
@@ -222,7 +234,7 @@ static void a_header_with_reserved_bits_is_refused(struct kunit *test)
 static const u8 admin_cmds[] = {
 	C(NODE_START), C(NODE_STOP), C(DAEMON_TAKE), C(CANVASS), C(CAMPAIGN), C(TRANSFER),
 	C(PEER_ATTACH), C(PEER_DETACH), C(PEER_NOTE), C(LOCK), C(APPEND_OPEN),
-	C(RECONFIGURE),
+	C(RECONFIGURE), C(SNAPSHOT_SAVE), C(SNAPSHOT_ADOPT), C(SNAPSHOT_INSTALL),
 };
 
 static void without_privilege_only_looking_is_allowed(struct kunit *test)

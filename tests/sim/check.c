@@ -120,6 +120,13 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 	const struct kq_entry *e = kq_log_get(&n->core->log, index);
 	struct sim_committed *c;
 
+	/* It is in a snapshot: somebody has committed it, or it would not be there. */
+	if (index <= n->core->log.base_index) {
+		if (index > s->log_count)
+			sim_fail(s, n, "has a snapshot with entry %llu, which no node has committed",
+				 (unsigned long long)index);
+		return;
+	}
 	if (!e)
 		sim_fail(s, n, "commits %llu, which is not in its log", (unsigned long long)index);
 	if (index >= s->log_room) {
@@ -187,6 +194,9 @@ static void check_new_leader(struct sim *s, struct sim_node *n)
 		/* Committed in a newer term: this one is a leader of the past. */
 		if (s->log[i].commit_term > c->hs.term)
 			break;
+		if (i < c->log.base_index || (i == c->log.base_index &&
+					      c->log.base_term == s->log[i].term))
+			continue;
 		if (!e || kq_entry_term(e) != s->log[i].term ||
 		    le32_to_cpu(e->rec.crc) != s->log[i].crc)
 			sim_fail(s, n, "leads without committed entry %llu of term %llu",
@@ -229,6 +239,9 @@ void check_node(struct sim *s, struct sim_node *n)
 	if (c->state == KQUORUM_NODE_FAILED && n->older_term != c->hs.term &&
 	    strstr(c->reason, "acknowledged log entries are gone"))
 		sim_fail(s, n, "says that it lost what it acknowledged, but has it");
+	if (c->sum_alarm ||
+	    (c->state == KQUORUM_NODE_FAILED && strstr(c->reason, "differs from that")))
+		sim_fail(s, n, "finds that replicas differ, and they do not: %s", c->reason);
 	if (c->hs.term < n->seen_term)
 		sim_fail(s, n, "its term falls to %llu", (unsigned long long)c->hs.term);
 	n->seen_term = c->hs.term;
@@ -250,6 +263,7 @@ void check_node(struct sim *s, struct sim_node *n)
 		check_state(s, n);
 		model_follow(s, n);
 	}
+	snap_check(s, n);
 	promise_answers(s, n);
 	check_holds(s, n);
 }
@@ -301,7 +315,7 @@ static void check_pair(struct sim *s, struct sim_node *a, struct sim_node *b)
 	u64 i = min(a->core->log.last, b->core->log.last);
 	bool same = false;
 
-	for (; i; i--) {
+	for (; i > max(a->core->log.base_index, b->core->log.base_index); i--) {
 		const struct kq_entry *x = kq_log_get(&a->core->log, i);
 		const struct kq_entry *y = kq_log_get(&b->core->log, i);
 
@@ -381,7 +395,7 @@ static void check_has_all(struct sim *s, struct sim_node *n)
 {
 	u64 i;
 
-	for (i = 1; i <= s->log_count; i++)
+	for (i = max_t(u64, n->core->log.base_index, 1); i <= s->log_count; i++)
 		if (kq_log_term(&n->core->log, i) != s->log[i].term)
 			sim_fail(s, n, "has lost committed entry %llu", (unsigned long long)i);
 }

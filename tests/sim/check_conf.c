@@ -96,13 +96,18 @@ static void check_members(struct sim *s, struct sim_node *n, const struct kq_con
 }
 
 /* For check_joining() and check_members() of the next one. */
-static void note_members(struct sim *s, const struct kq_conf *to, const struct kq_entry *e)
+static void note_members(struct sim *s, struct sim_node *n, const struct kq_conf *to,
+			 const struct kq_entry *e)
 {
 	kq_nodes all = kq_conf_members(to), leaving = kq_conf_members(&s->conf) & ~all;
 	u32 id;
 
 	kq_for_each_node(leaving, id)
 		s->left[id] = s->member[id];
+	kq_for_each_node(KQ_NODES_BITS, id)
+		if (id <= SIM_NODES && cpu_to_le64(to->left_identity[id]) != s->left[id].identity)
+			sim_fail(s, n, "commits a configuration that does not say who left with number %u",
+				 id);
 	kq_for_each_node(all, id)
 		s->member[id] = *kq_conf_member(e->data, to, id);
 }
@@ -139,7 +144,7 @@ struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct k
 			 to.voters, to.outgoing, to.learners, s->conf.voters, s->conf.outgoing);
 	check_joining(s, n, &to, e);
 	check_members(s, n, &to, e);
-	note_members(s, &to, e);
+	note_members(s, n, &to, e);
 	s->conf = to;
 	s->conf_index = kq_entry_index(e);
 	copy = sim_calloc(1, sizeof(*copy));
@@ -216,7 +221,7 @@ static bool may_ask(const struct sim_node *n)
 	if (i <= c->commit)
 		return false;
 	while (--i)
-		if (read_conf(kq_log_get(&c->log, i), &before))
+		if (read_conf(kq_core_conf_entry(c, i), &before))
 			return has_vote(&before, n);
 	return false;
 }
@@ -227,7 +232,7 @@ void check_conf(struct sim *s, struct sim_node *n)
 	const struct kq_core *c = n->core;
 	struct kq_conf conf = {};
 
-	if (c->conf_index && !read_conf(kq_log_get(&c->log, c->conf_index), &conf))
+	if (c->conf_index && !read_conf(kq_core_conf_entry(c, c->conf_index), &conf))
 		sim_fail(s, n, "goes by a configuration at index %llu, which is not in its log",
 			 (unsigned long long)c->conf_index);
 	if (!kq_conf_same(&conf, &c->conf) || !same_identities(&conf, &c->conf))

@@ -299,8 +299,9 @@ static void check_counted_on(struct sim *s, struct sim_node *n, const struct sim
 
 	if (n->core->state != KQUORUM_NODE_RUNNING || !l->up || n->core->hs.term != l->core->hs.term)
 		return;
-	if (match > n->core->durable ||
+	if (match > max(n->core->durable, n->core->restart_at) ||
 	    (le64_to_cpu(b->prev_index) <= match &&
+	     match >= max(n->core->log.base_index, l->core->log.base_index) &&
 	     kq_log_term(&n->core->log, match) != kq_log_term(&l->core->log, match)))
 		sim_fail(s, n, "goes on without entry %llu, which it acknowledged to its leader",
 			 (unsigned long long)match);

@@ -283,6 +283,7 @@ static u64 resource_digest(struct sim *s, struct sim_node *n, const struct kq_re
 void check_state(struct sim *s, struct sim_node *n)
 {
 	const struct kq_core *core = n->core;
+	const struct rb_node *r;
 	u64 h = 0;
 	u32 i, j;
 
@@ -297,12 +298,8 @@ void check_state(struct sim *s, struct sim_node *n)
 		for (j = 0; j < ARRAY_SIZE(x->applied); j++)
 			h = mix(h, x->applied[j]);
 	}
-	for (i = 0; i < KQ_BUCKETS; i++) {
-		const struct kq_resource *r;
-
-		list_for_each_entry(r, &core->bucket[i], node)
-			h += resource_digest(s, n, r);
-	}
+	for (r = rb_first(&core->res->by_name); r; r = rb_next(r))
+		h += resource_digest(s, n, rb_entry(r, struct kq_resource, node));
 	h = h ? h : 1;
 	if (!s->log[core->applied].digest)
 		s->log[core->applied].digest = h;

@@ -200,8 +200,9 @@ static bool has_committed(struct sim *s, const struct sim_node *n, const struct 
 
 	if (m->rotten || m->older_term || m->set_back)
 		return true;
-	return m->written_last >= index && (!m->up || kq_log_term(&m->core->log, index) ==
-					    kq_log_term(&n->core->log, index));
+	/* In a snapshot is only what is committed. */
+	return m->written_last >= index && (!m->up || index < m->core->log.base_index ||
+		kq_log_term(&m->core->log, index) == kq_log_term(&n->core->log, index));
 }
 
 /* @n, a leader, commits: by the configuration from before that call, or by that after it. */

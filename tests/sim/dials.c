@@ -70,6 +70,7 @@ static const struct {
 	DIAL(w_back, 1, 10, 85, 0),
 	DIAL(w_wipe, 1, 10, 80, 0),
 	DIAL(w_ghost, 1, 10, 80, 0),
+	DIAL(w_lost, 1, 5, 75, 0),
 	DIAL(rot_tail_pct, 10, 100, 50, 0),
 	DIAL(cling_pct, 1, 10, 50, 2),
 	DIAL(alloc_fail_pct, 5, 60, 90, 0),
@@ -77,6 +78,9 @@ static const struct {
 	DIAL(full, 1, 1, 92, 0),
 	DIAL(beyond, 1, 1, 97, 0),
 	DIAL(joiners, 1, 6, 10, 0),
+	DIAL(snap_ms, 50, 3000, 35, 900),
+	DIAL(keep_entries, 1, 400, 0, 60),
+	DIAL(ship_ms, 1, 400, 0, 60),
 #undef DIAL
 #undef DIAL_TO
 };
@@ -115,7 +119,7 @@ void dials_draw(struct sim *s, bool swarm)
 		s->d.nodes = 3 + x % 5;
 	/* Who comes and goes is a subject of its own; repair comes after it. */
 	if (s->d.w_member)
-		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.full = 0;
+		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.w_lost = s->d.full = 0;
 	s->d.joiners = s->d.w_member ? min(s->d.joiners, s->d.nodes - 1) : 0;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
@@ -128,8 +132,12 @@ void dials_draw(struct sim *s, bool swarm)
 		s->d.append_bytes = 6000;
 		s->d.big_pct = 10;
 	}
-	/* Else room for the whole run: the log is not emptied yet. */
-	while (!s->d.full && s->d.segment_kib * s->d.segments < 96 * 1024)
+	if (s->d.full)
+		s->d.snap_ms = 0;
+	/* Room for what is not applied yet, else for the whole run. */
+	while (s->d.snap_ms && s->d.segment_kib * s->d.segments < 8 * 1024)
+		*(s->d.segments < 40 ? &s->d.segments : &s->d.segment_kib) *= 2;
+	while (!s->d.full && !s->d.snap_ms && s->d.segment_kib * s->d.segments < 96 * 1024)
 		*(s->d.segments < 100 ? &s->d.segments : &s->d.segment_kib) *= 2;
 	s->d.segment_kib = s->d.segment_kib / 4 * 4;
 	s->set = (struct kq_settings){

@@ -3,7 +3,7 @@
  * The disk of a node: segments side by side in one array. A completed write is
  * durable; one under way when the power goes leaves any set of its sectors.
  */
-#include "kq_wal_format.h"
+#include "kq_wal_priv.h"
 #include "sim.h"
 
 static u64 seg(const struct sim *s)
@@ -103,6 +103,43 @@ void disk_init(struct sim *s, struct sim_node *n)
 		earlier_life(s, n);
 }
 
+/*
+ * What is in this segment is needed no more: the log on disk names a snapshot, and a later
+ * segment was opened at or below it.
+ */
+static void seg_release(struct sim *s, struct sim_node *n, u32 slot)
+{
+	u64 blocks = seg(s) / KQ_WAL_BLOCK;
+	u32 i;
+
+	for (i = 0; i < s->d.segments; i++)
+		if (n->seg_generation[i] > n->seg_generation[slot] &&
+		    n->seg_base[i] <= n->durable_snap)
+			break;
+	if (i == s->d.segments && !n->rotten && !n->set_back)
+		sim_fail(s, n, "gives segment %u up, which it needs: on its disk is the snapshot of %llu",
+			 slot, (unsigned long long)n->durable_snap);
+	memset(n->block_kept + slot * blocks, 0, blocks);
+}
+
+/* Its opening may have come through when the power went: nobody was told. */
+static bool seg_kept(const struct sim *s, const struct sim_node *n, u32 slot)
+{
+	u64 blocks = seg(s) / KQ_WAL_BLOCK;
+
+	return memchr(n->block_kept + slot * blocks, 1, blocks);
+}
+
+static void note_segment(struct sim_node *n, const struct kq_batch *b)
+{
+	const struct kq_wal_segment_head *h = (const void *)b->data;
+
+	if (b->probe || b->offset)
+		return;
+	n->seg_generation[b->slot] = le64_to_cpu(h->generation);
+	n->seg_base[b->slot] = le64_to_cpu(h->base_index);
+}
+
 /* The core gives a write away: where may it go? */
 void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b)
 {
@@ -114,6 +151,8 @@ void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b)
 	    b->slot >= s->d.segments || b->offset + b->len > seg(s))
 		sim_fail(s, n, "write outside of the log: slot %u offset %llu len %u", b->slot,
 			 (unsigned long long)b->offset, b->len);
+	if (!b->offset && seg_kept(s, n, b->slot))
+		seg_release(s, n, b->slot);
 	for (i = 0; !b->probe && i < b->len / KQ_WAL_BLOCK; i++)
 		if (n->block_kept[(b->slot * seg(s) + b->offset) / KQ_WAL_BLOCK + i])
 			sim_fail(s, n, "a block that was acknowledged is written again: slot %u "
@@ -217,6 +256,7 @@ static void note_hard_state(struct sim_node *n, const struct kq_batch *b)
 		return;
 	n->durable_term = le64_to_cpu(h->term);
 	n->durable_vote = le32_to_cpu(h->vote);
+	n->durable_snap = le64_to_cpu(h->snap_index);
 	for (i = 1; i <= SIM_NODES; i++)
 		n->durable_peer[i] = le64_to_cpu(h->peer[i - 1]);
 }
@@ -228,9 +268,10 @@ void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b)
 
 	put(n, place(s, b), b->data, b->len);
 	note_hard_state(n, b);
+	note_segment(n, b);
 	if (b->probe)
 		return;
-	if (b->first)
+	if (b->first || b->restart)
 		n->written_last = b->last;
 	n->last_first = place(s, b) / KQ_WAL_BLOCK;
 	n->last_block = (place(s, b) + b->len) / KQ_WAL_BLOCK - 1;
@@ -290,6 +331,7 @@ bool disk_rot(struct sim *s, struct sim_node *n)
 		n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK :
 						     KQ_WAL_SECTOR)] ^= 1 + sim_below(s, 255);
 		n->rotten = true;
+		n->rot_block = b;
 		s->st.damaged++;
 		return true;
 	}
@@ -317,6 +359,7 @@ bool disk_misdirect(struct sim *s, struct sim_node *n)
 		}
 		put(n, b * KQ_WAL_BLOCK, n->disk + from * KQ_WAL_BLOCK, KQ_WAL_BLOCK);
 		n->rotten = true;
+		n->rot_block = b;
 		s->st.damaged++;
 		return true;
 	}
@@ -353,6 +396,7 @@ void disk_copy(struct sim *s, struct sim_node *n)
 			memcpy(n->copy + i * KQ_WAL_BLOCK, n->disk + i * KQ_WAL_BLOCK,
 			       KQ_WAL_BLOCK);
 	}
+	snap_files(n, n->copied_file, n->file);
 	n->copy_start = kq_incarnation_start(n->core->hs.incarnation);
 	n->starts_copied = n->starts;
 	n->copy_conf = n->core->conf_index ? n->core->conf : conf_first(s);
@@ -370,6 +414,7 @@ void disk_set_back(struct sim *s, struct sim_node *n)
 			    KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
 	disk_undo_forget(n);
+	snap_files(n, n->file, n->copied_file);
 	n->set_back = true;
 	n->starts = n->starts_copied;
 	s->st.damaged++;
@@ -386,16 +431,31 @@ void disk_wipe(struct sim *s, struct sim_node *n)
 			put(n, i * KQ_WAL_BLOCK, blank, KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
 	disk_undo_forget(n);
+	n->durable_snap = 0;
+	snap_files(n, n->file, NULL);
+	snap_files(n, n->copied_file, NULL);
 	free(n->copy);
 	free(n->copied);
 	n->copy = n->copied = NULL;
 	s->st.damaged++;
 }
 
+/* A segment that is spare again may be written, and what is in it may rot. */
+void disk_released(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 0; i < s->d.segments; i++)
+		if (n->core->wal->slots[i].state == KQ_WAL_SLOT_FREE && seg_kept(s, n, i))
+			seg_release(s, n, i);
+}
+
 void disk_free(struct sim_node *n)
 {
 	free(n->block_kept);
 	disk_undo_forget(n);
+	snap_files(n, n->file, NULL);
+	snap_files(n, n->copied_file, NULL);
 	free(n->copy);
 	free(n->copied);
 }
@@ -417,6 +477,17 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 		return err;
 	if (err)
 		sim_fail(s, n, "recovery fails: %d", err);
+	if (n->rotten && rep->health != KQ_WAL_DAMAGED && n->core->wal->slots[n->rot_block /
+	    (seg(s) / KQ_WAL_BLOCK)].state == KQ_WAL_SLOT_FREE)
+		n->rotten = false;	/* that was not needed any more */
+	n->durable_snap = max(n->durable_snap, rep->hs.snap.index);
+	for (slot = 0; slot < (int)s->d.segments; slot++) {
+		if (wal->slots[slot].state != KQ_WAL_SLOT_OURS)
+			continue;
+		n->seg_generation[slot] = wal->slots[slot].generation;
+		n->seg_base[slot] = wal->slots[slot].base_index;
+	}
+	disk_released(s, n);
 	if (n->rotten && rep->health != KQ_WAL_DAMAGED)
 		sim_fail(s, n, "recovery does not see that a byte was changed");
 	if (!n->rotten && rep->health == KQ_WAL_DAMAGED)

@@ -239,7 +239,7 @@ static bool is_wiped(const struct sim *s, const struct sim_node *n)
 
 bool sim_disk_bad(const struct sim *s, const struct sim_node *n)
 {
-	return n->rotten || n->older_term || n->set_back || is_wiped(s, n);
+	return n->rotten || n->older_term || n->set_back || n->lost || is_wiped(s, n);
 }
 
 /* A minority of the disks goes bad, while its machine is off. */
@@ -269,6 +269,14 @@ static void do_misdirect(struct sim *s, struct sim_node *n)
 	do_crash(s, n);
 	if (disk_misdirect(s, n))
 		sim_trace(s, n, "a block of its log is overwritten by another");
+}
+
+static void do_lose(struct sim *s, struct sim_node *n)
+{
+	if (!n->durable_snap || !may_damage(s, n))
+		return;
+	do_crash(s, n);
+	snap_lose(s, n);
 }
 
 /* How many batches must @n lose for a dead branch to come back, no shorter than what it lost? */
@@ -524,6 +532,7 @@ static const struct {
 	[FAULT_BACK] = { "set back", do_back },
 	[FAULT_WIPE] = { "wiped", do_wipe },
 	[FAULT_GHOST] = { "ghost", ghost_strike },
+	[FAULT_LOST] = { "snapshot lost", do_lose },
 };
 
 const char *fault_name(u32 kind)

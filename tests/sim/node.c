@@ -17,6 +17,8 @@ static void configure(const struct sim *s, const struct sim_node *n, struct kq_c
 	cfg->segments = s->d.segments;
 	cfg->salt = (s->seed << 24) + (s->lives[n->id] << 8) + (n->id << 1);
 	cfg->set = s->set;
+	cfg->keep_entries = s->d.keep_entries;
+	cfg->sum_every = 16u << s->seed % 7;
 }
 
 /* A machine with a number, and nothing on its disk that it knows of. */
@@ -88,7 +90,7 @@ void node_start(struct sim *s, struct sim_node *n)
 		return;
 	}
 	name_founders(s, n);
-	if (disk_recover(s, n, &rep)) {
+	if (disk_recover(s, n, &rep) || snap_start(s, n, &rep)) {
 		kq_core_destroy(n->core);
 		n->core = NULL;
 		node_restart_at(s, n, s->now + SIM_SEC / 10);
@@ -115,6 +117,8 @@ void node_start(struct sim *s, struct sim_node *n)
 	check_node_started(s, n);
 	node_daemon_start(s, n);
 	client_start(s, n);
+	if (s->d.snap_ms)
+		sim_push(s, s->now + sim_below(s, 20 * SIM_MS), EV_SNAP, sim_at(s, n), 0, n->life);
 	sim_push(s, s->now + sim_below(s, SIM_MS), EV_TICK, sim_at(s, n), 0, n->life);
 	node_out(s, n);
 }
@@ -138,6 +142,7 @@ void node_down(struct sim *s, struct sim_node *n, const char *how)
 	n->daemon = false;
 	n->poll_gen++;
 	client_gone(s, n);
+	snap_daemon_gone(n);
 	kq_core_destroy(n->core);
 	n->core = NULL;
 	client_free(s, n);
@@ -158,6 +163,7 @@ void node_out(struct sim *s, struct sim_node *n)
 	struct kq_owner *o;
 	struct kq_batch *b;
 
+	disk_released(s, n);
 	check_node(s, n);
 	b = kq_core_take_batch(n->core);
 	if (b)

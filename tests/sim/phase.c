@@ -225,7 +225,7 @@ static const char *not_drained(struct sim *s)
 		}
 		if (n->core->applied != l->core->log.last)
 			return "a replica lags behind";
-		if (n->core->claims && !s->d.full)
+		if (n->core->res->claims && !s->d.full)
 			return "a claim is left in the state";
 		if (n->core->pending_count && !s->d.full)
 			return "the core has proposals under way";
@@ -260,7 +260,7 @@ static void demand(struct sim *s, const char *missing, u64 bound)
 				  "pending %u claims %u canvass %u log used %u%% why '%s'", n->core->state,
 				  n->core->role, n->core->leader, n->core->local.state,
 				  (unsigned long long)n->core->local.id, n->core->pending_count,
-				  n->core->claims, n->core->canvass,
+				  n->core->res->claims, n->core->canvass,
 				  (u32)(kq_wal_used(n->core->wal) * 100 /
 					kq_wal_capacity(n->core->wal)), n->core->reason);
 	}

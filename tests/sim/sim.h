@@ -26,6 +26,9 @@
 #define SIM_APPENDS	64		/* proposals of one node under way */
 #define SIM_RENEWALS	64		/* answers on their way that are remembered */
 #define SIM_UNDOS	16		/* batches that can be taken back */
+#define SIM_SEGMENTS	KQ_WAL_MAX_SEGMENTS
+#define SIM_FILES	6		/* snapshots on one disk */
+#define SIM_SNAP_MS	4		/* between two steps of a daemon that saves */
 #define FAULTS_MAX	4096		/* of one seed that can be named */
 #define SIM_MS		1000000ULL
 #define SIM_SEC		1000000000ULL
@@ -41,9 +44,10 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
-	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost;
+	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost, w_lost;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
+	u64 snap_ms, keep_entries, ship_ms;
 };
 
 enum sim_kind {
@@ -61,6 +65,8 @@ enum sim_kind {
 	EV_SIDE_UP,		/* a is given its connection to b */
 	EV_SIDE_DOWN,
 	EV_UNBLOCK,		/* a to b passes again */
+	EV_SNAP,		/* the daemon saves, and sends what it saved */
+	EV_INSTALL,		/* a snapshot has arrived */
 	EV_CLOCK,		/* a clock error ends */
 	EV_FAULT,
 	EV_CHECK,
@@ -147,6 +153,14 @@ struct sim_undo {
 	u64 branch;		/* where the dead branch ended whose place it took, or 0 */
 };
 
+/* A snapshot: whole, and safe on the disk. */
+struct sim_file {
+	u8 *data;
+	u32 len;
+	u32 by;
+	struct kq_snap_ref ref;
+};
+
 /* The bytes of a disk. */
 struct sim_arena {
 	u8 *bytes, *dirty;	/* dirty: by block */
@@ -183,6 +197,13 @@ struct sim_node {
 	u64 slow_until, hang_until;
 	bool eio;
 	bool rotten;		/* a byte of its log was changed: it is damaged for good */
+	u64 rot_block;
+	bool lost;		/* the snapshot that its log refers to, until it has another */
+	struct sim_file file[SIM_FILES], copied_file[SIM_FILES];
+	struct kq_save *save;
+	struct sim_file saving, arriving;
+	u64 seg_generation[SIM_SEGMENTS], seg_base[SIM_SEGMENTS];	/* as written */
+	u64 durable_snap;	/* that the newest batch on disk refers to */
 	struct sim_undo undo[SIM_UNDOS];	/* the newest batches that can be undone */
 	u32 undos;
 	u64 written_last;	/* where the log on its disk ends */
@@ -300,13 +321,14 @@ enum sim_fault {
 	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
-	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST,
+	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST, FAULT_LOST,
 	FAULT_KINDS
 };
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale;
+	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale, saved,
+	    installed, restored;
 	u64 fault[FAULT_KINDS];
 };
 
@@ -477,6 +499,17 @@ void disk_wipe(struct sim *s, struct sim_node *n);
 void disk_free(struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
+
+void disk_released(struct sim *s, struct sim_node *n);
+
+/* snap.c */
+void snap_daemon_gone(struct sim_node *n);
+void snap_files(struct sim_node *n, struct sim_file *to, const struct sim_file *from);
+int snap_start(struct sim *s, struct sim_node *n, const struct kq_wal_report *rep);
+void snap_lose(struct sim *s, struct sim_node *n);
+void snap_install(struct sim *s, struct sim_node *n);
+void snap_step(struct sim *s, struct sim_node *n);
+void snap_check(struct sim *s, struct sim_node *n);
 
 /* node.c */
 void node_create(struct sim *s, u32 at, u32 id);

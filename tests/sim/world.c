@@ -238,6 +238,7 @@ static bool defer(struct sim *s, struct sim_event *e)
 		who = e->b;
 		break;
 	case EV_TICK: case EV_POLL: case EV_LINGER: case EV_DISK: case EV_CLIENT: case EV_APPEND:
+	case EV_SNAP: case EV_INSTALL:
 	case EV_BURST: case EV_SIDE_UP: case EV_SIDE_DOWN:
 		break;
 	default:
@@ -297,6 +298,14 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 	case EV_BURST:
 		if (n->up && n->life == e->gen)
 			client_burst(s, n);
+		break;
+	case EV_SNAP:
+		if (n->up && n->life == e->gen)
+			snap_step(s, n);
+		break;
+	case EV_INSTALL:
+		if (n->up && n->life == e->gen)
+			snap_install(s, n);
 		break;
 	case EV_RESTART:
 		n->restarting = false;

@@ -73,6 +73,9 @@ static void summary(const struct sim *s, u32 nodes)
 	       (unsigned long long)s->st.leaders, (unsigned long long)s->st.committed,
 	       (unsigned long long)s->st.grants, (unsigned long long)s->st.acks,
 	       (unsigned long long)s->st.expiries);
+	printf("snapshots saved %llu, snapshots adopted %llu, snapshots installed %llu, starts with a snapshot %llu\n",
+	       (unsigned long long)s->st.saved, (unsigned long long)replayed.adopted,
+	       (unsigned long long)s->st.installed, (unsigned long long)s->st.restored);
 	printf("messages sent %llu, received %llu, refused %llu; writes of logs %llu, logs read back %llu; steps out of the clock's order %llu\n",
 	       (unsigned long long)replayed.messages, (unsigned long long)replayed.received,
 	       (unsigned long long)replayed.refused, (unsigned long long)replayed.batches,

@@ -11,7 +11,7 @@
 #define FLAG		(1ULL << 32)
 #define WANTS_LINGER	1
 #define WANTS_DOWN	2
-#define CREATE_WORDS	12
+#define CREATE_WORDS	13
 
 struct replay_stats replayed;
 
@@ -121,6 +121,7 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 			.drift_ppm = event_word(e, 8), .segment_bytes = event_word(e, 9),
 		},
 		.salt = event_word(e, 10), .joins = event_word(e, 11),
+		.survivor = event_word(e, 12),
 	};
 	u64 count = event_word(e, 2);
 	u32 i;
@@ -207,6 +208,7 @@ static void gone(struct sim *s, struct sim_node *n)
 	check_logs(s);
 	check_node_gone(s, n);
 	wire_node_gone(n->id);
+	snap_daemon_gone(n);
 	m->late = n->batch;
 	if (n->batch)
 		n->core->batch = NULL;
@@ -332,6 +334,8 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 		kq_core_stop(n->core, s->now, e->a);
 	} else if (!strcmp(what, "fail")) {
 		fail(n, e);
+	} else if (!strcmp(what, "save-end")) {
+		snap_daemon_gone(n);
 	} else if (!strcmp(what, "recv")) {
 		*err = received(s, n, e);
 		return true;
@@ -358,6 +362,20 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 		return true;
 	} else if (!strcmp(what, "lock")) {
 		*err = program_lock(s, n, e);
+		return true;
+	} else if (!strcmp(what, "save-begin")) {
+		*err = snapshot_begin(n);
+		return true;
+	} else if (!strcmp(what, "save-next")) {
+		*err = snapshot_next(s, n, e, value);
+		return true;
+	} else if (!strcmp(what, "adopt")) {
+		*err = snapshot_adopt(s, n, e);
+		return true;
+	} else if (!strcmp(what, "seed")) {
+		trace_bad(e->line, "a node begins with a snapshot of another history, which is not in the trace");
+	} else if (!strcmp(what, "install")) {
+		*err = snapshot_install(s, n, e);
 		return true;
 	} else {
 		trace_bad(e->line, "a call '%s' that this program does not know", what);
@@ -481,6 +499,15 @@ static bool calls(struct sim *s, struct life *l, struct sim_node *n)
 		}
 		if (!n->up)
 			node_differs(s, e, "it is called and is not up");
+		/* Looked at once the node has started. */
+		if (!strcmp(e->what, "restored")) {
+			snapshot_restored(s, n, e, &rep);
+			continue;
+		}
+		if (!strcmp(e->what, "no-snapshot")) {
+			kq_core_restore_failed(n->core, "see the kernel's log");
+			continue;
+		}
 		if (!strcmp(e->what, "down")) {
 			kq_core_stop(n->core, s->now, true);
 			return false;

@@ -53,7 +53,7 @@ void wire_take(struct sim *s, u32 node, u32 peer, const void *data, u32 len);
 
 /* node.c: a node's calls, and what came out */
 struct replay_stats {
-	u64 steps, calls, messages, received, batches, recoveries, refused, deferred;
+	u64 steps, calls, messages, received, batches, recoveries, refused, deferred, adopted;
 };
 
 extern struct replay_stats replayed;
@@ -71,5 +71,13 @@ void program_unlock(struct sim *s, struct sim_node *n, const struct event *e);
 void program_outcome(struct sim *s, struct sim_node *n, struct kq_proposal *p);
 void program_owner(struct sim *s, struct sim_node *n, struct kq_owner *o);
 void program_gone(struct sim *s, struct sim_node *n);
+
+/* snapshot.c: saved here too, for those who name them */
+int snapshot_begin(struct sim_node *n);
+int snapshot_next(struct sim *s, struct sim_node *n, const struct event *e, u64 *value);
+int snapshot_adopt(struct sim *s, struct sim_node *n, const struct event *e);
+int snapshot_install(struct sim *s, struct sim_node *n, const struct event *e);
+void snapshot_restored(struct sim *s, struct sim_node *n, const struct event *e,
+		       const struct kq_wal_report *rep);
 
 #endif /* KQ_REPLAY_H */

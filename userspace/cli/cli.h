@@ -93,6 +93,8 @@ const char *progress_name(uint32_t progress);
 const char *disk_state_name(uint32_t state);
 const char *entry_type_name(uint32_t type);
 const char *lock_state_name(uint32_t state);
+/* "restored": how a history came from another one */
+const char *lineage_name(uint32_t how);
 /* As a shell has to be given it: in quotes if it would take any of it for something else. */
 const char *shell_quote(char *buf, size_t size, const char *text);
 /* Puts @bytes bytes as printable text, anything else escaped as \xNN, cut at @size. */
@@ -166,6 +168,8 @@ static inline uint32_t status_members(const struct kquorum_status *st)
 /* The newest configuration is committed, and none is being left. */
 bool status_settled(const struct kquorum_status *st);
 bool status_is_member(const struct kquorum_status *st, uint32_t id);
+/* This node was a member and is none any more. */
+bool status_left(const struct kquorum_status *st);
 /* This node waits to be taken in. */
 bool status_joins(const struct kquorum_status *st);
 bool status_lost(const struct kquorum_status *st);
@@ -199,6 +203,10 @@ void nodes_missing(const struct kquorum_status *st, uint32_t nodes, size_t colum
 /* "n1, n2 and 3 more" */
 void nodes_names(const struct kquorum_status *st, uint32_t nodes, size_t columns, char *buf,
 		 size_t size);
+/* How much has come since the snapshot in use, and where the log begins; there is one. */
+void status_log_range(const struct kquorum_status *st, char *buf, size_t size);
+/* The snapshot in use as "snapshot", null: there is none. Returns it, NULL for that. */
+cJSON *status_snapshot_json(cJSON *o, const struct kquorum_status *st);
 /* What change of the configuration is under way, and without whom; no newline at the end; or "". */
 void status_change(const struct kquorum_status *st, char *buf, size_t size);
 
@@ -206,7 +214,7 @@ void status_change(const struct kquorum_status *st, char *buf, size_t size);
 
 /* One line per reason why there is no quorum, or what else needs a hand; may be empty. */
 void status_why(const struct kquorum_status *st, char *buf, size_t size);
-/* A line about the nodes that a working cluster does without for now; may be empty. */
+/* Lines about the nodes that a working cluster does without for now; may be empty. */
 void status_missing(const struct kquorum_status *st, char *buf, size_t size);
 
 /* wait.c: @what is waited for, NULL: it goes without saying */
@@ -231,9 +239,17 @@ int directory_fill_segments(const char *dir, const struct kquorum_config *c);
 bool directory_has_segments(const char *dir);
 /* KQUORUM_FOUNDED_FILE is of the node that was here before. */
 bool directory_has_mark(const char *dir);
-int directory_drop_mark(const char *dir);
+/* Deletes that and KQUORUM_SEED_FILE: 0 or an exit code. */
+int directory_drop_marks(const char *dir);
 /* Deletes the segment files: 0 or an exit code. */
 int directory_drop_segments(const char *dir);
+/* Deletes its snapshots, finished or not: 0 or an exit code. */
+int directory_drop_snapshots(const char *dir);
+
+/* start.c */
+
+/* Gives the files in @dir to the module: 0 or an exit code. */
+int node_start_from(struct kquorum *k, const char *dir, const struct kquorum_config *c);
 
 /* spawn.c */
 
@@ -248,13 +264,13 @@ const char *entry_remark(const struct kquorum_log_entry *e);
 void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_status *st, char *buf,
 		    size_t size);
 cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status *st);
-/* The part of the node called @name if it is a configuration: 0 none, 1 learner, 2 voter. */
+/* The part of the node called @name if it is a configuration: 0 none, 1 learner, 2 voter, 3 left. */
 int entry_conf_part(const struct kquorum_log_entry *e, const char *name);
 
 /* One file per subcommand. */
 extern const struct cli_command command_init, command_start, command_stop, command_status;
 extern const struct cli_command command_lock, command_resource, command_log, command_append;
-extern const struct cli_command command_join, command_member;
+extern const struct cli_command command_join, command_member, command_snapshot, command_recover;
 extern const struct cli_command command_transfer, command_fence, command_bench, command_version;
 
 #endif /* KQUORUM_CLI_H */

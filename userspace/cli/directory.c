@@ -110,28 +110,28 @@ bool directory_has_segments(const char *dir)
 	return has;
 }
 
-static void mark_path(char *buf, size_t size, const char *dir)
-{
-	snprintf(buf, size, "%s/%s", dir, KQUORUM_FOUNDED_FILE);
-}
-
 bool directory_has_mark(const char *dir)
 {
 	char path[512];
 
-	mark_path(path, sizeof(path), dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, KQUORUM_FOUNDED_FILE);
 	return !access(path, F_OK);
 }
 
-int directory_drop_mark(const char *dir)
+int directory_drop_marks(const char *dir)
 {
+	static const char *const marks[] = { KQUORUM_FOUNDED_FILE, KQUORUM_SEED_FILE };
 	char path[512];
+	size_t i;
 
-	mark_path(path, sizeof(path), dir);
-	if (!unlink(path) || errno == ENOENT)
-		return 0;
-	cli_error("%s: %s", path, strerror(errno));
-	return cli_exit_code(-errno);
+	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, marks[i]);
+		if (unlink(path) && errno != ENOENT) {
+			cli_error("%s: %s", path, strerror(errno));
+			return cli_exit_code(-errno);
+		}
+	}
+	return 0;
 }
 
 int directory_drop_segments(const char *dir)
@@ -147,6 +147,29 @@ int directory_drop_segments(const char *dir)
 		}
 	}
 	return 0;
+}
+
+/* Finished ones, and what was on its way to become one. */
+static bool is_snapshot(const char *name)
+{
+	return !strncmp(name, "snapshot-", 9) && strstr(name, ".kqs");
+}
+
+int directory_drop_snapshots(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int error = d ? 0 : errno;
+
+	while (!error && (e = readdir(d)))
+		if (is_snapshot(e->d_name) && unlinkat(dirfd(d), e->d_name, 0))
+			error = errno;
+	if (d)
+		closedir(d);
+	if (!error)
+		return 0;
+	cli_error("%s: removing its snapshots: %s", dir, strerror(error));
+	return cli_exit_code(-error);
 }
 
 /* Whoever may write the directory or the files decides what the cluster believes. */

@@ -114,6 +114,13 @@ static void append_nodes(char *buf, size_t size, const struct kquorum_status *st
 static void describe_conf(const struct kquorum_conf *c, const struct kquorum_status *st, char *buf,
 			  size_t size)
 {
+	const struct kquorum_lineage *l = &c->lineage;
+
+	/* First, where it is not cut off. */
+	if (l->how)
+		snprintf(buf, size, "%s from index %" PRIu64 " of %016" PRIx64,
+			 lineage_name(le32_to_cpu(l->how)), (uint64_t)le64_to_cpu(l->index),
+			 (uint64_t)le64_to_cpu(l->cluster));
 	append_nodes(buf, size, st, "voters ", le32_to_cpu(c->voters));
 	append_nodes(buf, size, st, "replacing ", le32_to_cpu(c->outgoing));
 	append_nodes(buf, size, st, "learners ", le32_to_cpu(c->learners));
@@ -164,6 +171,7 @@ void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_stat
 int entry_conf_part(const struct kquorum_log_entry *e, const char *name)
 {
 	const struct kquorum_conf_member *m;
+	const struct kquorum_conf_left *l;
 	uint32_t voters, learners, id;
 	struct decoded d;
 	const char *end;
@@ -181,6 +189,10 @@ int entry_conf_part(const struct kquorum_log_entry *e, const char *name)
 			return voters >> id & 1 ? 2 : 1;
 		m++;
 	}
+	/* Behind them stands who has left, however long ago. */
+	for (l = (const void *)m; (const char *)(l + 1) <= end; l++)
+		if (!strncmp(l->name, name, sizeof(l->name)))
+			return 3;
 	return 0;
 }
 

@@ -90,7 +90,7 @@ const char *progress_name(uint32_t progress)
 {
 	static const char *const names[] = {
 		[KQUORUM_PROGRESS_PROBE] = "probe", [KQUORUM_PROGRESS_REPLICATE] = "replicate",
-		[KQUORUM_PROGRESS_PAUSED] = "paused",
+		[KQUORUM_PROGRESS_PAUSED] = "paused", [KQUORUM_PROGRESS_SNAPSHOT] = "snapshot",
 	};
 
 	return NAME_OF(names, progress);
@@ -130,6 +130,16 @@ const char *lock_state_name(uint32_t state)
 	};
 
 	return NAME_OF(names, state);
+}
+
+const char *lineage_name(uint32_t how)
+{
+	static const char *const names[] = {
+		[KQUORUM_LINEAGE_NONE] = "none", [KQUORUM_LINEAGE_RESTORED] = "restored",
+		[KQUORUM_LINEAGE_RECOVERED] = "recovered",
+	};
+
+	return NAME_OF(names, how);
 }
 
 const char *shell_quote(char *buf, size_t size, const char *text)

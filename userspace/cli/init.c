@@ -10,59 +10,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "init.h"
 #include "join.h"
 
-enum { OPT_CLUSTER_ID = 256, OPT_SEGMENT_SIZE, OPT_SEGMENTS, OPT_RTT_SCALE, OPT_LEASE, OPT_DELTA,
-       OPT_DRIFT, OPT_FORCE, OPT_FOUNDERS, OPT_ID };
-
-/* What both commands take, first and last. */
-#define OPTIONS_NODE \
-	{ 'n', "name", "NAME", "the cluster's name" }, \
-	{ 'N', "node", "NODE", "this node's name, such as n1" }, \
-	{ 'l', "listen", "ADDR[:PORT]", "address to listen on; port 7420 unless given" }, \
-	{ 'a', "advertise", "ADDR[:PORT]", "address where the others reach it, if another" }
-
-#define OPTIONS_LOG \
-	{ 'd', "dir", "DIR", "default: " KQUORUM_STATE_DIR "/NAME" }, \
-	{ OPT_SEGMENT_SIZE, "segment-size", "SIZE", \
-	  "bytes in a segment file, a multiple of 4K (default 64M)" }, \
-	{ OPT_SEGMENTS, "segments", "N", "how many segment files (default 8)" }, \
-	{ OPT_RTT_SCALE, "rtt-scale", "X", "heartbeat and election times X-fold (default 1)" }, \
-	{ OPT_LEASE, "lease", "TIME", "session lease (default 10s)" }, \
-	{ OPT_DELTA, "delta", "TIME", "largest clock error during a lease (default 250ms)" }, \
-	{ OPT_DRIFT, "drift", "PPM", "bound on each clock's rate error (default 500)" }
-
 static const struct cli_option init_options[] = {
-	OPTIONS_NODE,
+	INIT_OPTIONS_NODE,
 	{ 'p', "peer", "NODE=ADDR[:PORT]", "another node; once for each, on every node the same set" },
 	{ OPT_CLUSTER_ID, "cluster-id", "ID", "hexadecimal; the same on all nodes (default: random)" },
-	OPTIONS_LOG,
+	INIT_OPTIONS_LOG,
 	{ OPT_FORCE, "force", NULL, "make an existing directory into a new node's" },
 	{ 0 },
 };
 
 static const struct cli_option join_options[] = {
-	OPTIONS_NODE,
+	INIT_OPTIONS_NODE,
 	{ 'p', "peer", "NODE=ADDR[:PORT]", "a member; once for each" },
 	{ OPT_CLUSTER_ID, "cluster-id", "ID", "the cluster's, hexadecimal" },
 	{ OPT_FOUNDERS, "founders", "N", "nodes 1 to N began the cluster" },
 	{ OPT_ID, "id", "NODE=N", "the number of a node; once for each, this one too" },
-	OPTIONS_LOG,
+	INIT_OPTIONS_LOG,
 	{ OPT_FORCE, "force", NULL, "make it anew where there was a node, whose log is deleted" },
 	{ 0 },
-};
-
-struct init {
-	struct kquorum_config c;
-	const char *dir;
-	char dir_buf[256], quoted_dir[1024];
-	bool joins, given_dir, force, given_id, made_dir;
-	struct {
-		char name[KQUORUM_NODE_NAME_MAX + 1];
-		uint32_t id;
-	} ids[KQUORUM_MAX_NODES];
-	unsigned int n_ids;
 };
 
 static void take_peer(struct init *in, const char *arg)
@@ -154,7 +122,7 @@ static void take_scale(struct init *in, const char *arg)
 	scale_times(scale, &in->c.heartbeat_ms, &in->c.election_ms);
 }
 
-static void take(int key, const char *arg, void *user)
+void init_take(int key, const char *arg, void *user)
 {
 	struct init *in = user;
 
@@ -213,7 +181,7 @@ static void take(int key, const char *arg, void *user)
 	}
 }
 
-static void complete(struct init *in)
+void init_complete(struct init *in)
 {
 	struct kquorum_config_member *self = &in->c.members[in->c.n_members];
 	char err[256];
@@ -329,13 +297,18 @@ static int check_reuse(const struct init *in)
 	return refuse_running(in, ret ? in->c.cluster_id : old.cluster_id);
 }
 
-/* A node that joins has no past, not even in blocks of its files. */
+/*
+ * A node that joins has no past, not even in blocks of its files; and no node has the state of
+ * the one before it.
+ */
 static int forget_past(const struct init *in)
 {
 	int ret = check_reuse(in);
 
 	if (!ret)
-		ret = directory_drop_mark(in->dir);
+		ret = directory_drop_marks(in->dir);
+	if (!ret && in->force)
+		ret = directory_drop_snapshots(in->dir);
 	return ret || !in->joins || !in->force ? ret : directory_drop_segments(in->dir);
 }
 
@@ -484,35 +457,50 @@ static void report(const struct init *in)
 	       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
 }
 
+void init_choose_id(struct init *in)
+{
+	while (!in->c.cluster_id)
+		if (getrandom(&in->c.cluster_id, sizeof(in->c.cluster_id), 0) < 0)
+			in->c.cluster_id = 0;
+}
+
+int init_make(struct init *in)
+{
+	int ret;
+
+	init_choose_id(in);
+	/* ulimit -f shall end in an error, not in a signal. */
+	signal(SIGXFSZ, SIG_IGN);
+	umask(077);
+	ret = make_directory(in);
+	if (ret)
+		return ret;
+	ret = directory_fill_segments(in->dir, &in->c);
+	if (!ret && in->furnish)
+		ret = in->furnish(in);
+	if (!ret)
+		ret = write_config(in);
+	if (ret)
+		undo(in);
+	return ret;
+}
+
 static int run(int argc, char **argv)
 {
 	struct init in = { .joins = cli.command == &command_join };
 	int at, ret;
 
 	kquorum_config_defaults(&in.c);
-	at = cli_parse(argc, argv, take, &in);
+	at = cli_parse(argc, argv, init_take, &in);
 	if (at < argc)
 		cli_usage_error("\"%s\" is one word too many", argv[at]);
 	if (in.joins && (!in.given_id || !in.c.founders || !in.n_ids))
 		cli_usage_error("--cluster-id, --founders and --id are needed: kquorum member add prints "
 				"the whole line");
-	complete(&in);
-	while (!in.c.cluster_id)
-		if (getrandom(&in.c.cluster_id, sizeof(in.c.cluster_id), 0) < 0)
-			in.c.cluster_id = 0;
-	/* ulimit -f shall end in an error, not in a signal. */
-	signal(SIGXFSZ, SIG_IGN);
-	umask(077);
-	ret = make_directory(&in);
+	init_complete(&in);
+	ret = init_make(&in);
 	if (ret)
 		return ret;
-	ret = directory_fill_segments(in.dir, &in.c);
-	if (!ret)
-		ret = write_config(&in);
-	if (ret) {
-		undo(&in);
-		return ret;
-	}
 	if (cli.json)
 		report_json(&in);
 	else

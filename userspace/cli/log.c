@@ -111,6 +111,14 @@ static int show(struct kquorum *k, const struct log_options *o, struct kquorum_s
 	}
 }
 
+/* What was asked for may be gone: that it shows nothing would say that nothing was there. */
+static void note_begin(const struct log_options *o, const struct kquorum_status *st)
+{
+	if (o->from && o->from < st->first_index)
+		cli_note("the log begins at index %" PRIu64 "; what came of the entries before is in the "
+			 "snapshot", st->first_index);
+}
+
 static int run(int argc, char **argv)
 {
 	struct log_options o = { 0 };
@@ -130,6 +138,7 @@ static int run(int argc, char **argv)
 		cli_error("%s", kquorum_error(k));
 		ret = cli_exit_code(ret);
 	} else {
+		note_begin(&o, &st);
 		ret = show(k, &o, &st);
 	}
 	kquorum_close(k);

@@ -263,25 +263,38 @@ static int find_part(const struct kquorum_log_entry *e, void *user)
 	struct member_job *j = user;
 	int part = entry_conf_part(e, j->wanted);
 
-	if (part && e->committed)
+	if (!part || !e->committed)
+		return 0;
+	/* That it has left says nothing about its vote. */
+	if (part < 3)
 		j->history = part == 2 ? HISTORY_VOTER : HISTORY_LEARNER;
+	else if (j->history == HISTORY_NEVER)
+		j->history = HISTORY_LEARNER;
 	return 0;
 }
 
-/* What a node was that is none any more stands in the log. */
-static void ask_history(struct member *m)
+/* What a node was that is none any more stands in the log. 0 or an exit code. */
+static int ask_history(struct member *m)
 {
+	int ret;
+
 	m->job.history = HISTORY_NEVER;
-	kquorum_log_dump(m->k, 1, m->st.conf_index, find_part, &m->job);
+	ret = kquorum_log_dump(m->k, 1, m->st.conf_index, find_part, &m->job);
+	if (!ret)
+		return 0;
+	cli_error("the log cannot be read: %s", kquorum_error(m->k));
+	return cli_exit_code(ret);
 }
 
 /* What comes next, with what the plan asks for. Below 0: an exit code, negative. */
 static int look_ahead(struct member *m)
 {
-	int next = member_next(&m->job, &m->st);
+	int next = member_next(&m->job, &m->st), ret;
 
 	if (next == MEMBER_HISTORY) {
-		ask_history(m);
+		ret = ask_history(m);
+		if (ret)
+			return -ret;
 		next = member_next(&m->job, &m->st);
 	}
 	return next;

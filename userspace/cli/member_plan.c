@@ -156,6 +156,10 @@ static enum member_next wait_to_catch_up(struct member_job *job, const struct kq
 	if (node_is_live(st, p) && p->progress == KQUORUM_PROGRESS_REPLICATE)
 		return wait_for(job, "%s catches up, %" PRIu64 " entries behind", job->name,
 				node_lag(st, p));
+	if (node_is_live(st, p) && p->needs_snapshot)
+		return wait_for(job, "%s needs a snapshot, for the log begins behind what it has: %s",
+				job->name, st->daemon ? "kquorumd sends it" :
+				"there is no kquorumd here to send it");
 	node_missing(st, job->id, missing, sizeof(missing));
 	return wait_for(job, "the log does not get there: %s", missing);
 }

@@ -25,9 +25,16 @@ bool status_is_member(const struct kquorum_status *st, uint32_t id)
 	return id && status_members(st) & node_bit(id);
 }
 
+bool status_left(const struct kquorum_status *st)
+{
+	/* After a restart it knows only what its log says, and not that this is committed. */
+	return st->left || (st->conf_index && !st->quorum && !status_is_member(st, st->node_id) &&
+			    st->gone & node_bit(st->node_id));
+}
+
 bool status_joins(const struct kquorum_status *st)
 {
-	if (st->left || st->state == KQUORUM_NODE_RECOVERING || status_is_member(st, st->node_id))
+	if (status_left(st) || st->state == KQUORUM_NODE_RECOVERING || status_is_member(st, st->node_id))
 		return false;
 	return st->conf_index || st->joins;
 }
@@ -56,7 +63,7 @@ const char *node_role(const struct kquorum_status *st, uint32_t id)
 		return "learner";
 	if (st->outgoing & node_bit(id))
 		return "leaving";
-	if (id == st->node_id && st->left)
+	if (id == st->node_id && status_left(st))
 		return "left";
 	if (id == st->node_id && status_joins(st))
 		return "joins";
@@ -190,7 +197,9 @@ void node_missing(const struct kquorum_status *st, uint32_t id, char *buf, size_
 	if (leads && p->seen_ns != KQUORUM_NEVER && (silent || !strcmp(what, "down")))
 		n += snprintf(buf + n, size - n, silent ? " for %s" : ", heard %s ago",
 			      format_duration(a, p->seen_ns));
-	if (!what[0] && p->progress != KQUORUM_PROGRESS_REPLICATE)
+	if (!what[0] && p->needs_snapshot)
+		n += snprintf(buf + n, size - n, "needs a snapshot");
+	else if (!what[0] && p->progress != KQUORUM_PROGRESS_REPLICATE)
 		n += snprintf(buf + n, size - n, "asked how far it is");
 	else if (!what[0])
 		n += snprintf(buf + n, size - n, "%" PRIu64 " entries behind", node_lag(st, p));
@@ -247,6 +256,40 @@ void nodes_missing(const struct kquorum_status *st, uint32_t nodes, size_t colum
 			missing &= ~node_bit(id);
 	}
 	list_nodes(st, missing, columns, buf, size, node_missing);
+}
+
+void status_log_range(const struct kquorum_status *st, char *buf, size_t size)
+{
+	uint64_t index = st->snapshot.index;
+	uint64_t since = st->last_index > index ? st->last_index - index : 0;
+	int n;
+
+	n = snprintf(buf, size, "%" PRIu64 " entries since; log from %" PRIu64 " on ", since,
+		     st->first_index);
+	/* Room is given back in pieces, and entries are kept for nodes that are a little behind. */
+	if (st->first_index > index)
+		snprintf(buf + n, size - n, "(right behind it)");
+	else
+		snprintf(buf + n, size - n, "(%" PRIu64 " before it)", index + 1 - st->first_index);
+}
+
+cJSON *status_snapshot_json(cJSON *o, const struct kquorum_status *st)
+{
+	const struct kquorum_snapshot_status *s = &st->snapshot;
+	char crc[16];
+	cJSON *row;
+
+	if (!s->index) {
+		cJSON_AddNullToObject(o, "snapshot");
+		return NULL;
+	}
+	row = cJSON_AddObjectToObject(o, "snapshot");
+	json_u64(row, "index", s->index);
+	json_u64(row, "term", s->term);
+	json_u64(row, "bytes", s->bytes);
+	snprintf(crc, sizeof(crc), "%08" PRIx32, s->crc);
+	cJSON_AddStringToObject(row, "crc32c", crc);
+	return row;
 }
 
 void status_change(const struct kquorum_status *st, char *buf, size_t size)

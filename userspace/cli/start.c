@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kquorum start: hand the log to the module, wait for recovery, run the daemon. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/snapshots.h"
 #include "cli.h"
 
 enum { OPT_NO_DAEMON = 256 };
@@ -41,23 +44,74 @@ static void take(int key, const char *arg, void *user)
 	}
 }
 
-static int start_node(struct kquorum *k, const char *dir, const struct kquorum_config *c)
+static int open_snapshot(int dir, const char *name, int *fd)
+{
+	struct stat st;
+	bool good;
+
+	*fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (*fd < 0) {
+		cli_error("%s: %s", name, strerror(errno));
+		return errno == EACCES ? KQUORUM_EXIT_DENIED : KQUORUM_EXIT_ERROR;
+	}
+	good = !fstat(*fd, &st) && S_ISREG(st.st_mode) && !(st.st_mode & (S_IWGRP | S_IWOTH)) &&
+		(!st.st_uid || st.st_uid == geteuid());
+	if (good)
+		return 0;
+	close(*fd);
+	cli_error("%s must be a regular file of root's that nobody else can write", name);
+	return KQUORUM_EXIT_DENIED;
+}
+
+/* The log may refer to a snapshot: the module finds out to which, so it gets all of them. */
+static int open_snapshots(const char *path, int *fds, unsigned int *n_fds)
+{
+	struct kquorum_snapshot_file list[KQUORUM_MAX_SNAPSHOT_FDS];
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int n = dir < 0 ? -errno : kquorum_snapshots_list(dir, list, KQUORUM_MAX_SNAPSHOT_FDS);
+	int i, ret = 0;
+
+	*n_fds = 0;
+	if (n < 0) {
+		cli_error("%s: %s", path, strerror(-n));
+		ret = KQUORUM_EXIT_ERROR;
+	}
+	for (i = 0; !ret && i < n; i++) {
+		char name[KQUORUM_SNAPSHOT_NAME_MAX];
+
+		kquorum_snapshot_name(name, list[i].index, list[i].term);
+		ret = open_snapshot(dir, name, &fds[i]);
+		*n_fds += !ret;
+	}
+	if (dir >= 0)
+		close(dir);
+	return ret;
+}
+
+int node_start_from(struct kquorum *k, const char *dir, const struct kquorum_config *c)
 {
 	static int fds[KQUORUM_MAX_SEGMENTS];
-	unsigned int i;
+	int snapshots[KQUORUM_MAX_SNAPSHOT_FDS];
+	unsigned int i, n_snapshots;
 	int ret;
 
 	ret = directory_open_segments(dir, c, fds);
 	if (ret)
 		return ret;
-	ret = kquorum_node_start(k, c, fds, c->segments);
+	ret = open_snapshots(dir, snapshots, &n_snapshots);
+	if (!ret) {
+		ret = kquorum_node_start(k, c, fds, c->segments, snapshots, n_snapshots);
+		if (ret) {
+			cli_error("%s", kquorum_error(k));
+			ret = cli_exit_code(ret);
+		}
+	}
 	/* The module has opened them for itself. */
 	for (i = 0; i < c->segments; i++)
 		close(fds[i]);
-	if (!ret)
-		return 0;
-	cli_error("%s", kquorum_error(k));
-	return cli_exit_code(ret);
+	for (i = 0; i < n_snapshots; i++)
+		close(snapshots[i]);
+	return ret;
 }
 
 static int wait_recovery(struct kquorum *k, struct kquorum_events *e, uint64_t until,
@@ -174,7 +228,7 @@ static int start(struct kquorum *k, struct kquorum_events *e, const struct start
 	}
 	ran = !ret;
 	had_daemon = ran && st.daemon;
-	ret = ran ? check_same(c, &st) : start_node(k, dir, c);
+	ret = ran ? check_same(c, &st) : node_start_from(k, dir, c);
 	if (!ret)
 		ret = wait_recovery(k, e, until, &st);
 	if (!ret && !s->no_daemon)

@@ -112,6 +112,17 @@ static void print_status(const struct kquorum_status *st)
 	for (i = 0; i < st->n_peers; i++)
 		add_peer_row(&t, st, &st->peers[i]);
 	table_print(&t, stdout);
+	if (st->snapshot.index) {
+		char range[160], bytes[FORMAT_MAX];
+
+		status_log_range(st, range, sizeof(range));
+		printf("snapshot of index %" PRIu64 " (%s), %s\n", st->snapshot.index,
+		       format_bytes(bytes, st->snapshot.bytes), range);
+	}
+	if (st->lineage.how)
+		printf("%s from index %" PRIu64 " of cluster %016" PRIx64 "; begins with index %" PRIu64 "\n",
+		       lineage_name(st->lineage.how), st->lineage.index, st->lineage.cluster_id,
+		       st->lineage.begins);
 	status_missing(st, why, sizeof(why));
 	fputs(why, stdout);
 	status_why(st, why, sizeof(why));
@@ -153,6 +164,7 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		json_time(row, "seen_ms", n.seen_ns);
 		cJSON_AddBoolToObject(row, "log_full", p->flags & KQUORUM_PEERF_LOG_FULL);
 		cJSON_AddBoolToObject(row, "faulty", p->flags & KQUORUM_PEERF_FAULTY);
+		cJSON_AddBoolToObject(row, "needs_snapshot", p->needs_snapshot);
 		json_u64(row, "drops", p->drops);
 		cJSON_AddStringToObject(row, "reason", p->reason);
 	}
@@ -192,6 +204,23 @@ static void add_counters_json(cJSON *o, const struct kquorum_status *st)
 	json_u64(settings, "segment_bytes", st->settings.segment_bytes);
 }
 
+/* What the cluster's history came from, null: from nothing else. */
+static void add_lineage_json(cJSON *o, const struct kquorum_status *st)
+{
+	cJSON *l;
+
+	if (!st->lineage.how) {
+		cJSON_AddNullToObject(o, "lineage");
+		return;
+	}
+	l = cJSON_AddObjectToObject(o, "lineage");
+	cJSON_AddStringToObject(l, "how", lineage_name(st->lineage.how));
+	json_hex(l, "cluster_id", st->lineage.cluster_id);
+	json_hex(l, "origin", st->lineage.origin);
+	json_u64(l, "index", st->lineage.index);
+	json_u64(l, "begins_index", st->lineage.begins);
+}
+
 static cJSON *status_json(const struct kquorum_status *st)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -201,6 +230,7 @@ static cJSON *status_json(const struct kquorum_status *st)
 	json_hex(o, "cluster_id", st->cluster_id);
 	json_u64(o, "node_id", st->node_id);
 	cJSON_AddStringToObject(o, "node", node_name(st, st->node_id));
+	add_lineage_json(o, st);
 	cJSON_AddStringToObject(o, "state", state_name(st->state));
 	cJSON_AddStringToObject(o, "role", role_name(st->role));
 	cJSON_AddBoolToObject(o, "quorum", st->quorum);
@@ -217,10 +247,12 @@ static cJSON *status_json(const struct kquorum_status *st)
 	json_u64(o, "configuration_index", st->conf_index);
 	cJSON_AddBoolToObject(o, "configuration_settled", status_settled(st));
 	cJSON_AddBoolToObject(o, "left", st->left);
+	json_u64(o, "first_index", st->first_index);
 	json_u64(o, "last_index", st->last_index);
 	json_u64(o, "commit_index", st->commit_index);
 	json_u64(o, "applied_index", st->applied_index);
 	json_u64(o, "durable_index", st->durable_index);
+	status_snapshot_json(o, st);
 	json_u64(o, "session", st->session);
 	json_time(o, "session_left_ms", st->session_left_ns);
 	json_time(o, "wait_left_ms", st->wait_left_ns);

@@ -13,8 +13,12 @@
  * So wide may the names of missing nodes be, for what to do about it stands on the same line.
  */
 #define MISSING_COLUMNS 50
+#define SNAPSHOT_COLUMNS 28
 
 #define COLUMNS 100
+
+/* So the reason begins when the log is good, and what it goes on from cannot be had. */
+#define STATELESS "snapshot: "
 
 struct text {
 	char *buf;
@@ -87,6 +91,18 @@ static void say_replace(struct text *t, const struct kquorum_status *st)
 	say(t, "  on the leader: kquorum member replace %.*s %s\n", (int)strcspn(at, "="), at, at);
 }
 
+/* What it lacks other nodes have: it gets that by itself. */
+static void why_stateless(struct text *t, const struct kquorum_status *st)
+{
+	say_wrapped(t, "this node has no state, for its snapshot cannot be had: %s",
+		    st->reason + strlen(STATELESS));
+	say(t, "  it does not lead or serve; the others go on. It mends itself: the leader's kquorumd sends it\n"
+	       "  another one. Should that not come, the log of kquorumd, here and there, says why. Or bring the\n"
+	       "  file back (kquorum stop; kquorum start), or let a new node take its place:\n");
+	say_replace(t, st);
+	say(t, "  (when a majority is gone for good: kquorum recover, on a node that has its state)\n");
+}
+
 static void why_state(struct text *t, const struct kquorum_status *st)
 {
 	switch (st->state) {
@@ -94,6 +110,10 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 		say(t, "this node still reads its log\n");
 		break;
 	case KQUORUM_NODE_DAMAGED:
+		if (!strncmp(st->reason, STATELESS, strlen(STATELESS))) {
+			why_stateless(t, st);
+			break;
+		}
 		say(t, "this node's log is damaged in segment-%04u at byte %" PRIu64 "%s%s\n",
 		    st->disk.segment, st->disk.offset_bytes, st->reason[0] ? ": " : "", st->reason);
 		say(t, "  it does not lead or serve; the others go on. Check the disk and keep a copy of the files.\n"
@@ -101,7 +121,7 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 		       "  forget what it acknowledged: bring the files back, or leave it down (kquorum stop), and\n"
 		       "  let a new node take its place:\n");
 		say_replace(t, st);
-		say(t, "  (without a majority: kquorum init --force on all nodes makes the cluster anew)\n");
+		say(t, "  (when a majority is gone for good: kquorum recover, best on a node without damage)\n");
 		break;
 	case KQUORUM_NODE_FAILED:
 		say(t, "this node has failed%s%s\n", st->reason[0] ? ": " : "", st->reason);
@@ -134,11 +154,13 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 		    format_duration(a, d->write_age_ns));
 		break;
 	case KQUORUM_DISK_LOW:
-		say(t, "the log is %u%% full (%s of %s): make this cluster's log larger before it is full\n",
+		say(t, "the log is %u%% full (%s of %s)\n"
+		       "  kquorumd saves a snapshot, which makes room; should it stay so, its log says why\n",
 		    percent, format_bytes(a, d->used_bytes), format_bytes(b, d->capacity_bytes));
 		break;
 	case KQUORUM_DISK_FULL:
-		say(t, "the log is full (%s of %s): nothing new is stored here; votes and the rest go on\n",
+		say(t, "the log is full (%s of %s): nothing new is stored here; votes and the rest go on\n"
+		       "  a snapshot makes room: should kquorumd not save one, its log says why\n",
 		    format_bytes(a, d->used_bytes), format_bytes(b, d->capacity_bytes));
 		break;
 	case KQUORUM_DISK_FAILED:
@@ -263,7 +285,7 @@ static void why_lost(struct text *t, const struct kquorum_status *st)
 	say(t, "this node's log is empty, but its cluster has begun: the log was lost\n"
 	       "  bring its files back; or, where the others go on, have it made anew, on the leader:\n"
 	       "  kquorum member replace %s %s\n", node_name(st, st->node_id), self_at(st, at, sizeof(at)));
-	say(t, "  if there are no others all is lost: kquorum init --force makes another cluster\n");
+	say(t, "  if there are no others: kquorum snapshot restore makes a new cluster from a backup\n");
 }
 
 /* It was made for a cluster that runs, in which it has no place yet. */
@@ -297,14 +319,36 @@ static void why_left(struct text *t)
 	       "  (with --force, for there are files here)\n");
 }
 
-/* Of itself a node says why it takes no connections. */
+/* Of itself a node says why it takes no connections, or what is wrong with its snapshots. */
 static void why_self(struct text *t, const struct kquorum_status *st)
 {
 	const struct kquorum_peer_status *self = kquorum_status_peer(st, st->node_id);
 
-	if (self && self->reason[0])
+	if (!self || !self->reason[0])
+		return;
+	if (strncmp(self->reason, "cannot listen ", 14))
+		say_wrapped(t, "%s", self->reason);
+	else
 		say(t, "this node %s\n"
 		       "  others connect to it there: free the port, or correct kquorum.conf\n", self->reason);
+}
+
+/* Who lacks what is gone from the log, at the leader. */
+static void say_snapshots(struct text *t, const struct kquorum_status *st)
+{
+	uint32_t nodes = 0;
+	unsigned int i;
+	char names[128];
+
+	for (i = 0; i < st->n_peers; i++)
+		if (st->peers[i].needs_snapshot)
+			nodes |= node_bit(st->peers[i].id);
+	if (!nodes)
+		return;
+	nodes_names(st, nodes, SNAPSHOT_COLUMNS, names, sizeof(names));
+	say(t, "%s need%s a snapshot, the log begins behind what %s: %s\n", names,
+	    node_count(nodes) > 1 ? "" : "s", node_count(nodes) > 1 ? "they have" : "it has",
+	    st->daemon ? "kquorumd sends it" : "nobody sends it");
 }
 
 void status_missing(const struct kquorum_status *st, char *buf, size_t size)
@@ -324,6 +368,7 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 	if (names[0])
 		say(&t, "without %s: %s\n", names, down ? "kquorum start there, or open the port" :
 		    "kquorum status there says why");
+	say_snapshots(&t, st);
 	/* Who is no member, and would be connected but for a reason, may be about to join. */
 	for (i = 0; i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
@@ -367,7 +412,7 @@ static void why_cluster(struct text *t, const struct kquorum_status *st)
 {
 	char change[512];
 
-	if (st->left) {
+	if (status_left(st)) {
 		why_left(t);
 	} else if (status_lost(st)) {
 		why_lost(t, st);
@@ -380,7 +425,7 @@ static void why_cluster(struct text *t, const struct kquorum_status *st)
 		why_election(t, st);
 	}
 	status_change(st, change, sizeof(change));
-	if (change[0] && !st->left)
+	if (change[0] && !status_left(st))
 		say(t, "%s\n", change);
 }
 

@@ -18,6 +18,8 @@
 #include "log.h"
 #include "loop.h"
 #include "resolve.h"
+#include "ship.h"
+#include "snapshot.h"
 #include "status.h"
 
 #define KQD_NS_PER_MS	1000000ULL
@@ -146,6 +148,13 @@ struct kqd {
 	struct kqd_listen listen;
 	struct kqd_greet *greets;
 	struct kqd_links links;
+	struct kqd_snapshots snap;
+	struct kqd_ship ships[KQD_SHIPS];
+	struct kqd_throttle throttle;	/* of all of them together */
+	uint32_t ship_after;		/* the peer that had its turn last */
+	struct kqd_receive *receives;
+	struct kqd_receive *receiving;	/* the one that is accepted */
+	struct kqd_ratelimit receive_told;
 	int exit_status;
 };
 
@@ -169,6 +178,7 @@ void kqd_dial_init(struct kqd_peer *p);
 void kqd_dial_update(struct kqd_peer *p);
 void kqd_dial_begin_anew(struct kqd_peer *p);
 void kqd_dial_moved(struct kqd_peer *p);
+bool kqd_dial_where(const struct kqd_peer *p, bool *by_config, struct kquorum_address *to);
 void kqd_dial_greeted(struct kqd_peer *p, const char *why);
 
 /* accept.c */
@@ -186,6 +196,11 @@ void kqd_address_text(const struct kqd_address *a, char *buf, size_t len);
 bool kqd_address_loopback(const struct kqd_address *a);
 uint64_t kqd_attempt_limit_ns(const struct kqd *d);
 uint64_t kqd_random(void);
+uint64_t kqd_silence_ns(const struct kqd *d);
+void kqd_sock_bulk(int fd, uint64_t silence_ns);
+
+/* signals.c */
+int kqd_signals_init(struct kqd *d);
 
 /* conffile.c */
 int kqd_config_read(struct kqd *d);

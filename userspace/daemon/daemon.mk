@@ -6,7 +6,8 @@ DAEMON_CC ?= $(CC)
 DAEMON_PKGS := liburing libnl-genl-3.0 libnl-route-3.0 libsystemd inih
 DAEMON_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes \
 	-Wstrict-prototypes -Wshadow -Werror=implicit-function-declaration -Iinclude/uapi
-DAEMON_SRC := $(wildcard userspace/daemon/*.c) userspace/lib/config.c kmod/core/kq_platform_user.c
+DAEMON_SRC := $(wildcard userspace/daemon/*.c) $(addprefix userspace/lib/,config.c snapshots.c) \
+	$(addprefix kmod/core/,kq_platform_user.c kq_snap_read.c)
 DAEMON_OBJ := $(patsubst %.c,$(BUILD)/daemon/%.o,$(DAEMON_SRC))
 
 DAEMON := $(BUILD)/bin/kquorumd

@@ -160,21 +160,28 @@ static bool dial_same(const struct kquorum_address *a, const struct kquorum_addr
 	return a->port == b->port && !strcmp(a->host, b->host);
 }
 
-/*
+/**
+ * kqd_dial_where() - where is a peer to be looked for?
+ * @p: the peer
+ * @by_config: did kquorum.conf say so the last time? true at first; set for this time
+ * @to: set to the address
+ *
  * Where the cluster's configuration says that it is. Who was away while that changed finds nobody
  * there: so by turns also where kquorum.conf says.
+ *
+ * Return: false: nothing says so.
  */
-static bool dial_where(struct kqd_peer *p, struct kquorum_address *to)
+bool kqd_dial_where(const struct kqd_peer *p, bool *by_config, struct kquorum_address *to)
 {
 	const struct kquorum_config_member *m = kquorum_config_member(&p->d->config, p->id);
 	char why[192];
 
 	if (!kquorum_address_parse(kqd_status_address(&p->d->st, p->id), to, why, sizeof(why)) &&
-	    (!m || p->dial.by_config || dial_same(to, &m->address))) {
-		p->dial.by_config = false;
+	    (!m || *by_config || dial_same(to, &m->address))) {
+		*by_config = false;
 		return true;
 	}
-	p->dial.by_config = true;
+	*by_config = true;
 	if (m)
 		*to = m->address;
 	return m;
@@ -184,7 +191,7 @@ static void dial_begin(struct kqd_peer *p)
 {
 	struct kquorum_address to;
 
-	if (!dial_where(p, &to)) {
+	if (!kqd_dial_where(p, &p->dial.by_config, &to)) {
 		dial_failed(p, "nothing says where it is");
 		return;
 	}

@@ -421,3 +421,60 @@ int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd,
 	nla_put(msg, KQUORUM_A_PAST, sizeof(*past), past);
 	return genl_exchange(g, msg, &a);
 }
+
+static int genl_parse_fd(struct nlattr *attrs, int len, void *arg)
+{
+	struct nlattr *a = nla_find(attrs, len, KQUORUM_A_FD);
+
+	if (!a || nla_len(a) < 4)
+		return -EBADMSG;
+	*(int *)arg = nla_get_s32(a);
+	return 0;
+}
+
+/**
+ * kqd_genl_save() - begin to save a snapshot of the state
+ * @g: with a node
+ *
+ * Return: a descriptor that gives it, for the caller to close; or a negative errno, and @g->refused
+ * says why; -EBUSY: one is being saved already; -EALREADY: the one in use is of this very state.
+ */
+int kqd_genl_save(struct kqd_genl *g)
+{
+	int fd = -1, rc;
+	struct genl_answer a = {
+		.what = "to save a snapshot",
+		.quiet = true,
+		.parse = genl_parse_fd,
+		.arg = &fd,
+	};
+
+	rc = genl_exchange(g, genl_request(g, KQUORUM_CMD_SNAPSHOT_SAVE), &a);
+	return rc ? rc : fd < 0 ? -EBADMSG : fd;
+}
+
+/**
+ * kqd_genl_hand_over() - give a finished snapshot file to the module
+ * @g: with a node
+ * @file: open for reading; stays the caller's
+ * @install: it is to take the place of the state; else it is of this node's own
+ *
+ * Return: a descriptor that gives struct kquorum_snapshot_result once, for the caller to close; or
+ * a negative errno, and @g->refused says why; -EBUSY: another one is being read.
+ */
+int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install)
+{
+	int fd = -1, rc;
+	struct genl_answer a = {
+		.what = "a snapshot",
+		.quiet = true,
+		.parse = genl_parse_fd,
+		.arg = &fd,
+	};
+	struct nl_msg *msg = genl_request(g, install ? KQUORUM_CMD_SNAPSHOT_INSTALL :
+					  KQUORUM_CMD_SNAPSHOT_ADOPT);
+
+	nla_put_s32(msg, KQUORUM_A_SNAPSHOT_FD, file);
+	rc = genl_exchange(g, msg, &a);
+	return rc ? rc : fd < 0 ? -EBADMSG : fd;
+}

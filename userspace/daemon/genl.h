@@ -42,6 +42,8 @@ int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
 int kqd_genl_detach(struct kqd_genl *g, uint32_t node);
 int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd,
 		    const struct kquorum_past *past);
+int kqd_genl_save(struct kqd_genl *g);
+int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install);
 int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why);
 
 #endif /* KQD_GENL_H */

@@ -216,6 +216,21 @@ static const char *greet_closed(const struct kqd_greet *g)
 	       "settings may differ, its log says";
 }
 
+/* Some come on the same port to send a snapshot. Who does that has sent no more than an offer. */
+static bool greet_is_offer(const struct kqd_greet *g)
+{
+	return !g->dialled && g->got >= sizeof(g->in.magic) &&
+		le64toh(g->in.magic) == KQD_OFFER_MAGIC;
+}
+
+static void greet_hand_on(struct kqd_greet *g)
+{
+	greet_unlink(g);
+	kqd_timer_del(&g->d->loop, &g->limit);
+	kqd_receive_start(g->d, g->fd, &g->address, &g->in, g->got);
+	free(g);
+}
+
 static void greet_received(struct kqd_op *op, int res)
 {
 	struct kqd_greet *g = kqd_container(op, struct kqd_greet, recv);
@@ -225,6 +240,10 @@ static void greet_received(struct kqd_op *op, int res)
 		return;
 	}
 	g->got += res;
+	if (greet_is_offer(g)) {
+		greet_hand_on(g);
+		return;
+	}
 	if (g->got < sizeof(g->in)) {
 		greet_recv(g);
 		return;

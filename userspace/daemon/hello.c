@@ -12,7 +12,7 @@
 #include "../../kmod/core/kq_platform.h"
 #include "hello.h"
 
-static_assert(sizeof(struct kquorum_hello) == 208, "the greeting's size is part of the wire");
+static_assert(sizeof(struct kquorum_hello) == 176, "the greeting's size is part of the wire");
 
 /**
  * kqd_hello_encode() - write a greeting

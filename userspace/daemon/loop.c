@@ -5,8 +5,10 @@
  * few (one per peer and per greeting), so a list is enough: the earliest one
  * bounds the wait in io_uring_enter().
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -137,7 +139,7 @@ void kqd_op_send(struct kqd_loop *l, struct kqd_op *op, int fd, const void *buf,
 }
 
 /**
- * kqd_op_read() - read from a descriptor without position (pipe, signalfd)
+ * kqd_op_read() - read what comes next (pipe, a snapshot that is saved)
  * @l: the loop
  * @op: idle, with its callback set
  * @fd: the descriptor
@@ -148,7 +150,90 @@ void kqd_op_read(struct kqd_loop *l, struct kqd_op *op, int fd, void *buf, size_
 {
 	struct io_uring_sqe *sqe = loop_sqe(l);
 
-	io_uring_prep_read(sqe, fd, buf, len, 0);
+	io_uring_prep_read(sqe, fd, buf, len, -1);
+	loop_start(l, sqe, op);
+}
+
+/**
+ * kqd_op_pread() - read from a file
+ * @l: the loop
+ * @op: idle, with its callback set
+ * @fd: the file
+ * @buf: where to
+ * @len: bytes there
+ * @at: where in the file, bytes
+ */
+void kqd_op_pread(struct kqd_loop *l, struct kqd_op *op, int fd, void *buf, size_t len,
+		  uint64_t at)
+{
+	struct io_uring_sqe *sqe = loop_sqe(l);
+
+	io_uring_prep_read(sqe, fd, buf, len, at);
+	loop_start(l, sqe, op);
+}
+
+/**
+ * kqd_op_pwrite() - write to a file; may write less
+ * @l: the loop
+ * @op: idle, with its callback set
+ * @fd: the file
+ * @buf: what to write
+ * @len: bytes of it
+ * @at: where in the file, bytes
+ */
+void kqd_op_pwrite(struct kqd_loop *l, struct kqd_op *op, int fd, const void *buf, size_t len,
+		   uint64_t at)
+{
+	struct io_uring_sqe *sqe = loop_sqe(l);
+
+	io_uring_prep_write(sqe, fd, buf, len, at);
+	loop_start(l, sqe, op);
+}
+
+/**
+ * kqd_op_fsync() - make a file, or what a directory names, durable
+ * @l: the loop
+ * @op: idle, with its callback set
+ * @fd: the file or directory
+ */
+void kqd_op_fsync(struct kqd_loop *l, struct kqd_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = loop_sqe(l);
+
+	io_uring_prep_fsync(sqe, fd, 0);
+	loop_start(l, sqe, op);
+}
+
+/**
+ * kqd_op_rename() - give a file another name in its directory
+ * @l: the loop
+ * @op: idle, with its callback set
+ * @dir: the directory
+ * @from: its name
+ * @to: the new one
+ * @replace: else -EEXIST where there is such a name already
+ */
+void kqd_op_rename(struct kqd_loop *l, struct kqd_op *op, int dir, const char *from,
+		   const char *to, bool replace)
+{
+	struct io_uring_sqe *sqe = loop_sqe(l);
+
+	io_uring_prep_renameat(sqe, dir, from, dir, to, replace ? 0 : RENAME_NOREPLACE);
+	loop_start(l, sqe, op);
+}
+
+/**
+ * kqd_op_unlink() - remove a file
+ * @l: the loop
+ * @op: idle, with its callback set
+ * @dir: its directory
+ * @name: its name there
+ */
+void kqd_op_unlink(struct kqd_loop *l, struct kqd_op *op, int dir, const char *name)
+{
+	struct io_uring_sqe *sqe = loop_sqe(l);
+
+	io_uring_prep_unlinkat(sqe, dir, name, 0);
 	loop_start(l, sqe, op);
 }
 

@@ -46,6 +46,14 @@ void kqd_op_connect(struct kqd_loop *l, struct kqd_op *op, int fd, const struct 
 void kqd_op_recv(struct kqd_loop *l, struct kqd_op *op, int fd, void *buf, size_t len);
 void kqd_op_send(struct kqd_loop *l, struct kqd_op *op, int fd, const void *buf, size_t len);
 void kqd_op_read(struct kqd_loop *l, struct kqd_op *op, int fd, void *buf, size_t len);
+void kqd_op_pread(struct kqd_loop *l, struct kqd_op *op, int fd, void *buf, size_t len,
+		  uint64_t at);
+void kqd_op_pwrite(struct kqd_loop *l, struct kqd_op *op, int fd, const void *buf, size_t len,
+		   uint64_t at);
+void kqd_op_fsync(struct kqd_loop *l, struct kqd_op *op, int fd);
+void kqd_op_rename(struct kqd_loop *l, struct kqd_op *op, int dir, const char *from,
+		   const char *to, bool replace);
+void kqd_op_unlink(struct kqd_loop *l, struct kqd_op *op, int dir, const char *name);
 void kqd_op_poll(struct kqd_loop *l, struct kqd_op *op, int fd, unsigned int events);
 void kqd_op_cancel(struct kqd_loop *l, struct kqd_op *op);
 

@@ -8,12 +8,9 @@
 #include <getopt.h>
 #include <glob.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -36,7 +33,7 @@ static void usage(FILE *f)
 	      "  -h, --help            this text\n"
 	      "\n"
 	      "Signals: TERM and INT end the daemon and leave the node running; HUP reads\n"
-	      "kquorum.conf again, for new addresses.\n"
+	      "kquorum.conf again, for new addresses; USR1 saves a snapshot of the node's state.\n"
 	      "Exit status: 0 done, 2 usage, 77 not privileged, 78 wrong kquorum.conf, 1 other.\n", f);
 }
 
@@ -109,46 +106,6 @@ static char *find_dir(const char *dir)
 	}
 	globfree(&g);
 	return path;
-}
-
-static void on_signal(struct kqd_op *op, int res)
-{
-	struct kqd *d = kqd_container(op, struct kqd, signals);
-	struct signalfd_siginfo info;
-
-	if (res < 0)
-		kqd_die("waiting for signals: %s", strerror(-res));
-	while (read(d->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP) {
-			sd_notify(0, "STATUS=reading kquorum.conf again");
-			kqd_config_reload(d);
-			kqd_node_refresh(d);
-			continue;
-		}
-		kqd_info("%s: ending; the node goes on", strsignal(info.ssi_signo));
-		kqd_exit(d, 0);
-		return;
-	}
-	kqd_op_poll(&d->loop, &d->signals, d->signal_fd, POLLIN);
-}
-
-static int signals_init(struct kqd *d)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	d->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (d->signal_fd < 0)
-		return -errno;
-	d->signals.done = on_signal;
-	kqd_op_poll(&d->loop, &d->signals, d->signal_fd, POLLIN);
-	return 0;
 }
 
 static char pid_path[PATH_MAX];
@@ -255,7 +212,7 @@ int main(int argc, char **argv)
 	if (rc)
 		kqd_die("io_uring: %s%s", strerror(-rc), rc == -EPERM ?
 			" (is the sysctl kernel.io_uring_disabled set?)" : "");
-	rc = signals_init(&d);
+	rc = kqd_signals_init(&d);
 	if (rc)
 		kqd_die("signals: %s", strerror(-rc));
 	rc = kqd_node_init(&d);

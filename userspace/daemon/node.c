@@ -152,6 +152,7 @@ static void node_gone(struct kqd *d, const char *why)
 		kqd_listen_update(d, false);
 		kqd_greet_drop_all(d, "the node has stopped");
 		kqd_links_follow(d, NULL);
+		kqd_snapshot_drop(d);
 		if (d->opt.exit_with_node) {
 			kqd_exit(d, 0);
 			return;
@@ -410,6 +411,9 @@ void kqd_node_refresh(struct kqd *d)
 	node_elect(d);
 	if (d->loop.stop)
 		return;
+	kqd_snapshot_update(d);
+	if (d->loop.stop)
+		return;
 	node_tell_systemd(d);
 	kqd_timer_in(&d->poll, node_poll_ns(d));
 }
@@ -468,6 +472,7 @@ int kqd_node_init(struct kqd *d)
 		kqd_dial_init(&d->peers[i]);
 	}
 	kqd_listen_init(d);
+	kqd_snapshot_init(d);
 	if (kqd_links_init(d))
 		kqd_notice("no news of links from the kernel; timeouts alone decide");
 	kqd_timer_add(&d->loop, &d->poll, node_timer);

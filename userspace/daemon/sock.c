@@ -32,6 +32,33 @@ void kqd_sock_options(int fd, uint32_t election_ms)
 }
 
 /**
+ * kqd_silence_ns() - how long who sends or takes a snapshot may be silent
+ * @d: with a node
+ *
+ * A disk that is busy with such a file may stall for longer than an election takes.
+ *
+ * Return: nanoseconds.
+ */
+uint64_t kqd_silence_ns(const struct kqd *d)
+{
+	return 10 * kqd_attempt_limit_ns(d);
+}
+
+/**
+ * kqd_sock_bulk() - what a connection needs on which a snapshot goes
+ * @fd: TCP socket
+ * @silence_ns: kqd_silence_ns()
+ *
+ * The receiver reads as fast as its disk writes, so that the window may be shut for a while.
+ */
+void kqd_sock_bulk(int fd, uint64_t silence_ns)
+{
+	unsigned int user_ms = silence_ns / KQD_NS_PER_MS;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+}
+
+/**
  * kqd_address_text() - HOST:PORT for a log line
  * @a: IPv4 or IPv6 address
  * @buf: where to

@@ -3,6 +3,7 @@
  * Reading the attributes of KQUORUM_CMD_STATUS. Attributes that this daemon
  * does not know are skipped, so that a newer module does not disturb it.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,15 +81,50 @@ static int status_peer(struct nlattr *nest, struct kqd_status *st)
 	p->met = status_u32(tb[KQUORUM_PEER_MET]);
 	status_string(tb[KQUORUM_PEER_ADDRESS], p->address, sizeof(p->address));
 	p->connected = status_u8(tb[KQUORUM_PEER_CONNECTED]);
+	p->needs = status_u64(tb[KQUORUM_PEER_SNAPSHOT], 0);
 	status_string(tb[KQUORUM_PEER_REASON], p->reason, sizeof(p->reason));
 	return 0;
+}
+
+static int status_snapshot(struct nlattr *nest, struct kqd_ref *ref)
+{
+	struct nlattr *tb[KQUORUM_SNAPSHOT_MAX + 1];
+
+	if (nla_parse_nested(tb, KQUORUM_SNAPSHOT_MAX, nest, NULL) < 0)
+		return -EBADMSG;
+	ref->index = status_u64(tb[KQUORUM_SNAPSHOT_INDEX], 0);
+	ref->term = status_u64(tb[KQUORUM_SNAPSHOT_TERM], 0);
+	ref->bytes = status_u64(tb[KQUORUM_SNAPSHOT_BYTES], 0);
+	ref->crc = status_u32(tb[KQUORUM_SNAPSHOT_CRC]);
+	return 0;
+}
+
+static int status_disk(struct nlattr *nest, struct kqd_status *st)
+{
+	struct nlattr *tb[KQUORUM_DISK_MAX + 1];
+
+	if (nla_parse_nested(tb, KQUORUM_DISK_MAX, nest, NULL) < 0)
+		return -EBADMSG;
+	st->disk_state = status_u32(tb[KQUORUM_DISK_STATE]);
+	st->log_capacity = status_u64(tb[KQUORUM_DISK_CAPACITY], 0);
+	st->log_used = status_u64(tb[KQUORUM_DISK_USED], 0);
+	return 0;
+}
+
+/* The first configuration of a log that begins with a snapshot is not in the log: it comes again. */
+static uint64_t status_begins(const struct nlattr *lineage)
+{
+	const struct kquorum_lineage *l = lineage ? nla_data(lineage) : NULL;
+
+	return l && nla_len(lineage) >= (int)sizeof(*l) ? le64toh(l->begins) : 0;
 }
 
 static void status_configuration(struct nlattr **tb, struct kqd_status *st)
 {
 	uint64_t index = status_u64(tb[KQUORUM_A_CONF_INDEX], 0);
 
-	st->settled = index && index <= status_u64(tb[KQUORUM_A_COMMIT_INDEX], 0);
+	st->settled = index > status_begins(tb[KQUORUM_A_LINEAGE]) &&
+		index <= status_u64(tb[KQUORUM_A_COMMIT_INDEX], 0);
 	st->voters = status_u32(tb[KQUORUM_A_VOTERS]);
 	st->outgoing = status_u32(tb[KQUORUM_A_OUTGOING]);
 	st->learners = status_u32(tb[KQUORUM_A_LEARNERS]);
@@ -145,7 +181,13 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	status_configuration(tb, st);
 	st->silence_ns = status_u64(tb[KQUORUM_A_SILENCE], UINT64_MAX);
 	st->wait_left_ns = status_u64(tb[KQUORUM_A_WAIT_LEFT], 0);
+	st->commit = status_u64(tb[KQUORUM_A_COMMIT_INDEX], 0);
+	st->applied = status_u64(tb[KQUORUM_A_APPLIED_INDEX], 0);
 	if (tb[KQUORUM_A_SETTINGS] && status_settings(tb[KQUORUM_A_SETTINGS], st))
+		return -EBADMSG;
+	if (tb[KQUORUM_A_SNAPSHOT] && status_snapshot(tb[KQUORUM_A_SNAPSHOT], &st->snapshot))
+		return -EBADMSG;
+	if (tb[KQUORUM_A_DISK] && status_disk(tb[KQUORUM_A_DISK], st))
 		return -EBADMSG;
 	return status_nodes(attrs, len, st);
 }
@@ -204,6 +246,19 @@ const char *kqd_status_address(const struct kqd_status *st, uint32_t id)
 	const struct kqd_status_peer *p = kqd_status_peer(st, id);
 
 	return st->member[id].address[0] || !p ? st->member[id].address : p->address;
+}
+
+/**
+ * kqd_ref_same() - are they the same snapshot, to the byte?
+ * @a: one
+ * @b: the other
+ *
+ * Return: true: they are.
+ */
+bool kqd_ref_same(const struct kqd_ref *a, const struct kqd_ref *b)
+{
+	return a->index == b->index && a->term == b->term && a->bytes == b->bytes &&
+		a->crc == b->crc;
 }
 
 /**

@@ -22,7 +22,16 @@ struct kqd_status_peer {
 	uint32_t whose;		/* low half of the identity with it */
 	uint64_t identity;	/* that the configuration has, 0: no member */
 	uint32_t met;		/* low half of this node's incarnation when it was met last */
+	uint64_t needs;		/* a snapshot of this index or newer, 0: none; at the leader */
 	char reason[128];	/* why the last connection ended */
+};
+
+/* Which snapshot, to the byte. */
+struct kqd_ref {
+	uint64_t index;		/* 0: none */
+	uint64_t term;
+	uint64_t bytes;
+	uint32_t crc;		/* CRC32C of all of them */
 };
 
 /* Of a member; before there is a configuration, of a node that this one was started with. */
@@ -57,6 +66,12 @@ struct kqd_status {
 	uint32_t heartbeat_ms;	/* 0: not told */
 	uint32_t election_ms;	/* 0: not told */
 	char reason[256];	/* why the node does not serve */
+	uint64_t commit;	/* log index */
+	uint64_t applied;	/* log index */
+	struct kqd_ref snapshot;	/* the one that the log refers to */
+	uint64_t log_capacity;	/* bytes */
+	uint64_t log_used;
+	uint32_t disk_state;	/* enum kquorum_disk_state */
 	unsigned int n_peers;
 	/* Members, whoever is connected, and of whom it is known why not; without this node. */
 	struct kqd_status_peer peers[KQUORUM_MAX_NODES];
@@ -67,6 +82,7 @@ const struct kqd_status_peer *kqd_status_peer(const struct kqd_status *st, uint3
 uint32_t kqd_status_members(const struct kqd_status *st);
 const char *kqd_status_name(const struct kqd_status *st, uint32_t id);
 const char *kqd_status_address(const struct kqd_status *st, uint32_t id);
+bool kqd_ref_same(const struct kqd_ref *a, const struct kqd_ref *b);
 const char *kqd_state_name(uint32_t state);
 
 #endif /* KQD_STATUS_H */

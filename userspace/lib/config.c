@@ -34,6 +34,10 @@ static const struct number_key number_keys[] = {
 	NUMBER("cluster", founders, 1, KQUORUM_MAX_NODES),
 	NUMBER("log", segment_bytes, KQUORUM_MIN_SEGMENT_BYTES, KQUORUM_MAX_SEGMENT_BYTES),
 	NUMBER("log", segments, KQUORUM_MIN_SEGMENTS, KQUORUM_MAX_SEGMENTS),
+	{ "snapshot", "log_percent", offsetof(struct kquorum_config, snapshot_percent), 10, 90 },
+	{ "snapshot", "entries", offsetof(struct kquorum_config, snapshot_entries), 1000,
+	  UINT32_MAX },
+	{ "snapshot", "rate", offsetof(struct kquorum_config, snapshot_rate), 0, UINT32_MAX },
 };
 
 #define N_NUMBER_KEYS (sizeof(number_keys) / sizeof(number_keys[0]))
@@ -73,6 +77,8 @@ void kquorum_config_defaults(struct kquorum_config *c)
 	c->drift_ppm = KQUORUM_DEFAULT_DRIFT_PPM;
 	c->segment_bytes = KQUORUM_DEFAULT_SEGMENT_BYTES;
 	c->segments = KQUORUM_DEFAULT_SEGMENTS;
+	c->snapshot_percent = KQUORUM_DEFAULT_SNAPSHOT_PERCENT;
+	c->snapshot_entries = KQUORUM_DEFAULT_SNAPSHOT_ENTRIES;
 }
 
 int kquorum_name_check(const char *name)
@@ -277,6 +283,9 @@ int kquorum_config_check(const struct kquorum_config *c, char *err, size_t errle
 	if (c->segment_bytes % KQUORUM_BLOCK)
 		return fail(err, errlen, "segment_bytes (%u) must be a multiple of %u",
 			    c->segment_bytes, KQUORUM_BLOCK);
+	if (c->snapshot_rate && c->snapshot_rate < KQUORUM_MIN_SNAPSHOT_RATE)
+		return fail(err, errlen, "rate (%u) in [snapshot] must be 0 or at least %u",
+			    c->snapshot_rate, KQUORUM_MIN_SNAPSHOT_RATE);
 	for (i = 0; i < c->n_members; i++)
 		for (j = 0; j < i; j++)
 			if (c->members[i].address.port == c->members[j].address.port &&
@@ -451,13 +460,12 @@ static int read_missing(struct reading *r)
 	return fail(r->err, r->errlen, "%s:%d: end of the file without %s", r->path, r->line, what);
 }
 
-static bool is_founded(const char *path)
+static bool is_beside(const char *path, const char *name)
 {
 	const char *slash = strrchr(path, '/');
 	char mark[PATH_MAX];
 
-	snprintf(mark, sizeof(mark), "%.*s%s", slash ? (int)(slash - path + 1) : 0, path,
-		 KQUORUM_FOUNDED_FILE);
+	snprintf(mark, sizeof(mark), "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
 	return !access(mark, F_OK);
 }
 
@@ -491,7 +499,8 @@ int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, s
 	if (kquorum_config_number(c, text, sizeof(text)) ||
 	    kquorum_config_check(c, text, sizeof(text)))
 		return fail(err, errlen, "%s: %s", path, text);
-	c->founded = is_founded(path);
+	c->founded = is_beside(path, KQUORUM_FOUNDED_FILE);
+	c->seeded = is_beside(path, KQUORUM_SEED_FILE);
 	return 0;
 }
 
@@ -526,6 +535,8 @@ int kquorum_config_write(FILE *f, const struct kquorum_config *c)
 		   "delta_ms = %u\ndrift_ppm = %u\n\n[log]\nsegment_bytes = %u\nsegments = %u\n",
 		c->heartbeat_ms, c->election_ms, c->lease_ms, c->delta_ms, c->drift_ppm,
 		c->segment_bytes, c->segments);
+	fprintf(f, "\n[snapshot]\nlog_percent = %u\nentries = %u\nrate = %u\n",
+		c->snapshot_percent, c->snapshot_entries, c->snapshot_rate);
 	fflush(f);
 	return ferror(f) ? -EIO : 0;
 }

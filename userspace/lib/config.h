@@ -15,6 +15,7 @@
 #define KQUORUM_CONFIG_FILE	"kquorum.conf"
 /* A mark beside it, once the cluster has begun: who lost its log then must not begin another. */
 #define KQUORUM_FOUNDED_FILE	"founded"
+#define KQUORUM_SEED_FILE	"seed"
 #define KQUORUM_STATE_DIR	"/var/lib/kquorum"
 
 /* "[" host "]:65535" has to fit into KQUORUM_ADDRESS_MAX. */
@@ -27,6 +28,9 @@
 #define KQUORUM_DEFAULT_DRIFT_PPM	500
 #define KQUORUM_DEFAULT_SEGMENT_BYTES	(64U << 20)
 #define KQUORUM_DEFAULT_SEGMENTS	8
+#define KQUORUM_DEFAULT_SNAPSHOT_PERCENT 50
+#define KQUORUM_DEFAULT_SNAPSHOT_ENTRIES 100000U
+#define KQUORUM_MIN_SNAPSHOT_RATE	65536U
 #define KQUORUM_MIN_SEGMENT_BYTES	(256U << 10)
 #define KQUORUM_MAX_SEGMENT_BYTES	(1U << 30)
 #define KQUORUM_MIN_SEGMENTS		2
@@ -54,6 +58,8 @@ struct kquorum_config {
 	/* It joins: nodes 1 to this began the cluster. 0: the members are to begin it, or did. */
 	uint32_t founders;
 	bool founded;				/* KQUORUM_FOUNDED_FILE is there */
+	bool seeded;				/* KQUORUM_SEED_FILE is there */
+	bool survivor;				/* to be started only to give its state away */
 	uint32_t heartbeat_ms;
 	uint32_t election_ms;
 	uint32_t lease_ms;
@@ -61,6 +67,9 @@ struct kquorum_config {
 	uint32_t drift_ppm;
 	uint32_t segment_bytes;
 	uint32_t segments;
+	uint32_t snapshot_percent;	/* of the log in use: time for a snapshot */
+	uint32_t snapshot_entries;	/* applied since the last one: likewise */
+	uint32_t snapshot_rate;		/* bytes per second sent to nodes that lag; 0: no limit */
 };
 
 /* Everything below returns 0 or a negative errno and, where there is @err, a text. */

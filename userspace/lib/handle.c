@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What is a descriptor of its own: locks and append streams. */
+/* What is a descriptor of its own: locks, append streams, snapshots that are saved. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,4 +58,9 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 int kquorum_append_open(struct kquorum *k)
 {
 	return open_handle(k, kq_lib_request(k, KQUORUM_CMD_APPEND_OPEN, 0));
+}
+
+int kquorum_snapshot_save(struct kquorum *k)
+{
+	return open_handle(k, kq_lib_request(k, KQUORUM_CMD_SNAPSHOT_SAVE, 0));
 }

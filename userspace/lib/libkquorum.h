@@ -59,6 +59,8 @@ struct kquorum_peer_status {
 	uint32_t flags;		/* KQUORUM_PEERF_* */
 	char reason[KQUORUM_REASON_MAX + 1];
 	uint64_t drops;
+	bool needs_snapshot;	/* at the leader: what it lacks is gone from the log */
+	uint64_t snapshot_index;	/* with that: one of this index or a newer one */
 };
 
 struct kquorum_disk_status {
@@ -68,6 +70,14 @@ struct kquorum_disk_status {
 	uint64_t write_ns, write_age_ns;
 	uint32_t segment;
 	uint64_t offset_bytes, torn_bytes;
+};
+
+/* Which snapshot: two are the same when all of it is. */
+struct kquorum_snapshot_status {
+	uint64_t index;		/* the last one that is in it, 0: there is no snapshot */
+	uint64_t term;		/* of that entry */
+	uint64_t bytes;
+	uint32_t crc;		/* CRC32C of all of them */
 };
 
 struct kquorum_status {
@@ -85,7 +95,9 @@ struct kquorum_status {
 	uint32_t gone;			/* bit n: a node with number n has left */
 	bool quorum, daemon;
 	uint64_t silence_ns;		/* KQUORUM_NEVER: no leader heard of */
-	uint64_t first_index, last_index, commit_index, applied_index, durable_index;
+	uint64_t first_index;		/* where the log begins; what was before is in the snapshot */
+	uint64_t last_index, commit_index, applied_index, durable_index;
+	struct kquorum_snapshot_status snapshot;	/* that the log refers to */
 	uint64_t session, session_left_ns, wait_left_ns;
 	char reason[KQUORUM_REASON_MAX + 1];
 	/*
@@ -99,6 +111,10 @@ struct kquorum_status {
 		uint32_t heartbeat_ms, election_ms, lease_ms, delta_ms, drift_ppm, segment_bytes;
 	} settings;			/* 0: not told */
 	struct {
+		uint64_t cluster_id, origin, index, begins;
+		uint32_t how;		/* enum kquorum_lineage_how */
+	} lineage;			/* what the cluster's history came from */
+	struct {
 		uint64_t elections, batches, entries, bad_messages, busy, pending;
 	} counters;
 };
@@ -111,10 +127,11 @@ const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_statu
 
 /*
  * Starts the node that @c describes on the @n_fds segment files @fds, in slot
- * order. Returns while recovery still goes on: see kquorum_status().
+ * order; its log may refer to one of the @n_snapshots files @snapshots, KQUORUM_MAX_SNAPSHOT_FDS
+ * at most. Returns while recovery still goes on: see kquorum_status().
  */
 int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
-		       unsigned int n_fds);
+		       unsigned int n_fds, const int *snapshots, unsigned int n_snapshots);
 
 /* @force: do not hand over leadership first. Ends when kquorum_status() says -ENODEV. */
 int kquorum_node_stop(struct kquorum *k, bool force);
@@ -154,6 +171,15 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info);
 
 /* Returns a descriptor: one write() is one entry, one read() one or more results. */
 int kquorum_append_open(struct kquorum *k);
+
+/*
+ * Returns a descriptor: read() gives a snapshot of the state as it is now, until the end of the
+ * file, while commands go on; close() gives it up. -EBUSY: another one is being saved, or the node
+ * still reads its log; -EALREADY: kquorum_status.snapshot is of this very state, or there is no
+ * state yet; -EIO: the node has failed or has lost its state. A read that fails ends it: -EIO;
+ * -ENOMEM: no memory to keep what changed meanwhile; -ESTALE: another state was installed.
+ */
+int kquorum_snapshot_save(struct kquorum *k);
 
 struct kquorum_claim {
 	uint32_t node, pid;

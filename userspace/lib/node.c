@@ -31,7 +31,7 @@ static void put_member(struct nlmsghdr *nlh, const struct kquorum_config_member 
 }
 
 int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
-		       unsigned int n_fds)
+		       unsigned int n_fds, const int *snapshots, unsigned int n_snapshots)
 {
 	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_NODE_START, 0);
 	/* Who was there when it began, of a cluster that this node must not begin again. */
@@ -40,16 +40,26 @@ int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const 
 	if (!n_fds || n_fds > KQUORUM_MAX_SEGMENTS)
 		return kq_lib_fail(k, -EINVAL, "a node needs 1 to %u segment files, not %u",
 				   KQUORUM_MAX_SEGMENTS, n_fds);
+	if (n_snapshots > KQUORUM_MAX_SNAPSHOT_FDS)
+		return kq_lib_fail(k, -EINVAL, "a node takes %u snapshot files at most, not %u",
+				   KQUORUM_MAX_SNAPSHOT_FDS, n_snapshots);
 	mnl_attr_put_strz(nlh, KQUORUM_A_NAME, c->name);
 	mnl_attr_put_u64(nlh, KQUORUM_A_CLUSTER_ID, c->cluster_id);
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, c->node_id);
 	put_settings(nlh, c);
 	if (founders)
 		mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, (2u << founders) - 2);
+	/* Once. A log that is empty again has lost what was in it. */
+	if (c->seeded && !c->founded)
+		mnl_attr_put(nlh, KQUORUM_A_SEED, 0, NULL);
+	if (c->survivor)
+		mnl_attr_put(nlh, KQUORUM_A_SURVIVOR, 0, NULL);
 	for (i = 0; i < c->n_members; i++)
 		put_member(nlh, &c->members[i]);
 	for (i = 0; i < n_fds; i++)
 		mnl_attr_put_u32(nlh, KQUORUM_A_SEGMENT_FD, fds[i]);
+	for (i = 0; i < n_snapshots; i++)
+		mnl_attr_put_u32(nlh, KQUORUM_A_SNAPSHOT_FD, snapshots[i]);
 	return kq_lib_talk(k, nlh, NULL, NULL);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* STATUS: everything about this namespace's node in one answer. */
+#include <endian.h>
 #include <string.h>
 
 #include "internal.h"
@@ -64,6 +65,8 @@ static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
 	p->disk_ns = kq_lib_u64(&a, KQUORUM_PEER_DISK, KQUORUM_NEVER);
 	p->flags = kq_lib_u32(&a, KQUORUM_PEER_FLAGS, 0);
 	p->drops = kq_lib_u64(&a, KQUORUM_PEER_DROPS, 0);
+	p->needs_snapshot = a.table[KQUORUM_PEER_SNAPSHOT];
+	p->snapshot_index = kq_lib_u64(&a, KQUORUM_PEER_SNAPSHOT, 0);
 	kq_lib_string(&a, KQUORUM_PEER_REASON, p->reason, sizeof(p->reason));
 	/* A round trip or a write that took no time was not measured yet. */
 	if (!p->rtt_ns)
@@ -86,6 +89,17 @@ static void take_disk(struct kquorum_disk_status *d, const struct nlattr *nest)
 	d->segment = kq_lib_u32(&a, KQUORUM_DISK_SEGMENT, 0);
 	d->offset_bytes = kq_lib_u64(&a, KQUORUM_DISK_OFFSET, 0);
 	d->torn_bytes = kq_lib_u64(&a, KQUORUM_DISK_TORN, 0);
+}
+
+static void take_snapshot(struct kquorum_snapshot_status *s, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	s->index = kq_lib_u64(&a, KQUORUM_SNAPSHOT_INDEX, 0);
+	s->term = kq_lib_u64(&a, KQUORUM_SNAPSHOT_TERM, 0);
+	s->bytes = kq_lib_u64(&a, KQUORUM_SNAPSHOT_BYTES, 0);
+	s->crc = kq_lib_u32(&a, KQUORUM_SNAPSHOT_CRC, 0);
 }
 
 static void take_settings(struct kquorum_status *st, const struct nlattr *nest)
@@ -114,6 +128,19 @@ static void take_counters(struct kquorum_status *st, const struct nlattr *nest)
 	st->counters.pending = kq_lib_u64(&a, KQUORUM_COUNTER_PENDING, 0);
 }
 
+static void put_lineage(struct kquorum_status *st, const struct nlattr *attr)
+{
+	const struct kquorum_lineage *l = attr ? mnl_attr_get_payload(attr) : NULL;
+
+	if (!l || mnl_attr_get_payload_len(attr) < sizeof(*l))
+		return;
+	st->lineage.cluster_id = le64toh(l->cluster);
+	st->lineage.origin = le64toh(l->origin);
+	st->lineage.index = le64toh(l->index);
+	st->lineage.begins = le64toh(l->begins);
+	st->lineage.how = le32toh(l->how);
+}
+
 static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a)
 {
 	kq_lib_string(a, KQUORUM_A_NAME, st->name, sizeof(st->name));
@@ -135,6 +162,7 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->learners = kq_lib_u32(a, KQUORUM_A_LEARNERS, 0);
 	st->founders = kq_lib_u32(a, KQUORUM_A_FOUNDERS, 0);
 	st->left = a->table[KQUORUM_A_LEFT];
+	put_lineage(st, a->table[KQUORUM_A_LINEAGE]);
 	st->joins = a->table[KQUORUM_A_JOINS];
 	st->gone = kq_lib_u32(a, KQUORUM_A_GONE, 0);
 	st->quorum = kq_lib_u8(a, KQUORUM_A_QUORUM);
@@ -165,6 +193,9 @@ static int take_status(const struct nlmsghdr *answer, void *user)
 			break;
 		case KQUORUM_A_PEER:
 			take_peer(st, a);
+			break;
+		case KQUORUM_A_SNAPSHOT:
+			take_snapshot(&st->snapshot, a);
 			break;
 		case KQUORUM_A_DISK:
 			take_disk(&st->disk, a);

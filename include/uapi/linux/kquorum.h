@@ -22,7 +22,7 @@
 #define KQUORUM_ADDRESS_MAX	79
 #define KQUORUM_RESOURCE_NAME_MAX 127
 #define KQUORUM_PAYLOAD_MAX	(48 * 1024)	/* bytes in one log entry */
-#define KQUORUM_STARTS		30	/* earlier starts of itself that a node tells of */
+#define KQUORUM_STARTS		22	/* earlier starts of itself that a node tells of */
 #define KQUORUM_INCARNATION_SALT 40	/* bits by chance; above them the number of the start */
 #define KQUORUM_BLOCK		4096	/* the unit of the log on disk */
 
@@ -63,6 +63,16 @@
  * @KQUORUM_CMD_RECONFIGURE: VOTERS and LEARNERS from now on, at the leader; CONF_INDEX of the
  *	configuration that was looked at (0: whichever); MEMBER: one node's name and address,
  *	new or changed. A node that joins must be connected. Admin.
+ * @KQUORUM_CMD_SNAPSHOT_SAVE: answers FD: read() gives a snapshot of the state as it is now,
+ *	until the end of the file; commands go on meanwhile. One at a time; close() gives it up.
+ *	-EALREADY: the snapshot in use is of this very state.
+ *	A read that fails ends it: -EIO: the node has failed; -ENOMEM: no memory to keep what
+ *	changed meanwhile; -ESTALE: another state was installed. Admin.
+ * @KQUORUM_CMD_SNAPSHOT_ADOPT: SNAPSHOT_FD is a file with a whole snapshot of this node's, under
+ *	its name: it is read, checked and synced; then the log refers to it, and what it stands for
+ *	goes. Answers FD: read() gives struct kquorum_snapshot_result once. Admin.
+ * @KQUORUM_CMD_SNAPSHOT_INSTALL: likewise one of another node's, which takes the place of the
+ *	state here if that is behind it. Admin.
  * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
  *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
  */
@@ -84,6 +94,9 @@ enum kquorum_cmd {
 	KQUORUM_CMD_LOG_GET,
 	KQUORUM_CMD_EVENT,
 	KQUORUM_CMD_RECONFIGURE,
+	KQUORUM_CMD_SNAPSHOT_SAVE,
+	KQUORUM_CMD_SNAPSHOT_ADOPT,
+	KQUORUM_CMD_SNAPSHOT_INSTALL,
 	__KQUORUM_CMD_MAX,
 };
 
@@ -142,6 +155,11 @@ enum kquorum_attr {
 	KQUORUM_A_LEFT,		/* flag: this node was a member and is none any more */
 	KQUORUM_A_JOINS,	/* flag: this node never begins a cluster */
 	KQUORUM_A_GONE,		/* u32: bit n: a node with number n has left, as the log says */
+	KQUORUM_A_SNAPSHOT,	/* nested enum kquorum_snapshot_attr: that the log refers to */
+	KQUORUM_A_SNAPSHOT_FD,	/* s32; in NODE_START many: what the log may refer to */
+	KQUORUM_A_SEED,		/* flag: an empty log begins with the first snapshot given */
+	KQUORUM_A_SURVIVOR,	/* flag: only gives its state away; all that its log has counts */
+	KQUORUM_A_LINEAGE,	/* struct kquorum_lineage: what this history came from */
 	__KQUORUM_A_MAX,
 };
 
@@ -159,6 +177,18 @@ enum kquorum_setting_attr {
 };
 
 #define KQUORUM_SETTING_MAX (__KQUORUM_SETTING_MAX - 1)
+
+enum kquorum_snapshot_attr {
+	KQUORUM_SNAPSHOT_UNSPEC,
+	KQUORUM_SNAPSHOT_PAD,
+	KQUORUM_SNAPSHOT_INDEX,		/* u64: last log index that is applied in it */
+	KQUORUM_SNAPSHOT_TERM,		/* u64: of that entry */
+	KQUORUM_SNAPSHOT_BYTES,		/* u64 */
+	KQUORUM_SNAPSHOT_CRC,		/* u32: CRC32C of all of them */
+	__KQUORUM_SNAPSHOT_MAX,
+};
+
+#define KQUORUM_SNAPSHOT_MAX (__KQUORUM_SNAPSHOT_MAX - 1)
 
 enum kquorum_member_attr {
 	KQUORUM_MEMBER_UNSPEC,
@@ -191,6 +221,7 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_MET,		/* u32: low half of the own incarnation when met last */
 	KQUORUM_PEER_WHOSE,		/* u32: low half of the identity with that incarnation */
 	KQUORUM_PEER_IDENTITY,		/* u64: that the configuration has, 0: no member */
+	KQUORUM_PEER_SNAPSHOT,		/* u64: at the leader: it needs this one, or a newer */
 	__KQUORUM_PEER_MAX,
 };
 
@@ -297,6 +328,7 @@ enum kquorum_progress {
 	KQUORUM_PROGRESS_PROBE,
 	KQUORUM_PROGRESS_REPLICATE,
 	KQUORUM_PROGRESS_PAUSED,	/* not connected, or the peer cannot store entries */
+	KQUORUM_PROGRESS_SNAPSHOT,	/* needs a snapshot: what it lacks is gone from the log */
 };
 
 enum kquorum_disk_state {
@@ -318,6 +350,7 @@ enum kquorum_event {
 	KQUORUM_EVENT_SESSION	= 1 << 5,	/* this node's session opened or lapsed */
 	KQUORUM_EVENT_STATE	= 1 << 6,	/* node state changed: recovered, failed, stopped */
 	KQUORUM_EVENT_DAEMON	= 1 << 7,	/* another daemon took the node */
+	KQUORUM_EVENT_SNAPSHOT	= 1 << 8,	/* a snapshot is in use, or a peer needs one */
 };
 
 /* What an entry of the log is. */
@@ -399,6 +432,26 @@ struct kquorum_append_result {
 	__u64 seq;
 };
 
+#define KQUORUM_MAX_SNAPSHOT_FDS 8
+
+/**
+ * struct kquorum_snapshot_result - what became of a snapshot that was handed over
+ * @error: 0 or negative errno
+ * @crc: CRC32C of its bytes
+ * @index: last log index in it
+ * @term: of that entry
+ * @bytes: its size
+ * @why: with @error, for a person; ends with NUL
+ */
+struct kquorum_snapshot_result {
+	__s32 error;
+	__u32 crc;
+	__u64 index;
+	__u64 term;
+	__u64 bytes;
+	char why[128];
+};
+
 /**
  * struct kquorum_conf_member - a node in a configuration
  * @identity: of its files
@@ -418,20 +471,59 @@ struct kquorum_conf_member {
 #define KQUORUM_CONF_PROMOTE	1	/* a learner that gets a vote when it has caught up */
 
 /**
+ * struct kquorum_conf_left - the last one that left with a number
+ * @identity: of its files
+ * @name: as people called it, ends with NUL
+ */
+struct kquorum_conf_left {
+	__le64 identity;
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+} __attribute__((packed));
+
+/* How a history came from another one. */
+enum kquorum_lineage_how {
+	KQUORUM_LINEAGE_NONE,		/* it did not */
+	KQUORUM_LINEAGE_RESTORED,	/* from a snapshot that was kept */
+	KQUORUM_LINEAGE_RECOVERED,	/* from what a survivor had */
+};
+
+/**
+ * struct kquorum_lineage - where a history came from
+ * @cluster: id of the cluster whose state it began with
+ * @origin: of that one's log
+ * @index: last log index there that is part of it
+ * @begins: index with which this history begins; tokens of the other are below
+ * @how: enum kquorum_lineage_how; KQUORUM_LINEAGE_NONE: all of it is 0
+ * @zero: 0
+ */
+struct kquorum_lineage {
+	__le64 cluster;
+	__le64 origin;
+	__le64 index;
+	__le64 begins;
+	__le32 how;
+	__le32 zero;
+} __attribute__((packed));
+
+/**
  * struct kquorum_conf - payload of a KQUORUM_ENTRY_CONF; sets of nodes: bit n is node n
  * @voters: of the configuration that begins here
  * @outgoing: the voters before; until they are gone, a majority of them must agree too
  * @learners: get the log and do not vote
- * @zero: 0
+ * @left: whose numbers belonged to a node that has left
  * @origin: identity of the node that began this log: no two histories have the same
- * @member: each node in these sets, in order of their ids
+ * @lineage: what this log came from, the same in all configurations of it
+ * @member: each node in the first three sets, in order of their ids
+ *
+ * Behind them follows struct kquorum_conf_left for each number in @left, in order.
  */
 struct kquorum_conf {
 	__le32 voters;
 	__le32 outgoing;
 	__le32 learners;
-	__le32 zero;
+	__le32 left;
 	__le64 origin;
+	struct kquorum_lineage lineage;
 	struct kquorum_conf_member member[];
 } __attribute__((packed));
 
@@ -463,7 +555,7 @@ struct kquorum_past {
  * the socket is given to PEER_ATTACH. Little-endian.
  */
 #define KQUORUM_HELLO_MAGIC	0x316f6c48514bULL	/* "KQHlo1" */
-#define KQUORUM_HELLO_VERSION	2
+#define KQUORUM_HELLO_VERSION	3
 
 /**
  * struct kquorum_hello - greeting of the control wire

@@ -56,20 +56,6 @@ load_start()
 	load[$1]=$!
 }
 
-# namespace_again I: the node's namespace and its link, again
-namespace_again()
-{
-	ip netns add "kq$1"
-	ip -n "kq$1" link set lo up
-	# a machine comes back with its old hardware address: else the others first send to nobody
-	ip -n kqbr link add "port$1" type veth peer name eth0 address "${hardware[$1]}" netns "kq$1" &&
-		ip -n kqbr link set "port$1" master br0 up
-	ip -n "kq$1" addr add "10.77.0.$1/24" dev eth0
-	ip -n "kq$1" link set eth0 up
-}
-
-no_port() { ! ip -n kqbr link show "port$1"; }
-
 # namespace_dies I FIRST: with its daemon and its load; the name goes first, or the processes
 namespace_dies()
 {
@@ -134,9 +120,8 @@ run_tests module_absent load_and_unload
 ok "three nodes start" bring_up $DIR --segment-size 4M --lease 5s
 becomes "and elect a leader" 60 agree_in 1
 load=()
-hardware=()
+namespaces_note
 for i in 1 2 3; do
-	hardware[i]=$(on "$i" cat /sys/class/net/eth0/address)
 	load_start "$i"
 done
 run_tests namespaces_deleted_under_load daemons_killed_under_load

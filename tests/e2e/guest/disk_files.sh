@@ -108,14 +108,6 @@ older_files()
 	granting 1 newest
 }
 
-# flip FILE OFFSET: one byte becomes another
-flip()
-{
-	local byte
-	byte=$(xxd -p -s "$2" -l 1 "$1")
-	printf '%02x' $((0x$byte ^ 0xff)) | xxd -r -p | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
 damaged_log_is_told()
 {
 	local at where text
@@ -146,9 +138,13 @@ damaged_log_is_told()
 	back 3
 }
 
+# Where there is no room for a snapshot the log fills up.
 log_full()
 {
 	local line i term old
+	for i in 1 2 3; do
+		dd if=/dev/zero of=/mnt/n$i/filler bs=4k status=none 2>/dev/null
+	done
 	ok "n1 leads" lead 1
 	line=$(head -c 40000 /dev/zero | tr '\0' x)
 	i=0
@@ -178,6 +174,10 @@ log_full()
 	node_down "$old"
 	# shellcheck disable=SC2046
 	becomes "and a leader that is gone is replaced" 90 led_above "$term" $(others "$old")
+	rm /mnt/n[123]/filler
+	becomes "with room for snapshots again there is room in the log" 120 \
+		st_is "$leader" '.disk.state == "ok" and .why == ""'
+	granting "$leader" room
 }
 
 # led_above TERM [I]...: these nodes agree on the leader of a later term

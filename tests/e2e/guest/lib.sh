@@ -14,6 +14,7 @@ KERNEL_COMPLAINS='BUG:|WARNING:|INFO: (task|possible)|Call Trace'
 tests=0
 failed=0
 NODES=3
+hardware=()
 
 # small COUNT_FULL COUNT_SMALL: which of them this run does
 small() { if [ "$SMALL" = 1 ]; then echo "$2"; else echo "$1"; fi; }
@@ -66,6 +67,7 @@ becomes()
 	shift
 	wait_for "$@" || rc=1
 	report $rc "$name" "not within $*" || show_cluster
+	return $rc
 }
 
 # wait_for LIMIT_S CMD...: until CMD succeeds
@@ -146,6 +148,14 @@ loop_disk()
 	truncate -s "$1M" /tmp/disk && losetup /dev/loop0 /tmp/disk &&
 		mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 /dev/loop0 &&
 		mount -t ext4 /dev/loop0 "$2"
+}
+
+# flip FILE OFFSET: one byte becomes another
+flip()
+{
+	local byte
+	byte=$(xxd -p -s "$2" -l 1 "$1")
+	printf '%02x' $((0x$byte ^ 0xff)) | xxd -r -p | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 # start_node I DIR
@@ -229,6 +239,29 @@ lead()
 	done
 	agree_in 60 && [ "$leader" = "$1" ]
 }
+
+# namespaces_note: the hardware addresses, for namespace_again
+namespaces_note()
+{
+	local i
+	for i in $(seq "$NODES"); do
+		hardware[i]=$(on "$i" cat /sys/class/net/eth0/address)
+	done
+}
+
+# namespace_again I: the namespace of node I was deleted; it and its link come back
+namespace_again()
+{
+	ip netns add "kq$1"
+	ip -n "kq$1" link set lo up
+	# a machine comes back with its old hardware address: else the others first send to nobody
+	ip -n kqbr link add "port$1" type veth peer name eth0 address "${hardware[$1]}" netns "kq$1" &&
+		ip -n kqbr link set "port$1" master br0 up
+	ip -n "kq$1" addr add "10.77.0.$1/24" dev eth0
+	ip -n "kq$1" link set eth0 up
+}
+
+no_port() { ! ip -n kqbr link show "port$1"; }
 
 show_cluster()
 {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Three nodes with every tracepoint on, from before they start until they are gone: locks and appends
 # from all of them, a transfer, the leader cut off while its programs hold locks, nodes stopped and
-# started again. The trace is left in /run/kq-shared for the host, which replays it.
+# started again, one of them so late that it is given a snapshot. The trace is left in /run/kq-shared for the host, which replays it.
 # shellcheck source=tests/e2e/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/guest/locks.sh
@@ -104,11 +104,53 @@ nodes_come_and_go()
 	becomes "all nodes follow one leader" 60 agree_in 1
 }
 
+snapshots() { ls "$DIR/n$1" | grep '^snapshot-.*kqs$'; }
+newer() { [ "$(snapshots "$1")" != "$2" ]; }
+
+# saves NODE: its daemon is told to, and what the snapshot stands for goes from its disk
+saves()
+{
+	local before
+	before=$(snapshots "$1")
+	kill -USR1 "$(daemon_pid "$1")"
+	wait_for 30 newer "$1" "$before"
+}
+
+# begins_above NODE INDEX: its log begins behind it
+begins_above() { [ "$(kq "$1" log --from 1 -j | head -n 1 | jq .index)" -gt "$2" ]; }
+
+# More than a segment is filled while it is away; the others forget what it lacks, but for their snapshots.
+a_node_comes_back_too_late()
+{
+	local late last i k
+	agree_in 60
+	late=$((leader % 3 + 1))
+	last=$(st "$late" .last_index)
+	node_down "$late"
+	for ((k = 0; k < 40; k++)); do
+		head -c 30000 /dev/urandom | base64 -w 0 | kq "$leader" append --wait 30s
+	done >/dev/null
+	for i in $(others "$late"); do
+		ok "n$i saves a snapshot" saves "$i"
+	done
+	for i in $(others "$late"); do
+		node_down "$i"
+		ok "n$i starts with it" start_node "$i" "$DIR/n$i"
+		# shellcheck disable=SC2046
+		becomes "the two agree again" 60 agree $(others "$late")
+		ok "its log begins behind it" begins_above "$i" "$last"
+	done
+	ok "the one that was away starts" start_node "$late" "$DIR/n$late"
+	becomes "is given a snapshot, and has a session again" 60 st_is "$late" '.session_left_ms > 0'
+	ok "its log begins behind that" begins_above "$late" "$last"
+}
+
 trace_on
 ok "three nodes start" bring_up $DIR --segment-size 1M --rtt-scale 2 --lease 4s
 becomes "and elect a leader" 60 agree_in 1
 [ "$failed" = 0 ] || finish
-run_tests load_from_all programs_meet leadership_moves leader_is_cut_off nodes_come_and_go
+run_tests load_from_all programs_meet leadership_moves leader_is_cut_off nodes_come_and_go \
+	a_node_comes_back_too_late
 load 1 1
 nodes_down 1 2 3
 cluster down >/dev/null

@@ -1,0 +1,786 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Snapshots among three nodes: the log is shortened, who lacks what is gone gets a snapshot and
+ * then the log from there, and nothing that was promised is lost on the way.
+ */
+#include "snap_state.h"
+#include "trio.h"
+
+static struct image im;
+
+static int setup(void **state)
+{
+	struct trio *t;
+	uint32_t i;
+	int err;
+
+	kq_alloc_live = 0;	/* what a test that failed left behind is not this one's */
+	err = trio_setup(state);
+	t = *state;
+
+	for (i = 1; i <= 3; i++)
+		t->core[i]->cfg.keep_entries = 4;
+	return err;
+}
+
+static int teardown(void **state)
+{
+	image_free(&im);
+	return trio_teardown(state);
+}
+
+/* Node @id saves, and what it saved is in use. */
+static void snapshot(struct trio *t, uint32_t id)
+{
+	image_free(&im);
+	image_take(&im, t->core[id], 4096);
+	assert_int_equal(kq_core_snapshot_done(t->core[id], t->now, &im.ref), 0);
+	trio_pass(t, 100);
+	assert_true(kq_snap_same(&t->core[id]->snap, &im.ref));
+}
+
+static int install(struct trio *t, uint32_t id)
+{
+	struct kq_restore *rs;
+	int err;
+
+	rs = image_restore(&im, &t->core[id]->cfg, 1000, &err, NULL);
+	assert_non_null(rs);
+	err = kq_core_install(t->core[id], t->now, rs);
+	kq_restore_free(rs);
+	return err;
+}
+
+static void append_many(struct trio *t, uint32_t id, uint32_t count)
+{
+	while (count--) {
+		assert_int_equal(trio_append(t, id), 0);
+		trio_settle(t);
+	}
+}
+
+/* What waits from one node for another is delivered, and only that. */
+static void deliver(struct trio *t, uint32_t from, uint32_t to)
+{
+	LIST_HEAD(list);
+
+	kq_core_take_msgs(t->core[from], to, &list);
+	while (!list_empty(&list)) {
+		struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
+		const struct kq_wire_hdr *h = (const void *)m->data;
+		const char *why;
+
+		list_del(&m->node);
+		assert_int_equal(kq_core_recv(t->core[to], t->now, h, h + 1, &why), 0);
+		kq_free(m);
+	}
+}
+
+/* Node 3 lacks what is gone from the logs of the others. */
+static void leave_behind(struct trio *t)
+{
+	t->cut[3] = true;
+	append_many(t, 1, 40);
+	snapshot(t, 2);
+	snapshot(t, 1);
+	assert_true(t->core[1]->log.base_index > t->core[3]->log.last);
+	assert_int_equal(t->core[1]->log.last - t->core[1]->log.base_index, 4);
+	t->cut[3] = false;
+	trio_pass(t, 200);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+}
+
+static void assert_caught_up(struct trio *t, uint32_t leader, uint32_t id)
+{
+	trio_pass(t, 300);
+	assert_int_equal(t->core[id]->state, KQUORUM_NODE_RUNNING);
+	assert_int_equal(t->core[id]->applied, t->core[leader]->log.last);
+	assert_int_equal(t->core[id]->durable, t->core[leader]->log.last);
+	assert_int_equal(t->core[leader]->peer[id].match, t->core[leader]->log.last);
+	assert_int_equal(t->core[leader]->peer[id].progress, KQUORUM_PROGRESS_REPLICATE);
+	assert_false(kq_core_needs_snapshot(t->core[leader], id));
+	assert_same_state(t->core[leader], t->core[id]);
+}
+
+static void who_is_far_behind_gets_a_snapshot_and_then_the_log(void **state)
+{
+	struct trio *t = *state;
+	struct kq_owner *o;
+	int err;
+
+	trio_lead(t);
+	o = trio_owner(t, 2, "db", &err);
+	trio_settle(t);
+	leave_behind(t);
+	assert_true(t->core[2]->log.base_index);
+	/* The leader serves on meanwhile, and keeps what comes behind the snapshot. */
+	append_many(t, 1, 100);
+	trio_pass(t, 500);
+	assert_int_equal(t->core[1]->log.base_index, im.ref.index);
+	assert_int_equal(t->core[2]->log.base_index, t->core[2]->snap.index);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(t->core[3]->applied, im.ref.index);
+	assert_non_null(kq_core_resource_find(t->core[3], "db", 2));
+	trio_settle(t);
+	assert_true(kq_snap_same(&t->core[3]->snap, &im.ref));
+	assert_caught_up(t, 1, 3);
+	assert_int_equal(t->core[3]->log.base_index, im.ref.index);
+	/* It knows who decides, although no entry says so any more. */
+	assert_int_equal(t->core[3]->conf.voters, 0xe);
+	assert_non_null(kq_core_member(t->core[3], 2));
+	kq_core_unlock(t->core[2], t->now, o);
+	trio_pass(t, 200);
+	assert_int_equal(t->core[3]->res->claims, 0);
+	t->done = 0;
+	append_many(t, 3, 1);
+	assert_int_equal(t->done_error, 0);
+}
+
+/* A newer one comes while the first is on its way: with the first it gets on all the same. */
+static void what_follows_a_snapshot_that_is_being_sent_is_kept(void **state)
+{
+	struct trio *t = *state;
+	struct kq_body_append_resp late = { .match = cpu_to_le64(2) };
+	struct image sent, newer;
+	const char *why;
+
+	trio_lead(t);
+	leave_behind(t);
+	sent = im;
+	/* An answer of before says nothing new: it still needs one, and that one. */
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_APPEND_RESP, TRIO_TERM, &late, sizeof(late), &why),
+			 0);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	memset(&im, 0, sizeof(im));
+	append_many(t, 1, 30);
+	trio_pass(t, 100);
+	snapshot(t, 1);
+	trio_pass(t, 500);
+	assert_true(im.ref.index > sent.ref.index);
+	assert_int_equal(t->core[1]->log.base_index, sent.ref.index);
+	newer = im;
+	im = sent;
+	assert_int_equal(install(t, 3), 0);
+	assert_caught_up(t, 1, 3);
+	trio_pass(t, 100);
+	assert_true(t->core[1]->log.base_index > im.ref.index);	/* and no longer */
+	image_free(&newer);
+}
+
+/* Node 1 sends entries of its log to node 3 once more. */
+static void say_again(struct trio *t, uint64_t first, uint32_t count)
+{
+	const struct kq_log *log = &t->core[1]->log;
+	uint8_t body[4096] = { 0 };
+	struct kq_body_append *b = (void *)body;
+	uint8_t *out = (void *)(b + 1);
+	const char *why;
+	uint32_t i;
+
+	b->prev_index = cpu_to_le64(first - 1);
+	b->prev_term = cpu_to_le64(kq_log_term(log, first - 1));
+	b->commit = cpu_to_le64(t->core[1]->commit);
+	b->match = b->prev_index;
+	b->count = cpu_to_le32(count);
+	for (i = 0; i < count; i++) {
+		const struct kq_entry *e = kq_log_get(log, first + i);
+
+		memcpy(out, &e->rec, sizeof(e->rec));
+		memcpy(out + sizeof(e->rec), e->data, kq_entry_len(e));
+		out += kq_record_size(kq_entry_len(e));
+	}
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_APPEND, TRIO_TERM, body, out - body, &why), 0);
+}
+
+/* It is newer than what the leader's log begins with: the leader asks for what is in it. */
+static void what_a_snapshot_stands_for_matches(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	uint64_t from;
+
+	trio_lead(t);
+	leave_behind(t);
+	from = im.ref.index + 1;
+	append_many(t, 1, 20);
+	trio_pass(t, 100);
+	image_free(&im);
+	image_take(&im, t->core[1], 500);
+	assert_true(im.ref.index > from + 10);
+	assert_int_equal(install(t, 3), 0);
+	assert_true(t->core[1]->log.base_index < c->log.base_index);
+	say_again(t, from, 5);
+	say_again(t, from, (uint32_t)(im.ref.index - from) + 1);
+	trio_settle(t);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	assert_int_equal(c->log.base_index, im.ref.index);
+	assert_int_equal(c->log.last, im.ref.index);
+	assert_caught_up(t, 1, 3);
+}
+
+static void a_snapshot_that_is_no_newer_changes_nothing(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	uint64_t last, commit;
+
+	trio_lead(t);
+	append_many(t, 1, 3);
+	snapshot(t, 1);
+	trio_pass(t, 200);
+	last = c->log.last;
+	commit = c->commit;
+	assert_true(commit >= im.ref.index);
+	assert_int_equal(install(t, 3), -ESTALE);
+	assert_int_equal(c->log.last, last);
+	assert_int_equal(c->commit, commit);
+	assert_int_equal(c->log.base_index, 0);
+	assert_same_state(t->core[1], c);
+	/* Nor is there anything that a leader could be told. */
+	t->core[1]->commit--;
+	assert_int_equal(install(t, 1), -EBUSY);
+	t->core[1]->commit++;
+}
+
+/* A log that has the entry itself keeps what follows it: etcd#1763. */
+static void an_installed_snapshot_keeps_the_log_that_goes_on_behind_it(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	uint64_t last;
+
+	trio_lead(t);
+	append_many(t, 1, 5);
+	t->cut[2] = true;
+	append_many(t, 1, 5);
+	last = c->log.last;
+	t->disk_hangs[3] = true;
+	append_many(t, 1, 4);		/* node 3 has them, not on its disk yet */
+	assert_int_equal(c->log.last, last + 4);
+	assert_true(c->commit < c->log.last);
+	t->cut[2] = false;
+	t->cut[3] = true;
+	trio_pass(t, 300);
+	snapshot(t, 1);
+	assert_true(im.ref.index > c->commit);
+	assert_true(im.ref.index > c->durable);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(c->restart_at, 0);
+	assert_int_equal(c->log.base_index, 0);
+	assert_true(c->log.last >= im.ref.index);
+	/* The reference waits for the log. */
+	assert_int_equal(c->hs.snap.index, 0);
+	t->disk_hangs[3] = false;
+	t->cut[3] = false;
+	trio_settle(t);
+	assert_true(kq_snap_same(&c->snap, &im.ref));
+	assert_caught_up(t, 1, 3);
+}
+
+/* The old leader's own tail is of a dead branch: nothing of it survives. */
+static void what_conflicts_with_a_snapshot_is_gone(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+	uint64_t last;
+
+	trio_lead(t);
+	t->cut[1] = true;
+	append_many(t, 1, 60);
+	last = c->log.last;
+	trio_pass(t, 2000);
+	assert_true(trio_elect(t, 2));
+	trio_pass(t, 4000);
+	append_many(t, 2, 30);
+	snapshot(t, 2);
+	assert_true(im.ref.index < last);
+	assert_true(t->core[2]->log.base_index > c->commit);
+	t->cut[1] = false;
+	trio_pass(t, 300);
+	assert_true(kq_core_needs_snapshot(t->core[2], 1));
+	t->disk_hangs[1] = true;
+	assert_int_equal(install(t, 1), 0);
+	assert_int_equal(c->log.base_index, im.ref.index);
+	/* It counts for nothing before the disk knows that its log begins anew. */
+	assert_int_equal(c->durable, 0);
+	trio_pass(t, 300);
+	assert_int_equal(t->core[2]->peer[1].match, 0);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	t->disk_hangs[1] = false;
+	trio_settle(t);
+	assert_caught_up(t, 2, 1);
+	trio_pass(t, 3000);
+	assert_int_equal(c->pending_count, 0);
+}
+
+static void a_write_under_way_counts_for_nothing_behind_a_snapshot(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	struct image first;
+
+	trio_lead(t);
+	leave_behind(t);
+	t->disk_hangs[3] = true;
+	append_many(t, 1, 1);
+	kq_core_reconfigure(t->core[1], t->now, &(struct kq_conf_change){ .to = t->core[1]->conf });
+	c->hs_version++;		/* something is under way that is not the log's */
+	kq_core_tick(c, t->now);
+	assert_non_null(c->batch);
+	first = im;
+	assert_int_equal(install(t, 3), 0);
+	/* The next one comes before the first is on disk. */
+	memset(&im, 0, sizeof(im));
+	append_many(t, 1, 20);
+	image_take(&im, t->core[1], 5000);
+	assert_true(im.ref.index > first.ref.index);
+	assert_int_equal(install(t, 3), 0);
+	image_free(&first);
+	assert_int_equal(c->log.base_index, im.ref.index);
+	assert_int_equal(c->durable, 0);
+	/* What it had acknowledged before its leader still counts on, and may. */
+	assert_true(t->core[1]->peer[3].match);
+	trio_pass(t, 300);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	t->disk_hangs[3] = false;
+	trio_settle(t);
+	assert_int_equal(c->restart_at, 0);
+	assert_true(kq_snap_same(&c->snap, &im.ref));
+	assert_caught_up(t, 1, 3);
+}
+
+/*
+ * A leader of term 2 may have another entry where term 7 has committed this one: who installs it
+ * must not be counted by that leader.
+ */
+static void who_installs_a_snapshot_follows_no_leader_of_before(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	struct kq_body_append b = { 0 };
+	const char *why;
+
+	trio_lead(t);
+	leave_behind(t);
+	((struct kq_snap_head *)im.data)->saved_term = cpu_to_le64(TRIO_TERM + 5);
+	((struct kq_snap_head *)im.data)->crc = 0;
+	/* The frames go on from the head: it is saved anew, in that term. */
+	image_free(&im);
+	t->core[1]->hs.term += 5;
+	append_many(t, 2, 0);
+	t->core[1]->snap.index = 0;
+	image_take(&im, t->core[1], 4096);
+	t->core[1]->hs.term -= 5;
+	assert_int_equal(install(t, 3), 0);
+	trio_take(t, 3, 1, 0);
+	trio_settle(t);
+	assert_int_equal(c->hs.term, TRIO_TERM + 5);
+	assert_int_equal(c->leader, 0);
+	trio_take(t, 3, 1, 0);
+	b.prev_index = cpu_to_le64(1);
+	b.prev_term = cpu_to_le64(1);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_APPEND, TRIO_TERM, &b, sizeof(b), &why), 0);
+	assert_int_equal(c->leader, 0);
+	assert_int_equal(trio_take(t, 3, 1, KQ_MSG_APPEND_RESP), 1);	/* of the new term */
+	assert_int_equal(c->heard_ns < t->now, 1);
+	t->cut[3] = true;
+	t->core[1]->snap = im.ref;	/* for the rest of the test: it is there */
+}
+
+/* In what it installs it may have no vote any more. */
+static void who_installs_a_snapshot_stands_no_more(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	uint64_t term;
+
+	trio_lead(t);
+	leave_behind(t);
+	t->cut[3] = true;
+	trio_pass(t, 1500);
+	assert_int_equal(kq_core_canvass(c, t->now), 0);
+	assert_int_equal(c->role, KQUORUM_CANVASSING);
+	term = c->hs.term;
+	/* The leader of this term waits for an answer, which comes with the end of a write. */
+	c->resp_due = true;
+	assert_int_equal(install(t, 3), 0);
+	trio_settle(t);
+	assert_int_equal(c->leader, 1);
+	assert_int_equal(c->role, KQUORUM_FOLLOWER);
+	assert_int_equal(c->canvass, KQUORUM_CANVASS_LOST);
+	assert_int_equal(c->hs.term, term);
+	/* And what it voted in its term it still has. */
+	c->hs.vote = 2;
+	kq_core_canvass(c, t->now);
+	assert_int_equal(c->hs.vote, 2);
+}
+
+static void of_another_history_or_half_read_it_is_not_installed(void **state)
+{
+	struct trio *t = *state;
+	struct kq_restore *rs = kq_restore_create(&trio_config, 0);
+	uint64_t origin = t->core[3]->conf.origin;
+
+	trio_lead(t);
+	leave_behind(t);
+	assert_int_equal(kq_restore_feed(rs, im.data, im.len - 1), 0);
+	assert_int_equal(kq_core_install(t->core[3], t->now, rs), -EINVAL);
+	kq_restore_free(rs);
+	t->core[3]->conf.origin++;
+	assert_int_equal(install(t, 3), -EXDEV);
+	t->core[3]->conf.origin = origin ? origin : t->core[1]->conf.origin;
+	t->core[3]->state = KQUORUM_NODE_DAMAGED;
+	assert_int_equal(install(t, 3), -EIO);
+	t->core[3]->state = KQUORUM_NODE_RUNNING;
+	assert_int_equal(install(t, 3), 0);
+	assert_caught_up(t, 1, 3);
+}
+
+/* --- what was under way at the node that installs it --------------------------------------- */
+
+/* Nodes 1 and 2 go on without node 3 for a moment, and what it lacks is gone. */
+static void a_moment_without(struct trio *t)
+{
+	t->cut[3] = true;
+	append_many(t, 1, 20);
+	trio_pass(t, 50);
+	snapshot(t, 1);
+	t->cut[3] = false;
+}
+
+static void a_lock_that_was_granted_meanwhile_is_told(void **state)
+{
+	struct trio *t = *state;
+	struct kq_owner *holder, *waiter, *second;
+	int err;
+
+	trio_lead(t);
+	t->core[1]->cfg.keep_entries = 1;
+	holder = trio_owner(t, 1, "db", &err);
+	trio_settle(t);
+	waiter = trio_owner(t, 3, "db", &err);
+	second = trio_owner(t, 3, "db", &err);
+	trio_settle(t);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
+	t->cut[3] = true;
+	kq_core_unlock(t->core[1], t->now, holder);
+	a_moment_without(t);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_GRANTED);
+	assert_int_equal(waiter->token,
+			 kq_core_resource_find(t->core[1], "db", 2)->holder->token);
+	assert_int_equal(second->state, KQUORUM_LOCK_QUEUED);
+	assert_caught_up(t, 1, 3);
+	kq_core_unlock(t->core[3], t->now, waiter);
+	trio_pass(t, 200);
+	assert_int_equal(second->state, KQUORUM_LOCK_GRANTED);
+	kq_core_unlock(t->core[3], t->now, second);
+	trio_pass(t, 200);
+	assert_int_equal(t->core[1]->res->claims, 0);
+}
+
+/* What reached the leader, and was applied there, has an outcome here. */
+static void requests_that_are_in_the_snapshot_have_their_outcome(void **state)
+{
+	struct trio *t = *state;
+	struct kq_owner *held, *asked, *refused = calloc(1, sizeof(*refused)), *other;
+	struct kq_core *c = t->core[3];
+	int err;
+
+	trio_lead(t);
+	t->core[1]->cfg.keep_entries = 1;
+	held = trio_owner(t, 3, "held", &err);
+	other = trio_owner(t, 1, "other", &err);
+	trio_settle(t);
+	t->done = 0;
+	t->owners_closed = 0;
+	kq_core_unlock(c, t->now, held);
+	kq_core_linger_over(c, t->now + KQ_LINGER_NS);
+	asked = trio_owner(t, 3, "asked", &err);
+	assert_int_equal(kq_owner_init(refused, "other", 5, KQUORUM_LOCK_TRY, 1, "test"), 0);
+	assert_int_equal(kq_core_lock(c, t->now, refused), 0);
+	assert_int_equal(trio_append(t, 3), 0);
+	deliver(t, 3, 1);
+	a_moment_without(t);
+	assert_int_equal(t->owners_closed, 0);
+	assert_int_equal(asked->state, KQUORUM_LOCK_ASKING);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(asked->state, KQUORUM_LOCK_GRANTED);
+	assert_true(asked->held);
+	assert_int_equal(refused->state, KQUORUM_LOCK_REFUSED);
+	assert_int_equal(refused->error, -EAGAIN);
+	t->done = 0;
+	trio_settle(t);
+	assert_int_equal(t->owners_closed, 1);		/* held was given back */
+	assert_int_equal(t->done, 1);
+	assert_int_equal(t->done_error, -EHOSTDOWN);	/* which entry it was is not known */
+	assert_int_equal(c->pending_count, 0);
+	assert_caught_up(t, 1, 3);
+	kq_core_unlock(c, t->now, asked);
+	kq_core_unlock(c, t->now, refused);
+	kq_core_unlock(t->core[1], t->now, other);
+	trio_pass(t, 300);
+	assert_int_equal(t->core[1]->res->claims, 0);
+}
+
+static void a_lock_whose_session_ended_meanwhile_is_lost(void **state)
+{
+	struct trio *t = *state;
+	struct kq_owner *o, *waiter, *holder;
+	uint64_t session;
+	int err;
+
+	trio_lead(t);
+	holder = trio_owner(t, 1, "b", &err);
+	trio_settle(t);
+	o = trio_owner(t, 3, "a", &err);
+	waiter = trio_owner(t, 3, "b", &err);
+	trio_settle(t);
+	session = t->core[3]->local.id;
+	t->done = 0;
+	assert_int_equal(trio_append(t, 3), 0);
+	deliver(t, 3, 1);			/* it is applied, and node 3 does not hear of it */
+	t->cut[3] = true;
+	trio_pass(t, 4000);
+	assert_int_equal(t->core[1]->session[3].id, 0);
+	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
+	leave_behind(t);
+	t->done = 0;
+	assert_int_equal(trio_append(t, 3), 0);	/* was never on its way */
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_ASKING);
+	trio_settle(t);
+	assert_int_equal(t->done, 1);
+	assert_int_equal(t->done_error, -EHOSTDOWN);
+	assert_caught_up(t, 1, 3);
+	trio_pass(t, 500);
+	assert_int_equal(t->core[3]->local.state, KQ_SESSION_LIVE);
+	assert_int_not_equal(t->core[3]->local.id, session);
+	assert_int_equal(t->done, 2);
+	assert_int_equal(t->done_error, 0);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
+	kq_core_unlock(t->core[3], t->now, o);
+	kq_core_unlock(t->core[3], t->now, waiter);
+	kq_core_unlock(t->core[1], t->now, holder);
+	trio_pass(t, 500);
+	assert_int_equal(t->core[1]->res->claims, 0);
+}
+
+/* --- the node's own snapshots --------------------------------------------------------------- */
+
+static void a_snapshot_is_in_use_once_its_reference_is_on_disk(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[2];
+	struct kq_snap_ref ref;
+
+	trio_lead(t);
+	append_many(t, 1, 20);
+	trio_pass(t, 200);
+	image_take(&im, c, 100);
+	ref = im.ref;
+	ref.index = c->applied + 1;
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
+	ref = im.ref;
+	ref.term++;
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
+	ref = im.ref;
+	ref.bytes = 0;
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
+	t->disk_hangs[2] = true;
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), 0);
+	trio_pass(t, 300);
+	assert_int_equal(c->snap.index, 0);
+	assert_int_equal(c->log.base_index, 0);
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -ESTALE);
+	t->disk_hangs[2] = false;
+	trio_settle(t);
+	assert_true(kq_snap_same(&c->snap, &im.ref));
+	trio_pass(t, 100);
+	assert_int_equal(c->log.base_index, c->log.last - 4);
+	assert_true(c->log.base_index <= im.ref.index);
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -ESTALE);
+	kq_core_fail(c, -EIO, "test");
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -EIO);
+}
+
+static void entries_are_kept_for_who_is_a_little_behind(void **state)
+{
+	struct trio *t = *state;
+	uint32_t i;
+
+	trio_lead(t);
+	for (i = 1; i <= 3; i++)
+		t->core[i]->cfg.keep_entries = 30;
+	append_many(t, 1, 60);
+	t->cut[3] = true;
+	append_many(t, 1, 20);
+	snapshot(t, 1);
+	trio_pass(t, 200);
+	assert_int_equal(t->core[1]->log.last - t->core[1]->log.base_index, 30);
+	t->cut[3] = false;
+	assert_caught_up(t, 1, 3);		/* without a snapshot */
+	/* Nothing is taken off that no snapshot stands for. */
+	append_many(t, 1, 100);
+	trio_pass(t, 500);
+	assert_int_equal(t->core[1]->log.base_index, im.ref.index);
+	assert_int_equal(t->core[2]->log.base_index, 0);
+}
+
+static void a_full_log_has_room_again_after_a_snapshot(void **state)
+{
+	struct trio *t = *state;
+	uint32_t i, count;
+
+	trio_lead(t);
+	for (count = 0; !trio_append(t, 1); count++) {
+		assert_true(count < 1000);
+		trio_settle(t);
+		trio_pass(t, 25);
+	}
+	assert_true(count > 100);
+	assert_true(t->core[1]->log_full);
+	trio_pass(t, 200);
+	for (i = 1; i <= 3; i++)
+		snapshot(t, i);
+	for (i = 1; i <= 3; i++) {
+		assert_false(t->core[i]->log_full);
+		assert_int_equal(t->core[i]->disk_state, KQUORUM_DISK_OK);
+	}
+	t->done = 0;
+	append_many(t, 1, 40);
+	assert_int_equal(t->done, 40);
+	assert_int_equal(t->done_error, 0);
+}
+
+/* Also of a node whose own log is full to the last block that votes may use. */
+static void a_snapshot_is_installed_where_the_log_is_full(void **state)
+{
+	struct kq_batch *b;
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+
+	trio_lead(t);
+	leave_behind(t);
+	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
+		kq_batch_free(b);
+	assert_false(kq_disk_has_room(c, 100, KQ_WAL_ROOM_INTERNAL));
+	assert_int_equal(install(t, 3), 0);
+	trio_settle(t);
+	assert_true(kq_snap_same(&c->snap, &im.ref));
+	assert_true(kq_disk_has_room(c, 100, KQ_WAL_ROOM_CLIENT));
+	assert_caught_up(t, 1, 3);
+}
+
+/* Node 3, started anew, and node 1 are connected. */
+static void meet(struct trio *t)
+{
+	kq_core_peer_down(t->core[1], t->now, 3);
+	assert_int_equal(trio_up(t->core[1], t->now, 3, t->core[3]->hs.incarnation), 0);
+	assert_int_equal(trio_up(t->core[3], t->now, 1, t->core[1]->hs.incarnation), 0);
+	trio_pass(t, 300);
+}
+
+/* Node 3 starts, and its log goes on from a snapshot of @index that cannot be had. */
+static struct kq_core *start_stateless(struct trio *t, u64 index, struct kq_wal_report *report)
+{
+	const struct kq_record base = { .type = cpu_to_le16(KQ_RECORD_BASE),
+					.index = cpu_to_le64(index),
+					.term = cpu_to_le64(TRIO_TERM) };
+	struct kq_core *c = trio_replace(t, report);
+
+	assert_int_equal(kq_core_recover_entry(c, &base, NULL), 0);
+	report->hs.term = TRIO_TERM;
+	report->hs.incarnation = TRIO_INCARNATION(3);
+	report->claimed_index = index;
+	report->claimed_term = TRIO_TERM;
+	kq_core_restore_failed(c, "its file is missing");
+	kq_core_start(c, t->now, report);
+	return c;
+}
+
+/* Its log is whole, and its state is gone: it stands still until it is given one. */
+static void without_its_snapshot_a_node_waits_for_another(void **state)
+{
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	struct kq_core *c;
+
+	trio_lead(t);
+	append_many(t, 1, 40);
+	snapshot(t, 1);
+	c = start_stateless(t, 30, &report);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_true(c->stateless);
+	assert_string_equal(c->reason, "snapshot: its file is missing");
+	assert_int_equal(c->log.last, 30);
+	assert_int_equal(kq_core_canvass(c, t->now), -EIO);
+	trio_settle(t);
+	meet(t);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	assert_int_equal(t->core[1]->peer[3].snap_index, im.ref.index);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	assert_string_equal(c->reason, "");
+	assert_int_equal(c->conf.voters, 0xe);
+	assert_same_state(t->core[1], c);
+	assert_caught_up(t, 1, 3);
+}
+
+/* The one that it lost was newer than the leader's: it says so. */
+static void without_its_snapshot_a_node_needs_one_as_new(void **state)
+{
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	u64 lost;
+
+	trio_lead(t);
+	append_many(t, 1, 20);
+	snapshot(t, 1);
+	append_many(t, 1, 20);
+	lost = t->core[1]->log.last - 2;
+	start_stateless(t, lost, &report);
+	trio_settle(t);
+	meet(t);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	assert_int_equal(t->core[1]->peer[3].snap_index, lost);
+	assert_int_equal(install(t, 3), -ESTALE);
+	snapshot(t, 1);
+	assert_true(im.ref.index >= lost);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	assert_int_equal(install(t, 3), 0);
+	assert_caught_up(t, 1, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(who_is_far_behind_gets_a_snapshot_and_then_the_log),
+		TEST(what_follows_a_snapshot_that_is_being_sent_is_kept),
+		TEST(what_a_snapshot_stands_for_matches),
+		TEST(a_snapshot_that_is_no_newer_changes_nothing),
+		TEST(an_installed_snapshot_keeps_the_log_that_goes_on_behind_it),
+		TEST(what_conflicts_with_a_snapshot_is_gone),
+		TEST(a_write_under_way_counts_for_nothing_behind_a_snapshot),
+		TEST(who_installs_a_snapshot_follows_no_leader_of_before),
+		TEST(who_installs_a_snapshot_stands_no_more),
+		TEST(of_another_history_or_half_read_it_is_not_installed),
+		TEST(a_lock_that_was_granted_meanwhile_is_told),
+		TEST(requests_that_are_in_the_snapshot_have_their_outcome),
+		TEST(a_lock_whose_session_ended_meanwhile_is_lost),
+		TEST(a_snapshot_is_in_use_once_its_reference_is_on_disk),
+		TEST(entries_are_kept_for_who_is_a_little_behind),
+		TEST(a_full_log_has_room_again_after_a_snapshot),
+		TEST(a_snapshot_is_installed_where_the_log_is_full),
+		TEST(without_its_snapshot_a_node_waits_for_another),
+		TEST(without_its_snapshot_a_node_needs_one_as_new),
+	};
+
+	if (argc > 1)		/* a pattern: only these */
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The snapshot files in the node's directory:
+ *
+ *	snapshot-INDEX-TERM.kqs			finished: written, synced, renamed, in that order
+ *	snapshot-INDEX-TERM.kqs.new		being saved
+ *	snapshot-INDEX-TERM.kqs.BYTES-CRC.part	on its way from another node; kept to go on with
+ *
+ * The one that the log refers to (SNAPSHOT in the status) is needed until another one is in its
+ * place there. A newer one is handed to the module (settle.c), and nothing else is written before
+ * that has ended, so that there are never more than a few. All others go.
+ *
+ * Of two daemons the older one may be in the middle of something, so the directory is locked.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+static void files_tell(struct kqd_files *f, const char *why)
+{
+	if (strcmp(f->why, why) && why[0])
+		kqd_warn("%s", why);
+	snprintf(f->why, sizeof(f->why), "%s", why);
+}
+
+/*
+ * The daemon that had the node before is about to end. When it lasts, somebody has to know: without
+ * snapshots the log fills up.
+ */
+static void files_locked(struct kqd *d)
+{
+	struct kqd_files *f = &d->snap.files;
+	uint64_t now = kqd_now_ns();
+	char why[sizeof(f->why)];
+
+	if (!f->locked_ns)
+		f->locked_ns = now;
+	if (now - f->locked_ns < kqd_silence_ns(d))
+		return;
+	snprintf(why, sizeof(why), "no snapshots: %.80s is locked, by another kquorumd?",
+		 d->opt.dir);
+	files_tell(f, why);
+	kqd_snapshot_note(d, why);
+}
+
+static void files_open(struct kqd *d)
+{
+	struct kqd_files *f = &d->snap.files;
+	char why[sizeof(f->why)];
+	int fd = open(d->opt.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		snprintf(why, sizeof(why), "no snapshots: %.100s: %s", d->opt.dir, strerror(errno));
+		files_tell(f, why);
+		return;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		files_locked(d);
+		return;
+	}
+	files_tell(f, "");
+	kqd_snapshot_note(d, "");
+	f->locked_ns = 0;
+	f->dir = fd;
+	f->dirty = true;
+	f->stale = false;
+}
+
+static bool files_idle(const struct kqd *d)
+{
+	return !d->snap.files.remove.busy && d->snap.save.from < 0 && !d->receives;
+}
+
+static bool name_ends(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && !strcmp(name + n - m, end);
+}
+
+/* Reads the name of a part that is here. */
+static bool part_parse(const char *name, struct kqd_ref *ref)
+{
+	char whole[KQUORUM_SNAPSHOT_NAME_MAX];
+
+	if (sscanf(name, "snapshot-%20" SCNu64 "-%20" SCNu64 ".kqs.%20" SCNu64 "-%8" SCNx32 ".part",
+		   &ref->index, &ref->term, &ref->bytes, &ref->crc) != 4)
+		return false;
+	kqd_files_part(whole, ref);
+	return !strcmp(name, whole);
+}
+
+/* Is a part of no more use? The one that is being received is; else the newest may be. */
+static bool part_is_waste(const struct kqd *d, const char *name, const char *newest)
+{
+	const struct kqd_receive *r = d->receiving;
+	struct kqd_ref ref;
+
+	if (r)
+		return strcmp(name, r->part);
+	if (!part_parse(name, &ref) || strcmp(name, newest))
+		return true;
+	return d->st.state == KQUORUM_NODE_RUNNING && ref.index <= d->st.commit;
+}
+
+static bool file_is_waste(const struct kqd *d, const char *name, const char *newest_part)
+{
+	struct kquorum_snapshot_file file, used = {
+		.index = d->st.snapshot.index,
+		.term = d->st.snapshot.term,
+	};
+
+	if (strncmp(name, "snapshot-", 9))
+		return false;
+	if (name_ends(name, ".new"))
+		return strcmp(name, d->snap.save.name);
+	if (name_ends(name, ".part"))
+		return part_is_waste(d, name, newest_part);
+	/* A node that lost its state: an operator may want to look at whatever there is. */
+	return d->st.state == KQUORUM_NODE_RUNNING && kquorum_snapshot_parse(name, &file) &&
+		kquorum_snapshot_newer(&used, &file);
+}
+
+static void newest_part(DIR *dir, char *name)
+{
+	struct kqd_ref ref, newest = { 0 };
+	struct dirent *e;
+
+	name[0] = '\0';
+	while ((e = readdir(dir))) {
+		if (!part_parse(e->d_name, &ref) || ref.index < newest.index)
+			continue;
+		newest = ref;
+		kqd_files_part(name, &ref);
+	}
+	rewinddir(dir);
+}
+
+/* Removes one file that is of no more use; when that is done the next one. */
+static void files_clean(struct kqd *d)
+{
+	struct kqd_files *f = &d->snap.files;
+	int fd = openat(f->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char part[KQUORUM_SNAPSHOT_NAME_MAX];
+	struct dirent *e;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	newest_part(dir, part);
+	while ((e = readdir(dir)))
+		if (strlen(e->d_name) < sizeof(f->removing) && file_is_waste(d, e->d_name, part))
+			break;
+	if (e) {
+		strcpy(f->removing, e->d_name);
+		kqd_op_unlink(&d->loop, &f->remove, f->dir, f->removing);
+	}
+	closedir(dir);
+}
+
+static void files_removed(struct kqd_op *op, int res)
+{
+	struct kqd_files *f = kqd_container(op, struct kqd_files, remove);
+	struct kqd *d = kqd_container(f, struct kqd, snap.files);
+	char why[sizeof(f->why)];
+
+	if (res < 0 && res != -ENOENT) {
+		snprintf(why, sizeof(why), "cannot remove %s: %s", f->removing, strerror(-res));
+		files_tell(f, why);
+		return;
+	}
+	kqd_debug("removed %s", f->removing);
+	if (kqd_node_serves(d) && !f->stale)
+		files_clean(d);
+}
+
+static int refused_at(const struct kqd_files *f, const struct kquorum_snapshot_file *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < f->n_refused; i++)
+		if (f->refused[i].index == file->index && f->refused[i].term == file->term)
+			return i;
+	return -1;
+}
+
+/* The newest one that may be of use. */
+static int files_newest(struct kqd_files *f)
+{
+	struct kquorum_snapshot_file list[KQUORUM_MAX_SNAPSHOT_FDS];
+	int i, n = kquorum_snapshots_list(f->dir, list, KQUORUM_MAX_SNAPSHOT_FDS);
+
+	for (i = 0; i < n; i++) {
+		if (refused_at(f, &list[i]) >= 0)
+			continue;
+		f->newest = list[i];
+		return 1;
+	}
+	return n < 0 ? n : 0;
+}
+
+/* Is there what the log refers to, and something newer? */
+static void files_look(struct kqd *d)
+{
+	const struct kqd_ref *used = &d->st.snapshot;
+	struct kquorum_snapshot_file in_use = { used->index, used->term };
+	struct kqd_files *f = &d->snap.files;
+	char name[KQUORUM_SNAPSHOT_NAME_MAX];
+	int n = files_newest(f);
+
+	f->dirty = n < 0;
+	f->used = used->index;
+	f->state = d->st.state;
+	f->pending = n > 0 && kquorum_snapshot_newer(&f->newest, &in_use);
+	if (!used->index)
+		return;
+	kquorum_snapshot_name(name, used->index, used->term);
+	if (!faccessat(f->dir, name, F_OK, 0)) {
+		d->snap.lost = false;
+		return;
+	}
+	if (!d->snap.lost && errno == ENOENT)
+		kqd_err("the snapshot in use is not in %s: %s", d->opt.dir, name);
+	d->snap.lost = true;
+}
+
+/**
+ * kqd_files_update() - look at the directory, if something may have changed
+ * @d: with a status
+ *
+ * Return: true: it is ours.
+ */
+bool kqd_files_update(struct kqd *d)
+{
+	struct kqd_files *f = &d->snap.files;
+
+	if (f->dir >= 0 && f->stale) {
+		if (!files_idle(d))
+			return false;
+		close(f->dir);
+		f->dir = -1;
+	}
+	if (f->dir < 0)
+		files_open(d);
+	if (f->dir < 0)
+		return false;
+	if (f->dirty || f->used != d->st.snapshot.index || f->state != d->st.state) {
+		files_look(d);
+		if (!f->remove.busy)
+			files_clean(d);
+	}
+	return true;
+}
+
+/**
+ * kqd_files_init() - no directory yet
+ * @d: the daemon
+ */
+void kqd_files_init(struct kqd *d)
+{
+	d->snap.files.dir = -1;
+	d->snap.files.remove.done = files_removed;
+}
+
+/**
+ * kqd_files_part() - what a snapshot is called that is not all here yet
+ * @name: KQUORUM_SNAPSHOT_NAME_MAX bytes
+ * @ref: which; only of that very one there may be a part to go on with
+ */
+void kqd_files_part(char *name, const struct kqd_ref *ref)
+{
+	char whole[64];
+
+	kquorum_snapshot_name(name, ref->index, ref->term);
+	snprintf(whole, sizeof(whole), "%.63s", name);
+	snprintf(name, KQUORUM_SNAPSHOT_NAME_MAX, "%s.%" PRIu64 "-%08" PRIx32 ".part", whole,
+		 ref->bytes, ref->crc);
+}
+
+/**
+ * kqd_files_refuse() - the module will never take a file
+ * @d: with a directory
+ * @file: which
+ *
+ * It goes, unless this node has lost its state: then its log may refer to that very file, and a
+ * newer kquorum read it.
+ */
+void kqd_files_refuse(struct kqd *d, const struct kquorum_snapshot_file *file)
+{
+	struct kqd_files *f = &d->snap.files;
+	char name[KQUORUM_SNAPSHOT_NAME_MAX];
+
+	f->dirty = true;
+	if (d->st.state == KQUORUM_NODE_RUNNING) {
+		kquorum_snapshot_name(name, file->index, file->term);
+		unlinkat(f->dir, name, 0);
+	} else if (f->n_refused < KQUORUM_MAX_SNAPSHOT_FDS && refused_at(f, file) < 0) {
+		f->refused[f->n_refused++] = *file;
+	}
+}
+
+/**
+ * kqd_files_forgive() - there is another file of that name now
+ * @d: with a directory
+ * @file: which
+ */
+void kqd_files_forgive(struct kqd *d, const struct kquorum_snapshot_file *file)
+{
+	struct kqd_files *f = &d->snap.files;
+	int at = refused_at(f, file);
+
+	if (at >= 0)
+		f->refused[at] = f->refused[--f->n_refused];
+}
+
+/**
+ * kqd_files_read() - open a snapshot
+ * @d: with a directory
+ * @name: in there
+ *
+ * Return: a descriptor, for the caller to close, or a negative errno.
+ */
+int kqd_files_read(const struct kqd *d, const char *name)
+{
+	int fd = openat(d->snap.files.dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * kqd_files_create() - open a file to write, or to go on with
+ * @d: with a directory
+ * @name: in there
+ *
+ * Return: a descriptor, for the caller to close, or a negative errno.
+ */
+int kqd_files_create(const struct kqd *d, const char *name)
+{
+	int fd = openat(d->snap.files.dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
