@@ -13,7 +13,7 @@ damaged()
 	"$1" "$file"
 	run kq 3 start --dir $DIR/n3 --no-daemon
 	is "$rc" 1 "$1: it does not start as if it were whole"
-	like "$out" "that of index $index: $2" "it says what is wrong"
+	like "$(tr -s '\n ' ' ' <<<"$out")" "that of index $index: $2" "it says what is wrong"
 	like "$(tr '\n' ' ' <<<"$out")" "leader's kquorumd sends it +another" "and what becomes of it"
 	ok "it is damaged" st_is 3 '.state == "damaged"'
 	run kq 3 lock -w 1 damaged -- true
