@@ -7,23 +7,20 @@
  */
 #include "kq_int.h"
 
-/* Its identity may be on its disk already: that is written first. */
-static bool is_blank(const struct kq_core *core, const struct kq_wal_report *report)
-{
-	return report->health == KQ_WAL_CLEAN && !report->hs.term && !report->hs.snap.index &&
-		!report->claimed_index && !core->log.last;
-}
-
 /**
  * kq_core_is_blank() - may this node begin with a snapshot that was made for it?
  * @core: the core, all entries delivered, not started
  * @report: how recovery went
  *
+ * Its identity may be on its disk already: that is written first.
+ *
  * Return: true: its log has not begun.
  */
 bool kq_core_is_blank(const struct kq_core *core, const struct kq_wal_report *report)
 {
-	return core->state == KQUORUM_NODE_RECOVERING && is_blank(core, report);
+	return core->state == KQUORUM_NODE_RECOVERING && report->health == KQ_WAL_CLEAN &&
+		!report->hs.term && !report->hs.snap.index && !report->claimed_index &&
+		!core->log.last;
 }
 
 /**

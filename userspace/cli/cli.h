@@ -246,6 +246,11 @@ int directory_drop_segments(const char *dir);
 /* Deletes its snapshots, finished or not: 0 or an exit code. */
 int directory_drop_snapshots(const char *dir);
 
+/* All of it, whatever interrupts; or -1 with errno. */
+int write_bytes(int fd, const void *data, size_t n);
+/* Its names are on the disk; or -1 with errno. */
+int sync_directory(const char *dir);
+
 /* start.c */
 
 /* Gives the files in @dir to the module: 0 or an exit code. */

@@ -322,7 +322,24 @@ static int fill_one(int fd, const struct kquorum_config *c, uint64_t before)
 	return fsync(fd);
 }
 
-static int sync_directory(const char *dir)
+int write_bytes(int fd, const void *data, size_t n)
+{
+	const char *at = data;
+
+	while (n) {
+		ssize_t wrote = write(fd, at, n);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return -1;
+		at += wrote;
+		n -= wrote;
+	}
+	return 0;
+}
+
+int sync_directory(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ret = fd < 0 ? -1 : fsync(fd);

@@ -116,32 +116,12 @@ static int read_seen(struct fence *f)
 	return ret;
 }
 
-static int write_all(int fd, const char *data, size_t n)
-{
-	while (n) {
-		ssize_t wrote = write(fd, data, n);
-
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return -1;
-		data += wrote;
-		n -= wrote;
-	}
-	return 0;
-}
-
 static int sync_parent(const char *path)
 {
 	char copy[4096];
-	int fd, ret;
 
 	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = fd < 0 ? -1 : fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return sync_directory(dirname(copy));
 }
 
 /* Only the holder of the lock on the old file comes here, so the name is its own. */
@@ -155,8 +135,8 @@ static int replace(struct fence *f)
 	snprintf(temporary, sizeof(temporary), "%.4080s.new", f->path);
 	f->new_fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (f->new_fd < 0 || fstat(f->fd, &st) || fchmod(f->new_fd, st.st_mode & 07777) ||
-	    flock(f->new_fd, LOCK_EX) || write_all(f->new_fd, line, n) ||
-	    write_all(f->new_fd, f->rest, f->rest_len) || fsync(f->new_fd) ||
+	    flock(f->new_fd, LOCK_EX) || write_bytes(f->new_fd, line, n) ||
+	    write_bytes(f->new_fd, f->rest, f->rest_len) || fsync(f->new_fd) ||
 	    rename(temporary, f->path) || sync_parent(f->path))
 		return fence_error(f->path, "writing: ");
 	return 0;

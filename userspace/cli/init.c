@@ -404,17 +404,22 @@ static void init_line(struct line *l, const struct init *in, const struct kquoru
 		line_add(l, " --force");
 }
 
+void init_json(cJSON *o, const struct init *in)
+{
+	cJSON_AddStringToObject(o, "name", in->c.name);
+	json_hex(o, "cluster_id", in->c.cluster_id);
+	cJSON_AddStringToObject(o, "node", in->c.node_name);
+	json_u64(o, "node_id", in->c.node_id);
+	cJSON_AddStringToObject(o, "dir", in->dir);
+}
+
 static void report_json(const struct init *in)
 {
 	cJSON *o = cJSON_CreateObject(), *others;
 	static struct line line;
 	unsigned int i;
 
-	cJSON_AddStringToObject(o, "name", in->c.name);
-	json_hex(o, "cluster_id", in->c.cluster_id);
-	cJSON_AddStringToObject(o, "node", in->c.node_name);
-	json_u64(o, "node_id", in->c.node_id);
-	cJSON_AddStringToObject(o, "dir", in->dir);
+	init_json(o, in);
 	json_u64(o, "log_bytes", (uint64_t)in->c.segment_bytes * in->c.segments);
 	/* The others are members already when this one joins them. */
 	others = in->joins ? NULL : cJSON_AddObjectToObject(o, "init_on_others");
@@ -457,11 +462,20 @@ static void report(const struct init *in)
 	       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
 }
 
+uint64_t init_random(void)
+{
+	uint64_t value = 0;
+
+	while (!value)
+		if (getrandom(&value, sizeof(value), 0) < 0)
+			value = 0;
+	return value;
+}
+
 void init_choose_id(struct init *in)
 {
-	while (!in->c.cluster_id)
-		if (getrandom(&in->c.cluster_id, sizeof(in->c.cluster_id), 0) < 0)
-			in->c.cluster_id = 0;
+	if (!in->c.cluster_id)
+		in->c.cluster_id = init_random();
 }
 
 int init_make(struct init *in)

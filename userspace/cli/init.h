@@ -44,9 +44,13 @@ struct init {
 void init_take(int key, const char *arg, void *user);
 /* Checks what was given and adds what follows from it; or cli_usage_error(). */
 void init_complete(struct init *in);
+/* Chance, never 0. */
+uint64_t init_random(void);
 /* A random cluster id, where none was given. */
 void init_choose_id(struct init *in);
 /* Makes the directory. 0 or an exit code. */
 int init_make(struct init *in);
+/* Which node of which cluster it is, and where. */
+void init_json(cJSON *o, const struct init *in);
 
 #endif /* KQUORUM_CLI_INIT_H */

@@ -232,11 +232,7 @@ static void report(struct recover *r)
 	shell_quote(in->quoted_dir, sizeof(in->quoted_dir), r->dir);
 	if (cli.json) {
 		o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "name", in->c.name);
-		json_hex(o, "cluster_id", in->c.cluster_id);
-		cJSON_AddStringToObject(o, "node", in->c.node_name);
-		json_u64(o, "node_id", in->c.node_id);
-		cJSON_AddStringToObject(o, "dir", r->dir);
+		init_json(o, in);
 		cJSON_AddStringToObject(o, "old_dir", r->before);
 		cJSON_AddStringToObject(o, "damage", r->damage);
 		seed_json(o, &r->seed);

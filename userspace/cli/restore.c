@@ -39,11 +39,7 @@ static void report(const struct restore *r)
 
 	if (cli.json) {
 		o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "name", in->c.name);
-		json_hex(o, "cluster_id", in->c.cluster_id);
-		cJSON_AddStringToObject(o, "node", in->c.node_name);
-		json_u64(o, "node_id", in->c.node_id);
-		cJSON_AddStringToObject(o, "dir", in->dir);
+		init_json(o, in);
 		json_u64(o, "log_bytes", (uint64_t)in->c.segment_bytes * in->c.segments);
 		seed_json(o, &r->seed);
 		json_print(o, false);

@@ -61,18 +61,14 @@ static uint32_t put_frame(struct kq_snap_frame *f, uint64_t number, uint32_t kin
 	return chain;
 }
 
-static uint32_t put_head(struct kq_snap_head *head, const struct kq_snap_head *from,
-			 const struct seed *want, uint64_t index, uint64_t sum)
+static uint32_t put_head(struct kq_snap_head *head, const struct seed *want, uint64_t index,
+			 __le64 term, uint64_t sum)
 {
-	/* No term of the other history is as high: nothing of it is newer than this. */
-	uint64_t term = le64_to_cpu(from->saved_term) + 1;
-
 	*head = (struct kq_snap_head){
 		.magic = cpu_to_le64(KQ_SNAP_MAGIC), .version = cpu_to_le16(KQ_SNAP_VERSION),
 		.head_len = cpu_to_le16(sizeof(*head)),
 		.cluster = cpu_to_le64(want->cluster), .origin = cpu_to_le64(want->origin),
-		.index = cpu_to_le64(index), .term = cpu_to_le64(term),
-		.saved_term = cpu_to_le64(term),
+		.index = cpu_to_le64(index), .term = term, .saved_term = term,
 		.sum[KQ_SNAP_CONF] = cpu_to_le64(sum),
 	};
 	head->crc = cpu_to_le32(kq_crc(0, head, sizeof(*head)));
@@ -99,10 +95,10 @@ int seed_make(const struct kq_snap_head *from, const struct seed *want, void **d
 		return -EINVAL;
 	}
 	im->conf.index = cpu_to_le64(index);
+	/* No term of the other history is as high: nothing of it is newer than this. */
+	im->conf.term = cpu_to_le64(le64_to_cpu(from->saved_term) + 1);
 	len = payload + sizeof(im->conf);
-	chain = put_head(&im->head, from, want, index, kq_snap_hash(&im->conf, len));
-	im->conf.term = im->head.term;
-	chain = put_head(&im->head, from, want, index, kq_snap_hash(&im->conf, len));
+	chain = put_head(&im->head, want, index, im->conf.term, kq_snap_hash(&im->conf, len));
 	im->record.type = cpu_to_le16(KQ_SNAP_CONF);
 	im->record.len = cpu_to_le16(len);
 	len += sizeof(im->record);

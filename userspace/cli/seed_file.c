@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "../lib/snapshots.h"
@@ -14,23 +13,11 @@
 static int write_file(int dir, const char *name, const void *data, size_t bytes)
 {
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	const char *at = data;
-	ssize_t n;
+	int ret = fd < 0 || write_bytes(fd, data, bytes) || fsync(fd);
 
-	while (fd >= 0 && bytes) {
-		n = write(fd, at, bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		at += n;
-		bytes -= n;
-	}
-	if (fd >= 0 && !bytes && !fsync(fd) && !close(fd))
-		return 0;
-	if (fd >= 0 && bytes)
-		close(fd);
-	return -1;
+	if (fd >= 0)
+		ret |= close(fd);
+	return ret;
 }
 
 /* The mark comes last: without it the snapshot is one that no log refers to. */
@@ -67,9 +54,7 @@ static int furnish(struct init *in)
 	s->want.node = in->c.node_id;
 	s->want.name = in->c.node_name;
 	s->want.address = address;
-	while (!s->want.origin)
-		if (getrandom(&s->want.origin, sizeof(s->want.origin), 0) < 0)
-			s->want.origin = 0;
+	s->want.origin = init_random();
 	ret = seed_make(&s->from, &s->want, &data, &s->ref);
 	if (ret) {
 		cli_error("the snapshot to begin with cannot be made: %s", strerror(-ret));
