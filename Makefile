@@ -6,13 +6,11 @@ KERNEL	?= 6.1 6.12
 PREFIX	?= /usr/local
 DESTDIR	?=
 RELEASE	?= $(shell uname -r)
-CC	?= gcc
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := all
 
-include userspace/userspace.mk
-include userspace/daemon/daemon.mk
+include tests/objects.mk
 include tests/core/tests.mk
 include tests/cli/tests.mk
 include tests/daemon/tests.mk

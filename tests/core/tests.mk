@@ -4,12 +4,9 @@
 # tests/core/T.c, the core sources it names in T_CORE, its helpers in T_WITH, others in T_MORE, T_LINK.
 # Stands alone (make -f tests/core/tests.mk core-check) and as a part of a larger make.
 
-BUILD ?= build
+include tests/objects.mk
+
 CORE_TEST_BUILD := $(BUILD)/tests
-CORE_TEST_SAN := -fsanitize=address,undefined -fno-sanitize-recover
-CORE_TEST_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -O1 -g \
-	$(CORE_TEST_SAN) -Iinclude/uapi -Ikmod/core -Itests/core
-CORE_TEST_HEADERS := $(wildcard kmod/core/*.h tests/core/*.h)
 
 CORE_WAL := kq_conf kq_wal kq_wal_check kq_wal_chain kq_wal_recover kq_wal_release kq_wal_room kq_entry kq_platform_user
 
@@ -46,16 +43,28 @@ CORE_BREAK_PROGRAMS = $(foreach b,$(CORE_BREAKS),$(CORE_TEST_BUILD)/core_$(subst
 core_test_sources = tests/core/$(1).c $($(1)_MORE) $($(1)_WITH:%=tests/core/%.c) $($(1)_CORE:%=kmod/core/%.c)
 core_upper = $(shell echo $(1) | tr a-z A-Z)
 
-# $(1): program, $(2): test, $(3): more flags
-define core_test_rule
-$(CORE_TEST_BUILD)/core_$(1): $(call core_test_sources,$(2)) $(CORE_TEST_HEADERS) tests/core/tests.mk
+# $(1): program, $(2): its objects, $(3): how it is linked
+define core_test_link
+$(CORE_TEST_BUILD)/core_$(1): $(2)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CORE_TEST_CFLAGS) $(3) $$(CFLAGS) -o $$@ $$(filter %.c,$$^) $($(2)_LINK) -lcmocka
+	$$(CC) $$(TEST_SAN) $$(CFLAGS) -o $$@ $$^ $(3) -lcmocka
 endef
 
-$(foreach t,$(CORE_TESTS),$(eval $(call core_test_rule,$(t),$(t),)))
-$(foreach b,$(CORE_BREAKS),$(eval $(call core_test_rule,$(subst -,_break_,$(b)),$(firstword \
-	$(subst -, ,$(b))),-DKQ_BREAK_IS=KQ_BUG_$(call core_upper,$(lastword $(subst -, ,$(b)))))))
+# With a bug in them even the core's sources are others: these programs share nothing.
+# $(1): test, $(2): bug
+define core_break_rule
+$(BUILD)/break-$(2)/%.o: OBJ_FLAGS := $(OBJ_CORE) -Itests/core -DKQ_BREAK_IS=KQ_BUG_$(call core_upper,$(2))
+$(BUILD)/break-$(2)/%.o: %.c tests/objects.mk
+	@mkdir -p $$(@D)
+	$$(CC) $$(OBJ_FLAGS) $$(san_FLAGS) $$(CFLAGS) -MMD -MP -c -o $$@ $$<
+-include $(wildcard $(BUILD)/break-$(2)/*/*/*.d)
+$(call core_test_link,$(1)_break_$(2),$(call objects,break-$(2),$(call core_test_sources,$(1))),$($(1)_LINK))
+endef
+
+$(foreach t,$(CORE_TESTS),$(eval $(call core_test_link,$(t),$(call objects,san,$(call \
+	core_test_sources,$(t))),$($(t)_LINK))))
+$(foreach b,$(CORE_BREAKS),$(eval $(call core_break_rule,$(firstword $(subst -, ,$(b))),$(lastword \
+	$(subst -, ,$(b))))))
 
 .PHONY: core-tests core-check
 core-tests: $(CORE_TEST_PROGRAMS) $(CORE_BREAK_PROGRAMS)

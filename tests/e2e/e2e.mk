@@ -13,6 +13,6 @@ $(BUILD)/e2e/log-writes: $(LOG_WRITES_SRC) $(wildcard tests/e2e/log-writes/*.h k
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter \
 		-Iinclude/uapi -Ikmod/core -Itests/e2e/log-writes $(CFLAGS) -o $@ $(LOG_WRITES_SRC)
 
-$(BUILD)/e2e/holders: tests/e2e/holders.c $(wildcard userspace/lib/*.[ch]) include/uapi/linux/kquorum.h
+$(BUILD)/e2e/holders: tests/e2e/holders.c $(BUILD)/lib/libkquorum.a
 	@mkdir -p $(@D)
-	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(filter %.c,$^) -o $@ -lmnl -linih
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $^ -o $@ -lmnl -linih

@@ -4,9 +4,9 @@
 
 NEMESIS := $(BUILD)/nemesis/worker $(BUILD)/nemesis/verify $(BUILD)/nemesis/starve
 
-$(BUILD)/nemesis/worker: tests/nemesis/worker.c $(wildcard userspace/lib/*.[ch]) include/uapi/linux/kquorum.h
+$(BUILD)/nemesis/worker: tests/nemesis/worker.c $(BUILD)/lib/libkquorum.a
 	@mkdir -p $(@D)
-	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $(filter %.c,$^) -o $@ -lmnl -linih
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $^ -o $@ -lmnl -linih
 
 $(BUILD)/nemesis/verify: $(addprefix tests/nemesis/,verify.c history.c linear.c report.c history.h linear.h report.h)
 	@mkdir -p $(@D)
