@@ -3,4 +3,4 @@
 # A snapshot is kept, and another cluster made from it; a cluster is made from its last survivor.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-KQ_KERNEL=${KQ_KERNEL:-6.12} e2e backup 600
+e2e backup 600

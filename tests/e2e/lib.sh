@@ -4,16 +4,30 @@
 # each kernel and hand its TAP on.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
-# e2e GUEST LIMIT_S [VM_OPTION]...: run tests/e2e/guest/GUEST.sh on 6.1 and 6.12 (or on $KQ_KERNEL
-# alone). The first kernel does the full counts, the second the small ones (KQ_SMALL=1). $KQ_TESTS names
-# the test functions to run instead of all, $KQ_VM_OPTIONS are more options of scripts/vm. $E2E_THEN is
-# a function that is called with the kernel's name after each machine; what it prints is joined too.
+# e2e_kernels TEST: on which kernels it runs. $KQ_KERNEL decides; else, in make check (KQ_E2E=table), the
+# one that kernels.tsv names for it, in make soak PART=kernels (KQ_E2E=other) the other one; else both.
+e2e_kernels()
+{
+	local chosen
+	[ -z "${KQ_KERNEL-}" ] || { echo "$KQ_KERNEL"; return; }
+	chosen=$(awk -F'\t' -v test="$1" '$1 == test { print $2 }' tests/e2e/kernels.tsv)
+	case ${KQ_E2E-}/$chosen in
+	table/6.1 | other/6.12) echo 6.1 ;;
+	table/6.12 | other/6.1) echo 6.12 ;;
+	*) echo 6.1 6.12 ;;
+	esac
+}
+
+# e2e GUEST LIMIT_S [VM_OPTION]...: run tests/e2e/guest/GUEST.sh on each of these kernels. The first does
+# the full counts, the second the small ones (KQ_SMALL=1). $KQ_TESTS names the test functions to run instead
+# of all, $KQ_VM_OPTIONS are more options of scripts/vm. $E2E_THEN is a function that is called with the
+# kernel's name after each machine; what it prints is joined too.
 e2e()
 {
 	local kernel
 	KQ_SMALL=${KQ_SMALL:-0}
 	{
-		for kernel in ${KQ_KERNEL:-6.1 6.12}; do
+		for kernel in $(e2e_kernels "$1"); do
 			e2e_vm "$kernel" "$@"
 			[ -z "${E2E_THEN-}" ] || $E2E_THEN "$kernel"
 			KQ_SMALL=1

@@ -82,7 +82,7 @@ replay()
 mkdir -p "$KEEP"
 make -s build/kqreplay >&2
 {
-	for kernel in ${KQ_KERNEL:-6.1 6.12}; do
+	for kernel in $(e2e_kernels trace); do
 		mkdir -p "$KEEP/$kernel"
 		rm -f "$KEEP/$kernel/trace"*
 		e2e_vm "$kernel" trace 600 --shared "$KEEP/$kernel" ${KQ_MODULE:+--module "$KQ_MODULE"}

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Three nodes with real daemons in User Mode Linux, clients and a nemesis: two hours of virtual time
+# Three nodes with real daemons in User Mode Linux, clients and a nemesis: half an hour of virtual time
 # (KQ_SECONDS). What the clients saw is linearizable and durable, no checker of the kernel complains.
 # KQ_SEED repeats the choices, KQ_THINK and KQ_LONGEST are how long clients and faults last.
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/kunit/lib.sh
 . tests/kunit/lib.sh
-SECONDS_VIRTUAL=${KQ_SECONDS:-7200}
+SECONDS_VIRTUAL=${KQ_SECONDS:-1800}
 SEED=${KQ_SEED:-$RANDOM}
 make -s build/nemesis/worker build/nemesis/verify build/nemesis/starve >&2
 echo "# seed $SEED: KQ_SEED=$SEED tests/nemesis/uml.t makes the same choices"

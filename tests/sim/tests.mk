@@ -11,7 +11,7 @@ SIM_SRCS := $(wildcard kmod/core/*.c tests/sim/*.c) userspace/daemon/elect.c
 sim: sim-all ## a minute of seeds in the simulator
 	@tests/sim/seeds.sh
 
-sim-bugs: sim-all ## plant each deliberate bug: the simulator must find it; README=1 keeps the table
+sim-bugs: sim-all ## find each deliberate bug anew, from seed 1 on; README=1 keeps the table
 	@tests/sim/bugs.sh $(if $(README),--readme,--table)
 
 sim-all: $(BUILD)/kqsim $(BUILD)/kqsim-san $(BUILD)/kqsim-bugs
