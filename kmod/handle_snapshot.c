@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A snapshot file that was handed over: a work reads and checks it, and then the core takes it, as
- * the place of its log's beginning (adopt), or of its whole state (install). The handle says how it
- * went; whoever closes it before gives it up, unless the core has it by then.
+ * A snapshot file that was handed over: a work reads and checks it; then another syncs it and has
+ * the core take it, as the place of its log's beginning (adopt), or of its whole state (install).
+ * The handle says how it went; whoever closes it before gives it up, unless the core has it then.
+ *
+ * Files are read for long, and perhaps without end, which must hold up neither the nodes nor a
+ * machine that goes to sleep: so the first work has a queue of its own, and that one is not frozen.
+ * The second one is: what it writes and promises a resumed image would not know of.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -15,8 +19,8 @@
 #include "snapshot.h"
 #include "trace.h"
 
-/* Files are read and synced for long, and perhaps without end: that must not hold up the nodes. */
-static struct workqueue_struct *kq_snapshot_wq;
+static struct workqueue_struct *kq_snapshot_wq;	/* reads */
+static struct workqueue_struct *kq_snapshot_end_wq;
 
 /**
  * struct kq_snapshot_job - the handle
@@ -28,7 +32,10 @@ static struct workqueue_struct *kq_snapshot_wq;
  * @done: @result is set
  * @given: bit 0: it was read
  * @wait: readers and pollers
- * @work: does it
+ * @work: reads and checks
+ * @end: has the core take it
+ * @reader: with adopt: what was read
+ * @restore: with install: the state in it
  * @result: how it went
  */
 struct kq_snapshot_job {
@@ -41,6 +48,9 @@ struct kq_snapshot_job {
 	unsigned long given;
 	wait_queue_head_t wait;
 	struct work_struct work;
+	struct work_struct end;
+	struct kq_snap_reader *reader;
+	struct kq_restore *restore;
 	struct kquorum_snapshot_result result;
 };
 
@@ -112,29 +122,29 @@ static int core_adopts(struct kq_step *step, const struct kq_snap_reader *r)
 	return err;
 }
 
-static int adopt(struct kq_snapshot_job *job)
+static int read_to_adopt(struct kq_snapshot_job *job)
 {
 	struct kq_snap_reader *r = kvzalloc(sizeof(*r), GFP_KERNEL);
-	struct kq_step step;
 	int err;
 
 	if (!r)
 		return job_fail(job, -ENOMEM, "no memory to check it");
+	job->reader = r;
 	kq_snap_reader_init(r, job->node->cfg.cluster_id, 0);
 	err = kq_snapshot_check(job->node, job->file, r, &job->cancel);
-	err = err ? job_unread(job, err, r->why) : job_sync(job, &r->ref);
-	if (err)
-		goto free;
-	err = kq_node_enter(job->node, &step);
-	if (!err) {
-		err = core_adopts(&step, r);
-		kq_node_leave(&step);
-	}
-	if (err)
-		job_fail(job, err, refusal(err));
-free:
-	kvfree(r);
-	return err;
+	return err ? job_unread(job, err, r->why) : 0;
+}
+
+static int read_to_install(struct kq_snapshot_job *job)
+{
+	struct kq_restore *rs = kq_restore_create(&job->node->cfg, kq_clock());
+	int err;
+
+	if (!rs)
+		return job_fail(job, -ENOMEM, "no memory for the state in it");
+	job->restore = rs;
+	err = kq_snapshot_restore(job->node, job->file, rs, &job->cancel);
+	return err ? job_unread(job, err, kq_restore_why(rs)) : 0;
 }
 
 static int core_installs(struct kq_step *step, struct kq_restore *rs)
@@ -147,37 +157,34 @@ static int core_installs(struct kq_step *step, struct kq_restore *rs)
 	return err;
 }
 
-static int install(struct kq_snapshot_job *job)
+/* What was read is synced and taken. */
+static int job_take(struct kq_snapshot_job *job)
 {
-	struct kq_restore *rs = kq_restore_create(&job->node->cfg, kq_clock());
 	struct kq_step step;
 	int err;
 
-	if (!rs)
-		return job_fail(job, -ENOMEM, "no memory for the state in it");
-	err = kq_snapshot_restore(job->node, job->file, rs, &job->cancel);
-	err = err ? job_unread(job, err, kq_restore_why(rs)) : job_sync(job, kq_restore_ref(rs));
+	err = job_sync(job, job->install ? kq_restore_ref(job->restore) : &job->reader->ref);
 	if (err)
-		goto free;
+		return err;
 	err = kq_node_enter(job->node, &step);
 	if (!err) {
-		err = core_installs(&step, rs);
+		err = job->install ? core_installs(&step, job->restore) :
+			core_adopts(&step, job->reader);
 		kq_node_leave(&step);
 	}
-	if (err)
-		job_fail(job, err, refusal(err));
-free:
-	/* What was in the place of it, and may be large, goes without the lock. */
-	kq_restore_free(rs);
-	return err;
+	return err ? job_fail(job, err, refusal(err)) : 0;
 }
 
-static void job_work(struct work_struct *work)
+static void job_end_work(struct work_struct *work)
 {
-	struct kq_snapshot_job *job = container_of(work, struct kq_snapshot_job, work);
+	struct kq_snapshot_job *job = container_of(work, struct kq_snapshot_job, end);
 	unsigned int noio = memalloc_noio_save();	/* kq_alloc() asks for it */
 
-	job->result.error = job->install ? install(job) : adopt(job);
+	if (!job->result.error)
+		job->result.error = job_take(job);
+	/* What was in the place of it, and may be large, goes without the lock. */
+	kq_restore_free(job->restore);
+	kvfree(job->reader);
 	clear_bit(0, &job->node->snapshot_busy);
 	/* Pairs with job_read(): who sees it done sees the result. */
 	smp_store_release(&job->done, true);
@@ -188,9 +195,19 @@ static void job_work(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
+static void job_work(struct work_struct *work)
+{
+	struct kq_snapshot_job *job = container_of(work, struct kq_snapshot_job, work);
+	unsigned int noio = memalloc_noio_save();
+
+	job->result.error = job->install ? read_to_install(job) : read_to_adopt(job);
+	queue_work(kq_snapshot_end_wq, &job->end);
+	memalloc_noio_restore(noio);
+}
+
 static bool is_done(struct kq_snapshot_job *job)
 {
-	return smp_load_acquire(&job->done);	/* pairs with job_work() */
+	return smp_load_acquire(&job->done);	/* pairs with job_end_work() */
 }
 
 static ssize_t job_read(struct kiocb *iocb, struct iov_iter *to)
@@ -259,6 +276,7 @@ struct file *kq_snapshot_file(struct kq_node *node, struct file *snapshot, bool 
 	refcount_set(&job->ref, 1);
 	init_waitqueue_head(&job->wait);
 	INIT_WORK(&job->work, job_work);
+	INIT_WORK(&job->end, job_end_work);
 	job->node = node;
 	job->file = snapshot;
 	job->install = install;
@@ -290,14 +308,20 @@ int kq_snapshot_ask(struct file *file)
 }
 
 /**
- * kq_snapshot_module_init() - the queue
+ * kq_snapshot_module_init() - the queues
  *
  * Return: 0 or -ENOMEM.
  */
 int kq_snapshot_module_init(void)
 {
-	kq_snapshot_wq = alloc_workqueue("kquorum-snapshot", WQ_UNBOUND | WQ_FREEZABLE, 0);
-	return kq_snapshot_wq ? 0 : -ENOMEM;
+	kq_snapshot_wq = alloc_workqueue("kquorum-snapshot", WQ_UNBOUND, 0);
+	if (!kq_snapshot_wq)
+		return -ENOMEM;
+	kq_snapshot_end_wq = alloc_workqueue("kquorum-snapshot-end", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (kq_snapshot_end_wq)
+		return 0;
+	destroy_workqueue(kq_snapshot_wq);
+	return -ENOMEM;
 }
 
 /**
@@ -305,5 +329,7 @@ int kq_snapshot_module_init(void)
  */
 void kq_snapshot_module_exit(void)
 {
+	/* ORDER: what was read goes on to the other one. */
 	destroy_workqueue(kq_snapshot_wq);
+	destroy_workqueue(kq_snapshot_end_wq);
 }

@@ -89,7 +89,30 @@ int kq_nl_error(struct netlink_ext_ack *extack, const struct nlattr *attr, int e
 	return err;
 }
 
-static int check_epoch(const struct kq_node *node, struct genl_info *info)
+/**
+ * kq_nl_enter() - take the node for one step, for a command
+ * @node: the node
+ * @step: filled in
+ * @info: of the command; it is told why not
+ *
+ * Return: as kq_node_enter().
+ */
+int kq_nl_enter(struct kq_node *node, struct kq_step *step, struct genl_info *info)
+{
+	int err = kq_node_enter(node, step);
+
+	return err ? kq_nl_error(info->extack, NULL, err, err == -EBUSY ?
+				 "this node is still reading its log: try again" : NULL) : 0;
+}
+
+/**
+ * kq_nl_check_epoch() - is the sender the daemon that has the node?
+ * @node: the node, locked
+ * @info: of the command; it is told if not
+ *
+ * Return: 0 or -ESTALE.
+ */
+int kq_nl_check_epoch(const struct kq_node *node, struct genl_info *info)
 {
 	struct nlattr *attr = info->attrs[KQUORUM_A_EPOCH];
 
@@ -137,6 +160,7 @@ static int nl_daemon_take(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&node->lock);
 	epoch = atomic64_inc_return(&kq_epoch);
 	node->epoch = epoch;
+	kq_nl_forget_transits(node);
 	atomic_set(&node->daemon, info->snd_portid);
 	kq_node_event(node, KQUORUM_EVENT_DAEMON);
 	mutex_unlock(&node->lock);
@@ -153,7 +177,6 @@ static int daemon_command(struct sk_buff *skb, struct genl_info *info,
 {
 	struct kq_node *node;
 	struct kq_step step;
-	const char *why = NULL;
 	int err;
 
 	if (!kq_nl_admin(skb, info->extack))
@@ -163,20 +186,19 @@ static int daemon_command(struct sk_buff *skb, struct genl_info *info,
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = kq_node_enter(node, &step);
+	err = kq_nl_enter(node, &step, info);
 	if (!err) {
-		err = check_epoch(node, info);
+		err = kq_nl_check_epoch(node, info);
 		if (!err) {
 			kq_trace_call(node, what, 0, 0, 0);
 			err = command(step.core, step.now);
 			kq_trace_result(node, err, 0);
-			why = refused;
+			if (err)
+				kq_nl_error(info->extack, NULL, err, refused);
 		}
 		kq_node_leave(&step);
 	}
 	kq_node_put(node);
-	if (err && err != -ESTALE)
-		kq_nl_error(info->extack, NULL, err, why);
 	return err;
 }
 
@@ -197,7 +219,7 @@ static int nl_transfer(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *to = info->attrs[KQUORUM_A_NODE_ID];
 	struct kq_node *node;
 	struct kq_step step;
-	const char *why = NULL;
+	const char *why;
 	int err;
 
 	if (!kq_nl_admin(skb, info->extack))
@@ -205,7 +227,7 @@ static int nl_transfer(struct sk_buff *skb, struct genl_info *info)
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = kq_node_enter(node, &step);
+	err = kq_nl_enter(node, &step, info);
 	if (!err) {
 		why = step.core->role == KQUORUM_LEADER ?
 			"that node is no voter, or cannot be reached" :
@@ -213,14 +235,17 @@ static int nl_transfer(struct sk_buff *skb, struct genl_info *info)
 		kq_trace_call(node, KQ_TRACE_TRANSFER, to ? nla_get_u32(to) : 0, 0, 0);
 		err = kq_core_transfer(step.core, step.now, to ? nla_get_u32(to) : 0);
 		kq_trace_result(node, err, 0);
+		if (err)
+			kq_nl_error(info->extack, to, err, why);
 		kq_node_leave(&step);
 	}
 	kq_node_put(node);
-	return err ? kq_nl_error(info->extack, to, err, why) : 0;
+	return err;
 }
 
 static int nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 {
+	struct kq_conn_ask ask = {};
 	const char *why = NULL;
 	struct kq_node *node;
 	int err;
@@ -232,13 +257,15 @@ static int nl_peer_attach(struct sk_buff *skb, struct genl_info *info)
 	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_FD) ||
 	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_PAST))
 		return -EINVAL;
+	ask.id = nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]);
+	ask.past = nla_data(info->attrs[KQUORUM_A_PAST]);
+	ask.epoch = nla_get_u64(info->attrs[KQUORUM_A_EPOCH]);
+	if (info->attrs[KQUORUM_A_NAME])
+		nla_strscpy(ask.name, info->attrs[KQUORUM_A_NAME], sizeof(ask.name));
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = kq_conn_attach(node, nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]),
-			     nla_get_s32(info->attrs[KQUORUM_A_FD]),
-			     nla_data(info->attrs[KQUORUM_A_PAST]),
-			     nla_get_u64(info->attrs[KQUORUM_A_EPOCH]), &why);
+	err = kq_conn_attach(node, nla_get_s32(info->attrs[KQUORUM_A_FD]), &ask, &why);
 	kq_node_put(node);
 	return err ? kq_nl_error(info->extack, info->attrs[KQUORUM_A_FD], err, why) : 0;
 }
@@ -261,36 +288,6 @@ static int nl_peer_detach(struct sk_buff *skb, struct genl_info *info)
 			     nla_get_u64(info->attrs[KQUORUM_A_EPOCH]), &why);
 	kq_node_put(node);
 	return err ? kq_nl_error(info->extack, NULL, err, why) : 0;
-}
-
-/* The daemon's own finding, until a connection has a story of its own. */
-static int nl_peer_note(struct sk_buff *skb, struct genl_info *info)
-{
-	struct kq_node *node;
-	struct kq_step step;
-	u32 id;
-	int err;
-
-	if (!kq_nl_admin(skb, info->extack))
-		return -EPERM;
-	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_EPOCH) ||
-	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_NODE_ID) ||
-	    GENL_REQ_ATTR_CHECK(info, KQUORUM_A_REASON))
-		return -EINVAL;
-	node = kq_nl_node(genl_info_net(info), info->extack);
-	if (IS_ERR(node))
-		return PTR_ERR(node);
-	id = nla_get_u32(info->attrs[KQUORUM_A_NODE_ID]);
-	err = kq_node_enter(node, &step);
-	if (!err) {
-		err = check_epoch(node, info);
-		if (!err && !node->conn[id] && !kq_core_is_gone(step.core, id))
-			nla_strscpy(node->member[id].reason, info->attrs[KQUORUM_A_REASON],
-				    sizeof(node->member[id].reason));
-		kq_node_leave(&step);
-	}
-	kq_node_put(node);
-	return err && err != -ESTALE ? kq_nl_error(info->extack, NULL, err, NULL) : err;
 }
 
 static const struct genl_ops nl_ops[] = {
@@ -320,8 +317,10 @@ static const struct genl_ops nl_ops[] = {
 	  .policy = kq_nl_attach_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_PEER_DETACH, .doit = nl_peer_detach,
 	  .policy = kq_nl_detach_policy, .maxattr = KQUORUM_A_MAX },
-	{ .cmd = KQUORUM_CMD_PEER_NOTE, .doit = nl_peer_note,
+	{ .cmd = KQUORUM_CMD_PEER_NOTE, .doit = kq_nl_peer_note,
 	  .policy = kq_nl_note_policy, .maxattr = KQUORUM_A_MAX },
+	{ .cmd = KQUORUM_CMD_SNAPSHOT_NOTE, .doit = kq_nl_snapshot_note,
+	  .policy = kq_nl_snapshot_note_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_LOCK, .doit = kq_nl_lock,
 	  .policy = kq_nl_lock_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_APPEND_OPEN, .doit = kq_nl_append_open,

@@ -9,6 +9,7 @@
 #include "core/kq_core.h"
 
 struct kq_node;
+struct kq_step;
 
 /* What a multicast says. */
 struct kq_nl_event {
@@ -30,6 +31,9 @@ struct kq_node *kq_nl_node(struct net *net, struct netlink_ext_ack *extack);
 int kq_nl_error(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
 		const char *why);
 
+int kq_nl_enter(struct kq_node *node, struct kq_step *step, struct genl_info *info);
+int kq_nl_check_epoch(const struct kq_node *node, struct genl_info *info);
+
 /* nl_policy.c */
 extern const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_stop_policy[KQUORUM_A_MAX + 1];
@@ -39,6 +43,8 @@ extern const struct nla_policy kq_nl_transfer_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_attach_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_detach_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_snapshot_note_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_transit_policy[KQUORUM_TRANSIT_MAX + 1];
 extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
@@ -52,6 +58,11 @@ int kq_nl_node_start(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_member.c */
 int kq_nl_reconfigure(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_note.c */
+int kq_nl_peer_note(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_snapshot_note(struct sk_buff *skb, struct genl_info *info);
+void kq_nl_forget_transits(struct kq_node *node);
 
 /* nl_status.c */
 int kq_nl_status(struct sk_buff *skb, struct genl_info *info);

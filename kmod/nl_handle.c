@@ -117,11 +117,14 @@ int kq_nl_append_open(struct sk_buff *skb, struct genl_info *info)
 	return err ? kq_nl_error(info->extack, NULL, err, NULL) : 0;
 }
 
-static const char *save_refusal(int err)
+static const char *save_refusal(const struct kq_node *node, int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return "a snapshot is being saved already, or the node still reads its log";
+		/* For a text a look without the lock will do. */
+		return READ_ONCE(node->recovering) ?
+			"this node is still reading its log: try again" :
+			"a snapshot is being saved already";
 	case -EALREADY:
 		return "nothing has changed since the snapshot in use, if there is one";
 	case -EIO:
@@ -150,8 +153,10 @@ int kq_nl_snapshot_save(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(node);
 	err = open_handle(info, KQUORUM_CMD_SNAPSHOT_SAVE, O_CLOEXEC, kq_save_file(node),
 			  kq_save_ask);
+	if (err)
+		kq_nl_error(info->extack, NULL, err, save_refusal(node, err));
 	kq_node_put(node);
-	return err ? kq_nl_error(info->extack, NULL, err, save_refusal(err)) : 0;
+	return err;
 }
 
 static int hand_over(struct sk_buff *skb, struct genl_info *info, u8 cmd)

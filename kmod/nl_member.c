@@ -17,6 +17,7 @@ static const struct {
 	{ -EINVAL, "no such configuration: it needs a voter, and a node has one part in it" },
 	{ -ESTALE, "the configuration has changed since it was looked at: look again" },
 	{ -EALREADY, "that is the configuration in force" },
+	{ -EDESTADDRREQ, "a node that joins needs a MEMBER (name, address), one in each change" },
 	{ -ENOTUNIQ, "another member has this name" },
 	{ -EADDRINUSE, "another member is at this address" },
 	{ -EEXIST, "a session of this number's last node is not over: try again after its lease" },
@@ -59,10 +60,11 @@ static int read_member(struct kq_conf_change *change, struct genl_info *info)
 	return 0;
 }
 
-static int reconfigure(struct kq_node *node, const struct kq_conf_change *change)
+static int reconfigure(struct kq_node *node, const struct kq_conf_change *change,
+		       struct genl_info *info)
 {
 	struct kq_step step;
-	int err = kq_node_enter(node, &step);
+	int err = kq_nl_enter(node, &step, info);
 
 	if (err)
 		return err;
@@ -70,7 +72,7 @@ static int reconfigure(struct kq_node *node, const struct kq_conf_change *change
 	err = kq_core_reconfigure(step.core, step.now, change);
 	kq_trace_result(node, err, 0);
 	kq_node_leave(&step);
-	return err;
+	return err ? kq_nl_error(info->extack, NULL, err, refusal(err)) : 0;
 }
 
 /**
@@ -103,7 +105,7 @@ int kq_nl_reconfigure(struct sk_buff *skb, struct genl_info *info)
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = reconfigure(node, &change);
+	err = reconfigure(node, &change, info);
 	kq_node_put(node);
-	return err ? kq_nl_error(info->extack, NULL, err, refusal(err)) : 0;
+	return err;
 }

@@ -66,6 +66,7 @@ const struct nla_policy kq_nl_attach_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
 	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
 	[KQUORUM_A_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[KQUORUM_A_NAME] = KQ_NAME(KQUORUM_NODE_NAME_MAX),
 	[KQUORUM_A_PAST] = NLA_POLICY_EXACT_LEN(sizeof(struct kquorum_past)),
 };
 
@@ -80,6 +81,20 @@ const struct nla_policy kq_nl_note_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
 	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
 	[KQUORUM_A_REASON] = KQ_NAME(KQ_REASON_MAX - 1),
+};
+
+const struct nla_policy kq_nl_transit_policy[KQUORUM_TRANSIT_MAX + 1] = {
+	[KQUORUM_TRANSIT_INDEX] = KQ_TYPE(NLA_U64),
+	[KQUORUM_TRANSIT_BYTES] = KQ_TYPE(NLA_U64),
+	[KQUORUM_TRANSIT_DONE] = KQ_TYPE(NLA_U64),
+	[KQUORUM_TRANSIT_COMES] = KQ_TYPE(NLA_FLAG),
+};
+
+const struct nla_policy kq_nl_snapshot_note_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_EPOCH] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+	[KQUORUM_A_TRANSIT] = NLA_POLICY_NESTED(kq_nl_transit_policy),
 };
 
 const struct nla_policy kq_nl_snapshot_policy[KQUORUM_A_MAX + 1] = {

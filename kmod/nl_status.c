@@ -63,6 +63,42 @@ static int put_members(struct sk_buff *skb, const struct kq_node *node, kq_nodes
 	return 0;
 }
 
+/* A daemon that has died sends and takes nothing any more. */
+static bool has_transit(const struct kq_node *node, u32 id)
+{
+	return node->member[id].transit.index && atomic_read(&node->daemon);
+}
+
+static int put_transit(struct sk_buff *skb, const struct kq_transit *t)
+{
+	struct nlattr *nest = nla_nest_start(skb, KQUORUM_PEER_TRANSIT);
+
+	if (!nest ||
+	    nla_put_u64_64bit(skb, KQUORUM_TRANSIT_INDEX, t->index, KQUORUM_TRANSIT_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_TRANSIT_BYTES, t->bytes, KQUORUM_TRANSIT_PAD) ||
+	    nla_put_u64_64bit(skb, KQUORUM_TRANSIT_DONE, t->done, KQUORUM_TRANSIT_PAD) ||
+	    (t->comes && nla_put_flag(skb, KQUORUM_TRANSIT_COMES)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* Connected under a member's number, by a configuration that is not known here, or by mistake. */
+static bool is_stranger(const struct kq_node *node, u32 id)
+{
+	const struct kq_core *core = node->core;
+
+	return node->conn[id] && kq_conf_has(&core->conf, id) &&
+		core->peer[id].identity != core->conf.identity[id];
+}
+
+/* Of who is no member only its own word is known. */
+static const char *peer_name(const struct kq_node *node, u32 id)
+{
+	return node->member[id].name[0] || !node->conn[id] ? node->member[id].name :
+		node->conn[id]->name;
+}
+
 static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64 now)
 {
 	const struct kq_member *m = &node->member[id];
@@ -72,7 +108,7 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 	bool leader = core->role == KQUORUM_LEADER;
 
 	if (!nest || nla_put_u32(skb, KQUORUM_PEER_ID, id) ||
-	    nla_put_string(skb, KQUORUM_PEER_NAME, m->name) ||
+	    nla_put_string(skb, KQUORUM_PEER_NAME, peer_name(node, id)) ||
 	    nla_put_string(skb, KQUORUM_PEER_ADDRESS, m->address) ||
 	    nla_put_u8(skb, KQUORUM_PEER_CONNECTED, !!node->conn[id]) ||
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_INCARNATION, core->hs.peer[id], KQUORUM_PEER_PAD) ||
@@ -97,6 +133,9 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 		return -EMSGSIZE;
 	if (kq_core_needs_snapshot(core, id) &&
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_SNAPSHOT, p->snap_index, KQUORUM_PEER_PAD))
+		return -EMSGSIZE;
+	if ((is_stranger(node, id) && nla_put_flag(skb, KQUORUM_PEER_STRANGER)) ||
+	    (has_transit(node, id) && put_transit(skb, &m->transit)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -143,7 +182,7 @@ static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
 		return -EMSGSIZE;
 	kq_for_each_node(KQ_NODES_BITS & ~kq_node_bit(node->cfg.self), id) {
 		if (!(members & kq_node_bit(id)) && !node->conn[id] &&
-		    !node->member[id].reason[0])
+		    !node->member[id].reason[0] && !has_transit(node, id))
 			continue;
 		if (put_peer(skb, node, id, now))
 			return -EMSGSIZE;
@@ -272,6 +311,22 @@ static int put_lineage(struct sk_buff *skb, const struct kquorum_lineage *l)
 	return l->how ? nla_put(skb, KQUORUM_A_LINEAGE, sizeof(*l), l) : 0;
 }
 
+/* What those were called that have left: the log may not tell any more. */
+static int put_departed(struct sk_buff *skb, const struct kq_core *core)
+{
+	u32 id;
+
+	kq_for_each_node(core->conf.left, id) {
+		struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_DEPARTED);
+
+		if (!nest || nla_put_u32(skb, KQUORUM_MEMBER_ID, id) ||
+		    nla_put_string(skb, KQUORUM_MEMBER_NAME, kq_core_left_name(core, id)))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	return 0;
+}
+
 static u32 shown_state(const struct kq_core *core)
 {
 	return core->stopping && core->state == KQUORUM_NODE_RUNNING ?
@@ -287,6 +342,7 @@ static int put_core(struct sk_buff *skb, struct kq_node *node)
 	if (nla_put_u32(skb, KQUORUM_A_STATE, shown_state(core)) ||
 	    put_raft(skb, core, now) || put_session(skb, core, now) ||
 	    put_snapshot(skb, &core->snap) || put_lineage(skb, &core->conf.lineage) ||
+	    put_departed(skb, core) ||
 	    put_peers(skb, node, now) || put_disk(skb, core, now) || put_counters(skb, node))
 		return -EMSGSIZE;
 	return reason[0] ? nla_put_string(skb, KQUORUM_A_REASON, reason) : 0;

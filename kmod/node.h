@@ -38,13 +38,38 @@ struct kq_net {
 	struct kq_node *node;
 };
 
-/* What a person calls a node, how its last connection ended, KQUORUM_CONF_*. */
+/**
+ * struct kq_transit - a snapshot on its way, as the daemon told last
+ * @index: the last log index in it, 0: none is
+ * @bytes: its size
+ * @done: of these, how many are there
+ * @comes: to this node
+ */
+struct kq_transit {
+	u64 index;
+	u64 bytes;
+	u64 done;
+	bool comes;
+};
+
+/**
+ * struct kq_member - what is shown of a node
+ * @name: as people call it, empty: it is no member
+ * @address: likewise
+ * @reason: how its last connection ended, or why there is none
+ * @reason_ns: since when that is the reason, kq_clock()
+ * @drops: connections closed for a bad message
+ * @flags: KQUORUM_CONF_*
+ * @transit: between it and this node
+ */
 struct kq_member {
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	char address[KQUORUM_ADDRESS_MAX + 1];
 	char reason[KQ_REASON_MAX];
+	u64 reason_ns;
 	u64 drops;
 	u8 flags;
+	struct kq_transit transit;
 };
 
 /**

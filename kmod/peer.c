@@ -92,15 +92,50 @@ void kq_conn_close(struct kq_conn *conn, bool reset)
 	queue_work(kq_wq, &conn->close);
 }
 
+/* A stranger that does not come any more is forgotten after so many election timeouts. */
+#define KQ_STRANGER_ELECTIONS 30
+
+/**
+ * kq_peer_reason() - note why there is no connection
+ * @step: the step
+ * @id: to whom; this node: why it takes none
+ * @why: for a person, cut when too long; empty: no reason any more
+ */
+void kq_peer_reason(struct kq_step *step, u32 id, const char *why)
+{
+	struct kq_member *m = &step->node->member[id];
+
+	/* Why one went that has left is no news. */
+	if (kq_core_is_gone(step->core, id))
+		return;
+	strscpy(m->reason, why, sizeof(m->reason));
+	m->reason_ns = step->now;
+}
+
+/* Of a member the reason stays until it comes; of others nobody says that it does not hold. */
+static void forget_strangers(struct kq_step *step)
+{
+	u64 limit = KQ_STRANGER_ELECTIONS * (u64)step->node->cfg.set.election_ms * NSEC_PER_MSEC;
+	u32 id;
+
+	if (!step->core->conf_index)
+		return;
+	kq_for_each_node(KQ_NODES_BITS & ~kq_conf_members(&step->core->conf), id) {
+		struct kq_member *m = &step->node->member[id];
+
+		if (id != step->node->cfg.self && m->reason[0] && !step->node->conn[id] &&
+		    step->now > m->reason_ns && step->now - m->reason_ns > limit)
+			m->reason[0] = '\0';
+	}
+}
+
 /* Takes a connection out of the node, with the core told. */
 static void conn_remove(struct kq_step *step, struct kq_conn *conn, bool reset, const char *why)
 {
 	struct kq_node *node = step->node;
 
 	node->conn[conn->peer] = NULL;
-	/* Why one went that has left is no news. */
-	if (!kq_core_is_gone(step->core, conn->peer))
-		strscpy(node->member[conn->peer].reason, why, KQ_REASON_MAX);
+	kq_peer_reason(step, conn->peer, why);
 	kq_trace_call(node, KQ_TRACE_PEER_DOWN, conn->peer, 0, 0);
 	kq_core_peer_down(step->core, step->now, conn->peer);
 	kq_node_event(node, KQUORUM_EVENT_PEER);
@@ -137,7 +172,7 @@ void kq_conn_break(struct kq_conn *conn, bool bad_message, const char *why)
 }
 
 /**
- * kq_conns_tick() - find connections whose queue does not move
+ * kq_conns_tick() - find connections whose queue does not move, forget old reasons
  * @step: the step
  */
 void kq_conns_tick(struct kq_step *step)
@@ -146,6 +181,7 @@ void kq_conns_tick(struct kq_step *step)
 	u64 limit = 2 * (u64)node->cfg.set.election_ms * NSEC_PER_MSEC;
 	u32 id;
 
+	forget_strangers(step);
 	for (id = 1; id <= KQ_MAX_NODES; id++) {
 		struct kq_conn *conn = node->conn[id];
 		bool stalled, full;
@@ -214,7 +250,8 @@ static void sock_prepare(struct sock *sk, const struct kq_settings *set)
 	sock_set_keepalive(sk);
 }
 
-static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *sock)
+static struct kq_conn *conn_create(struct kq_node *node, const struct kq_conn_ask *ask,
+				   struct socket *sock)
 {
 	struct kq_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
 
@@ -228,7 +265,8 @@ static struct kq_conn *conn_create(struct kq_node *node, u32 id, struct socket *
 	kq_object_add(KQ_OBJECT_PEER, 1);
 	refcount_set(&conn->ref, 1);
 	conn->node = node;
-	conn->peer = id;
+	conn->peer = ask->id;
+	strscpy(conn->name, ask->name, sizeof(conn->name));
 	conn->sock = sock;
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->queue);
@@ -265,9 +303,9 @@ static const char *refusal(int err)
 }
 
 /* Makes @conn the node's connection to its peer; the core may send on it at once. */
-static int conn_install(struct kq_conn *conn, const struct kquorum_past *past, u64 epoch,
-			const char **why)
+static int conn_install(struct kq_conn *conn, const struct kq_conn_ask *ask, const char **why)
 {
+	const struct kquorum_past *past = ask->past;
 	struct kq_node *node = conn->node;
 	struct kq_conn *old;
 	struct kq_step step;
@@ -275,11 +313,11 @@ static int conn_install(struct kq_conn *conn, const struct kquorum_past *past, u
 
 	err = kq_node_enter(node, &step);
 	if (err) {
-		*why = err == -EBUSY ? "the node is recovering" : "the node went down";
+		*why = err == -EBUSY ? "this node is still reading its log" : "the node went down";
 		return err;
 	}
 	old = node->conn[conn->peer];
-	if (epoch != node->epoch) {
+	if (ask->epoch != node->epoch) {
 		*why = "another daemon has taken the node";
 		err = -ESTALE;
 		goto leave;
@@ -300,8 +338,7 @@ static int conn_install(struct kq_conn *conn, const struct kquorum_past *past, u
 		goto leave;
 	}
 	if (old) {
-		strscpy(node->member[conn->peer].reason, "replaced by a newer connection",
-			KQ_REASON_MAX);
+		kq_peer_reason(&step, conn->peer, "replaced by a newer connection");
 		kq_conn_close(old, true);
 	}
 	kq_conn_get(conn);
@@ -315,17 +352,15 @@ leave:
 /**
  * kq_conn_attach() - use a connected socket for a peer
  * @node: the node
- * @id: the peer
  * @fd: of the calling process
- * @past: the peer's, as its greeting told
- * @epoch: the daemon's
+ * @ask: for whom, and what its greeting told
  * @why: set to what is wrong
  *
  * Context: process; may sleep.
  * Return: 0 or negative errno.
  */
-int kq_conn_attach(struct kq_node *node, u32 id, int fd, const struct kquorum_past *past,
-		   u64 epoch, const char **why)
+int kq_conn_attach(struct kq_node *node, int fd, const struct kq_conn_ask *ask,
+		   const char **why)
 {
 	struct kq_conn *conn;
 	struct socket *sock;
@@ -341,7 +376,7 @@ int kq_conn_attach(struct kq_node *node, u32 id, int fd, const struct kquorum_pa
 		sockfd_put(sock);
 		return err;
 	}
-	conn = conn_create(node, id, sock);
+	conn = conn_create(node, ask, sock);
 	if (!conn) {
 		sockfd_put(sock);
 		return -ENOMEM;
@@ -349,7 +384,7 @@ int kq_conn_attach(struct kq_node *node, u32 id, int fd, const struct kquorum_pa
 	sock_prepare(sock->sk, &node->cfg.set);
 	kq_node_get(node);
 	atomic_inc(&node->sockets);
-	err = conn_install(conn, past, epoch, why);
+	err = conn_install(conn, ask, why);
 	if (!err) {
 		/* What came before the callbacks were ours made no noise. */
 		kq_conn_get(conn);
@@ -374,6 +409,8 @@ int kq_conn_detach(struct kq_node *node, u32 id, u64 epoch, const char **why)
 	struct kq_step step;
 	int err = kq_node_enter(node, &step);
 
+	if (err == -EBUSY)
+		*why = "this node is still reading its log";
 	if (err)
 		return err;
 	if (epoch != node->epoch) {

@@ -18,10 +18,25 @@ struct kq_node;
 struct kq_step;
 
 /**
+ * struct kq_conn_ask - whose socket is handed over
+ * @id: node id of the peer
+ * @past: the peer's, as its greeting told
+ * @epoch: of the daemon that hands it over
+ * @name: of the peer, as its greeting told; empty: it did not
+ */
+struct kq_conn_ask {
+	u32 id;
+	const struct kquorum_past *past;
+	u64 epoch;
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+};
+
+/**
  * struct kq_conn - one connection
  * @ref: the node's pointer, each work that is queued, each sender have one
  * @node: the node, with a reference
  * @peer: node id
+ * @name: as its greeting told
  * @wire: what each header on it must say
  * @sock: the socket, with a reference to its file
  * @data_ready: the socket's own callbacks, restored when it is let go
@@ -48,6 +63,7 @@ struct kq_conn {
 	refcount_t ref;
 	struct kq_node *node;
 	u32 peer;
+	char name[KQUORUM_NODE_NAME_MAX + 1];
 	struct kq_wire_peer wire;
 	struct socket *sock;
 	void (*data_ready)(struct sock *sk);
@@ -84,8 +100,9 @@ void kq_conn_unhook(struct kq_conn *conn);
 /* peer.c */
 void kq_conn_get(struct kq_conn *conn);
 void kq_conn_put(struct kq_conn *conn);
-int kq_conn_attach(struct kq_node *node, u32 id, int fd, const struct kquorum_past *past,
-		   u64 epoch, const char **why);
+void kq_peer_reason(struct kq_step *step, u32 id, const char *why);
+int kq_conn_attach(struct kq_node *node, int fd, const struct kq_conn_ask *ask,
+		   const char **why);
 int kq_conn_detach(struct kq_node *node, u32 id, u64 epoch, const char **why);
 void kq_conn_close(struct kq_conn *conn, bool reset);
 void kq_conn_break(struct kq_conn *conn, bool bad_message, const char *why);

@@ -30,6 +30,7 @@
 #define KQ_INFLIGHT_MSGS 4
 #define KQ_APPEND_BYTES	(128 * 1024)	/* of entries in one APPEND */
 #define KQ_UNCOMMITTED_BYTES (4 * 1024 * 1024)
+#define KQ_DISK_PARTS	16		/* at each of them it is told how full the log is */
 #define KQ_KEEP_ENTRIES	8192		/* of the log, for followers that are a little behind */
 #define KQ_KEEP_BYTES	(8u << 20)	/* unless they have more than that */
 #define KQ_SUM_EVERY	1024		/* entries between two indexes at which replicas compare */
@@ -380,6 +381,7 @@ struct kq_core {
 	bool log_full;			/* no room for what clients propose */
 	bool store_full;		/* follower: refuses entries for want of room */
 	u32 disk_state;			/* enum kquorum_disk_state */
+	u32 disk_part;			/* of the log that is in use, in KQ_DISK_PARTS */
 	s32 disk_error;
 	char reason[200];		/* why it does not serve; for a person */
 
@@ -483,6 +485,7 @@ void __printf(2, 3) kq_trace_text(struct kq_core *core, const char *fmt, ...);
 
 /* Looking (any time under the caller's lock) */
 const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32 id);
+const char *kq_core_left_name(const struct kq_core *core, u32 id);
 const struct kq_entry *kq_core_conf_entry(const struct kq_core *core, u64 index);
 bool kq_core_has_quorum(const struct kq_core *core);
 struct kq_resource *kq_resources_find(const struct kq_resources *res, const char *name, u32 len);

@@ -64,6 +64,21 @@ static void disk_set_state(struct kq_core *core, u32 state)
 	core->events |= KQUORUM_EVENT_DISK;
 }
 
+/*
+ * A burst may fill a small log between two looks of whoever saves snapshots: so that is told, too,
+ * that another part of it is in use.
+ */
+static void disk_tell_use(struct kq_core *core)
+{
+	u64 part = kq_wal_capacity(core->wal) / KQ_DISK_PARTS;
+	u32 parts = part ? div64_u64(kq_wal_used(core->wal), part) : 0;
+
+	if (core->disk_part == parts)
+		return;
+	core->disk_part = parts;
+	core->events |= KQUORUM_EVENT_DISK;
+}
+
 static u32 disk_state_by_room(struct kq_core *core)
 {
 	u64 capacity = kq_wal_capacity(core->wal);
@@ -86,6 +101,27 @@ static u32 disk_state_by_room(struct kq_core *core)
 bool kq_disk_has_room(const struct kq_core *core, u32 bytes, enum kq_wal_room room)
 {
 	return kq_wal_has_room(core->wal, core->log.bytes - core->written_bytes + bytes, room);
+}
+
+/**
+ * kq_room_of() - how much of the reserve an entry may use that is not a client's any more
+ * @type: enum kquorum_entry_type
+ *
+ * The start of a term is worth all of it: without it nobody leads. Nor may a log that is full of
+ * other things keep anybody from changing who has to store it.
+ *
+ * Return: its class.
+ */
+enum kq_wal_room kq_room_of(u16 type)
+{
+	switch (type) {
+	case KQ_ENTRY_NOOP:
+		return KQ_WAL_ROOM_VOTE;
+	case KQ_ENTRY_CONF:
+		return KQ_WAL_ROOM_CONF;
+	default:
+		return KQ_WAL_ROOM_INTERNAL;
+	}
 }
 
 static int disk_encode(struct kq_core *core, struct kq_batch **batch)
@@ -200,6 +236,7 @@ void kq_disk_watch(struct kq_core *core)
 
 	if (core->state != KQUORUM_NODE_RUNNING)
 		return;
+	disk_tell_use(core);
 	if (late && core->disk_state != KQUORUM_DISK_SLOW) {
 		disk_set_state(core, KQUORUM_DISK_SLOW);
 		if (kq_is_leader(core)) {

@@ -61,11 +61,6 @@ static void advance_commit(struct kq_core *core, u64 commit)
 	kq_machines_apply(core);
 }
 
-/* The start of a term is worth the reserve: without it nobody leads. */
-static enum kq_wal_room room_of(const struct kq_record *rec)
-{
-	return le16_to_cpu(rec->type) == KQ_ENTRY_NOOP ? KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL;
-}
 
 static bool is_of_another_history(const struct kq_core *core, const struct kq_record *rec,
 				  const void *payload)
@@ -119,7 +114,7 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 		if (index > core->log.last) {
 			u32 bytes = kq_record_size(le32_to_cpu(rec.len));
 
-			core->store_full = !kq_disk_has_room(core, bytes, room_of(&rec));
+			core->store_full = !kq_disk_has_room(core, bytes, kq_room_of(le16_to_cpu(rec.type)));
 			if (core->store_full)
 				return false;
 			if (is_of_another_history(core, &rec, (const u8 *)p + sizeof(rec))) {

@@ -102,6 +102,7 @@ void kq_peer_changed(struct kq_core *core, struct kq_peer *p);
 void kq_log_cut(struct kq_core *core, u64 last);
 void kq_disk_pump(struct kq_core *core);
 bool kq_disk_has_room(const struct kq_core *core, u32 bytes, enum kq_wal_room room);
+enum kq_wal_room kq_room_of(u16 type);
 void kq_disk_probe(struct kq_core *core);
 void kq_disk_watch(struct kq_core *core);
 

@@ -171,8 +171,14 @@ const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32
 	return e ? kq_conf_member(e->data, &core->conf, id) : NULL;
 }
 
-/* What the last one was called that left with a number. */
-static const char *left_name(const struct kq_core *core, u32 id)
+/**
+ * kq_core_left_name() - what the last one was called that left with a number
+ * @core: the core
+ * @id: the number
+ *
+ * Return: valid until the next call of the core; empty: nobody has left with it.
+ */
+const char *kq_core_left_name(const struct kq_core *core, u32 id)
 {
 	const struct kq_entry *e = core->conf_index ? kq_core_conf_entry(core, core->conf_index) :
 		NULL;
@@ -191,7 +197,7 @@ static void carry_on(const struct kq_core *core, struct kq_conf *conf,
 	conf->left = core->conf.left;
 	memcpy(conf->left_identity, core->conf.left_identity, sizeof(conf->left_identity));
 	kq_for_each_node(conf->left, id)
-		left[id] = left_name(core, id);
+		left[id] = kq_core_left_name(core, id);
 	kq_for_each_node(kq_conf_members(&core->conf) & ~kq_conf_members(conf), id) {
 		const struct kquorum_conf_member *m = kq_core_member(core, id);
 
@@ -315,7 +321,8 @@ static kq_nodes ready_members(struct kq_core *core)
 static bool is_another(const struct kq_core *core, const struct kq_conf_change *change, u32 id)
 {
 	return kq_core_is_gone(core, id) && change->id == id &&
-		strcmp(change->member.name, left_name(core, id)) && !KQ_BREAK(TAKEN_FOR_ANOTHER);
+		strcmp(change->member.name, kq_core_left_name(core, id)) &&
+		!KQ_BREAK(TAKEN_FOR_ANOTHER);
 }
 
 /*
@@ -377,6 +384,7 @@ static int check_texts(const struct kq_core *core, const struct kq_conf_change *
 static int check_change(const struct kq_core *core, const struct kq_conf_change *change)
 {
 	const struct kq_conf *to = &change->to;
+	kq_nodes joining = kq_conf_members(to) & ~kq_conf_members(&core->conf);
 
 	if (to->outgoing || kq_conf_check(to))
 		return -EINVAL;
@@ -387,7 +395,9 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
 		return -ESTALE;
 	if (kq_conf_same(to, &core->conf) && !change->id)
 		return -EALREADY;
-	if (number_is_taken(core, kq_conf_members(to) & ~kq_conf_members(&core->conf)))
+	if (joining & ~kq_node_bit(change->id))
+		return -EDESTADDRREQ;
+	if (number_is_taken(core, joining))
 		return -EEXIST;
 	return change->id ? check_texts(core, change) : 0;
 }
@@ -403,10 +413,11 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
  *
  * Return: 0: it is in the log; -EREMOTE when not leader; -EAGAIN: no entry of this term is
  * committed yet; -EBUSY: another change, or a transfer, is under way; -EINVAL: it cannot be used;
- * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -ENOTUNIQ: another
- * member has that name; -EADDRINUSE: another one that is connected has that address; -EEXIST: a
- * node that joins has a session of its earlier life; -EHOSTUNREACH: a node that joins is not
- * connected; -EKEYREJECTED: it is one that left with that number and had another name;
+ * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -EDESTADDRREQ: a node
+ * joins that @change does not describe; -ENOTUNIQ: another member has that name; -EADDRINUSE:
+ * another one that is connected has that address; -EEXIST: a node that joins has a session of its
+ * earlier life; -EHOSTUNREACH: a node that joins is not connected; -EKEYREJECTED: it is one that
+ * left with that number and had another name; -ENOSPC: no room in the log, not even for this;
  * -ENOTCONN: no majority of its voters is connected and caught up; or as kq_leader_append().
  */
 int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_change *change)
@@ -428,6 +439,9 @@ int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_c
 	err = identify(core, change, &next);
 	if (err)
 		return err;
+	/* The way out of a joint configuration is another entry: it must not be stuck there. */
+	if (!kq_disk_has_room(core, 2 * kq_record_size(KQ_CONF_MAX), KQ_WAL_ROOM_CONF))
+		return -ENOSPC;
 	if (next.voters != core->conf.voters) {
 		if (kq_conf_decided(&next, ready_members(core), 0) <= 0)
 			return -ENOTCONN;

@@ -297,8 +297,7 @@ int kq_leader_append_own(struct kq_core *core, u16 type, const void *payload, u3
 	int err;
 
 	rec.crc = cpu_to_le32(kq_entry_crc(&rec, payload));
-	err = kq_leader_append(core, &rec, payload, type == KQ_ENTRY_NOOP ?
-			       KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL);
+	err = kq_leader_append(core, &rec, payload, kq_room_of(type));
 	if (!err) {
 		kq_leader_send(core);
 		kq_disk_pump(core);

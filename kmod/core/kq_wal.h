@@ -100,6 +100,7 @@ struct kq_batch {
 enum kq_wal_room {		/* how much of the reserve a batch may use */
 	KQ_WAL_ROOM_CLIENT,	/* proposals of clients */
 	KQ_WAL_ROOM_INTERNAL,	/* no-ops, session entries, entries a leader replicates */
+	KQ_WAL_ROOM_CONF,	/* configurations: a log full of all else must not hold them up */
 	KQ_WAL_ROOM_VOTE,	/* hard state without entries: to the last block */
 };
 

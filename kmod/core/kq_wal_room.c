@@ -61,6 +61,8 @@ u64 kq_wal_reserve(const struct kq_wal *wal, enum kq_wal_room room)
 	case KQ_WAL_ROOM_CLIENT:
 		return div_u64(kq_wal_capacity(wal), 8);
 	case KQ_WAL_ROOM_INTERNAL:
+		return div_u64(kq_wal_capacity(wal), 32) * 3;
+	case KQ_WAL_ROOM_CONF:
 		return div_u64(kq_wal_capacity(wal), 16);
 	case KQ_WAL_ROOM_VOTE:
 		break;

@@ -64,6 +64,13 @@ static void add_takes_in_who_has_the_number(void **state)
 	strcpy(node_row(&st, 4)->reason, "it is of another cluster");
 	assert_next(&st, MEMBER_WAIT, "n4 is not connected: it is of another cluster");
 	newcomer_up(&st, 4);
+	strcpy(node_row(&st, 4)->name, "n9");
+	assert_next(&st, MEMBER_NUMBER, NULL);
+	assert_int_equal(job.id, 0);
+	job.id = job.given_id = 4;
+	assert_refused(&st, 1, "--id 4: n9 is connected with that number, not n4");
+	job.given_id = 0;
+	strcpy(node_row(&st, 4)->name, "n4");
 	assert_change(&st, 0xe, 0x10);
 	assert_describes(4, "n4", "10.0.0.4:7420", true);
 	job.learner = true;
@@ -111,6 +118,11 @@ static void add_waits_for_the_vote(void **state)
 	p->needs_snapshot = true;
 	assert_next(&st, MEMBER_WAIT, "n4 needs a snapshot, for the log begins behind what it has: "
 		    "kquorumd sends it");
+	p->transit.index = 4990;
+	p->transit.bytes = 1000;
+	p->transit.done_bytes = 399;
+	assert_next(&st, MEMBER_WAIT, "n4 is sent a snapshot, 30 % of it is there");
+	p->transit.bytes = 0;
 	st.daemon = false;
 	assert_next(&st, MEMBER_WAIT, "there is no kquorumd here to send it");
 	p->needs_snapshot = false;

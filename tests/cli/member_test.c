@@ -2,15 +2,18 @@
 /* kquorum member against a leader of our own, which lives on between the commands. */
 #include <errno.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "child.h"
 #include "leader.h"
+#include "reserve.h"
 #include "test.h"
 
 struct cli cli;
+
+static char run_directory[] = "/tmp/kquorum-test-XXXXXX";
 
 /* --- running it ----------------------------------------------------------------------------- */
 
@@ -18,7 +21,28 @@ static int setup(void **state)
 {
 	(void)state;
 	leader_begin(3);
+	reserve_directory = run_directory;
 	return 0;
+}
+
+/* Numbers are held in a directory of this run. */
+static int setup_all(void **state)
+{
+	(void)state;
+	return mkdtemp(run_directory) ? 0 : -1;
+}
+
+static int teardown_all(void **state)
+{
+	unsigned int id;
+	char path[128];
+
+	(void)state;
+	for (id = 1; id <= KQUORUM_MAX_NODES; id++) {
+		snprintf(path, sizeof(path), "%s/join-%016x-%u.lock", run_directory, 0xabc, id);
+		unlink(path);
+	}
+	return rmdir(run_directory);
 }
 
 static int member(const char *words)
@@ -105,12 +129,10 @@ static void add_is_taken_up_by_its_number(void **state)
 /* What the other command does while it waits. */
 static int hold_number(unsigned int id)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n;
+	char why[256];
+	int fd = reserve_number(0xabc, id, why, sizeof(why));
 
-	n = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "kquorum-join-%016x-%u", 0xabc,
-		     id);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name.sun_family) + 1 + n), 0);
+	assert_true(fd >= 0);
 	return fd;
 }
 
@@ -126,6 +148,43 @@ static void add_gives_no_number_to_two(void **state)
 	close(fd);
 	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 75);
 	assert_contains(out, "--id n5=4");
+}
+
+/* Else anybody could keep all numbers, or remove the file of one that is held. */
+static void numbers_are_held_where_only_root_writes(void **state)
+{
+	char why[256];
+
+	(void)state;
+	close(hold_number(9));
+	assert_int_equal(chmod(reserve_directory, 0777), 0);
+	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 77);
+	assert_contains(out, "can be written by others");
+	assert_int_equal(reserve_number(0xabc, 9, why, sizeof(why)), -EPERM);
+	assert_int_equal(chmod(reserve_directory, 0700), 0);
+	close(hold_number(9));
+}
+
+/* Two leaders have given number 4 away, and the other one's machine came first. */
+static void another_comes_first(unsigned int look)
+{
+	if (look == 3)
+		strcpy(newcomer_up(&w->st, 4)->name, "n9");
+	if (look == 6)
+		strcpy(newcomer_up(&w->st, 5)->name, "n4");
+}
+
+static void add_takes_nobody_for_another(void **state)
+{
+	(void)state;
+	w->each = another_comes_first;
+	assert_int_equal(member("add n4=10.0.0.4"), 0);
+	assert_contains(out, "The line above is void, for number 4 was given to another.");
+	assert_int_equal(w->st.voters, 0x2e);
+	assert_string_equal(node_row(&w->st, 5)->name, "n4");
+	w->each = NULL;
+	assert_int_equal(member("add n6=10.0.0.6 --id 4"), 1);
+	assert_contains(out, "--id 4: n9 is connected with that number, not n6");
 }
 
 /* At another leader, which is one no more, n9 got number 4. */
@@ -375,6 +434,14 @@ static void remove_knows_who_was_there(void **state)
 	assert_int_equal(member("remove n6"), 66);
 	assert_string_equal(out, "kquorum member: no member n6 in cluster demo\n");
 	assert_int_equal(w->changes, 1);
+	/* Also when a snapshot stands for that part of the log. */
+	w->n_confs = 0;
+	w->st.gone = node_bit(5);
+	strcpy(w->st.departed[5], "n5");
+	assert_int_equal(member("remove n5"), 0);
+	assert_string_equal(out, "n5 has left already\n");
+	assert_int_equal(member("replace n5 n7=10.0.0.7"), 66);
+	assert_contains(out, "n5 has left: kquorum member add takes n7 in");
 	/* Who cannot read it does not say that nobody was there. */
 	w->log_error = -ENOMEM;
 	assert_int_equal(member("remove n6"), 1);
@@ -424,7 +491,9 @@ static void says_what_is_wrong_with_the_call(void **state)
 		{ "remove n3 --id 4", "--id is for add and replace" },
 		{ "list --wait 5", "--wait is for changes" },
 		{ "add n4=h --id 16", "from 1 to 15" },
-		{ "replace n3", "kquorum member replace OLD NEW=ADDR[:PORT]" },
+		{ "add", "kquorum member: add takes NODE=ADDR[:PORT]" },
+		{ "replace n3", "kquorum member: replace takes OLD NEW=ADDR[:PORT]" },
+		{ "list n3", "\"n3\" is one word too many: list takes none" },
 		{ "replce n3 n4=h", "did you mean replace?" },
 	};
 	size_t i;
@@ -475,6 +544,8 @@ int main(void)
 		IN_A_CLUSTER(add_says_why_it_waits),
 		IN_A_CLUSTER(add_is_taken_up_by_its_number),
 		IN_A_CLUSTER(add_gives_no_number_to_two),
+		IN_A_CLUSTER(numbers_are_held_where_only_root_writes),
+		IN_A_CLUSTER(add_takes_nobody_for_another),
 		IN_A_CLUSTER(add_says_that_a_line_is_void),
 		IN_A_CLUSTER(add_tells_the_line_in_json_at_once),
 		IN_A_CLUSTER(looks_again_after_what_passes),
@@ -491,5 +562,5 @@ int main(void)
 		IN_A_CLUSTER(texts_fit_the_screen),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }

@@ -290,7 +290,7 @@ static void tells_of_snapshots(void **state)
 	struct kquorum *k = *state;
 	struct kquorum_status st;
 	struct nlmsghdr *nlh = answer_genl(KQUORUM_CMD_STATUS, 0);
-	struct nlattr *nest;
+	struct nlattr *nest, *transit;
 
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, 2);
 	mnl_attr_put_u64(nlh, KQUORUM_A_FIRST_INDEX, 4001);
@@ -305,6 +305,12 @@ static void tells_of_snapshots(void **state)
 	mnl_attr_put_u32(nlh, KQUORUM_PEER_ID, 3);
 	mnl_attr_put_u32(nlh, KQUORUM_PEER_PROGRESS, KQUORUM_PROGRESS_SNAPSHOT);
 	mnl_attr_put_u64(nlh, KQUORUM_PEER_SNAPSHOT, 4990);
+	transit = mnl_attr_nest_start(nlh, KQUORUM_PEER_TRANSIT);
+	mnl_attr_put_u64(nlh, KQUORUM_TRANSIT_INDEX, 4995);
+	mnl_attr_put_u64(nlh, KQUORUM_TRANSIT_BYTES, 1ULL << 34);
+	mnl_attr_put_u64(nlh, KQUORUM_TRANSIT_DONE, 1ULL << 33);
+	mnl_attr_put(nlh, KQUORUM_TRANSIT_COMES, 0, NULL);
+	mnl_attr_nest_end(nlh, transit);
 	mnl_attr_nest_end(nlh, nest);
 	answer_ack(0, NULL, 0);
 	assert_int_equal(kquorum_status(k, &st), 0);
@@ -316,6 +322,11 @@ static void tells_of_snapshots(void **state)
 	assert_false(st.peers[0].needs_snapshot);
 	assert_true(st.peers[2].needs_snapshot);
 	assert_int_equal(st.peers[2].snapshot_index, 4990);
+	assert_int_equal(st.peers[0].transit.index, 0);
+	assert_int_equal(st.peers[2].transit.index, 4995);
+	assert_true(st.peers[2].transit.bytes == 1ULL << 34);
+	assert_true(st.peers[2].transit.done_bytes == 1ULL << 33);
+	assert_true(st.peers[2].transit.comes);
 	/* What there is none of. */
 	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_STATUS, 0), KQUORUM_A_NODE_ID, 2);
 	answer_ack(0, NULL, 0);
@@ -344,14 +355,30 @@ static void tells_of_a_node_that_has_left(void **state)
 	struct kquorum *k = *state;
 	struct kquorum_status st;
 	struct nlmsghdr *nlh = answer_genl(KQUORUM_CMD_STATUS, 0);
+	struct nlattr *nest;
 
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, 2);
 	mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, 0xa);
 	mnl_attr_put(nlh, KQUORUM_A_LEFT, 0, NULL);
 	put_peer(nlh, 3, "n3", false);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_PEER);
+	mnl_attr_put_u32(nlh, KQUORUM_PEER_ID, 3);
+	mnl_attr_put(nlh, KQUORUM_PEER_STRANGER, 0, NULL);
+	mnl_attr_nest_end(nlh, nest);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_DEPARTED);
+	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, 7);
+	mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, "n7");
+	mnl_attr_nest_end(nlh, nest);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_DEPARTED);
+	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, 16);
+	mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, "n16");
+	mnl_attr_nest_end(nlh, nest);
 	answer_ack(0, NULL, 0);
 	assert_int_equal(kquorum_status(k, &st), 0);
 	assert_true(st.left);
+	assert_string_equal(st.departed[7], "n7");
+	assert_string_equal(st.departed[6], "");
+	assert_true(st.peers[1].stranger);
 	/* It has a row all the same. */
 	assert_int_equal(st.n_peers, 2);
 	assert_int_equal(st.peers[0].id, 2);

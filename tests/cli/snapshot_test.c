@@ -321,6 +321,27 @@ static void nothing_is_replaced_unasked(void **state)
 	assert_false(is_there(other));
 }
 
+/* There the daemon would hand it to the module, or remove it. */
+static void no_name_of_a_nodes_own_is_taken(void **state)
+{
+	static const char name[] = "snapshot-00000000000000000812-3.kqs";
+	char dir[] = "/tmp/kquorum-test-XXXXXX", config[128], file[128];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(config, sizeof(config), "%s/kquorum.conf", dir);
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	put_file(config, "mine", 4);
+	assert_int_equal(snapshot("save %s", file), 1);
+	assert_contains(out, "in a node's directory that is what kquorumd calls its own");
+	assert_int_equal(snapshot("save --force %s", file), 1);
+	assert_false(is_there(file));
+	unlink(config);
+	assert_int_equal(snapshot("save %s", file), 0);
+	unlink(file);
+	rmdir(dir);
+}
+
 /* Also when it came while this one was written. */
 static void nothing_that_appears_meanwhile_is_replaced(void **state)
 {
@@ -803,6 +824,7 @@ int main(void)
 		WITH_FILES(saving_says_it_in_json),
 		WITH_FILES(a_node_alone_says_how_old_its_state_is),
 		WITH_FILES(nothing_is_replaced_unasked),
+		WITH_FILES(no_name_of_a_nodes_own_is_taken),
 		WITH_FILES(nothing_that_appears_meanwhile_is_replaced),
 		WITH_FILES(a_file_has_its_name_when_it_is_on_the_disk),
 		WITH_FILES(only_files_are_replaced),

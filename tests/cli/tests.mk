@@ -25,7 +25,7 @@ cli_command_test_WITH := tests/cli/child.c $(addprefix userspace/lib/,config.c s
 	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
 cli_member_test_WITH := tests/cli/child.c tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
-	member_plan.c nodes.c options.c output.c parse.c)
+	member_plan.c nodes.c options.c output.c parse.c reserve.c)
 cli_member_plan_test_WITH := userspace/cli/member_plan.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_member_replace_test_WITH := $(cli_member_plan_test_WITH)
 cli_join_test_WITH := userspace/cli/join.c userspace/cli/nodes.c $(CLI_TEST_COMMON)

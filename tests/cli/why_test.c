@@ -270,6 +270,20 @@ static const char *missing_of(const struct kquorum_status *st)
 	return why;
 }
 
+static void a_stranger_in_a_members_place_is_not_taken_for_it(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	assert_int_equal(status_may_lose(&st), 1);
+	st.peers[2].stranger = true;
+	assert_int_equal(status_may_lose(&st), 0);
+	assert_contains(missing_of(&st), "without n3 (another node is there)");
+	st.quorum = false;
+	st.leader = 0;
+	assert_contains(why_of(&st), "n3 at 10.0.0.3:7420: another node is connected under its number");
+}
+
 static void names_who_is_missing_in_a_working_cluster(void **state)
 {
 	struct kquorum_status st = healthy();
@@ -398,6 +412,7 @@ static void says_that_it_waits_to_be_taken_in(void **state)
 	why_of(&st);
 	assert_contains(why, "this node waits to be taken in: the kquorum member add or replace");
 	assert_contains(why, "\n  kquorum member add n4=10.0.0.4:7420 --id 4\n");
+	assert_contains(why, "kquorum member replace OLD n4=10.0.0.4:7420 --id 4\n");
 	assert_null(strstr(why, "new cluster begins"));
 	assert_null(strstr(why, "no member is connected"));
 	st.peers[0].connected = st.peers[1].connected = st.peers[2].connected = false;
@@ -589,6 +604,25 @@ static void says_who_needs_a_snapshot(void **state)
 	assert_contains(why, "n2 (asked how far it is)");
 }
 
+static void says_how_far_a_snapshot_is(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.peers[2].transit.index = 4990;
+	st.peers[2].transit.bytes = 40 << 20;
+	st.peers[2].transit.done_bytes = 10 << 20;
+	assert_string_equal(why_of(&st),
+			    "the snapshot of index 4990 is on its way to n3: 10 MiB of 40 MiB\n");
+	st.peers[2].transit.comes = true;
+	assert_string_equal(why_of(&st),
+			    "the snapshot of index 4990 comes from n3: 10 MiB of 40 MiB\n");
+	/* Also while it has no state. */
+	st.state = KQUORUM_NODE_DAMAGED;
+	st.quorum = false;
+	assert_contains(why_of(&st), "\nthe snapshot of index 4990 comes from n3");
+}
+
 static void says_where_the_log_begins(void **state)
 {
 	struct kquorum_status st = healthy();
@@ -686,6 +720,7 @@ int main(void)
 		cmocka_unit_test(says_what_a_new_cluster_waits_for),
 		cmocka_unit_test(names_missing_peers),
 		cmocka_unit_test(notices_a_silent_connection),
+		cmocka_unit_test(a_stranger_in_a_members_place_is_not_taken_for_it),
 		cmocka_unit_test(tells_of_the_wait_after_a_restart),
 		cmocka_unit_test(tells_of_lost_votes),
 		cmocka_unit_test(says_what_to_do_about_missing_peers),
@@ -703,6 +738,7 @@ int main(void)
 		cmocka_unit_test(says_where_the_log_is_damaged),
 		cmocka_unit_test(says_what_becomes_of_a_node_without_its_snapshot),
 		cmocka_unit_test(says_who_needs_a_snapshot),
+		cmocka_unit_test(says_how_far_a_snapshot_is),
 		cmocka_unit_test(says_where_the_log_begins),
 		cmocka_unit_test(says_what_to_do_with_older_files),
 		cmocka_unit_test(announces_a_filling_log),

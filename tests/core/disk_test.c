@@ -170,6 +170,31 @@ static void a_disk_full_to_its_last_block_silences_a_node_and_does_not_fail_it(v
 	assert_int_equal(trio_take(t, 1, 2, KQ_MSG_VOTE_REQ), 0); /* not on its disk */
 }
 
+/* So that whoever saves snapshots hears of a burst that fills a small log. */
+static void each_part_of_the_log_that_fills_is_told(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+	uint64_t part = kq_wal_capacity(c->wal) / 16, used, told = 0;
+
+	trio_lead(t);
+	kq_core_take_events(c);
+	used = kq_wal_used(c->wal) / part;
+	while (kq_wal_used(c->wal) / part < used + 4) {
+		uint64_t before = kq_wal_used(c->wal) / part;
+
+		assert_int_equal(trio_append(t, 1), 0);
+		trio_settle(t);
+		if (kq_wal_used(c->wal) / part == before) {
+			assert_false(kq_core_take_events(c) & KQUORUM_EVENT_DISK);
+			continue;
+		}
+		assert_true(kq_core_take_events(c) & KQUORUM_EVENT_DISK);
+		told++;
+	}
+	assert_true(told >= 4);
+}
+
 static void a_probe_without_memory_is_made_at_the_next_tick(void **state)
 {
 	struct trio *t = *state;
@@ -255,6 +280,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(what_is_applied_when_the_log_ends_is_the_last),
 		TRIO_TEST(what_is_applied_when_the_log_ends_in_a_new_term_is_the_last),
 		TRIO_TEST(a_disk_full_to_its_last_block_silences_a_node_and_does_not_fail_it),
+		TRIO_TEST(each_part_of_the_log_that_fills_is_told),
 		TRIO_TEST(a_probe_without_memory_is_made_at_the_next_tick),
 		TRIO_TEST(a_write_that_ends_after_the_node_failed_acknowledges_nothing),
 		TRIO_TEST(a_node_whose_disk_hangs_does_not_stand),

@@ -16,6 +16,7 @@ static int change(struct trio *t, kq_nodes voters, kq_nodes learners)
 {
 	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
 
+	to.id = trio_joining(t->core[1], &to.to);
 	return kq_core_reconfigure(t->core[1], t->now, &to);
 }
 

@@ -15,6 +15,7 @@ static int change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learner
 {
 	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
 
+	to.id = trio_joining(t->core[id], &to.to);
 	return kq_core_reconfigure(t->core[id], t->now, &to);
 }
 
@@ -404,6 +405,59 @@ static void a_learner_that_waits_for_its_vote_gets_it_when_it_has_caught_up(void
 	assert_null(kq_core_member(t->core[2], 4));
 }
 
+static void who_joins_has_to_be_described(void **state)
+{
+	struct kq_conf_change join = { .to = { .voters = N1 | N2, .learners = N3 } };
+	struct trio *t = *state;
+
+	trio_lead(t);
+	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	t->cut[3] = true;
+	trio_pass(t, 8000);
+	t->cut[3] = false;
+	trio_pass(t, 300);
+	assert_int_equal(kq_core_reconfigure(t->core[1], t->now, &join), -EDESTADDRREQ);
+	join.id = 2;
+	assert_int_equal(kq_core_reconfigure(t->core[1], t->now, &join), -EDESTADDRREQ);
+	join.id = 3;
+	assert_int_equal(kq_core_reconfigure(t->core[1], t->now, &join), 0);
+}
+
+/* A log that is full of other things shall not keep anybody from replacing who has to store it. */
+static void a_full_log_has_room_for_a_configuration(void **state)
+{
+	struct kq_conf_change name = {
+		.to = { .voters = N1 | N2, .learners = N3 }, .id = 2, .member.name = "second",
+	};
+	struct trio *t = *state;
+	struct kq_core *c = t->core[1];
+	uint32_t id;
+
+	trio_lead(t);
+	for (id = 1; id <= 3; id++) {
+		struct kq_core *full = t->core[id];
+		struct kq_batch *b;
+
+		while (!kq_wal_encode(full->wal, &full->hs, NULL, 0, full->log.last,
+				      kq_log_term(&full->log, full->log.last),
+				      KQ_WAL_ROOM_INTERNAL, &b))
+			kq_batch_free(b);
+		assert_false(kq_disk_has_room(full, 100, KQ_WAL_ROOM_INTERNAL));
+	}
+	assert_int_equal(trio_append(t, 1), 0);
+	trio_settle(t);
+	assert_int_equal(t->done_error, -ENOSPC);
+	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	trio_pass(t, 300);
+	for (id = 1; id <= 3; id++)
+		assert_conf(t->core[id], N1 | N2, 0, N3);
+	/* Until that is used up as well; the room for terms and votes is not touched. */
+	while (!kq_core_reconfigure(c, t->now, &name))
+		trio_pass(t, 300);
+	assert_int_equal(kq_core_reconfigure(c, t->now, &name), -ENOSPC);
+	assert_true(kq_wal_capacity(c->wal) - kq_wal_used(c->wal) >= kq_wal_capacity(c->wal) / 16);
+}
+
 static void what_a_member_is_called_can_be_changed_alone(void **state)
 {
 	struct kq_conf_change move = {
@@ -484,6 +538,8 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_learner_neither_stands_nor_counts),
 		TRIO_TEST(a_learner_votes_when_it_is_asked),
 		TRIO_TEST(a_learner_that_waits_for_its_vote_gets_it_when_it_has_caught_up),
+		TRIO_TEST(who_joins_has_to_be_described),
+		TRIO_TEST(a_full_log_has_room_for_a_configuration),
 		TRIO_TEST(what_a_member_is_called_can_be_changed_alone),
 		TRIO_TEST(only_a_leader_proposes_a_configuration),
 	};

@@ -64,6 +64,12 @@ void trio_renew(struct trio *t);
 bool trio_elect(struct trio *t, uint32_t id);
 
 struct kq_proposal *proposal_new(const void *data, uint32_t len);
+/* The lowest that @to takes in, whom a change has to describe; 0: it takes in nobody. */
+static inline uint32_t trio_joining(const struct kq_core *leader, const struct kq_conf *to)
+{
+	return kq_node_next(kq_conf_members(to) & ~kq_conf_members(&leader->conf), 0);
+}
+
 /* Propose five bytes on a node; returns what the core said. */
 int trio_append(struct trio *t, uint32_t id);
 /* Ask for a lock; NULL: refused, @err says why. */

@@ -113,7 +113,7 @@ static void peer_that_was_away_is_found_again(void **state)
 
 static void why_a_node_is_refused_is_noted(void **state)
 {
-	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf,
+	struct kqd_hello other = { .from = 3, .name = "n3", .to = 2, .cluster = 0xdecaf,
 		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
 	struct kquorum_hello wire;
 	int fd;
@@ -187,7 +187,7 @@ static void restarted_node_is_taken_again(void **state)
 /* A greeting with an old incarnation is refused; it does not make the daemon end. */
 static void old_incarnation_is_refused(void **state)
 {
-	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee,
+	struct kqd_hello h = { .from = 3, .name = "n3", .to = 2, .cluster = 0xc0ffee,
 		.past = { .identity = htole64(3), .incarnation = htole64(7) } };
 	struct kquorum_hello wire, answer;
 	unsigned int before = attached(2, 3);
@@ -230,9 +230,9 @@ static void recovering_node_neither_dials_nor_listens(void **state)
 
 static void strangers_are_refused(void **state)
 {
-	struct kqd_hello from_low = { .from = 1, .to = 2, .cluster = 0xc0ffee,
+	struct kqd_hello from_low = { .from = 1, .name = "n1", .to = 2, .cluster = 0xc0ffee,
 		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
-	struct kqd_hello other = { .from = 3, .to = 2, .cluster = 0xdecaf,
+	struct kqd_hello other = { .from = 3, .name = "n3", .to = 2, .cluster = 0xdecaf,
 		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
 	static const char http[] = "GET / HTTP/1.1\r\nHost: somewhere\r\nAccept: */*\r\n\r\n";
 	unsigned int before = attached(2, 3) + attached(2, 1);
@@ -268,7 +268,7 @@ static void strangers_are_refused(void **state)
 
 static void greeting_in_small_pieces_is_answered(void **state)
 {
-	struct kqd_hello h = { .from = 3, .to = 2, .cluster = 0xc0ffee,
+	struct kqd_hello h = { .from = 3, .name = "n3", .to = 2, .cluster = 0xc0ffee,
 		.past = { .identity = htole64(3), .incarnation = htole64(1003) } };
 	unsigned int before = attached(2, 3), i;
 	struct kquorum_hello wire, answer;

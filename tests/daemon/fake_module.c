@@ -316,8 +316,26 @@ int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
 	return rc;
 }
 
-int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, const struct kquorum_past *past)
+int kqd_genl_transit(struct kqd_genl *g, uint32_t node, const struct kqd_transit *t)
 {
+	struct fake_node *n = self();
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	if (!rc && node >= 1 && node <= FAKE_NODES) {
+		n->transit[node] = t ? *t : (struct kqd_transit){ 0 };
+		if (t)
+			n->transits[node]++;
+	}
+	fake_unlock();
+	return rc;
+}
+
+int kqd_genl_attach(struct kqd_genl *g, int fd, const struct kqd_hello *from)
+{
+	const struct kquorum_past *past = &from->past;
+	uint32_t node = from->from;
 	struct sockaddr_storage a;
 	socklen_t len = sizeof(a);
 	char byte;
@@ -337,6 +355,7 @@ int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd, const struct kquo
 		} else {
 			self()->connected[node] = true;
 			self()->attached[node]++;
+			strcpy(self()->called[node], from->name);
 		}
 	}
 	fake_unlock();

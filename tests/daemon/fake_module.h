@@ -29,6 +29,9 @@ struct fake_node {
 	bool left, settled;
 	bool connected[FAKE_NODES + 1];
 	unsigned int attached[FAKE_NODES + 1];	/* how often */
+	char called[FAKE_NODES + 1][32];	/* by its greeting */
+	struct kqd_transit transit[FAKE_NODES + 1];	/* as the daemon told last */
+	unsigned int transits[FAKE_NODES + 1];	/* how often it was told of one */
 	unsigned int bad_attach;	/* a wrong socket or incarnation */
 	unsigned int detached;
 	char note[FAKE_NODES + 1][128];	/* why that one is not connected */

@@ -23,7 +23,7 @@
 static const struct kqd_hello good = {
 	.from = 3, .to = SELF, .cluster = CLUSTER,
 	.past = { .origin = 9, .identity = 0x0123456789abcdefULL, .incarnation = 0xfedcba9876543210ULL },
-	.known = 5, .identity = 6, .whose = 7,
+	.known = 5, .identity = 6, .whose = 7, .name = "n3",
 };
 
 static int decode(const struct kquorum_hello *wire, struct kqd_hello *h, char *why)
@@ -46,7 +46,7 @@ static void wire_layout_is_fixed(void **state)
 {
 	static const unsigned char begin[] = {
 		0x4b, 0x51, 0x48, 0x6c, 0x6f, 0x31, 0, 0,	/* "KQHlo1" */
-		3, 0, 176, 0,					/* version, length */
+		4, 0, 208, 0,					/* version, length */
 		3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,		/* from, to, zero */
 		0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,	/* cluster */
 		9, 0, 0, 0, 0, 0, 0, 0,				/* origin */
@@ -56,7 +56,7 @@ static void wire_layout_is_fixed(void **state)
 	struct kquorum_hello wire;
 
 	kqd_hello_encode(&wire, &good);
-	assert_int_equal(sizeof(wire), 176);
+	assert_int_equal(sizeof(wire), 208);
 	assert_memory_equal(&wire, begin, sizeof(begin));
 }
 
@@ -73,6 +73,7 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(h.known, good.known);
 	assert_int_equal(h.identity, good.identity);
 	assert_int_equal(h.whose, good.whose);
+	assert_string_equal(h.name, good.name);
 }
 
 static void every_flipped_bit_is_refused(void **state)
@@ -159,10 +160,30 @@ static void no_identity(struct kquorum_hello *w)
 	w->past.identity = 0;
 }
 
+static void no_name(struct kquorum_hello *w)
+{
+	memset(w->name, 0, sizeof(w->name));
+}
+
+static void endless_name(struct kquorum_hello *w)
+{
+	memset(w->name, 'x', sizeof(w->name));
+}
+
+static void name_with_a_tail(struct kquorum_hello *w)
+{
+	w->name[sizeof(w->name) - 1] = 'x';
+}
+
+static void name_that_paints(struct kquorum_hello *w)
+{
+	strcpy(w->name, "\033[2J");
+}
+
 static void every_wrong_field_is_named(void **state)
 {
 	static const struct hello_case cases[] = {
-		{ "speaks version 4", -EPROTONOSUPPORT, newer },
+		{ "speaks version 5", -EPROTONOSUPPORT, newer },
 		{ "claims 49 bytes", -EPROTO, longer },
 		{ "fields that this node does not know", -EPROTO, zero },
 		{ "fields that this node does not know", -EPROTO, past_flags },
@@ -174,6 +195,10 @@ static void every_wrong_field_is_named(void **state)
 		{ "cannot be", -EINVAL, from_nobody },
 		{ "no identity or no incarnation", -EPROTO, no_incarnation },
 		{ "no identity or no incarnation", -EPROTO, no_identity },
+		{ "no name that a node can have", -EPROTO, no_name },
+		{ "no name that a node can have", -EPROTO, endless_name },
+		{ "no name that a node can have", -EPROTO, name_with_a_tail },
+		{ "no name that a node can have", -EPROTO, name_that_paints },
 	};
 	unsigned int i;
 
@@ -254,8 +279,8 @@ static void a_node_with_new_files_sees_that_the_cluster_knows_others(void **stat
 			    "back, or, on the leader, kquorum member replace NAME NAME=ADDR");
 	assert_true(strlen(why) < KQD_NOTE_MAX);
 	assert_true(kqd_hello_disowns(&h, &new, true, why, sizeof(why)));
-	assert_string_equal(why, "it knows other files under this number than these, which are "
-			    "new: bring those back, or kquorum member add and join anew");
+	assert_string_equal(why, "it knows other files under this number: bring those back, or, on "
+			    "the leader, kquorum member replace (or add), and join anew");
 	assert_true(strlen(why) < KQD_NOTE_MAX);
 	new.flags = 0;		/* it has a history: the other side may be behind */
 	assert_false(kqd_hello_disowns(&h, &new, false, why, sizeof(why)));

@@ -197,7 +197,7 @@ static void a_joiner_dials_whom_its_file_names_until_it_is_a_member(void **state
 /* Sends the greeting of node 1 to node 2. */
 static int greets_two(uint64_t cluster, uint64_t incarnation)
 {
-	struct kqd_hello h = { .from = 1, .to = 2, .cluster = cluster,
+	struct kqd_hello h = { .from = 1, .name = "n1", .to = 2, .cluster = cluster,
 		.past = { .identity = htole64(1), .incarnation = htole64(incarnation) } };
 	struct kquorum_hello wire;
 	int fd = connect_to(2);

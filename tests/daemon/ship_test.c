@@ -115,6 +115,61 @@ static void a_laggard_gets_it(void **state)
 	assert_int_equal(daemon_said(1, "from byte 0 on"), 1);
 }
 
+/* @id was told last how far it is with @peer. */
+static bool tells(unsigned int id, unsigned int peer, bool comes)
+{
+	struct kqd_transit t;
+
+	fake_lock();
+	t = fake->node[id].transit[peer];
+	fake_unlock();
+	return t.index == 1000 && t.bytes == fake->node[1].snapshot.bytes && t.done > MIB / 2 &&
+		t.done <= t.bytes && t.comes == comes;
+}
+
+static bool both_tell(void) { return tells(1, 2, false) && tells(2, 1, true); }
+static bool none_tells(void)
+{
+	return !fake->node[1].transit[2].index && !fake->node[2].transit[1].index;
+}
+
+static void it_is_told_how_far_it_is(void **state)
+{
+	rate = 2 * MIB;
+	snapshot(4 * CLAIMS_MIB);
+	daemon_start(1, false);
+	daemon_start(2, false);
+	needs(2, 900);
+	assert_true(wait_for(both_tell));
+	assert_true(wait_for(two_has_it));
+	needs(2, 0);
+	assert_true(wait_for(none_tells));
+	/* Now and then only. */
+	assert_in_range(fake->node[1].transits[2], 3, 20);
+	assert_in_range(fake->node[2].transits[1], 3, 20);
+}
+
+/* What the peer has of it is not lost because the module's own connection breaks meanwhile. */
+static void a_connection_that_breaks_does_not_end_it(void **state)
+{
+	rate = 4 * MIB;
+	snapshot(4 * CLAIMS_MIB);
+	daemon_start(1, false);
+	daemon_start(2, false);
+	needs(2, 900);
+	assert_true(wait_for(half_is_there));
+	fake_lock();
+	fake->node[1].connected[2] = fake->node[2].connected[1] = false;
+	dir_put(1, 1001, 5, 100, &fake->node[1].snapshot);
+	fake->node[1].applied = 1001;
+	fake_unlock();
+	needs(2, 0);
+	sleep_ms(300);
+	needs(2, 900);
+	assert_true(wait_for(two_has_it));
+	assert_int_equal(daemon_said(1, "from byte 0 on"), 1);
+}
+
 static void two_laggards_get_it(void **state)
 {
 	snapshot(2 * CLAIMS_MIB);
@@ -362,6 +417,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_laggard_gets_it),
+		TEST(it_is_told_how_far_it_is),
+		TEST(a_connection_that_breaks_does_not_end_it),
 		TEST(two_laggards_get_it),
 		TEST(a_node_that_lost_its_state_gets_it),
 		TEST(a_receiver_that_was_killed_goes_on),

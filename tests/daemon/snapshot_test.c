@@ -417,20 +417,29 @@ static void a_locked_directory_is_left_alone(void **state)
 	assert_true(wait_for(one_file));
 }
 
-static bool only_others(void) { return dir_files(1, "") == 3; }
+static bool only_others(void) { return dir_files(1, "") == 7; }
 
 static void files_of_others_are_left_alone(void **state)
 {
-	static const char *const names[] = { "segment-0000", "kquorum.conf.new", "snapshot-mine" };
+	static const char *const names[] = {
+		"segment-0000", "kquorum.conf.new", "snapshot-mine", "snapshot-mine.kqs.new",
+		"snapshot-1.part", "snapshot-1-1.kqs.9-12345678.part", "snapshot-of-may.kqs",
+	};
+	static const char *const ours[] = {
+		"snapshot-00000000000000000001-1.kqs.9-12345678.part",
+		"snapshot-00000000000000000001-1.kqs.new",
+	};
 	char path[256];
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 7; i++) {
 		snprintf(path, sizeof(path), "%s/%s", dirs[1], names[i]);
 		close(open(path, O_WRONLY | O_CREAT, 0600));
 	}
-	snprintf(path, sizeof(path), "%s/snapshot-1-1.kqs.9-12345678.part", dirs[1]);
-	close(open(path, O_WRONLY | O_CREAT, 0600));
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dirs[1], ours[i]);
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+	}
 	daemon_start(1, false);
 	assert_true(wait_for(only_others));
 	sleep_ms(200);

@@ -5,6 +5,8 @@
 #include "hello.h"
 #include "input.h"
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kquorum_hello wire;
@@ -23,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rc && !why[0])
 		abort();	/* refused without a reason */
 	if (!rc && (h.from < 2 || h.from > 15 || h.to != 1 || h.cluster != 77 || !h.past.incarnation ||
-		    !h.past.identity))
+		    !h.past.identity || !h.name[0] || strlen(h.name) > KQUORUM_NODE_NAME_MAX ||
+		    strspn(h.name, NAME_CHARACTERS) != strlen(h.name)))
 		abort();
 	if (id > 15)
 		abort();

@@ -106,6 +106,21 @@ static void member(struct nlmsghdr *h, uint32_t id)
 	mnl_attr_nest_end(h, nest);
 }
 
+static void transit(struct nlmsghdr *h)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, KQUORUM_A_TRANSIT);
+
+	if (pct(95))
+		mnl_attr_put_u64(h, KQUORUM_TRANSIT_INDEX, pct(90) ? 1 + rnd(1000) : number());
+	if (pct(95))
+		mnl_attr_put_u64(h, KQUORUM_TRANSIT_BYTES, pct(90) ? 1000 : number());
+	if (pct(95))
+		mnl_attr_put_u64(h, KQUORUM_TRANSIT_DONE, pct(90) ? rnd(1000) : number());
+	if (pct(50))
+		mnl_attr_put(h, KQUORUM_TRANSIT_COMES, pct(95) ? 0 : 4, "xxx");
+	mnl_attr_nest_end(h, nest);
+}
+
 /* The attribute that a command expects, mostly as it should be. */
 void nl_put(struct nlmsghdr *h, uint16_t type)
 {
@@ -167,6 +182,9 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 		past.met = number();
 		mnl_attr_put(h, type, pct(95) ? sizeof(past) : rnd(sizeof(past)), &past);
 		break;
+	case KQUORUM_A_TRANSIT:
+		transit(h);
+		break;
 	case KQUORUM_A_LOCK_FLAGS:
 		mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
 		break;
@@ -211,9 +229,11 @@ const struct nl_command nl_commands[] = {
 	{ "reconfigure", KQUORUM_CMD_RECONFIGURE, 6, { KQUORUM_A_VOTERS, KQUORUM_A_LEARNERS,
 	  KQUORUM_A_CONF_INDEX, KQUORUM_A_MEMBER } },
 	{ "peer_attach", KQUORUM_CMD_PEER_ATTACH, 12, { KQUORUM_A_NODE_ID, KQUORUM_A_FD, KQUORUM_A_PAST,
-	  KQUORUM_A_EPOCH } },
+	  KQUORUM_A_EPOCH, KQUORUM_A_NAME } },
 	{ "peer_detach", KQUORUM_CMD_PEER_DETACH, 6, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH } },
 	{ "peer_note", KQUORUM_CMD_PEER_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_REASON, KQUORUM_A_EPOCH } },
+	{ "snapshot_note", KQUORUM_CMD_SNAPSHOT_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH,
+	  KQUORUM_A_TRANSIT } },
 	{ "lock", KQUORUM_CMD_LOCK, 16, { KQUORUM_A_RESOURCE, KQUORUM_A_LOCK_FLAGS } },
 	{ "append_open", KQUORUM_CMD_APPEND_OPEN, 6, { 0 } },
 	{ "resource_get", KQUORUM_CMD_RESOURCE_GET, 6, { KQUORUM_A_RESOURCE } },

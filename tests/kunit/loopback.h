@@ -62,7 +62,8 @@ static inline int attach_as(struct kq_node *node, u32 id, int fd, u64 incarnatio
 		.incarnation = cpu_to_le64(incarnation),
 	};
 
-	return kq_conn_attach(node, id, fd, &past, epoch, why);
+	return kq_conn_attach(node, fd, &(struct kq_conn_ask){
+		.id = id, .past = &past, .epoch = epoch, .name = "loopback" }, why);
 }
 
 static inline int far_send(struct socket *sock, void *data, size_t len)

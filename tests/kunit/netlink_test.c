@@ -95,7 +95,10 @@ struct refusal_row {
 	u8 cmd;
 	int error;
 	const char *text;	/* part of what is said; NULL: anything, or nothing */
-	/* u32 each, but EPOCH and CONF_INDEX, PAST (of this incarnation), MEMBER (id alone) */
+	/*
+	 * u32 each, but EPOCH and CONF_INDEX, PAST (of this incarnation), MEMBER (id alone),
+	 * TRANSIT (empty, or with a byte too many)
+	 */
 	u16 attr[4];		/* 0 ends */
 	u64 value[4];
 	bool no_node;
@@ -136,6 +139,15 @@ static const struct refusal_row refusal_rows[] = {
 	{ "a note without a reason", C(PEER_NOTE), -EINVAL, NULL,
 	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
 	{ "a note about node 16", C(PEER_NOTE), -ERANGE, NULL, { A(NODE_ID) }, { 16 } },
+	{ "how far what is, of an earlier daemon", C(SNAPSHOT_NOTE), -ESTALE, "another daemon",
+	  { A(EPOCH), A(NODE_ID) }, { EPOCH - 1, 2 } },
+	{ "how far what is, of nobody", C(SNAPSHOT_NOTE), -EINVAL, NULL, { A(EPOCH) }, { EPOCH } },
+	{ "how far half of what is", C(SNAPSHOT_NOTE), -EINVAL, "has an index, bytes, and bytes",
+	  { A(EPOCH), A(NODE_ID), A(TRANSIT) }, { EPOCH, 2, 0 } },
+	{ "more than all of what is", C(SNAPSHOT_NOTE), -EINVAL, "more of it is there than it has",
+	  { A(EPOCH), A(NODE_ID), A(TRANSIT) }, { EPOCH, 2, 7 } },
+	{ "that nothing is on its way", C(SNAPSHOT_NOTE), 0, NULL,
+	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
 	{ "lock without a name", C(LOCK), -EINVAL },
 	{ "lock with unknown flags", C(LOCK), -EINVAL, NULL, { A(LOCK_FLAGS) }, { 4 } },
 	{ "start with nothing", C(NODE_START), -EINVAL },
@@ -189,6 +201,17 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 			break;
 		case A(PAST):
 			nla_put(skb, row->attr[i], sizeof(past) / (row->half ? 2 : 1), &past);
+			break;
+		case A(TRANSIT):
+			nest = nla_nest_start(skb, row->attr[i]);
+			if (row->value[i]) {
+				const u64 bytes = row->value[i] - 1;
+
+				nla_put(skb, KQUORUM_TRANSIT_INDEX, sizeof(u64), &row->value[i]);
+				nla_put(skb, KQUORUM_TRANSIT_BYTES, sizeof(u64), &bytes);
+				nla_put(skb, KQUORUM_TRANSIT_DONE, sizeof(u64), &row->value[i]);
+			}
+			nla_nest_end(skb, nest);
 			break;
 		case A(MEMBER):
 			nest = nla_nest_start(skb, row->attr[i]);

@@ -117,7 +117,10 @@ void check_asked(struct sim *s, struct sim_node *n, const struct kq_conf_change 
 {
 	const struct kquorum_conf_member *left = &s->left[change->id];
 	const struct kq_core *c = n->core;
+	kq_nodes joining = kq_conf_members(&change->to) & ~kq_conf_members(&n->seen_conf);
 
+	if (!err && joining & ~kq_node_bit(change->id))
+		sim_fail(s, n, "takes in a node that nobody described");
 	if (err == -EKEYREJECTED && c->conf_index == s->conf_index &&
 	    (!change->id || kq_conf_has(&s->conf, change->id) ||
 	     cpu_to_le64(c->peer[change->id].identity) != left->identity ||

@@ -30,7 +30,7 @@ static void name_one(struct sim *s, const struct sim_node *n, struct kq_conf_cha
 	kq_nodes joining = members & ~kq_conf_members(&n->core->conf);
 	u32 id = kq_node_next(joining, 0);
 
-	if (!id || sim_chance(s, 20))
+	if (!id || sim_chance(s, 5))
 		id = 1 + sim_below(s, s->d.nodes);
 	if (members & kq_node_bit(id))
 		name_member(s, change, id, joining & kq_node_bit(id));
@@ -76,7 +76,8 @@ static void change_members(struct sim *s, struct sim_node *n)
 		}
 	}
 	leave_out(s, to);
-	if (sim_chance(s, 70))
+	/* Who joins without a name is refused. */
+	if (sim_chance(s, kq_conf_members(to) & ~kq_conf_members(&n->core->conf) ? 95 : 70))
 		name_one(s, n, &change);
 	if (sim_chance(s, 30))
 		change.based_on = n->core->conf_index;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/snapshots.h"
 #include "cli.h"
 
 #define FILL_BYTES (1024 * 1024)
@@ -149,12 +150,6 @@ int directory_drop_segments(const char *dir)
 	return 0;
 }
 
-/* Finished ones, and what was on its way to become one. */
-static bool is_snapshot(const char *name)
-{
-	return !strncmp(name, "snapshot-", 9) && strstr(name, ".kqs");
-}
-
 int directory_drop_snapshots(const char *dir)
 {
 	DIR *d = opendir(dir);
@@ -162,7 +157,7 @@ int directory_drop_snapshots(const char *dir)
 	int error = d ? 0 : errno;
 
 	while (!error && (e = readdir(d)))
-		if (is_snapshot(e->d_name) && unlinkat(dirfd(d), e->d_name, 0))
+		if (kquorum_snapshot_kind(e->d_name) && unlinkat(dirfd(d), e->d_name, 0))
 			error = errno;
 	if (d)
 		closedir(d);

@@ -7,12 +7,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "join.h"
 #include "member.h"
+#include "reserve.h"
 
 enum { OPT_LEARNER = 256, OPT_ID, OPT_FORCE };
 
@@ -136,25 +135,6 @@ static const char *same_command(const struct member *m, char *buf, size_t size)
 
 /* --- the newcomer's number and line --------------------------------------------------------- */
 
-/*
- * Two commands that wait for a new machine each must not give the same number away: the first
- * machine to come would be taken for either. A name of the network namespace is held for it, which
- * is free again when the command ends, however that ends.
- */
-static int reserve(const struct kquorum_status *st, uint32_t id)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), n;
-
-	n = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "kquorum-join-%016" PRIx64 "-%u",
-		     st->cluster_id, id);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name.sun_family) + 1 + n)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 static void release(struct member *m)
 {
 	if (m->reservation >= 0)
@@ -180,7 +160,7 @@ static int no_number(const struct member *m, uint32_t others)
 			  KQUORUM_MAX_NODES);
 	else
 		cli_error("no number is free, for these were seen that are no members:\n  %s\n"
-			  "  kquorum stop there, then kquorum stop and start here, and they are forgotten", names);
+			  "  kquorum stop there, and they are forgotten in half a minute", names);
 	return KQUORUM_EXIT_ERROR;
 }
 
@@ -188,23 +168,28 @@ static int no_number(const struct member *m, uint32_t others)
 static int choose_number(struct member *m)
 {
 	uint32_t others = 0, id = m->job.given_id;
+	uint64_t cluster = m->st.cluster_id;
+	int ret = -EWOULDBLOCK;
+	char why[256];
 
 	release(m);
 	if (id)
-		m->reservation = reserve(&m->st, id);
-	while (!id && (id = member_free_id(&m->st, others))) {
-		m->reservation = reserve(&m->st, id);
-		if (m->reservation >= 0)
-			break;
+		ret = reserve_number(cluster, id, why, sizeof(why));
+	while (!m->job.given_id && ret == -EWOULDBLOCK && (id = member_free_id(&m->st, others))) {
+		ret = reserve_number(cluster, id, why, sizeof(why));
 		others |= node_bit(id);
-		id = 0;
 	}
 	if (!id)
 		return no_number(m, others);
-	if (m->reservation < 0) {
+	if (ret == -EWOULDBLOCK) {
 		cli_error("another kquorum member waits for the new machine with number %u", id);
 		return KQUORUM_EXIT_BLOCKED;
 	}
+	if (ret < 0) {
+		cli_error("no number can be held for the new machine: %s", why);
+		return cli_exit_code(ret);
+	}
+	m->reservation = ret;
 	m->job.id = id;
 	return 0;
 }
@@ -571,9 +556,10 @@ static int run(int argc, char **argv)
 	if (at < argc)
 		at++;
 	refuse_options(&m);
-	if (argc - at != (m.change ? m.change->operands : 0))
-		cli_usage_error("kquorum member %s %s", m.change ? m.change->name : "list",
-				m.change ? m.change->usage : "");
+	if (!m.change && at < argc)
+		cli_usage_error("\"%s\" is one word too many: list takes none", argv[at]);
+	if (m.change && argc - at != m.change->operands)
+		cli_usage_error("%s takes %s", m.change->name, m.change->usage);
 	if (m.change) {
 		m.job.plan = m.change->plan;
 		m.json_line = m.change->takes & TAKES_ID;

@@ -156,6 +156,9 @@ static enum member_next wait_to_catch_up(struct member_job *job, const struct kq
 	if (node_is_live(st, p) && p->progress == KQUORUM_PROGRESS_REPLICATE)
 		return wait_for(job, "%s catches up, %" PRIu64 " entries behind", job->name,
 				node_lag(st, p));
+	if (node_is_live(st, p) && p->needs_snapshot && p->transit.bytes)
+		return wait_for(job, "%s is sent a snapshot, %u %% of it is there", job->name,
+				(unsigned int)(p->transit.done_bytes * 10.0 / p->transit.bytes) * 10);
 	if (node_is_live(st, p) && p->needs_snapshot)
 		return wait_for(job, "%s needs a snapshot, for the log begins behind what it has: %s",
 				job->name, st->daemon ? "kquorumd sends it" :
@@ -209,6 +212,15 @@ static enum member_next join(struct member_job *job, const struct kquorum_status
 		return MEMBER_NUMBER;
 	}
 	p = row(st, job->id);
+	/* On a leader before this one another command may have promised it to another machine. */
+	if (p->connected && p->name[0] && strcmp(p->name, job->name)) {
+		if (job->given_id)
+			return refuse(job, KQUORUM_EXIT_ERROR,
+				      "--id %u: %s is connected with that number, not %s: without --id "
+				      "there is a new line", job->id, p->name, job->name);
+		job->id = 0;
+		return MEMBER_NUMBER;
+	}
 	if (!p->connected && p->reason[0])
 		return wait_for(job, "%s is not connected: %s", job->name, p->reason);
 	if (!p->connected)
@@ -301,12 +313,25 @@ static enum member_next take_vote(struct member_job *job, const struct kquorum_s
 	return MEMBER_CHANGE;
 }
 
+/* Each configuration says who left with which number last; who did before stands in the log. */
+static bool has_departed(const struct kquorum_status *st, const char *name)
+{
+	uint32_t id;
+
+	for (id = 1; id <= KQUORUM_MAX_NODES; id++)
+		if (st->gone & node_bit(id) && !strcmp(st->departed[id], name))
+			return true;
+	return false;
+}
+
 enum member_next member_plan_remove(struct member_job *job, const struct kquorum_status *st)
 {
 	if (is_known(job, st))
 		return take_vote(job, st, false);
 	if (job->id)
 		return MEMBER_DONE;
+	if (has_departed(st, job->name))
+		return done(job, "%s has left already", job->name);
 	job->wanted = job->name;
 	if (job->history == HISTORY_UNKNOWN)
 		return MEMBER_HISTORY;
@@ -388,7 +413,7 @@ static enum member_next replace_gone(struct member_job *job, const struct kquoru
 	job->wanted = job->old_name;
 	if (!job->old && job->history == HISTORY_UNKNOWN)
 		return MEMBER_HISTORY;
-	if (!job->old && job->history == HISTORY_NEVER)
+	if (!job->old && job->history == HISTORY_NEVER && !has_departed(st, job->old_name))
 		return refuse_unknown(job, st, job->old_name);
 	if (!status_is_member(st, job->id))
 		job->id = find_member(st, newcomer(job, as, sizeof(as)));

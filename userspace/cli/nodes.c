@@ -94,7 +94,7 @@ bool node_is_live(const struct kquorum_status *st, const struct kquorum_peer_sta
 {
 	if (p->id == st->node_id)
 		return st->state == KQUORUM_NODE_RUNNING;
-	return p->connected && !node_is_silent(st, p) &&
+	return p->connected && !p->stranger && !node_is_silent(st, p) &&
 		!(p->flags & (KQUORUM_PEERF_FAULTY | KQUORUM_PEERF_LOG_FULL));
 }
 
@@ -175,6 +175,8 @@ static const char *trouble(const struct kquorum_status *st, const struct kquorum
 		return node_is_live(st, p) ? "" : state_name(st->state);
 	if (!p->connected)
 		return reason_helps(p->reason) ? "refused" : "down";
+	if (p->stranger)
+		return "another node is there";
 	if (node_is_silent(st, p))
 		return "silent";
 	if (p->flags & KQUORUM_PEERF_FAULTY)

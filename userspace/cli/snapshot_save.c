@@ -69,6 +69,18 @@ static void catch_signals(void)
 
 /* --- where to ------------------------------------------------------------------------------- */
 
+/* Would a node take the file for one of its own? */
+static bool is_of_a_node(const char *file)
+{
+	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
+	char config[PATH_MAX];
+
+	if (kquorum_snapshot_kind(name) == KQUORUM_SNAPSHOT_NOT_OURS)
+		return false;
+	snprintf(config, sizeof(config), "%.*s%s", (int)(name - file), file, KQUORUM_CONFIG_FILE);
+	return !access(config, F_OK);
+}
+
 /* 0, or an exit code. Asked before anything is done: nobody likes to hear it at the end. */
 static int check_file(const struct save *s)
 {
@@ -76,6 +88,11 @@ static int check_file(const struct save *s)
 
 	if (strlen(s->file) + sizeof(".new") > PATH_MAX) {
 		cli_error("%.60s...: that name is too long", s->file);
+		return KQUORUM_EXIT_ERROR;
+	}
+	if (is_of_a_node(s->file)) {
+		cli_error("%s: in a node's directory that is what kquorumd calls its own, and removes\n"
+			  "  give another name, or another directory", s->file);
 		return KQUORUM_EXIT_ERROR;
 	}
 	if (lstat(s->file, &st)) {

@@ -40,6 +40,8 @@ static const char *peer_state(const struct kquorum_status *st, const struct kquo
 		return "unknown";
 	if (!p->connected)
 		return "down";
+	if (p->stranger)
+		return "another";
 	if (p->flags & KQUORUM_PEERF_FAULTY)
 		return "faulty";
 	if (p->flags & KQUORUM_PEERF_LOG_FULL)
@@ -130,6 +132,22 @@ static void print_status(const struct kquorum_status *st)
 		printf("%s%s%s", colour_on(st->quorum ? COLOUR_WARN : COLOUR_BAD), why, colour_off());
 }
 
+/* The snapshot that is on its way between that node and this one, null: none is. */
+static void add_transit_json(cJSON *row, const struct kquorum_peer_status *p)
+{
+	cJSON *t;
+
+	if (!p->transit.index) {
+		cJSON_AddNullToObject(row, "snapshot_transit");
+		return;
+	}
+	t = cJSON_AddObjectToObject(row, "snapshot_transit");
+	cJSON_AddStringToObject(t, "direction", p->transit.comes ? "from" : "to");
+	json_u64(t, "index", p->transit.index);
+	json_u64(t, "bytes", p->transit.bytes);
+	json_u64(t, "done_bytes", p->transit.done_bytes);
+}
+
 static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 {
 	cJSON *peers = cJSON_AddArrayToObject(o, "nodes"), *row;
@@ -151,6 +169,7 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		cJSON_AddStringToObject(row, "state", peer_state(st, p));
 		cJSON_AddBoolToObject(row, "self", self);
 		cJSON_AddBoolToObject(row, "connected", self || p->connected);
+		cJSON_AddBoolToObject(row, "stranger", p->stranger);
 		if (n.has_match) {
 			json_u64(row, "match_index", n.match);
 			json_u64(row, "lag_entries", n.lag);
@@ -165,6 +184,7 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		cJSON_AddBoolToObject(row, "log_full", p->flags & KQUORUM_PEERF_LOG_FULL);
 		cJSON_AddBoolToObject(row, "faulty", p->flags & KQUORUM_PEERF_FAULTY);
 		cJSON_AddBoolToObject(row, "needs_snapshot", p->needs_snapshot);
+		add_transit_json(row, p);
 		json_u64(row, "drops", p->drops);
 		cJSON_AddStringToObject(row, "reason", p->reason);
 	}

@@ -191,6 +191,11 @@ static void why_peer(struct text *t, const struct kquorum_status *st,
 	char a[FORMAT_MAX], seen[FORMAT_MAX + 24] = "", name[160];
 
 	who(st, p, name, sizeof(name));
+	if (p->connected && p->stranger) {
+		say_wrapped(t, "  %s: another node is connected under its number: it is of another "
+			    "configuration, or has taken its place without its files", name);
+		return;
+	}
 	if (p->connected && node_is_silent(st, p)) {
 		say_wrapped(t, "  %s is connected, but has been silent for %s", name,
 			    format_duration(a, p->seen_ns));
@@ -295,9 +300,11 @@ static void why_joins(struct text *t, const struct kquorum_status *st)
 	uint32_t members = 0;
 	char at[256];
 
+	self_at(st, at, sizeof(at));
 	say(t, "this node waits to be taken in: the kquorum member add or replace that printed its line does it,\n");
 	say(t, "  on the leader; should it have ended, the same again with --id %u:\n"
-	       "  kquorum member add %s --id %u\n", st->node_id, self_at(st, at, sizeof(at)),
+	       "  kquorum member add %s --id %u\n", st->node_id, at, st->node_id);
+	say(t, "  or, when it takes the place of another: kquorum member replace OLD %s --id %u\n", at,
 	    st->node_id);
 	for (i = 0; i < st->n_peers; i++) {
 		if (st->peers[i].id == st->node_id)
@@ -331,6 +338,23 @@ static void why_self(struct text *t, const struct kquorum_status *st)
 	else
 		say(t, "this node %s\n"
 		       "  others connect to it there: free the port, or correct kquorum.conf\n", self->reason);
+}
+
+/* Which snapshots are on their way, and how much of them is there. */
+static void say_transits(struct text *t, const struct kquorum_status *st)
+{
+	char there[FORMAT_MAX], all[FORMAT_MAX];
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (p->transit.index)
+			say(t, "the snapshot of index %" PRIu64 " %s %s: %s of %s\n", p->transit.index,
+			    p->transit.comes ? "comes from" : "is on its way to", node_name(st, p->id),
+			    format_bytes(there, p->transit.done_bytes),
+			    format_bytes(all, p->transit.bytes));
+	}
 }
 
 /* Who lacks what is gone from the log, at the leader. */
@@ -437,6 +461,7 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 	why_state(&t, st);
 	why_disk(&t, st);
 	why_self(&t, st);
+	say_transits(&t, st);
 	if (st->state == KQUORUM_NODE_RUNNING)
 		why_cluster(&t, st);
 	if (!st->daemon)

@@ -88,6 +88,7 @@ struct kqd_peer {
 	uint64_t since_ns;		/* connected or not since when, on our clock */
 	char where[KQUORUM_ADDRESS_MAX + 1];	/* as the status said last */
 	struct kqd_address address;	/* last known; len 0: none */
+	uint64_t transit_told_ns;	/* how far a snapshot is, 0: none is on its way */
 	struct kqd_dial dial;
 };
 
@@ -206,6 +207,10 @@ int kqd_signals_init(struct kqd *d);
 int kqd_config_read(struct kqd *d);
 void kqd_config_reload(struct kqd *d);
 void kqd_config_founded(struct kqd *d);
+
+/* transit.c */
+void kqd_transit_tell(struct kqd_peer *p, const struct kqd_transit *t);
+void kqd_transit_end(struct kqd_peer *p);
 
 /* links.c */
 int kqd_links_init(struct kqd *d);

@@ -8,7 +8,8 @@
  *
  * The one that the log refers to (SNAPSHOT in the status) is needed until another one is in its
  * place there. A newer one is handed to the module (settle.c), and nothing else is written before
- * that has ended, so that there are never more than a few. All others go.
+ * that has ended, so that there are never more than a few. All others of these names go; files with
+ * any other name are not the daemon's.
  *
  * Of two daemons the older one may be in the middle of something, so the directory is locked.
  */
@@ -16,7 +17,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -81,36 +81,17 @@ static bool files_idle(const struct kqd *d)
 	return !d->snap.files.remove.busy && d->snap.save.from < 0 && !d->receives;
 }
 
-static bool name_ends(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return n > m && !strcmp(name + n - m, end);
-}
-
-/* Reads the name of a part that is here. */
-static bool part_parse(const char *name, struct kqd_ref *ref)
-{
-	char whole[KQUORUM_SNAPSHOT_NAME_MAX];
-
-	if (sscanf(name, "snapshot-%20" SCNu64 "-%20" SCNu64 ".kqs.%20" SCNu64 "-%8" SCNx32 ".part",
-		   &ref->index, &ref->term, &ref->bytes, &ref->crc) != 4)
-		return false;
-	kqd_files_part(whole, ref);
-	return !strcmp(name, whole);
-}
-
 /* Is a part of no more use? The one that is being received is; else the newest may be. */
 static bool part_is_waste(const struct kqd *d, const char *name, const char *newest)
 {
 	const struct kqd_receive *r = d->receiving;
-	struct kqd_ref ref;
+	struct kquorum_snapshot_part part;
 
 	if (r)
 		return strcmp(name, r->part);
-	if (!part_parse(name, &ref) || strcmp(name, newest))
+	if (!kquorum_snapshot_parse_part(name, &part) || strcmp(name, newest))
 		return true;
-	return d->st.state == KQUORUM_NODE_RUNNING && ref.index <= d->st.commit;
+	return d->st.state == KQUORUM_NODE_RUNNING && part.index <= d->st.commit;
 }
 
 static bool file_is_waste(const struct kqd *d, const char *name, const char *newest_part)
@@ -120,28 +101,33 @@ static bool file_is_waste(const struct kqd *d, const char *name, const char *new
 		.term = d->st.snapshot.term,
 	};
 
-	if (strncmp(name, "snapshot-", 9))
-		return false;
-	if (name_ends(name, ".new"))
+	switch (kquorum_snapshot_kind(name)) {
+	case KQUORUM_SNAPSHOT_NEW:
 		return strcmp(name, d->snap.save.name);
-	if (name_ends(name, ".part"))
+	case KQUORUM_SNAPSHOT_PART:
 		return part_is_waste(d, name, newest_part);
-	/* A node that lost its state: an operator may want to look at whatever there is. */
-	return d->st.state == KQUORUM_NODE_RUNNING && kquorum_snapshot_parse(name, &file) &&
-		kquorum_snapshot_newer(&used, &file);
+	case KQUORUM_SNAPSHOT_WHOLE:
+		/* A node that lost its state: an operator may want to look at what there is. */
+		return d->st.state == KQUORUM_NODE_RUNNING &&
+			kquorum_snapshot_parse(name, &file) &&
+			kquorum_snapshot_newer(&used, &file);
+	case KQUORUM_SNAPSHOT_NOT_OURS:
+		break;
+	}
+	return false;
 }
 
 static void newest_part(DIR *dir, char *name)
 {
-	struct kqd_ref ref, newest = { 0 };
+	struct kquorum_snapshot_part part, newest = { 0 };
 	struct dirent *e;
 
 	name[0] = '\0';
 	while ((e = readdir(dir))) {
-		if (!part_parse(e->d_name, &ref) || ref.index < newest.index)
+		if (!kquorum_snapshot_parse_part(e->d_name, &part) || part.index < newest.index)
 			continue;
-		newest = ref;
-		kqd_files_part(name, &ref);
+		newest = part;
+		kquorum_snapshot_part_name(name, &part);
 	}
 	rewinddir(dir);
 }
@@ -273,21 +259,6 @@ void kqd_files_init(struct kqd *d)
 {
 	d->snap.files.dir = -1;
 	d->snap.files.remove.done = files_removed;
-}
-
-/**
- * kqd_files_part() - what a snapshot is called that is not all here yet
- * @name: KQUORUM_SNAPSHOT_NAME_MAX bytes
- * @ref: which; only of that very one there may be a part to go on with
- */
-void kqd_files_part(char *name, const struct kqd_ref *ref)
-{
-	char whole[64];
-
-	kquorum_snapshot_name(name, ref->index, ref->term);
-	snprintf(whole, sizeof(whole), "%.63s", name);
-	snprintf(name, KQUORUM_SNAPSHOT_NAME_MAX, "%s.%" PRIu64 "-%08" PRIx32 ".part", whole,
-		 ref->bytes, ref->crc);
 }
 
 /**

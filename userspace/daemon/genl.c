@@ -401,24 +401,50 @@ int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
 }
 
 /**
+ * kqd_genl_transit() - have the status say how far a snapshot is on its way
+ * @g: with an epoch
+ * @node: to or from which
+ * @t: how far; NULL: there is none any more
+ *
+ * Return: 0, or a negative errno; -ESTALE: another daemon has the node.
+ */
+int kqd_genl_transit(struct kqd_genl *g, uint32_t node, const struct kqd_transit *t)
+{
+	struct genl_answer a = { .what = "how far a snapshot is", .quiet = true };
+	struct nl_msg *msg = genl_epoch_request(g, KQUORUM_CMD_SNAPSHOT_NOTE);
+	struct nlattr *nest;
+
+	nla_put_u32(msg, KQUORUM_A_NODE_ID, node);
+	nest = t ? nla_nest_start(msg, KQUORUM_A_TRANSIT | NLA_F_NESTED) : NULL;
+	if (nest) {
+		nla_put_u64(msg, KQUORUM_TRANSIT_INDEX, t->index);
+		nla_put_u64(msg, KQUORUM_TRANSIT_BYTES, t->bytes);
+		nla_put_u64(msg, KQUORUM_TRANSIT_DONE, t->done);
+		if (t->comes)
+			nla_put_flag(msg, KQUORUM_TRANSIT_COMES);
+		nla_nest_end(msg, nest);
+	}
+	return genl_exchange(g, msg, &a);
+}
+
+/**
  * kqd_genl_attach() - hand a connection to the kernel
  * @g: with an epoch
- * @node: whose
  * @fd: connected socket; stays the caller's, who closes it
- * @past: of the peer, as its greeting told
+ * @from: the greeting that came on it
  *
  * Return: 0, or a negative errno, and @g->refused says why; -ESTALE: another daemon has the node,
  * or the peer's files are older than was seen.
  */
-int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd,
-		    const struct kquorum_past *past)
+int kqd_genl_attach(struct kqd_genl *g, int fd, const struct kqd_hello *from)
 {
 	struct genl_answer a = { .what = "a connection", .quiet = true };
 	struct nl_msg *msg = genl_epoch_request(g, KQUORUM_CMD_PEER_ATTACH);
 
-	nla_put_u32(msg, KQUORUM_A_NODE_ID, node);
+	nla_put_u32(msg, KQUORUM_A_NODE_ID, from->from);
 	nla_put_s32(msg, KQUORUM_A_FD, fd);
-	nla_put(msg, KQUORUM_A_PAST, sizeof(*past), past);
+	nla_put(msg, KQUORUM_A_PAST, sizeof(from->past), &from->past);
+	nla_put_string(msg, KQUORUM_A_NAME, from->name);
 	return genl_exchange(g, msg, &a);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hello.h"
 #include "status.h"
 
 struct nl_sock;
@@ -40,10 +41,10 @@ int kqd_genl_canvass(struct kqd_genl *g);
 int kqd_genl_campaign(struct kqd_genl *g);
 int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
 int kqd_genl_detach(struct kqd_genl *g, uint32_t node);
-int kqd_genl_attach(struct kqd_genl *g, uint32_t node, int fd,
-		    const struct kquorum_past *past);
+int kqd_genl_attach(struct kqd_genl *g, int fd, const struct kqd_hello *from);
 int kqd_genl_save(struct kqd_genl *g);
 int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install);
 int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why);
+int kqd_genl_transit(struct kqd_genl *g, uint32_t node, const struct kqd_transit *t);
 
 #endif /* KQD_GENL_H */

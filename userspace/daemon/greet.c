@@ -69,7 +69,7 @@ static int greet_attach(struct kqd_greet *g)
 					sizeof(g->why));
 	if (g->disowned)
 		return 0;
-	rc = kqd_genl_attach(genl, g->peer, g->fd, &g->hello.past);
+	rc = kqd_genl_attach(genl, g->fd, &g->hello);
 	if (rc == -ENOTCONN)
 		snprintf(g->why, sizeof(g->why), "it greets and closes the connection: kquorum "
 			 "status there says why");
@@ -150,6 +150,7 @@ static void greet_encode(struct kqd_greet *g)
 		h.whose = p->whose;
 		h.identity = p->identity;
 	}
+	snprintf(h.name, sizeof(h.name), "%s", g->d->config.node_name);
 	kqd_hello_encode(&g->out, &h);
 }
 

@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../../kmod/core/kq_platform.h"
 #include "hello.h"
 
-static_assert(sizeof(struct kquorum_hello) == 176, "the greeting's size is part of the wire");
+static_assert(sizeof(struct kquorum_hello) == 208, "the greeting's size is part of the wire");
 
 /**
  * kqd_hello_encode() - write a greeting
@@ -35,7 +36,23 @@ void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h)
 		.identity = cpu_to_le64(h->identity),
 		.whose = cpu_to_le32(h->whose),
 	};
+	memcpy(wire->name, h->name, sizeof(wire->name));
 	wire->crc = cpu_to_le32(kq_crc(0, wire, offsetof(struct kquorum_hello, crc)));
+}
+
+/* Something that a node may be called, and nothing behind it: it is shown to people. */
+static bool hello_name(const char name[KQUORUM_NODE_NAME_MAX + 1])
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789._-";
+	size_t n = strnlen(name, KQUORUM_NODE_NAME_MAX + 1), i;
+
+	if (!n || n > KQUORUM_NODE_NAME_MAX || strspn(name, allowed) != n)
+		return false;
+	for (i = n; i <= KQUORUM_NODE_NAME_MAX; i++)
+		if (name[i])
+			return false;
+	return true;
 }
 
 static bool hello_node(uint32_t id)
@@ -120,6 +137,10 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		snprintf(why, whylen, "its greeting names no identity or no incarnation");
 		return -EPROTO;
 	}
+	if (!hello_name(wire->name)) {
+		snprintf(why, whylen, "its greeting says no name that a node can have");
+		return -EPROTO;
+	}
 	*h = (struct kqd_hello) {
 		.from = from,
 		.to = to,
@@ -129,6 +150,7 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		.identity = le64_to_cpu(wire->identity),
 		.whose = le32_to_cpu(wire->whose),
 	};
+	memcpy(h->name, wire->name, sizeof(h->name));
 	return 0;
 }
 
@@ -170,8 +192,8 @@ bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *pas
 	    le32_to_cpu(past->flags) & KQUORUM_PAST_EMPTY) {
 		/* Not longer than the module keeps: KQD_NOTE_MAX. */
 		snprintf(why, whylen, "%s", joins ?
-			 "it knows other files under this number than these, which are new: bring "
-			 "those back, or kquorum member add and join anew" :
+			 "it knows other files under this number: bring those back, or, on the "
+			 "leader, kquorum member replace (or add), and join anew" :
 			 "it knows other files than these, which are new: bring those back, or, "
 			 "on the leader, kquorum member replace NAME NAME=ADDR");
 		return true;

@@ -20,6 +20,7 @@ struct kqd_hello {
 	uint64_t known;			/* incarnation of who is greeted that was met last */
 	uint64_t identity;		/* that the configuration has for it, 0: none */
 	uint32_t whose;			/* low half of its identity, with @known */
+	char name[KQUORUM_NODE_NAME_MAX + 1];	/* what who greets is called, by its own word */
 };
 
 void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h);

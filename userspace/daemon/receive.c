@@ -29,6 +29,7 @@ static void receive_release(struct kqd_receive *r)
 	if (r->d->receiving != r)
 		return;
 	r->d->receiving = NULL;
+	kqd_transit_end(&r->d->peers[r->offer.from]);
 	r->d->snap.files.dirty = true;
 }
 
@@ -215,6 +216,14 @@ static void receive_whole(struct kqd_receive *r)
 
 static void receive_go_on(struct kqd_receive *r)
 {
+	struct kqd_transit t = {
+		.index = r->offer.ref.index,
+		.bytes = r->offer.ref.bytes,
+		.done = r->at,
+		.comes = true,
+	};
+
+	kqd_transit_tell(&r->d->peers[r->offer.from], &t);
 	if (r->at == r->offer.ref.bytes)
 		receive_whole(r);
 	else
@@ -309,9 +318,11 @@ static void receive_check(struct kqd_receive *r)
 /* How much of it is here already? */
 static uint64_t receive_stored(struct kqd_receive *r)
 {
+	const struct kqd_ref *ref = &r->offer.ref;
 	struct stat st;
 
-	kqd_files_part(r->part, &r->offer.ref);
+	kquorum_snapshot_part_name(r->part, &(struct kquorum_snapshot_part){
+		ref->index, ref->term, ref->bytes, ref->crc });
 	kquorum_snapshot_name(r->whole, r->offer.ref.index, r->offer.ref.term);
 	if (r->d->snap.files.dir < 0 || fstatat(r->d->snap.files.dir, r->part, &st,
 						AT_SYMLINK_NOFOLLOW))

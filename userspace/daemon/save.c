@@ -110,7 +110,7 @@ static int save_create(struct kqd_save *s)
 	const struct kq_snap_ref *ref = &s->reader->ref;
 
 	kquorum_snapshot_name(s->whole, ref->index, ref->term);
-	snprintf(s->name, sizeof(s->name), "%.64s.new", s->whole);
+	kquorum_snapshot_new_name(s->name, ref->index, ref->term);
 	/* One of a daemon that was killed is no part of this one. */
 	unlinkat(s->d->snap.files.dir, s->name, 0);
 	s->to = kqd_files_create(s->d, s->name);

@@ -21,6 +21,9 @@
 #include "../../kmod/core/kq_snap_format.h"
 #include "daemon.h"
 
+/* Whose connection broke gets what is left of its snapshot when it comes back so soon. */
+#define SHIP_PATIENCE_NS	(600 * KQD_NS_PER_SEC)
+
 static void ship_next(struct kqd_ship *s);
 
 static const char *ship_to(const struct kqd_ship *s)
@@ -40,6 +43,18 @@ static void ship_free(struct kqd_ship *s)
 	kqd_timer_stop(&s->next);
 }
 
+/* So much of it is there, for the status. */
+static void ship_tell(const struct kqd_ship *s)
+{
+	struct kqd_transit t = {
+		.index = s->ref.index,
+		.bytes = s->ref.bytes,
+		.done = s->at - (s->have - s->put),
+	};
+
+	kqd_transit_tell(&s->d->peers[s->peer], &t);
+}
+
 /* All operations of an attempt are over. */
 static void ship_closed(struct kqd_ship *s)
 {
@@ -48,6 +63,7 @@ static void ship_closed(struct kqd_ship *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	kqd_transit_end(&s->d->peers[s->peer]);
 	free(s->buf);
 	free(s->reader);
 	s->buf = NULL;
@@ -150,8 +166,10 @@ static void ship_sent(struct kqd_op *op, int res)
 		return;
 	}
 	s->put += res;
-	if (s->stage == KQD_SHIP_STREAM)
+	if (s->stage == KQD_SHIP_STREAM) {
 		kqd_backoff_reset(&s->backoff);
+		ship_tell(s);
+	}
 	ship_next(s);
 }
 
@@ -239,10 +257,18 @@ static void ship_go(struct kqd_ship *s, uint64_t offset)
 	s->have = s->put = 0;
 	s->begun_ns = kqd_now_ns();
 	kq_snap_reader_init(s->reader, s->d->st.cluster_id, 0);
+	ship_tell(s);
 	kqd_info("sending %s the snapshot of index %llu, %llu bytes, from byte %llu on", ship_to(s),
 		 (unsigned long long)s->ref.index, (unsigned long long)s->ref.bytes,
 		 (unsigned long long)offset);
 	ship_next(s);
+}
+
+/* The peer has it: whether it needs another one the next status says. */
+static void ship_arrived(struct kqd_ship *s)
+{
+	s->needed_ns = 0;
+	ship_close(s);
 }
 
 static void ship_done(struct kqd_ship *s)
@@ -251,7 +277,7 @@ static void ship_done(struct kqd_ship *s)
 		 (unsigned long long)s->ref.index, (unsigned long long)(s->ref.bytes - s->first),
 		 (unsigned long long)((kqd_now_ns() - s->begun_ns) / KQD_NS_PER_MS));
 	s->why[0] = '\0';
-	ship_close(s);
+	ship_arrived(s);
 }
 
 static void ship_answered(struct kqd_ship *s, enum kqd_answer answer, uint64_t offset)
@@ -277,7 +303,7 @@ static void ship_answered(struct kqd_ship *s, enum kqd_answer answer, uint64_t o
 		return;
 	case KQD_ANSWER_HAVE:
 		kqd_debug("%s needs no snapshot any more", ship_to(s));
-		ship_close(s);
+		ship_arrived(s);
 		return;
 	default:
 		snprintf(why, sizeof(why), "%s%s", answer == KQD_ANSWER_REFUSED ? "refused: " :
@@ -441,15 +467,30 @@ static void ship_stop(struct kqd_ship *s)
 	ship_close(s);
 }
 
-/* Is it sending what its peer needs? Who has all of it is about to say so. */
-static bool ship_is_wanted(const struct kqd_ship *s)
+/*
+ * Is it sending what its peer needs? Who has all of it is about to say so. While the module's own
+ * connection is broken nobody can tell, nor at once when it stands again: what the peer has of this
+ * very snapshot shall not be lost for that, so the file stays open for a while.
+ */
+static bool ship_is_wanted(struct kqd_ship *s)
 {
 	const struct kqd_status_peer *p = kqd_status_peer(&s->d->st, s->peer);
+	uint64_t now = kqd_now_ns();
 
 	if (s->d->st.role != KQUORUM_LEADER || !p)
 		return false;
-	return s->stage == KQD_SHIP_OUTCOME ||
-		(p->needs && (s->file < 0 || s->ref.index >= p->needs));
+	if (s->stage == KQD_SHIP_OUTCOME)
+		return true;
+	if (p->needs) {
+		s->needed_ns = now;
+		return s->file < 0 || s->ref.index >= p->needs;
+	}
+	if (!s->needed_ns)
+		return false;
+	if (!p->connected)
+		s->away_ns = now;
+	return now - s->needed_ns < SHIP_PATIENCE_NS &&
+		now - s->away_ns < kqd_silence_ns(s->d);
 }
 
 static struct kqd_ship *ship_find(struct kqd *d, uint32_t peer)
@@ -471,6 +512,8 @@ static void ship_begin(struct kqd *d, uint32_t peer)
 	    d->snap.damaged == d->st.snapshot.index)
 		return;
 	s->peer = peer;
+	s->needed_ns = kqd_now_ns();
+	s->away_ns = 0;
 	s->by_config = true;
 	s->stage = KQD_SHIP_WAIT;
 	d->ship_after = peer;

@@ -100,7 +100,6 @@ void kqd_snapshot_note(struct kqd *d, const char *why);
 /* files.c */
 void kqd_files_init(struct kqd *d);
 bool kqd_files_update(struct kqd *d);
-void kqd_files_part(char *name, const struct kqd_ref *ref);
 void kqd_files_refuse(struct kqd *d, const struct kquorum_snapshot_file *file);
 void kqd_files_forgive(struct kqd *d, const struct kquorum_snapshot_file *file);
 int kqd_files_read(const struct kqd *d, const char *name);

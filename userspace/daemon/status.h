@@ -34,6 +34,14 @@ struct kqd_ref {
 	uint32_t crc;		/* CRC32C of all of them */
 };
 
+/* A snapshot on its way between a peer and this node. */
+struct kqd_transit {
+	uint64_t index;
+	uint64_t bytes;		/* of all of it */
+	uint64_t done;		/* of these, how many are there */
+	bool comes;		/* to this node */
+};
+
 /* Of a member; before there is a configuration, of a node that this one was started with. */
 struct kqd_status_member {
 	char name[KQUORUM_NODE_NAME_MAX + 1];

@@ -43,7 +43,7 @@ unsigned int kquorum_interface_version(const struct kquorum *k);
 
 struct kquorum_peer_status {
 	uint32_t id;
-	char name[KQUORUM_NODE_NAME_MAX + 1];
+	char name[KQUORUM_NODE_NAME_MAX + 1];	/* of who is no member as it says itself */
 	char address[KQUORUM_ADDRESS_MAX + 1];
 	bool member;		/* of the configuration; before there is one: as it was started */
 	bool promote;		/* a learner that gets a vote when it has caught up */
@@ -59,6 +59,12 @@ struct kquorum_peer_status {
 	uint32_t flags;		/* KQUORUM_PEERF_* */
 	char reason[KQUORUM_REASON_MAX + 1];
 	uint64_t drops;
+	bool stranger;		/* connected is another node than the configuration means */
+	struct {
+		uint64_t index;		/* 0: none is */
+		uint64_t bytes, done_bytes;
+		bool comes;		/* from it to this node; else it goes there */
+	} transit;		/* a snapshot on its way */
 	bool needs_snapshot;	/* at the leader: what it lacks is gone from the log */
 	uint64_t snapshot_index;	/* with that: one of this index or a newer one */
 };
@@ -93,6 +99,8 @@ struct kquorum_status {
 	bool left;			/* this node was a member and is none any more */
 	bool joins;			/* it never begins a cluster */
 	uint32_t gone;			/* bit n: a node with number n has left */
+	/* By number, what those were called; "": not known. */
+	char departed[KQUORUM_MAX_NODES + 1][KQUORUM_NODE_NAME_MAX + 1];
 	bool quorum, daemon;
 	uint64_t silence_ns;		/* KQUORUM_NEVER: no leader heard of */
 	uint64_t first_index;		/* where the log begins; what was before is in the snapshot */
@@ -148,7 +156,7 @@ struct kquorum_change {
  * Asks for another configuration, at the leader. 0: it is in the log; whether it
  * has come about is seen in kquorum_status(). -EREMOTE: another node leads;
  * -EAGAIN, -EBUSY: not now; -ESTALE: @based_on is not the newest any more;
- * -EALREADY: it is in force; -EINVAL: it has no voter; -ENOTUNIQ, -EADDRINUSE:
+ * -EALREADY: it is in force; -EDESTADDRREQ: a node joins that @id does not describe; -EINVAL: it has no voter; -ENOTUNIQ, -EADDRINUSE:
  * another member has that name or address; -EEXIST: a session of the number's
  * last node is not over; -EHOSTUNREACH: a node that joins is not connected;
  * -EKEYREJECTED: it is connected, and one that has left; -ENOTCONN: no majority

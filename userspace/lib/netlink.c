@@ -18,7 +18,7 @@ static const char *const attr_names[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_LOCK_FLAGS] = "lock flags", [KQUORUM_A_FIRST_INDEX] = "first index",
 	[KQUORUM_A_LAST_INDEX] = "last index", [KQUORUM_A_PAST] = "past",
 	[KQUORUM_A_VOTERS] = "voters", [KQUORUM_A_LEARNERS] = "learners",
-	[KQUORUM_A_CONF_INDEX] = "configuration index",
+	[KQUORUM_A_CONF_INDEX] = "configuration index", [KQUORUM_A_TRANSIT] = "transit",
 };
 
 int kq_lib_fail(struct kquorum *k, int error, const char *format, ...)

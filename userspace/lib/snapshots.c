@@ -31,6 +31,57 @@ bool kquorum_snapshot_parse(const char *name, struct kquorum_snapshot_file *file
 	return true;
 }
 
+void kquorum_snapshot_new_name(char *buf, uint64_t index, uint64_t term)
+{
+	snprintf(buf, KQUORUM_SNAPSHOT_NAME_MAX, "snapshot-%020" PRIu64 "-%" PRIu64 ".kqs.new",
+		 index, term);
+}
+
+void kquorum_snapshot_part_name(char *buf, const struct kquorum_snapshot_part *part)
+{
+	snprintf(buf, KQUORUM_SNAPSHOT_NAME_MAX,
+		 "snapshot-%020" PRIu64 "-%" PRIu64 ".kqs.%" PRIu64 "-%08" PRIx32 ".part",
+		 part->index, part->term, part->bytes, part->crc);
+}
+
+bool kquorum_snapshot_parse_part(const char *name, struct kquorum_snapshot_part *part)
+{
+	char whole[KQUORUM_SNAPSHOT_NAME_MAX];
+	struct kquorum_snapshot_part p;
+
+	if (sscanf(name, "snapshot-%20" SCNu64 "-%20" SCNu64 ".kqs.%20" SCNu64 "-%8" SCNx32 ".part",
+		   &p.index, &p.term, &p.bytes, &p.crc) != 4)
+		return false;
+	kquorum_snapshot_part_name(whole, &p);
+	if (strcmp(name, whole) || !p.index || !p.term)
+		return false;
+	*part = p;
+	return true;
+}
+
+static bool is_new(const char *name)
+{
+	char whole[KQUORUM_SNAPSHOT_NAME_MAX];
+	struct kquorum_snapshot_file f;
+
+	if (sscanf(name, "snapshot-%20" SCNu64 "-%20" SCNu64, &f.index, &f.term) != 2)
+		return false;
+	kquorum_snapshot_new_name(whole, f.index, f.term);
+	return !strcmp(name, whole);
+}
+
+enum kquorum_snapshot_kind kquorum_snapshot_kind(const char *name)
+{
+	struct kquorum_snapshot_part part;
+	struct kquorum_snapshot_file file;
+
+	if (kquorum_snapshot_parse(name, &file))
+		return KQUORUM_SNAPSHOT_WHOLE;
+	if (kquorum_snapshot_parse_part(name, &part))
+		return KQUORUM_SNAPSHOT_PART;
+	return is_new(name) ? KQUORUM_SNAPSHOT_NEW : KQUORUM_SNAPSHOT_NOT_OURS;
+}
+
 bool kquorum_snapshot_newer(const struct kquorum_snapshot_file *a,
 			    const struct kquorum_snapshot_file *b)
 {

@@ -18,11 +18,39 @@ struct kquorum_snapshot_file {
 	uint64_t term;
 };
 
+/* What the name of a part says: which one it is of. */
+struct kquorum_snapshot_part {
+	uint64_t index;
+	uint64_t term;
+	uint64_t bytes;		/* of all of it */
+	uint32_t crc;		/* likewise */
+};
+
 /* Prints the name into @buf of KQUORUM_SNAPSHOT_NAME_MAX bytes. */
 void kquorum_snapshot_name(char *buf, uint64_t index, uint64_t term);
 
 /* Is it the name of a finished snapshot? Only as kquorum_snapshot_name() prints it. */
 bool kquorum_snapshot_parse(const char *name, struct kquorum_snapshot_file *file);
+
+/* The name of one that is being saved, or of which a part is here. Buffers as above. */
+void kquorum_snapshot_new_name(char *buf, uint64_t index, uint64_t term);
+void kquorum_snapshot_part_name(char *buf, const struct kquorum_snapshot_part *part);
+
+/* Is it the name of a part? Only as kquorum_snapshot_part_name() prints it. */
+bool kquorum_snapshot_parse_part(const char *name, struct kquorum_snapshot_part *part);
+
+/*
+ * What a node or its daemon calls a file of its own: finished, being saved, or a part. Whatever
+ * else lies beside it is somebody's, and not touched.
+ */
+enum kquorum_snapshot_kind {
+	KQUORUM_SNAPSHOT_NOT_OURS,
+	KQUORUM_SNAPSHOT_WHOLE,
+	KQUORUM_SNAPSHOT_NEW,
+	KQUORUM_SNAPSHOT_PART,
+};
+
+enum kquorum_snapshot_kind kquorum_snapshot_kind(const char *name);
 
 /* Is @a newer than @b? */
 bool kquorum_snapshot_newer(const struct kquorum_snapshot_file *a,

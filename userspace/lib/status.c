@@ -41,6 +41,28 @@ static void take_member(struct kquorum_status *st, const struct nlattr *nest)
 	p->promote = kq_lib_u32(&a, KQUORUM_MEMBER_FLAGS, 0) & KQUORUM_CONF_PROMOTE;
 }
 
+static void take_departed(struct kquorum_status *st, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+	uint32_t id;
+
+	kq_lib_parse_nested(nest, &a);
+	id = kq_lib_u32(&a, KQUORUM_MEMBER_ID, 0);
+	if (id >= 1 && id <= KQUORUM_MAX_NODES)
+		kq_lib_string(&a, KQUORUM_MEMBER_NAME, st->departed[id], sizeof(st->departed[id]));
+}
+
+static void take_transit(struct kquorum_peer_status *p, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	p->transit.index = kq_lib_u64(&a, KQUORUM_TRANSIT_INDEX, 0);
+	p->transit.bytes = kq_lib_u64(&a, KQUORUM_TRANSIT_BYTES, 0);
+	p->transit.done_bytes = kq_lib_u64(&a, KQUORUM_TRANSIT_DONE, 0);
+	p->transit.comes = a.table[KQUORUM_TRANSIT_COMES];
+}
+
 static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
 {
 	struct kquorum_peer_status *p;
@@ -65,6 +87,9 @@ static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
 	p->disk_ns = kq_lib_u64(&a, KQUORUM_PEER_DISK, KQUORUM_NEVER);
 	p->flags = kq_lib_u32(&a, KQUORUM_PEER_FLAGS, 0);
 	p->drops = kq_lib_u64(&a, KQUORUM_PEER_DROPS, 0);
+	p->stranger = a.table[KQUORUM_PEER_STRANGER];
+	if (a.table[KQUORUM_PEER_TRANSIT])
+		take_transit(p, a.table[KQUORUM_PEER_TRANSIT]);
 	p->needs_snapshot = a.table[KQUORUM_PEER_SNAPSHOT];
 	p->snapshot_index = kq_lib_u64(&a, KQUORUM_PEER_SNAPSHOT, 0);
 	kq_lib_string(&a, KQUORUM_PEER_REASON, p->reason, sizeof(p->reason));
@@ -193,6 +218,9 @@ static int take_status(const struct nlmsghdr *answer, void *user)
 			break;
 		case KQUORUM_A_PEER:
 			take_peer(st, a);
+			break;
+		case KQUORUM_A_DEPARTED:
+			take_departed(st, a);
 			break;
 		case KQUORUM_A_SNAPSHOT:
 			take_snapshot(&st->snapshot, a);

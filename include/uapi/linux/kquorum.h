@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define KQUORUM_GENL_NAME	"kquorum"
-#define KQUORUM_GENL_VERSION	2
+#define KQUORUM_GENL_VERSION	3
 #define KQUORUM_MCGRP_EVENTS	"events"
 
 #define KQUORUM_PORT		7420
@@ -45,7 +45,7 @@
  * @KQUORUM_CMD_TRANSFER: hand leadership to NODE_ID (0 or absent: the most
  *	up-to-date). Admin.
  * @KQUORUM_CMD_PEER_ATTACH: give a connected stream socket for NODE_ID: FD,
- *	PAST of the peer as its greeting told, EPOCH. An older connection to that peer
+ *	PAST and NAME of the peer as its greeting told, EPOCH. An older connection to that peer
  *	is closed. -ESTALE: its files are older than when it was met, or another daemon
  *	has the node; -EKEYREJECTED: they are new, and the configuration knows others;
  *	-EXDEV: of a log that another node began; -EBUSY: another under its number is
@@ -62,7 +62,7 @@
  * @KQUORUM_CMD_LOG_GET: dump of entries: FIRST_INDEX, LAST_INDEX (optional).
  * @KQUORUM_CMD_RECONFIGURE: VOTERS and LEARNERS from now on, at the leader; CONF_INDEX of the
  *	configuration that was looked at (0: whichever); MEMBER: one node's name and address,
- *	new or changed. A node that joins must be connected. Admin.
+ *	new or changed. A node that joins must be connected, and be that one. Admin.
  * @KQUORUM_CMD_SNAPSHOT_SAVE: answers FD: read() gives a snapshot of the state as it is now,
  *	until the end of the file; commands go on meanwhile. One at a time; close() gives it up.
  *	-EALREADY: the snapshot in use is of this very state.
@@ -73,6 +73,9 @@
  *	goes. Answers FD: read() gives struct kquorum_snapshot_result once. Admin.
  * @KQUORUM_CMD_SNAPSHOT_INSTALL: likewise one of another node's, which takes the place of the
  *	state here if that is behind it. Admin.
+ * @KQUORUM_CMD_SNAPSHOT_NOTE: the daemon says how far a snapshot is on its way to NODE_ID, or from
+ *	there: TRANSIT, absent when none is any more. Shown in the status while that daemon lives.
+ *	EPOCH. Admin.
  * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
  *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
  */
@@ -97,6 +100,7 @@ enum kquorum_cmd {
 	KQUORUM_CMD_SNAPSHOT_SAVE,
 	KQUORUM_CMD_SNAPSHOT_ADOPT,
 	KQUORUM_CMD_SNAPSHOT_INSTALL,
+	KQUORUM_CMD_SNAPSHOT_NOTE,
 	__KQUORUM_CMD_MAX,
 };
 
@@ -160,6 +164,8 @@ enum kquorum_attr {
 	KQUORUM_A_SEED,		/* flag: an empty log begins with the first snapshot given */
 	KQUORUM_A_SURVIVOR,	/* flag: only gives its state away; all that its log has counts */
 	KQUORUM_A_LINEAGE,	/* struct kquorum_lineage: what this history came from */
+	KQUORUM_A_TRANSIT,	/* nested enum kquorum_transit_attr */
+	KQUORUM_A_DEPARTED,	/* nested enum kquorum_member_attr: ID, NAME; one for each of GONE */
 	__KQUORUM_A_MAX,
 };
 
@@ -190,6 +196,19 @@ enum kquorum_snapshot_attr {
 
 #define KQUORUM_SNAPSHOT_MAX (__KQUORUM_SNAPSHOT_MAX - 1)
 
+/* A snapshot on its way between two nodes. */
+enum kquorum_transit_attr {
+	KQUORUM_TRANSIT_UNSPEC,
+	KQUORUM_TRANSIT_PAD,
+	KQUORUM_TRANSIT_INDEX,		/* u64: last log index that is applied in it */
+	KQUORUM_TRANSIT_BYTES,		/* u64: of all of it */
+	KQUORUM_TRANSIT_DONE,		/* u64: of these, how many are there */
+	KQUORUM_TRANSIT_COMES,		/* flag: to this node; absent: to the other */
+	__KQUORUM_TRANSIT_MAX,
+};
+
+#define KQUORUM_TRANSIT_MAX (__KQUORUM_TRANSIT_MAX - 1)
+
 enum kquorum_member_attr {
 	KQUORUM_MEMBER_UNSPEC,
 	KQUORUM_MEMBER_ID,		/* u32 */
@@ -205,7 +224,7 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_UNSPEC,
 	KQUORUM_PEER_PAD,
 	KQUORUM_PEER_ID,		/* u32 */
-	KQUORUM_PEER_NAME,		/* string */
+	KQUORUM_PEER_NAME,		/* string; of who is no member as its greeting told */
 	KQUORUM_PEER_ADDRESS,		/* string */
 	KQUORUM_PEER_CONNECTED,		/* u8 */
 	KQUORUM_PEER_INCARNATION,	/* u64: that which was met last, 0: none */
@@ -222,6 +241,8 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_WHOSE,		/* u32: low half of the identity with that incarnation */
 	KQUORUM_PEER_IDENTITY,		/* u64: that the configuration has, 0: no member */
 	KQUORUM_PEER_SNAPSHOT,		/* u64: at the leader: it needs this one, or a newer */
+	KQUORUM_PEER_STRANGER,		/* flag: connected, and not the member with that number */
+	KQUORUM_PEER_TRANSIT,		/* nested enum kquorum_transit_attr */
 	__KQUORUM_PEER_MAX,
 };
 
@@ -346,7 +367,7 @@ enum kquorum_event {
 	KQUORUM_EVENT_SILENCE	= 1 << 1,	/* the leader fell silent */
 	KQUORUM_EVENT_CANVASS	= 1 << 2,	/* a canvass or campaign ended */
 	KQUORUM_EVENT_PEER	= 1 << 3,	/* a connection came or broke */
-	KQUORUM_EVENT_DISK	= 1 << 4,	/* the disk's state changed */
+	KQUORUM_EVENT_DISK	= 1 << 4,	/* its state changed, or in which 16th the log ends */
 	KQUORUM_EVENT_SESSION	= 1 << 5,	/* this node's session opened or lapsed */
 	KQUORUM_EVENT_STATE	= 1 << 6,	/* node state changed: recovered, failed, stopped */
 	KQUORUM_EVENT_DAEMON	= 1 << 7,	/* another daemon took the node */
@@ -555,7 +576,7 @@ struct kquorum_past {
  * the socket is given to PEER_ATTACH. Little-endian.
  */
 #define KQUORUM_HELLO_MAGIC	0x316f6c48514bULL	/* "KQHlo1" */
-#define KQUORUM_HELLO_VERSION	3
+#define KQUORUM_HELLO_VERSION	4
 
 /**
  * struct kquorum_hello - greeting of the control wire
@@ -565,6 +586,8 @@ struct kquorum_past {
  * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id, founders or
  *	settings is refused
  * @past: the sender's, KQUORUM_A_PAST of STATUS with KQUORUM_PEER_MET
+ * @name: of the sender, as it was made or as its configuration says; ends with NUL, and nothing
+ *	follows: of two new machines under one number the leader takes in the one that is meant
  * @known: the receiver's incarnation that the sender met last, 0: none
  * @identity: that the sender's configuration has under the receiver's number, 0: none
  * @whose: low half of the receiver's identity with @known
@@ -579,6 +602,7 @@ struct kquorum_hello {
 	__le32 zero;
 	__le64 cluster;
 	struct kquorum_past past;
+	char name[KQUORUM_NODE_NAME_MAX + 1];
 	__le64 known;
 	__le64 identity;
 	__le32 whose;

@@ -35,9 +35,9 @@ sub cluster_hash {
 
 sub hello {
 	my ($version, $cluster) = @_;
-	# origin, identity, incarnation, met, flags and 22 starts; what node 1 is known by: nothing
-	my $h = pack 'Q< S< S< L< L< L< Q< Q< Q< Q< L< L< L<22 Q< Q< L<', 0x316f6c48514b, $version, 176, 3,
-		1, 0, $cluster, 0, 3, $incarnation, 0, 0, (0) x 22, 0, 0, 0;
+	# origin, identity, incarnation, met, flags and 22 starts; name; what node 1 is known by: nothing
+	my $h = pack 'Q< S< S< L< L< L< Q< Q< Q< Q< L< L< L<22 a32 Q< Q< L<', 0x316f6c48514b, $version,
+		208, 3, 1, 0, $cluster, 0, 3, $incarnation, 0, 0, (0) x 22, 'n3', 0, 0, 0;
 	return $h . pack 'L<', crc(0, $h);
 }
 
@@ -54,10 +54,10 @@ my $s = IO::Socket::INET->new(PeerAddr => $address, PeerPort => 7420, Timeout =>
 	or die "cannot connect: $!\n";
 my %greeting = (
 	garbage => join('', map { chr(($_ * 7919 + 13) % 251) } 1 .. 4096),
-	cluster => hello(3, cluster_hash(0x78)),
-	version => hello(4, cluster_hash(0x77)),
+	cluster => hello(4, cluster_hash(0x78)),
+	version => hello(5, cluster_hash(0x77)),
 );
-syswrite $s, $greeting{$how} // hello(3, cluster_hash(0x77));
+syswrite $s, $greeting{$how} // hello(4, cluster_hash(0x77));
 my $select = IO::Select->new($s);
 my $in = '';
 my $told = 0;
@@ -66,7 +66,7 @@ while ($select->can_read(20)) {
 		print "closed\n";
 		exit 0;
 	}
-	next if $told || length $in < 176;
+	next if $told || length $in < 208;
 	$told = 1;
 	print "greeted ";
 	my $to_inc = (unpack 'Q< S< S< L< L< L< Q< Q< Q< Q<', $in)[9];
