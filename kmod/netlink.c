@@ -64,7 +64,7 @@ int kq_nl_error(struct netlink_ext_ack *extack, const struct nlattr *attr, int e
 	if (!why) {
 		switch (err) {
 		case -EBUSY:
-			why = "the node is recovering its log, or too much is under way";
+			why = "too much is under way: try again";
 			break;
 		case -ENODEV:
 			why = "the node went down";
@@ -102,7 +102,7 @@ int kq_nl_enter(struct kq_node *node, struct kq_step *step, struct genl_info *in
 	int err = kq_node_enter(node, step);
 
 	return err ? kq_nl_error(info->extack, NULL, err, err == -EBUSY ?
-				 "this node is still reading its log: try again" : NULL) : 0;
+				 KQ_NL_READING : NULL) : 0;
 }
 
 /**

@@ -11,6 +11,9 @@
 struct kq_node;
 struct kq_step;
 
+/* What a command is told while the node recovers. */
+#define KQ_NL_READING	"this node is still reading its log: try again"
+
 /* What a multicast says. */
 struct kq_nl_event {
 	u32 bits;		/* enum kquorum_event */

@@ -257,7 +257,8 @@ int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info)
 	if (err < 0) {
 		nlmsg_free(reply);
 		return kq_nl_error(info->extack, name, err,
-				   err == -ENOENT ? "nobody holds or awaits it" : NULL);
+				   err == -ENOENT ? "nobody holds or awaits it" :
+				   err == -EBUSY ? KQ_NL_READING : NULL);
 	}
 	genlmsg_end(reply, hdr);
 	return genlmsg_reply(reply, info);

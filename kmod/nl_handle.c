@@ -61,6 +61,12 @@ put_file:
 	return err;
 }
 
+/* For a text a look without the lock will do. */
+static bool is_reading(const struct kq_node *node)
+{
+	return READ_ONCE(node->recovering);
+}
+
 /**
  * kq_nl_lock() - LOCK
  * @skb: request
@@ -91,8 +97,11 @@ int kq_nl_lock(struct sk_buff *skb, struct genl_info *info)
 	file = kq_lock_file(node, nla_data(name), len, flags);
 	err = open_handle(info, KQUORUM_CMD_LOCK, flags & KQUORUM_LOCK_CLOEXEC ? O_CLOEXEC : 0,
 			  file, kq_lock_ask);
+	if (err)
+		kq_nl_error(info->extack, NULL, err,
+			    err == -EBUSY && is_reading(node) ? KQ_NL_READING : NULL);
 	kq_node_put(node);
-	return err ? kq_nl_error(info->extack, NULL, err, NULL) : 0;
+	return err;
 }
 
 /**
@@ -121,10 +130,7 @@ static const char *save_refusal(const struct kq_node *node, int err)
 {
 	switch (err) {
 	case -EBUSY:
-		/* For a text a look without the lock will do. */
-		return READ_ONCE(node->recovering) ?
-			"this node is still reading its log: try again" :
-			"a snapshot is being saved already";
+		return is_reading(node) ? KQ_NL_READING : "a snapshot is being saved already";
 	case -EALREADY:
 		return "nothing has changed since the snapshot in use, if there is one";
 	case -EIO:

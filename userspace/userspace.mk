@@ -14,7 +14,9 @@ LIBKQUORUM_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/lib/*.c))
 LIBKQUORUM_PIC := $(LIBKQUORUM_OBJS:.o=.pic.o)
 # Reading a snapshot is the module's own code: GPL, and so in the command, not in the library.
 CLI_CORE := $(addprefix kmod/core/,kq_conf.c kq_platform_user.c kq_snap_read.c)
+# What a machine asks before there is a node is the daemon's.
 CLI_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/cli/*.c)) \
+	$(BUILD)/userspace/cli/ask.o \
 	$(patsubst kmod/core/%.c,$(BUILD)/userspace/core/%.o,$(CLI_CORE))
 
 USERSPACE := $(BUILD)/bin/kquorum $(BUILD)/lib/libkquorum.a $(BUILD)/lib/libkquorum.so
@@ -32,6 +34,10 @@ $(BUILD)/userspace/lib/%.pic.o: userspace/lib/%.c
 	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) -fPIC -MMD -MP -c $< -o $@
 
 $(BUILD)/userspace/cli/%.o: userspace/cli/%.c
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) -Ikmod/core $(USER_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/userspace/cli/ask.o: userspace/daemon/ask.c
 	@mkdir -p $(@D)
 	$(USER_CC) $(USER_CPPFLAGS) -Ikmod/core $(USER_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -120,6 +120,50 @@ struct wrong {
 	const char *says;
 };
 
+/* It is the same on all of them, so nothing in it is of one alone. */
+static void reads_a_file_for_all_machines(void **state)
+{
+	static const char plan[] = "[cluster]\nname = demo\n[members]\nn2 = 10.0.0.2\nn1 = h\n"
+				   "[settings]\nlease_ms = 20000\n[log]\nsegments = 4\n";
+	static const struct { const char *more, *says; } wrong[] = {
+		{ "[node]\nname = n1\n", ":11: \"name\" in section [node] is of one machine" },
+		{ "[ids]\nn1 = 1\n", "in section [ids] is of one machine" },
+		{ "[cluster]\nfounders = 2\n", "\"founders\" in section [cluster] is of one machine" },
+		{ "[members]\nn3 = h\n", "n1 and n3 have the same address" },
+		{ "[members]\nn1 = h2\n", "member n1 is given twice" },
+		{ "[settings]\nlease_ms = 1\n", "lease_ms is given twice" },
+	};
+	char path[] = "/tmp/kquorum-config-XXXXXX", text[512];
+	int fd = mkstemp(path);
+	struct kquorum_config c;
+	size_t i;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, plan, strlen(plan)), strlen(plan));
+	assert_int_equal(kquorum_config_read_plan(path, &c, err, sizeof(err)), 0);
+	assert_string_equal(c.name, "demo");
+	assert_true(c.cluster_id == 0);
+	assert_int_equal(c.n_members, 2);
+	assert_string_equal(c.members[0].name, "n1");
+	assert_int_equal(c.members[0].id, 1);
+	assert_int_equal(c.members[1].id, 2);
+	assert_int_equal(c.node_id, 0);
+	assert_int_equal(c.lease_ms, 20000);
+	assert_int_equal(c.segments, 4);
+	/* It is of no machine. */
+	assert_int_equal(kquorum_config_read(path, &c, err, sizeof(err)), -EINVAL);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s", plan, wrong[i].more);
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, text, strlen(text), 0), strlen(text));
+		assert_int_equal(kquorum_config_read_plan(path, &c, err, sizeof(err)), -EINVAL);
+		assert_contains(err, wrong[i].says);
+	}
+	close(fd);
+	unlink(path);
+}
+
 static void names_line_and_fault(void **state)
 {
 	static const struct wrong table[] = {
@@ -213,6 +257,7 @@ int main(void)
 		cmocka_unit_test(sees_the_mark_of_a_cluster_that_has_begun),
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(reads_a_node_that_joined),
+		cmocka_unit_test(reads_a_file_for_all_machines),
 		cmocka_unit_test(names_line_and_fault),
 		cmocka_unit_test(refuses_long_lines_and_absent_files),
 		cmocka_unit_test(refuses_a_sixteenth_member),

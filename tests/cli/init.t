@@ -190,6 +190,29 @@ done <<'EOT'
 --cluster-id 1 --founders 3 --id n5=4|no --peer or --node is called n5
 --cluster-id 1 --founders 3 --id n4=4 --peer n1=h --id n1=1|same address
 EOT
+printf '[cluster]\nname = demo\n[members]\nn1 = 10.0.0.1\nn2 = 10.0.0.2\n' >"$TMP/plan"
+while IFS='|' read -r args says; do
+	# shellcheck disable=SC2086
+	run "$KQUORUM" init $args --dir "$TMP/x"
+	is $rc 2 "usage error: init $args"
+	like "$out" "$says" "it says: $says"
+done <<EOT
+--from $TMP/plan --name demo|FILE says the rest
+--from $TMP/plan --node n1 --peer n3=h|FILE says the rest
+--from $TMP/plan --node n1 --advertise h|FILE says the rest
+--from $TMP/plan --node n1 --lease 20s|FILE says the rest
+--from $TMP/plan --node n1 --force|FILE says the rest
+--from $TMP/plan --node n1 --cluster-id 1|FILE says the rest
+--from $TMP/plan --node n9|has no line for n9 in \[members\]
+--timeout 5 --name demo --node n1 --listen h|--timeout and --no-daemon go with --from
+--no-daemon --name demo --node n1 --listen h|--timeout and --no-daemon go with --from
+EOT
+run "$KQUORUM" init --from "$TMP/absent" --dir "$TMP/x"
+like "$out" 'absent: No such file' "a file that is not there is named"
+printf '[node]\nname = n1\n' >>"$TMP/plan"
+run "$KQUORUM" init --from "$TMP/plan" --node n1 --dir "$TMP/x"
+is $rc 1 "a file of one machine is refused"
+like "$out" 'plan:7: "name" in section \[node\] is of one machine; this file is for all' "with its line"
 run "$KQUORUM" init --name -abcdefghijkl --node n1 --listen h
 is "$(head -n 1 <<<"$out" | awk 'length > 100')" "" "a bad name is said in 100 columns"
 [ ! -e "$TMP/x" ]

@@ -217,6 +217,9 @@ static void explains_bare_errors(void **state)
 	answer_ack(-ENODEV, NULL, 0);
 	assert_int_equal(kquorum_status(k, &st), -ENODEV);
 	assert_contains(kquorum_error(k), "no node runs");
+	answer_ack(-EBUSY, NULL, 0);
+	assert_int_equal(kquorum_node_stop(k, true), -EBUSY);
+	assert_string_equal(kquorum_error(k), "this node is still reading its log: try again");
 	answer_ack(-EPERM, NULL, 0);
 	assert_int_equal(kquorum_node_stop(k, true), -EPERM);
 	assert_contains(kquorum_error(k), "CAP_NET_ADMIN");

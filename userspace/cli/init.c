@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kquorum init: a node's directory, its configuration and its filled log. */
+/* Making a node: its directory, its configuration and its filled log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,26 +12,6 @@
 
 #include "init.h"
 #include "join.h"
-
-static const struct cli_option init_options[] = {
-	INIT_OPTIONS_NODE,
-	{ 'p', "peer", "NODE=ADDR[:PORT]", "another node; once for each, on every node the same set" },
-	{ OPT_CLUSTER_ID, "cluster-id", "ID", "hexadecimal; the same on all nodes (default: random)" },
-	INIT_OPTIONS_LOG,
-	{ OPT_FORCE, "force", NULL, "make an existing directory into a new node's" },
-	{ 0 },
-};
-
-static const struct cli_option join_options[] = {
-	INIT_OPTIONS_NODE,
-	{ 'p', "peer", "NODE=ADDR[:PORT]", "a member; once for each" },
-	{ OPT_CLUSTER_ID, "cluster-id", "ID", "the cluster's, hexadecimal" },
-	{ OPT_FOUNDERS, "founders", "N", "nodes 1 to N began the cluster" },
-	{ OPT_ID, "id", "NODE=N", "the number of a node; once for each, this one too" },
-	INIT_OPTIONS_LOG,
-	{ OPT_FORCE, "force", NULL, "make it anew where there was a node, whose log is deleted" },
-	{ 0 },
-};
 
 static void take_peer(struct init *in, const char *arg)
 {
@@ -181,6 +161,15 @@ void init_take(int key, const char *arg, void *user)
 	}
 }
 
+void init_directory(struct init *in, const char *name)
+{
+	if (!in->dir) {
+		snprintf(in->dir_buf, sizeof(in->dir_buf), "%s/%s", KQUORUM_STATE_DIR, name);
+		in->dir = in->dir_buf;
+	}
+	shell_quote(in->quoted_dir, sizeof(in->quoted_dir), in->dir);
+}
+
 void init_complete(struct init *in)
 {
 	struct kquorum_config_member *self = &in->c.members[in->c.n_members];
@@ -205,11 +194,7 @@ void init_complete(struct init *in)
 	if (kquorum_config_number(&in->c, err, sizeof(err)) ||
 	    kquorum_config_check(&in->c, err, sizeof(err)))
 		cli_usage_error("%s", err);
-	if (!in->dir) {
-		snprintf(in->dir_buf, sizeof(in->dir_buf), "%s/%s", KQUORUM_STATE_DIR, in->c.name);
-		in->dir = in->dir_buf;
-	}
-	shell_quote(in->quoted_dir, sizeof(in->quoted_dir), in->dir);
+	init_directory(in, in->c.name);
 }
 
 /* A running node would go on writing into the files of its successor. */
@@ -292,7 +277,7 @@ static int check_reuse(const struct init *in)
 			  in->dir, err, KQUORUM_CONFIG_FILE);
 		return KQUORUM_EXIT_ERROR;
 	}
-	if (!ret && !in->joins && old.cluster_id == in->c.cluster_id)
+	if (!ret && !in->joins && !in->empty && old.cluster_id == in->c.cluster_id)
 		return refuse_same_cluster(in, &old);
 	return refuse_running(in, ret ? in->c.cluster_id : old.cluster_id);
 }
@@ -309,7 +294,8 @@ static int forget_past(const struct init *in)
 		ret = directory_drop_marks(in->dir);
 	if (!ret && in->force)
 		ret = directory_drop_snapshots(in->dir);
-	return ret || !in->joins || !in->force ? ret : directory_drop_segments(in->dir);
+	return ret || !(in->joins || in->empty) || !in->force ? ret :
+		directory_drop_segments(in->dir);
 }
 
 static int make_directory(struct init *in)
@@ -379,31 +365,6 @@ static void undo(const struct init *in)
 		rmdir(in->dir);
 }
 
-/* The line that makes member @m, with all that differs from the defaults. */
-static void init_line(struct line *l, const struct init *in, const struct kquorum_config_member *m)
-{
-	char address[KQUORUM_ADDRESS_MAX + 1], quoted[2 * KQUORUM_ADDRESS_MAX];
-	const struct kquorum_config *c = &in->c;
-	unsigned int i;
-
-	l->at = 0;
-	kquorum_address_format(&m->address, address, sizeof(address));
-	line_add(l, "kquorum init --name %s --cluster-id %016" PRIx64, c->name, c->cluster_id);
-	line_add(l, " --node %s --listen %s", m->name, shell_quote(quoted, sizeof(quoted), address));
-	for (i = 0; i < c->n_members; i++) {
-		if (c->members[i].id == m->id)
-			continue;
-		kquorum_address_format(&c->members[i].address, address, sizeof(address));
-		line_add(l, " --peer %s=%s", c->members[i].name,
-			 shell_quote(quoted, sizeof(quoted), address));
-	}
-	if (in->given_dir)
-		line_add(l, " --dir %s", in->quoted_dir);
-	line_settings(l, c);
-	if (in->force)
-		line_add(l, " --force");
-}
-
 void init_json(cJSON *o, const struct init *in)
 {
 	cJSON_AddStringToObject(o, "name", in->c.name);
@@ -411,55 +372,6 @@ void init_json(cJSON *o, const struct init *in)
 	cJSON_AddStringToObject(o, "node", in->c.node_name);
 	json_u64(o, "node_id", in->c.node_id);
 	cJSON_AddStringToObject(o, "dir", in->dir);
-}
-
-static void report_json(const struct init *in)
-{
-	cJSON *o = cJSON_CreateObject(), *others;
-	static struct line line;
-	unsigned int i;
-
-	init_json(o, in);
-	json_u64(o, "log_bytes", (uint64_t)in->c.segment_bytes * in->c.segments);
-	/* The others are members already when this one joins them. */
-	others = in->joins ? NULL : cJSON_AddObjectToObject(o, "init_on_others");
-	for (i = 0; others && i < in->c.n_members; i++) {
-		if (in->c.members[i].id == in->c.node_id)
-			continue;
-		init_line(&line, in, &in->c.members[i]);
-		cJSON_AddStringToObject(others, in->c.members[i].name, line.text);
-	}
-	json_print(o, false);
-}
-
-static void report(const struct init *in)
-{
-	char size[FORMAT_MAX], of[16] = "";
-	static struct line line;
-	unsigned int i;
-
-	if (!in->joins)
-		snprintf(of, sizeof(of), " of %u", in->c.n_members);
-	printf("%s: node %s, id %u%s, cluster id %016" PRIx64 "\n%s: %u segments, %s, filled\n",
-	       in->c.name, in->c.node_name, in->c.node_id, of, in->c.cluster_id, in->dir,
-	       in->c.segments, format_bytes(size, (uint64_t)in->c.segment_bytes * in->c.segments));
-	if (in->joins) {
-		printf("\nThen: kquorum start %s%s; kquorum member add, on the leader, takes it from there\n",
-		       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
-		return;
-	}
-	if (in->c.n_members > 1 && !in->given_id) {
-		puts("\nRun on the other machines (--listen may be another address of theirs, with --advertise):");
-		for (i = 0; i < in->c.n_members; i++) {
-			if (in->c.members[i].id == in->c.node_id)
-				continue;
-			init_line(&line, in, &in->c.members[i]);
-			printf("  %s\n", line.text);
-		}
-	}
-	printf("\nThen%s: kquorum start %s%s\n",
-	       in->c.n_members > 1 ? ", on each (it begins when all are up)" : "",
-	       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
 }
 
 uint64_t init_random(void)
@@ -498,50 +410,3 @@ int init_make(struct init *in)
 		undo(in);
 	return ret;
 }
-
-static int run(int argc, char **argv)
-{
-	struct init in = { .joins = cli.command == &command_join };
-	int at, ret;
-
-	kquorum_config_defaults(&in.c);
-	at = cli_parse(argc, argv, init_take, &in);
-	if (at < argc)
-		cli_usage_error("\"%s\" is one word too many", argv[at]);
-	if (in.joins && (!in.given_id || !in.c.founders || !in.n_ids))
-		cli_usage_error("--cluster-id, --founders and --id are needed: kquorum member add prints "
-				"the whole line");
-	init_complete(&in);
-	ret = init_make(&in);
-	if (ret)
-		return ret;
-	if (cli.json)
-		report_json(&in);
-	else
-		report(&in);
-	return KQUORUM_EXIT_DONE;
-}
-
-const struct cli_command command_init = {
-	.name = "init",
-	.synopsis = "--name NAME --node NODE --listen ADDR[:PORT] [--peer NODE=ADDR[:PORT]]...",
-	.summary = "make this machine a node of a cluster",
-	.details = "Makes the node's directory, fills its log and prints what to run on the other machines.\n"
-		   "Node ids follow from the order of the names (n2 before n10), so they agree everywhere.\n"
-		   "  kquorum init --name demo --node n1 --listen 10.0.0.1 --peer n2=10.0.0.2 --peer n3=10.0.0.3\n",
-	.options = init_options,
-	.json = true,
-	.run = run,
-};
-
-const struct cli_command command_join = {
-	.name = "join",
-	.synopsis = "--name NAME --node NODE --listen ADDR[:PORT] --cluster-id ID --founders N\n"
-		    "                       --peer NODE=ADDR[:PORT]... --id NODE=N...",
-	.summary = "make this machine a node of a cluster that runs",
-	.details = "kquorum member add and kquorum member replace print the whole line. It is the same as init,\n"
-		   "with what a cluster that has grown needs: which nodes began it, and everybody's number.\n",
-	.options = join_options,
-	.json = true,
-	.run = run,
-};

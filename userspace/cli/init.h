@@ -30,6 +30,7 @@ struct init {
 	const char *dir;
 	char dir_buf[256], quoted_dir[1024];
 	bool joins, given_dir, force, given_id, made_dir;
+	bool empty;		/* with @force: what is in its place has nothing, and is down */
 	struct {
 		char name[KQUORUM_NODE_NAME_MAX + 1];
 		uint32_t id;
@@ -42,6 +43,8 @@ struct init {
 
 /* Takes one of the options above, for cli_parse(); @user is struct init. */
 void init_take(int key, const char *arg, void *user);
+/* Where it is to be, unless that was given. */
+void init_directory(struct init *in, const char *name);
 /* Checks what was given and adds what follows from it; or cli_usage_error(). */
 void init_complete(struct init *in);
 /* Chance, never 0. */

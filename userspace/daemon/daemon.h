@@ -11,6 +11,7 @@
 #include <linux/kquorum.h>
 
 #include "../lib/config.h"
+#include "ask.h"
 #include "backoff.h"
 #include "elect.h"
 #include "genl.h"
@@ -27,6 +28,7 @@
 
 #define KQD_LISTENERS	4	/* addresses that the name to listen on may have */
 #define KQD_GREETINGS	32	/* accepted connections that have not greeted yet */
+#define KQD_ASKERS	16	/* connections with a question */
 #define KQD_ADDRESS_TEXT 64
 #define KQD_TOLD	32	/* reasons why a peer is not reached that get a line each */
 
@@ -113,6 +115,20 @@ struct kqd_listen {
 	char why[192];			/* it cannot; told last */
 };
 
+/* Somebody who asks what cluster this node belongs to. */
+struct kqd_asker {
+	struct kqd *d;
+	struct kqd_asker *next;		/* in kqd.askers, oldest first */
+	struct kqd_op io;
+	struct kqd_timer limit;
+	int fd;
+	bool dead;			/* only the operation is waited for */
+	struct kqd_ask_wire in;
+	size_t got;
+	struct kqd_told_wire out;
+	size_t sent;
+};
+
 struct kqd_links {
 	struct nl_sock *events, *query;
 	struct kqd_op poll;
@@ -148,6 +164,7 @@ struct kqd {
 	struct kqd_peer peers[KQUORUM_MAX_NODES + 1];	/* by id */
 	struct kqd_listen listen;
 	struct kqd_greet *greets;
+	struct kqd_asker *askers;
 	struct kqd_links links;
 	struct kqd_snapshots snap;
 	struct kqd_ship ships[KQD_SHIPS];
@@ -190,6 +207,10 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g);
 /* greet.c */
 void kqd_greet_start(struct kqd *d, int fd, uint32_t peer, const struct kqd_address *address);
 void kqd_greet_drop_all(struct kqd *d, const char *why);
+
+/* answer.c */
+void kqd_answer_fill(const struct kqd *d, struct kqd_told *t);
+void kqd_answer_start(struct kqd *d, int fd, const void *bytes, size_t len);
 
 /* sock.c */
 void kqd_sock_options(int fd, uint32_t election_ms);

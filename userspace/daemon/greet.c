@@ -154,6 +154,19 @@ static void greet_encode(struct kqd_greet *g)
 	kqd_hello_encode(&g->out, &h);
 }
 
+/*
+ * Before there is a configuration all know each other by what they were made with: two sets of
+ * founders with as many nodes, by mistake under one cluster id, must not begin together.
+ */
+static bool greet_is_misnamed(const struct kqd_greet *g)
+{
+	const struct kquorum_config_member *m =
+		kquorum_config_member(&g->d->config, g->hello.from);
+
+	return !kqd_status_members(&g->d->st) && !g->d->config.founders && m &&
+		strcmp(m->name, g->hello.name);
+}
+
 /* Is it who we dialled, or one that may dial us? */
 static int greet_check(struct kqd_greet *g)
 {
@@ -168,6 +181,13 @@ static int greet_check(struct kqd_greet *g)
 	}
 	if (g->dialled && g->hello.from != g->peer) {
 		snprintf(g->why, sizeof(g->why), "node %u answers there", g->hello.from);
+		return -EPROTO;
+	}
+	if (greet_is_misnamed(g)) {
+		g->peer = g->hello.from;
+		snprintf(g->why, sizeof(g->why), "it is called %s, and node %u is %s here: the "
+			 "files by which they were made differ", g->hello.name, g->hello.from,
+			 kqd_node_name(d, g->hello.from));
 		return -EPROTO;
 	}
 	/*
@@ -224,11 +244,21 @@ static bool greet_is_offer(const struct kqd_greet *g)
 		le64toh(g->in.magic) == KQD_OFFER_MAGIC;
 }
 
+/* Others to ask what cluster this is. Who does that has sent no more than the question. */
+static bool greet_is_question(const struct kqd_greet *g)
+{
+	return !g->dialled && g->got >= sizeof(g->in.magic) &&
+		le64toh(g->in.magic) == KQD_ASK_MAGIC;
+}
+
 static void greet_hand_on(struct kqd_greet *g)
 {
 	greet_unlink(g);
 	kqd_timer_del(&g->d->loop, &g->limit);
-	kqd_receive_start(g->d, g->fd, &g->address, &g->in, g->got);
+	if (greet_is_question(g))
+		kqd_answer_start(g->d, g->fd, &g->in, g->got);
+	else
+		kqd_receive_start(g->d, g->fd, &g->address, &g->in, g->got);
 	free(g);
 }
 
@@ -241,7 +271,7 @@ static void greet_received(struct kqd_op *op, int res)
 		return;
 	}
 	g->got += res;
-	if (greet_is_offer(g)) {
+	if (greet_is_offer(g) || greet_is_question(g)) {
 		greet_hand_on(g);
 		return;
 	}

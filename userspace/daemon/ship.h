@@ -51,8 +51,8 @@ struct kqd_ship {
 	size_t have, put;		/* bytes to send; of them, sent */
 	uint64_t first, at;		/* the first byte that is sent, and the next one to read */
 	uint64_t begun_ns;
-	uint64_t needed_ns;		/* the module said last that the peer needs it; 0: it has it */
-	uint64_t away_ns;		/* and that it is not connected, since then; 0: it was not */
+	uint64_t needed_ns;		/* the module said last that it is needed; 0: it is there */
+	uint64_t away_ns;		/* and that the peer is not connected; 0: it always was */
 	struct kq_snap_reader *reader;	/* looks at all that is sent when that is all of it */
 	char why[192];			/* told last */
 };

@@ -34,11 +34,14 @@ static void status_string(struct nlattr *a, char *buf, size_t size)
 static int status_settings(struct nlattr *nest, struct kqd_status *st)
 {
 	struct nlattr *tb[KQUORUM_SETTING_MAX + 1];
+	unsigned int i;
 
 	if (nla_parse_nested(tb, KQUORUM_SETTING_MAX, nest, NULL) < 0)
 		return -EBADMSG;
 	st->heartbeat_ms = status_u32(tb[KQUORUM_SETTING_HEARTBEAT_MS]);
 	st->election_ms = status_u32(tb[KQUORUM_SETTING_ELECTION_MS]);
+	for (i = 1; i <= KQUORUM_SETTING_MAX; i++)
+		st->settings[i - 1] = status_u32(tb[i]);
 	return 0;
 }
 
@@ -129,6 +132,8 @@ static void status_configuration(struct nlattr **tb, struct kqd_status *st)
 	st->outgoing = status_u32(tb[KQUORUM_A_OUTGOING]);
 	st->learners = status_u32(tb[KQUORUM_A_LEARNERS]);
 	st->left = tb[KQUORUM_A_LEFT];
+	st->founders = status_u32(tb[KQUORUM_A_FOUNDERS]);
+	st->gone = status_u32(tb[KQUORUM_A_GONE]);
 }
 
 /* There are many of these, and nla_parse() keeps only the last one. */

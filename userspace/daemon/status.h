@@ -73,6 +73,9 @@ struct kqd_status {
 	uint64_t wait_left_ns;
 	uint32_t heartbeat_ms;	/* 0: not told */
 	uint32_t election_ms;	/* 0: not told */
+	uint32_t settings[KQUORUM_SETTING_MAX];	/* from enum kquorum_setting_attr 1 on */
+	uint32_t founders;	/* bit n: node n; who began the cluster, or will */
+	uint32_t gone;		/* likewise; a node with that number has left */
 	char reason[256];	/* why the node does not serve */
 	uint64_t commit;	/* log index */
 	uint64_t applied;	/* log index */

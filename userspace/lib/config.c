@@ -51,6 +51,7 @@ struct reading {
 	int line, failed_line;
 	bool failed;
 	bool partial;		/* the last piece of a line had no newline */
+	bool plan;		/* it is of no machine in particular, and of a cluster to be */
 	unsigned int numbers;	/* bit per number_keys[] seen */
 	bool name, id, node, listen, advertise;
 };
@@ -411,6 +412,10 @@ static int read_key(void *user, const char *section, const char *key, const char
 	struct kquorum_config *c = r->c;
 	size_t i;
 
+	if (r->plan && (!strcmp(section, "node") || !strcmp(section, "ids") ||
+			!strcmp(key, "founders")))
+		return reading_fail(r, "\"%s\" in section [%s] is of one machine; this file is for all",
+				    key, section);
 	if (!strcmp(section, "members"))
 		return read_member(r, key, value);
 	if (!strcmp(section, "ids"))
@@ -451,8 +456,10 @@ static char *read_line(char *buf, int size, void *user)
 
 static int read_missing(struct reading *r)
 {
-	const char *what = !r->name ? "name in [cluster]" : !r->id ? "id in [cluster]" :
-			   !r->node ? "name in [node]" : !r->listen ? "listen in [node]" :
+	bool plan = r->plan;
+	const char *what = !r->name ? "name in [cluster]" : !r->id && !plan ? "id in [cluster]" :
+			   !r->node && !plan ? "name in [node]" :
+			   !r->listen && !plan ? "listen in [node]" :
 			   !r->c->n_members ? "any line in [members]" : NULL;
 
 	if (!what)
@@ -469,39 +476,64 @@ static bool is_beside(const char *path, const char *name)
 	return !access(mark, F_OK);
 }
 
+/* All of it, and nothing that it says is wrong by itself. */
+static int read_file(struct reading *r)
+{
+	int ret, broken;
+
+	kquorum_config_defaults(r->c);
+	r->file = fopen(r->path, "re");
+	if (!r->file) {
+		ret = -errno;
+		fail(r->err, r->errlen, "%s: %s", r->path, strerror(-ret));
+		return ret;
+	}
+	broken = ini_parse_stream(read_line, r, read_key, r);
+	ret = ferror(r->file) ? -EIO : 0;
+	fclose(r->file);
+	if (ret) {
+		fail(r->err, r->errlen, "%s: cannot be read", r->path);
+		return ret;
+	}
+	if (r->failed && (!broken || r->failed_line <= broken))
+		return -EINVAL;
+	if (broken)
+		return fail(r->err, r->errlen, "%s:%d: neither [section] nor key = value", r->path,
+			    broken);
+	return read_missing(r);
+}
+
+static int read_checked(struct reading *r)
+{
+	char text[256];
+	int ret = read_file(r);
+
+	if (ret)
+		return ret;
+	if ((r->plan ? number_members(r->c, text, sizeof(text)) :
+	     kquorum_config_number(r->c, text, sizeof(text))) ||
+	    kquorum_config_check(r->c, text, sizeof(text)))
+		return fail(r->err, r->errlen, "%s: %s", r->path, text);
+	return 0;
+}
+
 int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, size_t errlen)
 {
 	struct reading r = { .c = c, .path = path, .err = err, .errlen = errlen };
-	char text[256];
-	int ret, broken;
+	int ret = read_checked(&r);
 
-	kquorum_config_defaults(c);
-	r.file = fopen(path, "re");
-	if (!r.file) {
-		ret = -errno;
-		fail(err, errlen, "%s: %s", path, strerror(-ret));
-		return ret;
-	}
-	broken = ini_parse_stream(read_line, &r, read_key, &r);
-	ret = ferror(r.file) ? -EIO : 0;
-	fclose(r.file);
-	if (ret) {
-		fail(err, errlen, "%s: cannot be read", path);
-		return ret;
-	}
-	if (r.failed && (!broken || r.failed_line <= broken))
-		return -EINVAL;
-	if (broken)
-		return fail(err, errlen, "%s:%d: neither [section] nor key = value", path, broken);
-	ret = read_missing(&r);
 	if (ret)
 		return ret;
-	if (kquorum_config_number(c, text, sizeof(text)) ||
-	    kquorum_config_check(c, text, sizeof(text)))
-		return fail(err, errlen, "%s: %s", path, text);
 	c->founded = is_beside(path, KQUORUM_FOUNDED_FILE);
 	c->seeded = is_beside(path, KQUORUM_SEED_FILE);
 	return 0;
+}
+
+int kquorum_config_read_plan(const char *path, struct kquorum_config *c, char *err, size_t errlen)
+{
+	struct reading r = { .c = c, .path = path, .err = err, .errlen = errlen, .plan = true };
+
+	return read_checked(&r);
 }
 
 int kquorum_config_write(FILE *f, const struct kquorum_config *c)

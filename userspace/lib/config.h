@@ -82,6 +82,12 @@ void kquorum_config_defaults(struct kquorum_config *c);
  */
 int kquorum_config_read(const char *path, struct kquorum_config *c, char *err, size_t errlen);
 
+/*
+ * Reads a file for a whole cluster, the same on all of its machines: what kquorum.conf has but for
+ * [node], and id in [cluster] may be left out (cluster_id is 0 then). The members have numbers.
+ */
+int kquorum_config_read_plan(const char *path, struct kquorum_config *c, char *err, size_t errlen);
+
 /* Writes what kquorum_config_read() reads. -EIO when the stream failed. */
 int kquorum_config_write(FILE *f, const struct kquorum_config *c);
 

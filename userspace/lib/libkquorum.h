@@ -89,6 +89,8 @@ struct kquorum_snapshot_status {
 struct kquorum_status {
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	uint64_t cluster_id, cluster_hash, incarnation, epoch;
+	uint64_t identity;		/* of the node's files, 0: not told yet */
+	bool empty;			/* its log was never written to */
 	uint32_t node_id;
 	uint32_t state, role, canvass;	/* enum kquorum_node_state, _role, _canvass */
 	uint64_t term;

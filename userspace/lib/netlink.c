@@ -73,6 +73,8 @@ static const char *errno_text(int error)
 	switch (-error) {
 	case ENODEV:
 		return "no node runs in this network namespace: kquorum start";
+	case EBUSY:	/* what is busy otherwise says so itself */
+		return "this node is still reading its log: try again";
 	case EPERM:
 	case EACCES:
 		return "permission denied: this needs CAP_NET_ADMIN (root)";

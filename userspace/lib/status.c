@@ -153,6 +153,17 @@ static void take_counters(struct kquorum_status *st, const struct nlattr *nest)
 	st->counters.pending = kq_lib_u64(&a, KQUORUM_COUNTER_PENDING, 0);
 }
 
+static void put_past(struct kquorum_status *st, const struct nlattr *attr)
+{
+	struct kquorum_past past;
+
+	if (!attr || mnl_attr_get_payload_len(attr) != sizeof(past))
+		return;
+	memcpy(&past, mnl_attr_get_payload(attr), sizeof(past));
+	st->identity = le64toh(past.identity);
+	st->empty = le32toh(past.flags) & KQUORUM_PAST_EMPTY;
+}
+
 static void put_lineage(struct kquorum_status *st, const struct nlattr *attr)
 {
 	const struct kquorum_lineage *l = attr ? mnl_attr_get_payload(attr) : NULL;
@@ -187,6 +198,7 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->learners = kq_lib_u32(a, KQUORUM_A_LEARNERS, 0);
 	st->founders = kq_lib_u32(a, KQUORUM_A_FOUNDERS, 0);
 	st->left = a->table[KQUORUM_A_LEFT];
+	put_past(st, a->table[KQUORUM_A_PAST]);
 	put_lineage(st, a->table[KQUORUM_A_LINEAGE]);
 	st->joins = a->table[KQUORUM_A_JOINS];
 	st->gone = kq_lib_u32(a, KQUORUM_A_GONE, 0);

@@ -165,7 +165,7 @@ enum kquorum_attr {
 	KQUORUM_A_SURVIVOR,	/* flag: only gives its state away; all that its log has counts */
 	KQUORUM_A_LINEAGE,	/* struct kquorum_lineage: what this history came from */
 	KQUORUM_A_TRANSIT,	/* nested enum kquorum_transit_attr */
-	KQUORUM_A_DEPARTED,	/* nested enum kquorum_member_attr: ID, NAME; one for each of GONE */
+	KQUORUM_A_DEPARTED,	/* nested enum kquorum_member_attr: ID, NAME; each of GONE */
 	__KQUORUM_A_MAX,
 };
 
@@ -367,7 +367,7 @@ enum kquorum_event {
 	KQUORUM_EVENT_SILENCE	= 1 << 1,	/* the leader fell silent */
 	KQUORUM_EVENT_CANVASS	= 1 << 2,	/* a canvass or campaign ended */
 	KQUORUM_EVENT_PEER	= 1 << 3,	/* a connection came or broke */
-	KQUORUM_EVENT_DISK	= 1 << 4,	/* its state changed, or in which 16th the log ends */
+	KQUORUM_EVENT_DISK	= 1 << 4,	/* its state, or which 16th the log fills */
 	KQUORUM_EVENT_SESSION	= 1 << 5,	/* this node's session opened or lapsed */
 	KQUORUM_EVENT_STATE	= 1 << 6,	/* node state changed: recovered, failed, stopped */
 	KQUORUM_EVENT_DAEMON	= 1 << 7,	/* another daemon took the node */
