@@ -12,10 +12,16 @@ hello_SRC := userspace/daemon/hello.c $(wire_SRC)
 config_SRC := userspace/lib/config.c $(wire_SRC)
 config_LIBS := -linih
 
-.PHONY: fuzz fuzz-replay fuzz-targets
+.PHONY: fuzz fuzz-renew fuzz-replay fuzz-targets
 fuzz: ## run each fuzz target for TIME=60 seconds (TARGET= only one)
 	@scripts/setup --for build --for fuzz
 	@tests/fuzz/run --time $(or $(TIME),60) $(TARGET)
+
+# Inputs of an older format are refused at the door: what they reached has to be found again.
+fuzz-renew: ## after a format changed: renew corpora and findings, TIME=300 seconds each (TARGET=)
+	@scripts/setup --for build --for fuzz
+	@tests/fuzz/run --keep --time $(or $(TIME),300) $(or $(TARGET),wire peer wal hello config)
+	@tests/fuzz/findings.t --renew $(or $(TIME),300)
 
 fuzz-targets: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
@@ -38,3 +44,19 @@ $(BUILD)/fuzz/$(1)-replay: $(call objects,san,tests/fuzz/$(1).c tests/fuzz/repla
 	$$(CC) $$(TEST_SAN) $$(CFLAGS) -o $$@ $$^ $($(1)_LIBS)
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(t))))
+
+# A former finding planted again (findings.t): PLANT=DIR is a folder with one source, changed, under its own
+# path; PLANT_TARGET is linked with that in place of the sound one: DIR/replay, and DIR/fuzz of clang.
+ifdef PLANT
+planted_source := $(patsubst $(PLANT)/%,%,$(wildcard $(PLANT)/*/*/*.c))
+planted_flags := $(OBJ_FUZZ) $(OBJ_DAEMON) -I$(dir $(planted_source)) -Wno-error
+# $(1): set
+planted_rest = $(filter-out $(call objects,$(1),$(planted_source)),$(call objects,$(1),$($(PLANT_TARGET)_SRC)))
+
+$(PLANT)/replay: $(PLANT)/$(planted_source) $(call planted_rest,san) \
+		$(call objects,san,tests/fuzz/$(PLANT_TARGET).c tests/fuzz/replay.c)
+	$(CC) $(planted_flags) $(san_FLAGS) $(CFLAGS) -o $@ $^ $($(PLANT_TARGET)_LIBS)
+
+$(PLANT)/fuzz: $(PLANT)/$(planted_source) $(call planted_rest,fuzz) $(call objects,fuzz,tests/fuzz/$(PLANT_TARGET).c)
+	clang $(planted_flags) $(fuzz_FLAGS) -fsanitize=fuzzer -o $@ $^ $($(PLANT_TARGET)_LIBS)
+endif

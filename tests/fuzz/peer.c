@@ -68,16 +68,16 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 	uint32_t i;
 
 	while (count--) {
-		struct kq_record rec = {
-			.type = cpu_to_le16(types[input_u8(&w->in) % ARRAY_SIZE(types)]),
-			.node = cpu_to_le32(type == KQ_MSG_PROPOSE ? from : input_u8(&w->in) % 5),
-			.session = cpu_to_le64(number(w)),
-			.seq = cpu_to_le64(number(w)),
-			.settled = cpu_to_le64(number(w)),
-		};
+		struct kq_record rec = { 0 };
 		uint8_t *body = p + sizeof(rec);
 		uint32_t len = 0, id;
 
+		/* One after the other: in which order an initialiser takes them is the compiler's. */
+		rec.session = cpu_to_le64(number(w));
+		rec.seq = cpu_to_le64(number(w));
+		rec.settled = cpu_to_le64(number(w));
+		rec.type = cpu_to_le16(types[input_u8(&w->in) % ARRAY_SIZE(types)]);
+		rec.node = cpu_to_le32(type == KQ_MSG_PROPOSE ? from : input_u8(&w->in) % 5);
 		if (type == KQ_MSG_APPEND) {
 			rec.index = cpu_to_le64(++index);
 			rec.term = cpu_to_le64(term);
@@ -108,13 +108,11 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 			break;
 		}
 		case KQ_ENTRY_CONF: {
-			struct kq_conf conf = {
-				.voters = input_u8(&w->in) & 0x1e,
-				.outgoing = input_u8(&w->in) & 0x1e,
-				.learners = input_u8(&w->in) & 0x1e,
-				.origin = identity(1),
-			};
+			struct kq_conf conf = { .origin = identity(1) };
 
+			conf.voters = input_u8(&w->in) & 0x1e;
+			conf.outgoing = input_u8(&w->in) & 0x1e;
+			conf.learners = input_u8(&w->in) & 0x1e;
 			rec.session = 0;
 			for (id = 1; id <= 4; id++)
 				conf.identity[id] = identity(id) + !(input_u8(&w->in) % 8);
