@@ -63,7 +63,7 @@ static u64 left_ns(const struct kq_lock *lock, u64 now)
 
 static bool at_risk(const struct kq_lock *lock, u64 now)
 {
-	u64 lease = (u64)lock->node->cfg.set.lease_ms * NSEC_PER_MSEC;
+	u64 lease = (u64)lock->node->core->eff.lease_ms * NSEC_PER_MSEC;
 
 	return lock->owner.state == KQUORUM_LOCK_GRANTED && left_ns(lock, now) < lease / 3;
 }

@@ -56,6 +56,12 @@ extern const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1];
 extern const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1];
 
+/* nl_settings.c */
+struct kq_settings;
+int kq_nl_settings(struct kq_settings *set, u32 *segment_bytes, struct genl_info *info);
+int kq_nl_put_settings(struct sk_buff *skb, int attr, const struct kq_settings *set,
+		       u32 segment_bytes);
+
 /* nl_start.c */
 int kq_nl_node_start(struct sk_buff *skb, struct genl_info *info);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RECONFIGURE: who votes, who learns, and what a member is called. What can be done is decided
- * by the core; here is only what an operator is told.
+ * RECONFIGURE: who votes, who learns, what a member is called, or other settings. What can be
+ * done is decided by the core; here is only what an operator is told.
  */
 #include "netlink.h"
 #include "node.h"
@@ -14,10 +14,11 @@ static const struct {
 	{ -EREMOTE, "this node is not the leader: ask the leader" },
 	{ -EAGAIN, "the leader has not committed anything in its term yet: try again" },
 	{ -EBUSY, "another change, or a transfer, is under way: try again" },
-	{ -EINVAL, "no such configuration: it needs a voter, and a node has one part in it" },
+	{ -EINVAL, "no such configuration: it needs a voter, a node has one part, settings change alone" },
 	{ -ESTALE, "the configuration has changed since it was looked at: look again" },
 	{ -EALREADY, "that is the configuration in force" },
 	{ -EDESTADDRREQ, "a node that joins needs a MEMBER (name, address), one in each change" },
+	{ -EINPROGRESS, "the settings of before are not out of use yet: try again later" },
 	{ -ENOTUNIQ, "another member has this name" },
 	{ -EADDRINUSE, "another member is at this address" },
 	{ -EEXIST, "a session of this number's last node is not over: try again after its lease" },
@@ -100,6 +101,9 @@ int kq_nl_reconfigure(struct sk_buff *skb, struct genl_info *info)
 	change.based_on = nla_get_u64(info->attrs[KQUORUM_A_CONF_INDEX]);
 	if (info->attrs[KQUORUM_A_MEMBER])
 		err = read_member(&change, info);
+	change.settings = info->attrs[KQUORUM_A_SETTINGS];
+	if (!err && change.settings)
+		err = kq_nl_settings(&change.to.now, NULL, info);
 	if (err)
 		return err;
 	node = kq_nl_node(genl_info_net(info), info->extack);

@@ -10,8 +10,6 @@
 #define KQ_SEGMENTS_MIN		2
 #define KQ_SEGMENT_BYTES_MIN	(64 * 1024)
 #define KQ_SEGMENT_BYTES_MAX	(1024 * 1024 * 1024)
-#define KQ_ELECTION_MS_MAX	300000
-#define KQ_LEASE_MS_MAX		3600000
 
 /* What NODE_START says, as it is gathered. */
 struct start_args {
@@ -24,53 +22,17 @@ struct start_args {
 	bool seed;
 };
 
-static int read_settings(struct kq_settings *set, struct genl_info *info)
+static int read_settings(struct kq_config *cfg, struct genl_info *info)
 {
-	struct nlattr *nest = info->attrs[KQUORUM_A_SETTINGS];
-	struct nlattr *tb[KQUORUM_SETTING_MAX + 1];
-	u32 *field[] = {
-		[KQUORUM_SETTING_HEARTBEAT_MS] = &set->heartbeat_ms,
-		[KQUORUM_SETTING_ELECTION_MS] = &set->election_ms,
-		[KQUORUM_SETTING_LEASE_MS] = &set->lease_ms,
-		[KQUORUM_SETTING_DELTA_MS] = &set->delta_ms,
-		[KQUORUM_SETTING_DRIFT_PPM] = &set->drift_ppm,
-		[KQUORUM_SETTING_SEGMENT_BYTES] = &set->segment_bytes,
-	};
-	int i, err;
+	int err = kq_nl_settings(&cfg->set, &cfg->segment_bytes, info);
 
-	err = nla_parse_nested(tb, KQUORUM_SETTING_MAX, nest, kq_nl_setting_policy, info->extack);
 	if (err)
 		return err;
-	for (i = 1; i <= KQUORUM_SETTING_MAX; i++) {
-		if (!tb[i])
-			return kq_nl_error(info->extack, nest, -EINVAL,
-					   "a setting is missing: all six are needed");
-		*field[i] = nla_get_u32(tb[i]);
-	}
+	if (cfg->segment_bytes % KQUORUM_BLOCK || cfg->segment_bytes < KQ_SEGMENT_BYTES_MIN ||
+	    cfg->segment_bytes > KQ_SEGMENT_BYTES_MAX)
+		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_SETTINGS], -EINVAL,
+				   "segment_bytes must be a multiple of 4096 from 64 KiB to 1 GiB");
 	return 0;
-}
-
-static int check_settings(const struct kq_settings *set, struct genl_info *info)
-{
-	const char *why = NULL;
-	u64 lease_min = 2 * (u64)set->heartbeat_ms;
-
-	if (set->election_ms < 3 * set->heartbeat_ms)
-		why = "election_ms must be at least 3 times heartbeat_ms";
-	else if (set->election_ms > KQ_ELECTION_MS_MAX)
-		why = "election_ms is over 300000";
-	else if (set->lease_ms <= lease_min)
-		why = "lease_ms must be more than 2 times heartbeat_ms";
-	else if (set->lease_ms > KQ_LEASE_MS_MAX)
-		why = "lease_ms is over 3600000";
-	else if (set->delta_ms >= set->lease_ms)
-		why = "delta_ms must be less than lease_ms";
-	else if (set->drift_ppm > 100000)
-		why = "drift_ppm is over 100000";
-	else if (set->segment_bytes % KQUORUM_BLOCK || set->segment_bytes < KQ_SEGMENT_BYTES_MIN ||
-		 set->segment_bytes > KQ_SEGMENT_BYTES_MAX)
-		why = "segment_bytes must be a multiple of 4096 from 64 KiB to 1 GiB";
-	return why ? kq_nl_error(info->extack, info->attrs[KQUORUM_A_SETTINGS], -EINVAL, why) : 0;
 }
 
 static int read_member(struct start_args *args, const struct nlattr *attr,
@@ -169,9 +131,7 @@ static int read_args(struct start_args *args, struct genl_info *info)
 	    !*(const char *)nla_data(info->attrs[KQUORUM_A_NAME]))
 		return kq_nl_error(info->extack, info->attrs[KQUORUM_A_NAME], -EINVAL,
 				   "the cluster's name is empty");
-	err = read_settings(&args->cfg.set, info);
-	if (!err)
-		err = check_settings(&args->cfg.set, info);
+	err = read_settings(&args->cfg, info);
 	return err ? err : read_lists(args, info);
 }
 

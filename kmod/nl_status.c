@@ -23,9 +23,6 @@ static u64 age(u64 now, u64 since)
 
 static int put_config(struct sk_buff *skb, const struct kq_node *node)
 {
-	const struct kq_settings *s = &node->cfg.set;
-	struct nlattr *nest;
-
 	if (nla_put_u32(skb, KQUORUM_A_GROUP, 0) ||
 	    nla_put_string(skb, KQUORUM_A_NAME, node->cluster) ||
 	    put_u64(skb, KQUORUM_A_CLUSTER_ID, node->cfg.cluster_id) ||
@@ -34,16 +31,26 @@ static int put_config(struct sk_buff *skb, const struct kq_node *node)
 	    (node->cfg.joins && nla_put_flag(skb, KQUORUM_A_JOINS)) ||
 	    nla_put_u32(skb, KQUORUM_A_NODE_ID, node->cfg.self))
 		return -EMSGSIZE;
-	nest = nla_nest_start(skb, KQUORUM_A_SETTINGS);
-	if (!nest || nla_put_u32(skb, KQUORUM_SETTING_HEARTBEAT_MS, s->heartbeat_ms) ||
-	    nla_put_u32(skb, KQUORUM_SETTING_ELECTION_MS, s->election_ms) ||
-	    nla_put_u32(skb, KQUORUM_SETTING_LEASE_MS, s->lease_ms) ||
-	    nla_put_u32(skb, KQUORUM_SETTING_DELTA_MS, s->delta_ms) ||
-	    nla_put_u32(skb, KQUORUM_SETTING_DRIFT_PPM, s->drift_ppm) ||
-	    nla_put_u32(skb, KQUORUM_SETTING_SEGMENT_BYTES, s->segment_bytes))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
 	return 0;
+}
+
+/* Those in effect, and what came before them as long as somebody may rely on that. */
+static int put_settings(struct sk_buff *skb, const struct kq_node *node, u64 now)
+{
+	const struct kq_core *core = node->core;
+	u64 until = core->overlap_until_ns;
+	bool logged = core->conf_index;
+
+	if (kq_nl_put_settings(skb, KQUORUM_A_SETTINGS, logged ? &core->conf.now : &node->cfg.set,
+			       node->cfg.segment_bytes))
+		return -EMSGSIZE;
+	if (!logged || !kq_conf_overlaps(&core->conf))
+		return 0;
+	if (kq_nl_put_settings(skb, KQUORUM_A_SETTINGS_BEFORE, &core->conf.before, 0))
+		return -EMSGSIZE;
+	if (core->role != KQUORUM_LEADER || !until)
+		return 0;
+	return put_u64(skb, KQUORUM_A_OVERLAP_LEFT, until > now ? until - now : 0);
 }
 
 static int put_members(struct sk_buff *skb, const struct kq_node *node, kq_nodes members)
@@ -339,7 +346,7 @@ static int put_core(struct sk_buff *skb, struct kq_node *node)
 	u64 now = kq_clock();
 	const char *reason = core->reason[0] ? core->reason : node->reason;
 
-	if (nla_put_u32(skb, KQUORUM_A_STATE, shown_state(core)) ||
+	if (nla_put_u32(skb, KQUORUM_A_STATE, shown_state(core)) || put_settings(skb, node, now) ||
 	    put_raft(skb, core, now) || put_session(skb, core, now) ||
 	    put_snapshot(skb, &core->snap) || put_lineage(skb, &core->conf.lineage) ||
 	    put_departed(skb, core) ||
@@ -361,6 +368,8 @@ static int put_status(struct sk_buff *skb, struct kq_node *node)
 		err = -ENODEV;
 	else if (node->recovering)
 		err = nla_put_u32(skb, KQUORUM_A_STATE, KQUORUM_NODE_RECOVERING) ||
+			kq_nl_put_settings(skb, KQUORUM_A_SETTINGS, &node->cfg.set,
+					   node->cfg.segment_bytes) ||
 			put_members(skb, node, known_nodes(node)) ? -EMSGSIZE : 0;
 	else
 		err = put_core(skb, node);

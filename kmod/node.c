@@ -101,7 +101,7 @@ struct kq_node *kq_node_create(const struct kq_config *cfg)
 	node->cfg = *cfg;
 	node->trace.life = atomic64_inc_return(&kq_lives);
 	node->core = kq_core_create(cfg);
-	if (kq_disk_init(&node->disk, cfg->segments, cfg->set.segment_bytes) || !node->core) {
+	if (kq_disk_init(&node->disk, cfg->segments, cfg->segment_bytes) || !node->core) {
 		kq_node_put(node);
 		return NULL;
 	}

@@ -178,7 +178,8 @@ void kq_conn_break(struct kq_conn *conn, bool bad_message, const char *why)
 void kq_conns_tick(struct kq_step *step)
 {
 	struct kq_node *node = step->node;
-	u64 limit = 2 * (u64)node->cfg.set.election_ms * NSEC_PER_MSEC;
+	u32 dead_ms = 2 * step->core->eff.election_ms;
+	u64 limit = (u64)dead_ms * NSEC_PER_MSEC;
 	u32 id;
 
 	forget_strangers(step);
@@ -197,6 +198,8 @@ void kq_conns_tick(struct kq_step *step)
 			conn_remove(step, conn, true, "stalled: peer takes no bytes");
 		else if (full)
 			conn_remove(step, conn, true, "peer too slow: send queue over its bound");
+		else if (conn->dead_ms != dead_ms)
+			kq_conn_set_dead(conn, dead_ms);
 	}
 }
 
@@ -231,11 +234,8 @@ static int sock_check(struct socket *sock, const struct net *net, const char **w
 	return 0;
 }
 
-/* A dead peer is found in about two election timeouts, whether or not we send. */
-static void sock_prepare(struct sock *sk, const struct kq_settings *set)
+static void sock_prepare(struct sock *sk, u32 dead_ms)
 {
-	u32 dead_ms = 2 * set->election_ms;
-
 	lock_sock(sk);
 	sk->sk_allocation = GFP_NOIO;
 	kq_sock_no_task_frag(sk);
@@ -243,8 +243,7 @@ static void sock_prepare(struct sock *sk, const struct kq_settings *set)
 	sock_reset_flag(sk, SOCK_LINGER);
 	release_sock(sk);
 	tcp_sock_set_nodelay(sk);
-	tcp_sock_set_user_timeout(sk, dead_ms);
-	tcp_sock_set_keepidle(sk, max_t(u32, dead_ms / 1000, 1));
+	kq_sock_set_dead(sk, dead_ms);
 	tcp_sock_set_keepintvl(sk, 1);
 	tcp_sock_set_keepcnt(sk, 3);
 	sock_set_keepalive(sk);
@@ -381,7 +380,10 @@ int kq_conn_attach(struct kq_node *node, int fd, const struct kq_conn_ask *ask,
 		sockfd_put(sock);
 		return -ENOMEM;
 	}
-	sock_prepare(sock->sk, &node->cfg.set);
+	/* The next tick brings that of the settings in effect. */
+	conn->dead_ms = 2 * node->cfg.set.election_ms;
+	conn->dead_was_ms = conn->dead_ms;
+	sock_prepare(sock->sk, conn->dead_ms);
 	kq_node_get(node);
 	atomic_inc(&node->sockets);
 	err = conn_install(conn, ask, why);

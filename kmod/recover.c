@@ -29,7 +29,7 @@ static int scan_headers(struct kq_node *node, void *buf, u32 *slot)
 
 static int scan_segments(struct kq_node *node, void *buf, u32 *slot)
 {
-	u32 len = node->cfg.set.segment_bytes;
+	u32 len = node->cfg.segment_bytes;
 	int next, err;
 
 	while ((next = kq_wal_next_segment(node->core->wal)) >= 0) {
@@ -122,13 +122,13 @@ static int read_seed(struct kq_node *node, struct kq_wal_report *report)
 /* Returns 0 with @report, or an error with its reason. */
 static int scan(struct kq_node *node, struct kq_wal_report *report)
 {
-	void *buf = __vmalloc(node->cfg.set.segment_bytes, GFP_KERNEL | __GFP_NOWARN);
+	void *buf = __vmalloc(node->cfg.segment_bytes, GFP_KERNEL | __GFP_NOWARN);
 	u32 slot = 0;
 	int err, end;
 
 	if (!buf) {
 		snprintf(report->reason, sizeof(report->reason),
-			 "no memory to read a segment of %u bytes", node->cfg.set.segment_bytes);
+			 "no memory to read a segment of %u bytes", node->cfg.segment_bytes);
 		return -ENOMEM;
 	}
 	err = scan_headers(node, buf, &slot);

@@ -407,6 +407,7 @@ static bool namespace_abandoned(struct kq_node *node)
 void kq_node_tick(struct work_struct *work)
 {
 	struct kq_node *node = container_of(to_delayed_work(work), struct kq_node, tick);
+	u32 heartbeat_ms = node->cfg.set.heartbeat_ms;
 	struct kq_step step;
 	int err;
 
@@ -420,11 +421,11 @@ void kq_node_tick(struct work_struct *work)
 		kq_core_tick(step.core, step.now);
 		kq_locks_tick(&step);
 		kq_conns_tick(&step);
+		heartbeat_ms = step.core->eff.heartbeat_ms;
 		kq_node_leave(&step);
 	}
 	if (namespace_abandoned(node))
 		kq_node_kill(node);
 	queue_delayed_work(kq_wq, &node->tick,
-			   msecs_to_jiffies(max_t(u32, node->cfg.set.heartbeat_ms / 4,
-						  KQ_TICK_MS_MIN)));
+			   msecs_to_jiffies(max_t(u32, heartbeat_ms / 4, KQ_TICK_MS_MIN)));
 }

@@ -76,7 +76,7 @@ void kq_trace_create(struct kq_node *node)
 		cpu_to_le64(cfg->segments), cpu_to_le64(cfg->set.heartbeat_ms),
 		cpu_to_le64(cfg->set.election_ms), cpu_to_le64(cfg->set.lease_ms),
 		cpu_to_le64(cfg->set.delta_ms), cpu_to_le64(cfg->set.drift_ppm),
-		cpu_to_le64(cfg->set.segment_bytes), cpu_to_le64(cfg->salt),
+		cpu_to_le64(cfg->segment_bytes), cpu_to_le64(cfg->salt),
 		cpu_to_le64(cfg->joins), cpu_to_le64(cfg->survivor),
 	};
 	u32 id, i = 0;
@@ -95,15 +95,19 @@ void kq_trace_create(struct kq_node *node)
 /**
  * kq_trace_reconfigure_on() - another configuration is asked for
  * @node: the node
- * @change: it
+ * @change: it; the bytes are a member's number and record, 1 if settings are to change, settings
  */
 void kq_trace_reconfigure_on(struct kq_node *node, const struct kq_conf_change *change)
 {
 	struct {
 		__le64 id;
 		struct kquorum_conf_member member;
-	} __packed bytes = { cpu_to_le64(change->id), change->member };
+		__le64 settings;
+		struct kquorum_conf_settings set;
+	} __packed bytes = { cpu_to_le64(change->id), change->member,
+			     cpu_to_le64(change->settings) };
 
+	kq_settings_write(&change->to.now, &bytes.set);
 	kq_trace_call_on(node, &(struct kq_trace_item){ KQ_TRACE_RECONFIGURE,
 			 change->to.voters, change->to.learners, change->based_on,
 			 sizeof(bytes) }, &bytes);

@@ -259,7 +259,43 @@ static void conn_broken(struct kq_conn *conn, int err)
 }
 
 /**
- * kq_conn_tx_work() - the socket has room, or is broken
+ * kq_sock_set_dead() - a peer that is silent for that long is dead, whether or not we send
+ * @sk: the connection's
+ * @dead_ms: about two election timeouts
+ */
+void kq_sock_set_dead(struct sock *sk, u32 dead_ms)
+{
+	tcp_sock_set_user_timeout(sk, dead_ms);
+	tcp_sock_set_keepidle(sk, max_t(u32, dead_ms / 1000, 1));
+}
+
+/**
+ * kq_conn_set_dead() - the settings have changed
+ * @conn: the connection
+ * @dead_ms: as kq_sock_set_dead()
+ *
+ * Context: under the node's lock, for which whoever has the socket's may wait: the work does it.
+ */
+void kq_conn_set_dead(struct kq_conn *conn, u32 dead_ms)
+{
+	WRITE_ONCE(conn->dead_ms, dead_ms);
+	kq_conn_get(conn);
+	if (!queue_work(kq_wq, &conn->tx))
+		kq_conn_put(conn);
+}
+
+static void take_dead(struct kq_conn *conn)
+{
+	u32 dead_ms = READ_ONCE(conn->dead_ms);
+
+	if (dead_ms == conn->dead_was_ms)
+		return;
+	conn->dead_was_ms = dead_ms;
+	kq_sock_set_dead(conn->sock->sk, dead_ms);
+}
+
+/**
+ * kq_conn_tx_work() - the socket has room, or is broken, or the settings have changed
  * @work: of the connection, with a reference to it
  */
 void kq_conn_tx_work(struct work_struct *work)
@@ -267,6 +303,7 @@ void kq_conn_tx_work(struct work_struct *work)
 	struct kq_conn *conn = container_of(work, struct kq_conn, tx);
 	unsigned int noio = memalloc_noio_save();
 
+	take_dead(conn);
 	kq_conn_send(conn);
 	if (READ_ONCE(conn->error))
 		conn_broken(conn, conn->error);

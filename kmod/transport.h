@@ -47,6 +47,8 @@ struct kq_conn_ask {
  * @close: lets go of the socket
  * @dead: protected by @lock: nothing is sent any more
  * @reset: close with RST instead of FIN
+ * @dead_ms: how long a peer may be silent before it is given up; under the node's lock
+ * @dead_was_ms: what the socket knows of that; @tx only
  * @lock: protects what follows; taken in process context only
  * @queue: struct kq_msg, in order; the first may be sent in part
  * @queued: bytes in @queue, without what was sent of the first
@@ -73,6 +75,8 @@ struct kq_conn {
 	struct work_struct tx;
 	struct work_struct close;
 	bool reset;
+	u32 dead_ms;
+	u32 dead_was_ms;
 
 	spinlock_t lock;
 	bool dead;
@@ -94,6 +98,8 @@ void kq_conn_queue(struct kq_conn *conn, struct list_head *list);
 void kq_conn_send(struct kq_conn *conn);
 void kq_conn_rx_work(struct work_struct *work);
 void kq_conn_tx_work(struct work_struct *work);
+void kq_sock_set_dead(struct sock *sk, u32 dead_ms);
+void kq_conn_set_dead(struct kq_conn *conn, u32 dead_ms);
 int kq_conn_hook(struct kq_conn *conn);
 void kq_conn_unhook(struct kq_conn *conn);
 

@@ -13,7 +13,7 @@ LIBKQUORUM_SONAME := libkquorum.so.0
 LIBKQUORUM_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/lib/*.c))
 LIBKQUORUM_PIC := $(LIBKQUORUM_OBJS:.o=.pic.o)
 # Reading a snapshot is the module's own code: GPL, and so in the command, not in the library.
-CLI_CORE := $(addprefix kmod/core/,kq_conf.c kq_platform_user.c kq_snap_read.c)
+CLI_CORE := $(addprefix kmod/core/,kq_conf.c kq_settings.c kq_platform_user.c kq_snap_read.c)
 # What a machine asks before there is a node is the daemon's.
 CLI_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard userspace/cli/*.c)) \
 	$(BUILD)/userspace/cli/ask.o \

@@ -90,6 +90,16 @@ static bool lineage_can_be(const struct kquorum_lineage *l)
 	}
 }
 
+static const char *read_settings(struct kq_conf *conf, const struct kquorum_conf *c)
+{
+	if (c->before.zero || c->now.zero)
+		return "it has settings that this version does not understand";
+	kq_settings_read(&conf->before, &c->before);
+	kq_settings_read(&conf->now, &c->now);
+	return kq_settings_check(&conf->before) || kq_settings_check(&conf->now) ?
+		"it has settings that cannot be used" : NULL;
+}
+
 /* And those that have left, who stand behind them. */
 static const char *read_members(struct kq_conf *conf, const struct kquorum_conf_member *m)
 {
@@ -138,6 +148,8 @@ const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
 		return "it has a lineage that cannot be";
 	conf->lineage = c.lineage;
 	why = kq_conf_check(conf);
+	if (!why)
+		why = read_settings(conf, &c);
 	if (why)
 		return why;
 	if (len != payload_size(conf))
@@ -173,6 +185,8 @@ u32 kq_conf_write(const struct kq_conf *conf,
 		.origin = cpu_to_le64(conf->origin),
 		.lineage = conf->lineage,
 	};
+	kq_settings_write(&conf->before, &c->before);
+	kq_settings_write(&conf->now, &c->now);
 	kq_for_each_node(kq_conf_members(conf), id) {
 		if (member[id])
 			*m = *member[id];

@@ -9,6 +9,7 @@
 
 #include <linux/kquorum.h>
 #include "kq_entry.h"
+#include "kq_settings.h"
 
 #define KQ_MAX_NODES	KQUORUM_MAX_NODES
 #define KQ_NODES_UPTO(id) ((2u << (id)) - 2)	/* ids begin with 1 */
@@ -26,6 +27,8 @@ typedef u32 kq_nodes;
  * @origin: of the log; the same in all configurations of it, never 0
  * @identity: by node id, of its files; of members never 0
  * @lineage: as the log has it
+ * @before: settings that are on their way out of use; else the same as @now
+ * @now: settings
  * @left_identity: by number in @left, of who left with it last; never 0
  */
 struct kq_conf {
@@ -37,6 +40,8 @@ struct kq_conf {
 	u64 identity[KQ_MAX_NODES + 1];
 	u64 left_identity[KQ_MAX_NODES + 1];
 	struct kquorum_lineage lineage;
+	struct kq_settings before;
+	struct kq_settings now;
 };
 
 /* The longest payload of an entry CONF. */
@@ -75,6 +80,12 @@ static inline bool kq_conf_has(const struct kq_conf *conf, u32 id)
 static inline bool kq_conf_same(const struct kq_conf *a, const struct kq_conf *b)
 {
 	return a->voters == b->voters && a->outgoing == b->outgoing && a->learners == b->learners;
+}
+
+/* Are settings being replaced by others? */
+static inline bool kq_conf_overlaps(const struct kq_conf *conf)
+{
+	return !kq_settings_same(&conf->before, &conf->now);
 }
 
 static inline bool kq_conf_votes(const struct kq_conf *conf, u32 id)

@@ -6,22 +6,15 @@
 #include "kq_int.h"
 
 /**
- * kq_cluster_hash() - what every message carries: cluster id, founders, settings
+ * kq_cluster_hash() - what every message carries: cluster id and founders
  * @cfg: configuration
  *
- * Nodes that differ in any do not talk to each other: a lease that one node promises for
- * a shorter time than another counts on would have two holders.
+ * Nodes that differ in one do not talk to each other.
  *
  * Return: the hash.
  */
 u64 kq_cluster_hash(const struct kq_config *cfg)
 {
-	const struct kq_settings *set = &cfg->set;
-	__le32 same[] = {
-		cpu_to_le32(set->heartbeat_ms), cpu_to_le32(set->election_ms),
-		cpu_to_le32(set->lease_ms), cpu_to_le32(set->delta_ms),
-		cpu_to_le32(set->drift_ppm),
-	};
 	__le64 cluster = cpu_to_le64(cfg->cluster_id);
 	u32 hi = kq_crc(0, &cluster, sizeof(cluster));
 	u32 lo = kq_crc(0x6b71, &cluster, sizeof(cluster));
@@ -32,7 +25,6 @@ u64 kq_cluster_hash(const struct kq_config *cfg)
 
 		lo = kq_crc(lo, &m, sizeof(m));
 	}
-	lo = kq_crc(lo, same, sizeof(same));
 	return (u64)hi << 32 | lo;
 }
 
@@ -51,7 +43,7 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 		return NULL;
 	core->cfg = *cfg;
 	core->cluster_hash = kq_cluster_hash(cfg);
-	core->wal = kq_wal_create(cfg->cluster_id, cfg->self, cfg->set.segment_bytes,
+	core->wal = kq_wal_create(cfg->cluster_id, cfg->self, cfg->segment_bytes,
 				  cfg->segments);
 	core->res = kq_resources_create();
 	if (!core->wal || !core->res) {
@@ -66,6 +58,7 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 		core->peer[i].id = i;
 		INIT_LIST_HEAD(&core->peer[i].msgs);
 	}
+	kq_overlap_effective(core);
 	INIT_LIST_HEAD(&core->held);
 	INIT_LIST_HEAD(&core->owners);
 	INIT_LIST_HEAD(&core->pending);
@@ -179,7 +172,7 @@ u64 kq_promise_longest(const struct kq_core *core, u64 promised_ns)
 {
 	u64 promise = max(promised_ns, core->hs.promise_ns);
 
-	return promise + div_u64(promise, 1000000) * 2 * core->cfg.set.drift_ppm + kq_ms(1);
+	return promise + div_u64(promise, 1000000) * 2 * core->eff.drift_ppm + kq_ms(1);
 }
 
 /*
@@ -240,13 +233,14 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	if (!core->hs.identity)
 		core->hs.identity = core->cfg.salt | 1;
 	kq_self(core)->identity = core->hs.identity;
-	core->hs.promise_ns = kq_ms(core->cfg.set.election_ms);
 	core->write_next = core->log.last + 1;
 	core->written_bytes = core->log.bytes;
 	core->durable = core->log.last;
 	kq_member_cut(core);
 	core->disk_idle_ns = now_ns;
 	core->wait_until_ns = now_ns;
+	/* Kept, should it start again before that has passed: kq_promise_tick(). */
+	core->hs.promise_ns = max(core->hs.promise_ns, kq_ms(core->eff.election_ms));
 	if (!fresh && !KQ_BREAK(NO_WAIT))
 		core->wait_until_ns += kq_promise_longest(core, report->hs.promise_ns);
 	core->state = KQUORUM_NODE_RUNNING;
@@ -351,7 +345,7 @@ u64 kq_quorum_value(struct kq_core *core, u64 (*value)(struct kq_core *, struct 
 static void watch_silence(struct kq_core *core)
 {
 	bool silent = !core->leader || (!kq_is_leader(core) &&
-		core->now_ns - core->heard_ns > kq_ms(core->cfg.set.election_ms));
+		core->now_ns - core->heard_ns > kq_ms(core->eff.election_ms));
 
 	if (silent && !core->silent)
 		core->events |= KQUORUM_EVENT_SILENCE;
@@ -373,6 +367,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 		return;
 	kq_disk_watch(core);
 	kq_peer_tick(core);
+	kq_promise_tick(core);
 	kq_trim(core);
 	kq_member_begin(core);
 	kq_member_tick(core);
@@ -538,7 +533,7 @@ bool kq_core_has_quorum(const struct kq_core *core)
 	if (core->state != KQUORUM_NODE_RUNNING || !core->leader)
 		return false;
 	return kq_is_leader(core) ||
-		core->now_ns - core->heard_ns <= kq_ms(core->cfg.set.election_ms);
+		core->now_ns - core->heard_ns <= kq_ms(core->eff.election_ms);
 }
 
 /**
@@ -592,7 +587,7 @@ bool kq_core_stopped(const struct kq_core *core)
 		return false;
 	if (!kq_is_up(core) || core->state == KQUORUM_NODE_DAMAGED)
 		return true;
-	if (core->now_ns - core->stopping_since_ns > 2 * kq_ms(core->cfg.set.election_ms))
+	if (core->now_ns - core->stopping_since_ns > 2 * kq_ms(core->eff.election_ms))
 		return true;
 	if (core->local.state != KQ_SESSION_NONE)
 		return false;

@@ -37,15 +37,6 @@
 #define KQ_SUMS		4		/* of those that are remembered */
 #define KQ_TOKEN_SHIFT	12		/* low bits: local grants under a cached lock */
 
-struct kq_settings {
-	u32 heartbeat_ms;
-	u32 election_ms;
-	u32 lease_ms;
-	u32 delta_ms;
-	u32 drift_ppm;
-	u32 segment_bytes;
-};
-
 struct kq_config {
 	u64 cluster_id;
 	u32 self;
@@ -53,23 +44,27 @@ struct kq_config {
 	bool joins;			/* a cluster that runs: it never begins one */
 	bool survivor;			/* says nothing, writes nothing: see kq_seed.c */
 	u32 segments;
+	u32 segment_bytes;
 	u64 salt;			/* chance, for the incarnation and a new log's identity */
 	u32 keep_entries;		/* 0: KQ_KEEP_ENTRIES */
 	u32 keep_bytes;			/* 0: KQ_KEEP_BYTES */
 	u32 sum_every;			/* 0: KQ_SUM_EVERY */
-	struct kq_settings set;
+	struct kq_settings set;		/* that a cluster begins with; then its log has them */
 };
 
 /**
  * struct kq_conf_change - a configuration that is asked for
- * @to: who shall decide; not a joint one. Its origin and identities are not looked at
+ * @to: who shall decide; not a joint one. Its origin and identities are not looked at, its
+ *	settings only with @settings
  * @based_on: index of the configuration that was looked at, 0: whichever
+ * @settings: other settings, @to.now, for the same nodes
  * @id: the node that @member is about, 0: none
  * @member: its name, address and flags from now on; its identity is not looked at
  */
 struct kq_conf_change {
 	struct kq_conf to;
 	u64 based_on;
+	bool settings;
 	u32 id;
 	struct kquorum_conf_member member;
 };
@@ -319,6 +314,8 @@ struct kq_core {
 	struct kq_conf conf;		/* who decides: the newest in the log, committed or not */
 	struct kquorum_conf_member founder[KQ_MAX_NODES + 1];	/* by id: what they are called */
 	u64 conf_index;			/* where it is in the log; 0: nowhere, it is empty */
+	struct kq_effective eff;	/* what its settings come to */
+	u64 overlap_until_ns;		/* leader: what was before is of no use then; 0: not known */
 	u64 conf_applied;		/* where the newest is that is applied */
 	struct kq_entry *base_conf;	/* the newest that was taken off the log's beginning */
 	u64 conf_count;			/* how often another took effect here */
@@ -358,7 +355,8 @@ struct kq_core {
 	u32 canvass;			/* enum kquorum_canvass */
 	u64 canvass_since_ns;
 	u64 heard_ns;			/* last APPEND of the leader; 0: never */
-	u64 promised_ns;		/* the same, until that leader itself gives it up */
+	u64 promised_until_ns;		/* stands by it, unless that leader itself gives it up */
+	u64 promised_long_ns;		/* until then a promise of hs.promise_ns may be good */
 	u64 durable_term;		/* the term on disk: all that a failed node speaks of */
 	bool silent;			/* SILENCE was reported */
 	u64 wait_until_ns;		/* restart: no vote, no campaign before */

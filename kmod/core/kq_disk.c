@@ -213,7 +213,7 @@ void kq_disk_probe(struct kq_core *core)
 {
 	struct kq_batch *batch;
 
-	if (core->batch || core->now_ns - core->disk_idle_ns < kq_ms(core->cfg.set.election_ms) / 2)
+	if (core->batch || core->now_ns - core->disk_idle_ns < kq_ms(core->eff.count_ms) / 2)
 		return;
 	if (kq_wal_encode_probe(core->wal, &batch))
 		return;
@@ -232,7 +232,7 @@ void kq_disk_probe(struct kq_core *core)
 void kq_disk_watch(struct kq_core *core)
 {
 	bool late = core->batch && !KQ_BREAK(DISK_HANGS) &&
-		core->now_ns - core->batch_since_ns > kq_ms(core->cfg.set.election_ms);
+		core->now_ns - core->batch_since_ns > kq_ms(core->eff.count_ms);
 
 	if (core->state != KQUORUM_NODE_RUNNING)
 		return;

@@ -177,7 +177,7 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	if (core->role != KQUORUM_FOLLOWER || core->leader != from)
 		kq_become_follower(core, core->hs.term, from);
 	core->heard_ns = core->now_ns;
-	core->promised_ns = core->now_ns;
+	kq_promise_give(core, le32_to_cpu(b->promise_ms));
 	core->round = max(core->round, le64_to_cpu(b->round));
 	if (!(le32_to_cpu(b->flags) & KQ_APPEND_COMMIT))
 		core->resp_sent_ns = le64_to_cpu(b->sent_ns);

@@ -146,6 +146,14 @@ void kq_member_settle(struct kq_core *core);
 void kq_member_meet(struct kq_core *core, struct kq_peer *p);
 void kq_member_told(struct kq_core *core, struct kq_peer *p);
 
+/* kq_overlap.c: settings that are replaced by others, and what voters promise */
+void kq_overlap_effective(struct kq_core *core);
+int kq_overlap_change(const struct kq_core *core, const struct kq_conf_change *change,
+		      struct kq_conf *next);
+bool kq_overlap_is_over(struct kq_core *core);
+void kq_promise_give(struct kq_core *core, u32 told_ms);
+void kq_promise_tick(struct kq_core *core);
+
 /* kq_seed.c: histories that come from another one */
 void kq_survivor_start(struct kq_core *core);
 

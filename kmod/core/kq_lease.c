@@ -9,30 +9,6 @@
  */
 #include "kq_int.h"
 
-/**
- * kq_lease_promise_ns() - how long the leader waits before it lets a session expire
- * @set: settings
- *
- * P = (1+rho)(L/(1-rho) + 2 Delta): so the next holder starts at least 2 Delta
- * after the deadline of the last, for clocks whose rates are within rho.
- *
- * Return: the promise.
- */
-static u64 kq_lease_promise_ns(const struct kq_settings *set)
-{
-	u64 lease = kq_ms(set->lease_ms);
-	u32 million = 1000000;
-
-	if (KQ_BREAK(GUARD))
-		return lease / 2;
-	if (KQ_BREAK(DRIFT))
-		return lease + 2 * kq_ms(set->delta_ms);
-	lease = div_u64(lease, million - set->drift_ppm) * million + million;
-	if (!KQ_BREAK(NO_GUARD))
-		lease += (KQ_BREAK(DELTA) ? 1 : 2) * kq_ms(set->delta_ms);
-	return div_u64(lease, million) * (million + set->drift_ppm) + million + set->drift_ppm;
-}
-
 /* --- the leader's side ---------------------------------------------------------------- */
 
 static int append_session(struct kq_core *core, u16 type, u32 node, u64 left_ns)
@@ -57,8 +33,8 @@ static int append_session(struct kq_core *core, u16 type, u32 node, u64 left_ns)
  */
 void kq_lease_lead(struct kq_core *core)
 {
-	u64 promise = kq_lease_promise_ns(&core->cfg.set);
-	u64 error = 2 * kq_ms(core->cfg.set.delta_ms);	/* over (1+rho) Delta */
+	u64 promise = kq_settings_promise_ns(&core->eff);
+	u64 error = 2 * kq_ms(core->eff.delta_ms);	/* over (1+rho) Delta */
 	struct kq_peer *p;
 
 	kq_for_each_peer(core, KQ_NODES_BITS, p) {
@@ -100,7 +76,7 @@ static void suspect(struct kq_core *core, struct kq_peer *p, u64 left)
  */
 void kq_lease_leader_tick(struct kq_core *core)
 {
-	u64 silence = kq_ms(core->cfg.set.lease_ms) / 2;
+	u64 silence = kq_ms(core->eff.lease_ms) / 2;
 	struct kq_peer *p;
 
 	if (!core->lead_ready)
@@ -129,7 +105,7 @@ static void renew_accept(struct kq_core *core, u64 session, u64 sent_ns, u64 lea
 
 static void answer_renewal(struct kq_core *core, struct kq_peer *p)
 {
-	u64 lease_ns = kq_ms(core->cfg.set.lease_ms);
+	u64 lease_ns = kq_ms(core->eff.lease_ms);
 	struct kq_body_renew_resp *r;
 	struct kq_msg *msg;
 
@@ -139,7 +115,7 @@ static void answer_renewal(struct kq_core *core, struct kq_peer *p)
 	    (!kq_is_member(core, p->id) && !KQ_BREAK(RENEW_REMOVED)) ||
 	    p->renew_session != core->session[p->id].id)
 		return;
-	p->promise_until_ns = core->now_ns + kq_lease_promise_ns(&core->cfg.set);
+	p->promise_until_ns = core->now_ns + kq_settings_promise_ns(&core->eff);
 	if (p->id == core->cfg.self) {
 		renew_accept(core, p->renew_session, p->renew_sent_ns, lease_ns, core->commit);
 		return;
@@ -307,10 +283,12 @@ void kq_lease_recv_renew_resp(struct kq_core *core, const struct kq_wire_hdr *h,
 
 	if (core->leader != le32_to_cpu(h->from))
 		return;
-	if (lease_ns > kq_ms(core->cfg.set.lease_ms)) {
-		core->refused = "a lease longer than the setting";
+	if (lease_ns > kq_ms(KQUORUM_LEASE_MS_MAX)) {
+		core->refused = "a lease longer than any setting";
 		return;
 	}
+	/* Its settings may be newer than those that have come here. */
+	lease_ns = min(lease_ns, kq_ms(core->eff.lease_ms));
 	renew_accept(core, le64_to_cpu(b->session), le64_to_cpu(b->sent_ns), lease_ns,
 		     le64_to_cpu(b->commit));
 }
@@ -425,7 +403,7 @@ static void left(struct kq_core *core)
 void kq_lease_local_tick(struct kq_core *core)
 {
 	struct kq_local_session *l = &core->local;
-	u64 heartbeat = kq_ms(core->cfg.set.heartbeat_ms);
+	u64 heartbeat = kq_ms(core->eff.heartbeat_ms);
 	u64 since = core->now_ns - l->asked_ns;
 
 	check_lapse(core);
@@ -444,7 +422,7 @@ void kq_lease_local_tick(struct kq_core *core)
 	if (l->state != KQ_SESSION_OPEN && l->state != KQ_SESSION_LIVE)
 		return;
 	if (since >= 2 * heartbeat &&
-	    (l->answered_ns < l->asked_ns || since >= kq_ms(core->cfg.set.lease_ms) / 5))
+	    (l->answered_ns < l->asked_ns || since >= kq_ms(core->eff.lease_ms) / 5))
 		send_renewal(core);
 }
 
@@ -508,7 +486,7 @@ void kq_lease_session_opened(struct kq_core *core, u32 node, u64 id)
 {
 	struct kq_peer *p = &core->peer[node];
 
-	p->told_left_ns = kq_lease_promise_ns(&core->cfg.set);
+	p->told_left_ns = kq_settings_promise_ns(&core->eff);
 	p->promise_until_ns = core->now_ns + p->told_left_ns;
 	p->suspect_sent = false;
 	p->expire_sent = false;
@@ -557,7 +535,7 @@ void kq_lease_session_cleared(struct kq_core *core, u32 node)
 
 	p->suspect_sent = false;
 	p->clear_sent = false;
-	p->told_left_ns = kq_lease_promise_ns(&core->cfg.set);
+	p->told_left_ns = kq_settings_promise_ns(&core->eff);
 	if (asked && core->lead_ready && !p->expire_sent)
 		start_round(core, p);
 }

@@ -15,10 +15,20 @@
 static void adopt(struct kq_core *core, const struct kq_conf *conf, u64 index)
 {
 	kq_nodes before = kq_conf_members(&core->conf), now = kq_conf_members(conf);
+	bool first = !core->conf_index;
+	bool settings = first || !kq_settings_same(&conf->before, &core->conf.before) ||
+		!kq_settings_same(&conf->now, &core->conf.now);
 	u32 id;
 
 	core->conf = *conf;
 	core->conf_index = index;
+	if (settings || !index)
+		kq_overlap_effective(core);
+	if (settings && !first && index)
+		kq_trace(core, "settings: heartbeat %u election %u lease %u delta %u drift %u%s",
+			 conf->now.heartbeat_ms, conf->now.election_ms, conf->now.lease_ms,
+			 conf->now.delta_ms, conf->now.drift_ppm,
+			 kq_conf_overlaps(conf) ? ", and those before" : "");
 	core->conf_count++;
 	core->events |= KQUORUM_EVENT_PEER;
 	kq_trace(core, "configuration %llu: voters %#x outgoing %#x learners %#x",
@@ -258,7 +268,8 @@ static bool may_begin(const struct kq_core *core)
  */
 void kq_member_begin(struct kq_core *core)
 {
-	struct kq_conf first = { .voters = core->cfg.founders, .origin = core->hs.identity };
+	struct kq_conf first = { .voters = core->cfg.founders, .origin = core->hs.identity,
+				 .before = core->cfg.set, .now = core->cfg.set };
 	struct kq_record rec = {
 		.index = cpu_to_le64(1), .term = cpu_to_le64(1),
 		.type = cpu_to_le16(KQ_ENTRY_CONF), .node = cpu_to_le32(core->cfg.self),
@@ -304,7 +315,7 @@ static int append_conf(struct kq_core *core, struct kq_conf *conf,
 /* Who is there now, with nearly all of the log. */
 static kq_nodes ready_members(struct kq_core *core)
 {
-	u64 election_ns = kq_ms(core->cfg.set.election_ms);
+	u64 election_ns = kq_ms(core->eff.election_ms);
 	kq_nodes ready = kq_node_bit(core->cfg.self);
 	struct kq_peer *p;
 
@@ -335,6 +346,8 @@ static int identify(const struct kq_core *core, const struct kq_conf_change *cha
 	u32 id;
 
 	conf->origin = core->conf.origin;
+	conf->before = core->conf.before;
+	conf->now = core->conf.now;
 	memcpy(conf->identity, core->conf.identity, sizeof(conf->identity));
 	kq_for_each_node(kq_conf_members(conf) & ~kq_conf_members(&core->conf), id) {
 		if (!core->peer[id].connected)
@@ -393,7 +406,7 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
 		return -EINVAL;
 	if (change->based_on && change->based_on != core->conf_index)
 		return -ESTALE;
-	if (kq_conf_same(to, &core->conf) && !change->id)
+	if (kq_conf_same(to, &core->conf) && !change->id && !change->settings)
 		return -EALREADY;
 	if (joining & ~kq_node_bit(change->id))
 		return -EDESTADDRREQ;
@@ -403,7 +416,7 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
 }
 
 /**
- * kq_core_reconfigure() - change who decides, or what a member is called
+ * kq_core_reconfigure() - change who decides, what a member is called, or the settings
  * @core: the core
  * @now_ns: the clock
  * @change: what is wanted
@@ -413,7 +426,8 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
  *
  * Return: 0: it is in the log; -EREMOTE when not leader; -EAGAIN: no entry of this term is
  * committed yet; -EBUSY: another change, or a transfer, is under way; -EINVAL: it cannot be used;
- * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -EDESTADDRREQ: a node
+ * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -EINPROGRESS: the
+ * settings before those in force are not out of use yet; -EDESTADDRREQ: a node
  * joins that @change does not describe; -ENOTUNIQ: another member has that name; -EADDRINUSE:
  * another one that is connected has that address; -EEXIST: a node that joins has a session of its
  * earlier life; -EHOSTUNREACH: a node that joins is not connected; -EKEYREJECTED: it is one that
@@ -437,6 +451,8 @@ int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_c
 	if (err)
 		return err;
 	err = identify(core, change, &next);
+	if (!err && change->settings)
+		err = kq_overlap_change(core, change, &next);
 	if (err)
 		return err;
 	/* The way out of a joint configuration is another entry: it must not be stuck there. */
@@ -501,7 +517,8 @@ static bool lineage_is_logged(const struct kq_core *core)
  * @core: the core
  *
  * A joint one is left (that no memory or room was there for it is mended at the next tick); a
- * leader without a vote steps down (thesis 4.2.2); learners get the vote that they wait for.
+ * leader without a vote steps down (thesis 4.2.2); settings that were replaced go out of use;
+ * learners get the vote that they wait for.
  */
 void kq_member_settle(struct kq_core *core)
 {
@@ -514,6 +531,9 @@ void kq_member_settle(struct kq_core *core)
 		append_conf(core, &to, NULL);
 	} else if (!kq_conf_votes(&core->conf, core->cfg.self) && !KQ_BREAK(REMOVED_LEADS)) {
 		step_down(core);
+	} else if (kq_overlap_is_over(core)) {
+		to.before = to.now;
+		append_conf(core, &to, NULL);
 	} else if (core->conf.learners && !core->transfer_to) {
 		promote_learners(core);
 	}

@@ -139,7 +139,7 @@ void kq_peer_tick(struct kq_core *core)
 	u32 first = kq_node_next(core->cfg.founders, 0);
 
 	if (!first || first == core->cfg.self || !core->peer[first].connected || !is_empty(core) ||
-	    core->now_ns - core->met_ns < kq_ms(core->cfg.set.election_ms))
+	    core->now_ns - core->met_ns < kq_ms(core->eff.election_ms))
 		return;
 	core->met_ns = core->now_ns;
 	send_met(core, first);

@@ -82,7 +82,7 @@ static void refused(struct kq_core *core, struct kq_proposal *p, s32 error)
 	p->sent = false;
 	if (error == -EPERM)
 		p->tries--;	/* was no leader: nothing of it is left there */
-	p->not_before_ns = core->now_ns + kq_ms(core->cfg.set.heartbeat_ms);
+	p->not_before_ns = core->now_ns + kq_ms(core->eff.heartbeat_ms);
 }
 
 static enum kq_wal_room room_of(u16 type)
@@ -108,7 +108,7 @@ static void submitted(struct kq_core *core, struct kq_proposal *p, int err)
 	 * Whatever was lost on the way, a refusal for want of memory say: ask again, less
 	 * and less often, since each time may leave a twin in the log.
 	 */
-	p->not_before_ns = core->now_ns + 2 * kq_ms(core->cfg.set.election_ms) *
+	p->not_before_ns = core->now_ns + 2 * kq_ms(core->eff.election_ms) *
 		min_t(u32, p->tries, 16);
 	if (err)
 		refused(core, p, err);

@@ -45,6 +45,7 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 	b->match = cpu_to_le64(p->match);
 	b->count = cpu_to_le32((u32)(last - prev));
 	b->flags = cpu_to_le32(flags);
+	b->promise_ms = cpu_to_le32(core->eff.count_ms);
 	out = (u8 *)(b + 1);
 	for (i = prev + 1; i <= last; i++) {
 		const struct kq_entry *e = kq_log_get(&core->log, i);
@@ -473,7 +474,7 @@ static void transfer_tick(struct kq_core *core)
 	struct kq_body_timeout_now *b;
 	struct kq_msg *msg;
 
-	if (core->now_ns - core->transfer_since_ns > kq_ms(core->cfg.set.election_ms)) {
+	if (core->now_ns - core->transfer_since_ns > kq_ms(core->eff.election_ms)) {
 		core->transfer_to = 0;
 		core->events |= KQUORUM_EVENT_LEADER;
 		return;
@@ -546,9 +547,9 @@ int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to)
  */
 void kq_leader_tick(struct kq_core *core)
 {
-	u64 election_ns = kq_ms(core->cfg.set.election_ms);
+	u64 count_ns = kq_ms(core->eff.count_ms);
 
-	if (core->now_ns - kq_quorum_value(core, heard_of) > election_ns &&
+	if (core->now_ns - kq_quorum_value(core, heard_of) > count_ns &&
 	    !KQ_BREAK(CHECK_QUORUM)) {
 		kq_trace(core, "steps down: no quorum");
 		kq_become_follower(core, core->hs.term, 0);
@@ -565,7 +566,7 @@ void kq_leader_tick(struct kq_core *core)
 	}
 	if (!kq_is_leader(core))
 		return;
-	if (core->now_ns - core->heartbeat_ns >= kq_ms(core->cfg.set.heartbeat_ms))
+	if (core->now_ns - core->heartbeat_ns >= kq_ms(core->eff.heartbeat_ms))
 		kq_leader_broadcast(core);
 	kq_leader_send(core);
 	kq_leader_tell_commit(core, U64_MAX);

@@ -40,8 +40,9 @@ int kq_core_seed(struct kq_core *core, u64 now_ns, struct kq_restore *rs,
 		 const struct kq_wal_report *report)
 {
 	struct kq_wal_report blank = *report;
+	struct kq_effective eff;
 	struct kq_conf conf;
-	u64 promise_ns;
+	int err;
 
 	if (!kq_core_is_blank(core, report) || !kq_restore_conf(rs, &conf) ||
 	    conf.voters != kq_node_bit(core->cfg.self) || conf.outgoing || conf.learners ||
@@ -50,9 +51,11 @@ int kq_core_seed(struct kq_core *core, u64 now_ns, struct kq_restore *rs,
 		return -EINVAL;
 	blank.hs.identity = conf.origin;
 	kq_core_start(core, now_ns, &blank);
-	promise_ns = kq_ms(core->cfg.set.lease_ms + 2 * core->cfg.set.delta_ms);
-	core->wait_until_ns = now_ns + kq_promise_longest(core, promise_ns);
-	return kq_core_install(core, now_ns, rs);
+	err = kq_core_install(core, now_ns, rs);
+	/* Those of the other history, which it goes on with. */
+	kq_settings_effective(&conf.before, &conf.now, &eff);
+	core->wait_until_ns = now_ns + kq_promise_longest(core, kq_settings_promise_ns(&eff));
+	return err;
 }
 
 /**

@@ -32,7 +32,7 @@
 #include "kq_platform.h"
 
 #define KQ_SNAP_MAGIC		0x3150414e53514bULL	/* "KQSNAP1" */
-#define KQ_SNAP_VERSION		1
+#define KQ_SNAP_VERSION		2
 #define KQ_SNAP_HEAD_MAX	1024		/* of any version */
 #define KQ_SNAP_FRAME_MAX	(16 * 1024)	/* bytes of records in one frame */
 #define KQ_SNAP_NUMBER_MAX	(1ULL << 60)	/* no index or term gets there */

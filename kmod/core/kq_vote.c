@@ -28,7 +28,7 @@ static bool up_to_date(const struct kq_core *core, u64 index, u64 term)
 }
 
 /*
- * The leader that was heard last may count on it for the shortest election timeout, also
+ * The leader that was heard last may count on it for the time that was promised, also
  * when somebody else's term ends its own meanwhile: its lease may be built on that.
  */
 static bool heard_leader(const struct kq_core *core)
@@ -37,8 +37,7 @@ static bool heard_leader(const struct kq_core *core)
 		return true;
 	if (KQ_BREAK(FORGET) && !core->leader)
 		return false;
-	return core->promised_ns && !KQ_BREAK(DISTURB) &&
-		core->now_ns - core->promised_ns < kq_ms(core->cfg.set.election_ms);
+	return core->now_ns < core->promised_until_ns && !KQ_BREAK(DISTURB);
 }
 
 /* Who leads does not ask. By its own newest configuration, committed or not (thesis 4.1). */
@@ -218,7 +217,7 @@ void kq_vote_recv_req(struct kq_core *core, const struct kq_wire_hdr *h, const v
 	} else {
 		if (term > core->hs.term) {
 			if (transfer)
-				core->promised_ns = 0;	/* its leader asked for it */
+				core->promised_until_ns = 0;	/* its leader asked for it */
 			kq_become_follower(core, term, 0);
 		}
 		granted = grant_vote(core, from, term, index, last_term);
@@ -280,7 +279,7 @@ void kq_vote_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, const 
  */
 void kq_vote_tick(struct kq_core *core)
 {
-	bool late = core->now_ns - core->canvass_since_ns > kq_ms(core->cfg.set.election_ms);
+	bool late = core->now_ns - core->canvass_since_ns > kq_ms(core->eff.election_ms);
 	int won;
 
 	if (core->role == KQUORUM_CANDIDATE && core->hs.vote == core->cfg.self &&
@@ -320,6 +319,6 @@ void kq_vote_recv_timeout_now(struct kq_core *core, const struct kq_wire_hdr *h,
 	if (core->log.last != le64_to_cpu(b->last_index) ||
 	    kq_log_term(&core->log, core->log.last) != le64_to_cpu(b->last_term))
 		return;
-	core->promised_ns = 0;
+	core->promised_until_ns = 0;
 	campaign(core, KQ_VOTE_TRANSFER);
 }

@@ -3,6 +3,7 @@
  * Checking what arrives: every field of a header, every length of a body. A peer
  * is authenticated, but never trusted to be correct.
  */
+#include <linux/kquorum.h>
 #include "kq_wire.h"
 
 enum body_shape {
@@ -66,7 +67,7 @@ int kq_wire_check_header(const struct kq_wire_hdr *h, const struct kq_wire_peer 
 	if (*why)
 		return -EPROTO;
 	if (h->version != KQ_WIRE_VERSION) {
-		*why = "wire version is not 1";
+		*why = "wire version is not 2";
 		return -EPROTONOSUPPORT;
 	}
 	if (h->type >= KQ_MSG_TYPE_END || !msg_table[h->type].name)
@@ -74,7 +75,7 @@ int kq_wire_check_header(const struct kq_wire_hdr *h, const struct kq_wire_peer 
 	else if (h->flags || h->group)
 		*why = "flags or group not zero";
 	else if (le64_to_cpu(h->cluster) != peer->cluster)
-		*why = "another cluster, or other founders or settings";
+		*why = "another cluster, or other founders";
 	else if (le32_to_cpu(h->from) != peer->peer)
 		*why = "sender is not whom this connection belongs to";
 	else if (le32_to_cpu(h->to) != peer->self)
@@ -129,6 +130,9 @@ static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const
 			return "previous index without term";
 		if (le32_to_cpu(b->flags) & ~KQ_APPEND_COMMIT)
 			return "unknown flags";
+		if (!b->promise_ms || le32_to_cpu(b->promise_ms) > KQUORUM_ELECTION_MS_MAX ||
+		    b->zero)
+			return "promise out of range";
 		p += sizeof(*b);
 	}
 	while (p < end) {

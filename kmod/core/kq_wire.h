@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Messages between kernels: fixed header, body by type. Little-endian,
- * version 1. A message with any field wrong ends the connection.
+ * version 2. A message with any field wrong ends the connection.
  */
 #ifndef KQ_WIRE_H
 #define KQ_WIRE_H
@@ -9,7 +9,7 @@
 #include "kq_entry.h"
 
 #define KQ_WIRE_MAGIC	0x314d514bU	/* "KQM1" */
-#define KQ_WIRE_VERSION	1
+#define KQ_WIRE_VERSION	2
 #define KQ_WIRE_BODY_MAX (256 * 1024)	/* bytes */
 #define KQ_WIRE_TERM_MAX (1ULL << 60)	/* below what the log can store: room to campaign */
 
@@ -38,7 +38,7 @@ enum kq_msg_type {
  * @flags: 0
  * @group: 0
  * @len: bytes of body
- * @cluster: hash of cluster id and members
+ * @cluster: hash of cluster id and founders
  * @from: sender
  * @to: receiver
  * @from_inc: sender's incarnation
@@ -90,6 +90,8 @@ struct kq_body_append {
 	__le64 match;		/* what the receiver acknowledged in this term */
 	__le32 count;
 	__le32 flags;		/* KQ_APPEND_COMMIT */
+	__le32 promise_ms;	/* for how long the leader counts on the receiver's vote */
+	__le32 zero;
 } __packed;
 #define KQ_APPEND_COMMIT 1	/* only tells the commit index: needs no answer */
 

@@ -20,7 +20,8 @@ static void set_conf(struct kq_core *c)
 	struct kquorum_conf_member m[6] = { 0 };
 	const struct kquorum_conf_member *member[KQ_MAX_NODES + 1] = { NULL };
 	const char *left[KQ_MAX_NODES + 1] = { [4] = "n4" };
-	struct kq_conf conf = { .voters = 0xe, .learners = 0x20, .left = 0x10, .origin = 3 };
+	struct kq_conf conf = { .voters = 0xe, .learners = 0x20, .left = 0x10, .origin = 3,
+				.before = lone_config.set, .now = lone_config.set };
 	uint8_t payload[KQ_CONF_MAX];
 	uint32_t id;
 

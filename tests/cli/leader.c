@@ -89,6 +89,10 @@ static int check(const struct kquorum_change *c)
 		return -EBUSY;
 	if (c->based_on != w->st.conf_index)
 		return -ESTALE;
+	if (c->settings && (c->id || c->voters != w->st.voters || c->learners != w->st.learners))
+		return -EINVAL;
+	if (c->settings && w->st.overlap)
+		return -EINPROGRESS;
 	for (i = 0; i < w->st.n_peers; i++) {
 		const struct kquorum_peer_status *p = &w->st.peers[i];
 		bool stays = (c->voters | c->learners) & node_bit(p->id);
@@ -117,6 +121,12 @@ int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c)
 	if (ret)
 		return ret;
 	w->changes++;
+	if (c->settings) {
+		w->st.before = w->st.settings;
+		w->st.settings = *c->settings;
+		w->st.overlap = true;
+		w->st.overlap_left_ns = 21 * NS_PER_SEC;
+	}
 	w->st.outgoing = c->voters != w->st.voters ? w->st.voters : 0;
 	w->st.voters = c->voters;
 	w->st.learners = c->learners;

@@ -8,6 +8,7 @@
 
 #include "images.h"
 #include "snapshot_file.h"
+#include "settings.h"
 #include "test.h"
 
 struct cli cli;
@@ -236,7 +237,7 @@ static void another_cluster_and_a_newer_version_are_no_damage(void **state)
 	h->version = cpu_to_le16(KQ_SNAP_VERSION + 1);
 	image_seal_head(&b);
 	assert_int_equal(check(&b, 4096), -EPROTONOSUPPORT);
-	assert_contains(reader.why, "of format version 2");
+	assert_contains(reader.why, "of format version 3");
 	assert_string_equal(snapshot_error_name(reader.error), "newer_version");
 	free(b.data);
 }
@@ -363,6 +364,7 @@ static void claims_that_cannot_be_are_refused(void **state)
 
 static void configurations_that_cannot_be_are_refused(void **state)
 {
+	static const struct kq_settings set = TEST_SETTINGS;
 	struct {
 		struct kq_snap_conf at;
 		struct kquorum_conf c;
@@ -374,6 +376,8 @@ static void configurations_that_cannot_be_are_refused(void **state)
 	}, bad;
 
 	(void)state;
+	kq_settings_write(&set, &good.c.before);
+	kq_settings_write(&set, &good.c.now);
 	add(KQ_SNAP_CONF, &good, sizeof(good));
 	assert_int_equal(check_records(), 0);
 	assert_true(reader.has_conf);

@@ -627,7 +627,7 @@ static void what_is_wrong_is_told_apart(void **state)
 	image_seal_head(&image);
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("verify %s", path), 1);
-	assert_contains(out, ": of format version 9, this is read up to 1: use a newer kquorum\n");
+	assert_contains(out, ": of format version 9, this is read up to 2: use a newer kquorum\n");
 	assert_int_equal(snapshot("verify %s/none", tmp), 66);
 	assert_contains(out, "/none: No such file or directory\n");
 	assert_fits();
@@ -721,7 +721,7 @@ static void what_is_in_it_is_shown_in_json(void **state)
 	image = image_of_all(0);
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("show -j %s", path), 0);
-	assert_contains(out, "\"version\":\t1,\n\t\"cluster_id\":\t\"000000000000004d\",");
+	assert_contains(out, "\"version\":\t2,\n\t\"cluster_id\":\t\"000000000000004d\",");
 	assert_contains(out, "\"id\":\t5,\n\t\t\t\t\"node\":\t\"n5\",\n\t\t\t\t\"address\":\t\"10.0.0.5:7420\","
 			"\n\t\t\t\t\"role\":\t\"learner\",\n\t\t\t\t\"promote\":\ttrue\n");
 	assert_contains(strstr(out, "\"left\":"), "\"id\":\t4,\n\t\t\t\t\"node\":\t\"n4\"\n");

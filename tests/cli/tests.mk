@@ -7,7 +7,7 @@ comma := ,
 # Sources of each test T besides T.c: cli_T_WITH; how it is linked: cli_T_LINK.
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
 	hold_test command_test join_test member_plan_test member_replace_test member_test \
-	rollout_plan_test snapshot_file_test snapshot_test restore_test)
+	rollout_plan_test settings_test snapshot_file_test snapshot_test restore_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -26,6 +26,8 @@ cli_command_test_WITH := tests/cli/child.c $(addprefix userspace/lib/,config.c s
 cli_member_test_WITH := tests/cli/child.c tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
 	member_plan.c nodes.c options.c output.c parse.c reserve.c)
+cli_settings_test_WITH := tests/cli/child.c tests/cli/leader.c userspace/lib/config.c \
+	$(addprefix userspace/cli/,clock.c entry.c format.c nodes.c options.c output.c parse.c settings.c)
 cli_member_plan_test_WITH := userspace/cli/member_plan.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_member_replace_test_WITH := $(cli_member_plan_test_WITH)
 cli_join_test_WITH := userspace/cli/join.c userspace/cli/nodes.c $(CLI_TEST_COMMON)

@@ -333,7 +333,7 @@ static void logs_with_the_same_entries_have_the_same_crc(void **state)
 
 static void messages_before_the_start_and_of_strangers_are_ignored(void **state)
 {
-	struct kq_body_append b = { 0 };
+	struct kq_body_append b = { .promise_ms = cpu_to_le32(1000) };
 	struct kq_wire_hdr h = { .type = KQ_MSG_APPEND, .from = cpu_to_le32(KQ_MAX_NODES + 1),
 				 .term = cpu_to_le64(7) };
 	struct kq_wal_report report;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kq_conf.h"
+#include "settings.h"
 
 static struct kq_entry *make(u32 len)
 {
@@ -113,6 +114,8 @@ static void checksums_are_those_of_iscsi(void **state)
 				 kq_crc(0, bytes, sizeof(bytes)));
 }
 
+static const struct kq_settings settings = TEST_SETTINGS;
+
 static void a_configuration_that_cannot_be_used_is_refused(void **state)
 {
 	static const struct {
@@ -120,19 +123,19 @@ static void a_configuration_that_cannot_be_used_is_refused(void **state)
 		u8 identity;		/* of each of those in it */
 		int err;
 	} given[] = {
-		{ 0xe, 0, 0, 0, 1, 448, 1, 0 },
-		{ 0xe, 0x6, 0x10, 0, 1, 576, 1, 0 },
-		{ 0, 0xe, 0, 0, 1, 448, 1, -EPROTO },
-		{ 0xf, 0, 0, 0, 1, 576, 1, -EPROTO },
-		{ 0xe, 0, 0x8, 0, 1, 448, 1, -EPROTO },
-		{ 0xe, 0, 0, 1, 1, 488, 1, -EPROTO },
-		{ 0xe, 0, 0, 0x18, 1, 448, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 496, 1, 0 },
+		{ 0xe, 0x6, 0x10, 0, 1, 624, 1, 0 },
+		{ 0, 0xe, 0, 0, 1, 496, 1, -EPROTO },
+		{ 0xf, 0, 0, 0, 1, 624, 1, -EPROTO },
+		{ 0xe, 0, 0x8, 0, 1, 496, 1, -EPROTO },
+		{ 0xe, 0, 0, 1, 1, 536, 1, -EPROTO },
+		{ 0xe, 0, 0, 0x18, 1, 496, 1, -EPROTO },
 		{ 0xe, 0, 0, 0, 1, 15, 1, -EPROTO },
 		{ 0xe, 0, 0, 0, 1, 24, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 447, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 452, 1, -EPROTO },
-		{ 0xe, 0, 0, 0, 1, 448, 0, -EPROTO },
-		{ 0xe, 0, 0, 0, 0, 448, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 495, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 500, 1, -EPROTO },
+		{ 0xe, 0, 0, 0, 1, 496, 0, -EPROTO },
+		{ 0xe, 0, 0, 0, 0, 496, 1, -EPROTO },
 	};
 	u32 i, at;
 
@@ -146,6 +149,9 @@ static void a_configuration_that_cannot_be_used_is_refused(void **state)
 			.left = cpu_to_le32(given[i].left),
 			.origin = cpu_to_le64(given[i].origin),
 		};
+
+		kq_settings_write(&settings, &cmd.before);
+		kq_settings_write(&settings, &cmd.now);
 
 		e->rec.type = cpu_to_le16(KQ_ENTRY_CONF);
 		memset(e->data, 0, given[i].len);
@@ -193,6 +199,8 @@ static void what_no_member_can_be_called_is_refused(void **state)
 		memset(payload, 0, sizeof(payload));
 		c->voters = cpu_to_le32(2);
 		c->origin = cpu_to_le64(1);
+		kq_settings_write(&settings, &c->before);
+		kq_settings_write(&settings, &c->now);
 		c->member[0].identity = cpu_to_le64(1);
 		memset(payload + sizeof(*c) + given[i].at, given[i].byte, given[i].len);
 		why = kq_conf_read(payload, sizeof(payload), &conf);
@@ -210,6 +218,7 @@ static void who_has_left_is_in_the_configuration(void **state)
 	const struct kq_conf conf = {
 		.voters = 2, .left = 1u << 3 | 1u << 15, .origin = 1,
 		.identity = { [1] = 10 }, .left_identity = { [3] = 30, [15] = 150 },
+		.before = TEST_SETTINGS, .now = TEST_SETTINGS,
 	};
 	static u8 payload[KQ_CONF_MAX];
 	struct kquorum_conf_left *l;

@@ -310,6 +310,7 @@ static void an_entry_of_another_history_stops_the_node(void **state)
 	body.b.prev_index = cpu_to_le64(c->log.last - 1);
 	body.b.prev_term = cpu_to_le64(kq_log_term(&c->log, c->log.last - 1));
 	body.b.count = cpu_to_le32(1);
+	body.b.promise_ms = cpu_to_le32(1000);
 	body.rec = (struct kq_record){ .index = e->rec.index, .term = e->rec.term,
 				       .type = cpu_to_le16(KQ_ENTRY_NOOP) };
 	body.rec.crc = cpu_to_le32(kq_entry_crc(&body.rec, NULL));

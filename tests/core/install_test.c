@@ -182,6 +182,7 @@ static void say_again(struct trio *t, uint64_t first, uint32_t count)
 	b->prev_term = cpu_to_le64(kq_log_term(log, first - 1));
 	b->commit = cpu_to_le64(t->core[1]->commit);
 	b->match = b->prev_index;
+	b->promise_ms = cpu_to_le32(1000);
 	b->count = cpu_to_le32(count);
 	for (i = 0; i < count; i++) {
 		const struct kq_entry *e = kq_log_get(log, first + i);
@@ -358,7 +359,7 @@ static void who_installs_a_snapshot_follows_no_leader_of_before(void **state)
 {
 	struct trio *t = *state;
 	struct kq_core *c = t->core[3];
-	struct kq_body_append b = { 0 };
+	struct kq_body_append b = { .promise_ms = cpu_to_le32(1000) };
 	const char *why;
 
 	trio_lead(t);

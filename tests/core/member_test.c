@@ -155,7 +155,8 @@ static void a_change_that_is_cut_off_is_undone(void **state)
 static void a_configuration_survives_a_restart(void **state)
 {
 	struct kq_conf conf = { .voters = N1 | N2, .learners = N3, .origin = TRIO_IDENTITY(1),
-				.identity = { 0, 3, 5, 7 } };
+				.identity = { 0, 3, 5, 7 },
+				.before = TEST_SETTINGS, .now = TEST_SETTINGS };
 	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
 	static uint8_t payload[KQ_CONF_MAX];
 	struct kq_wal_report report;
@@ -495,6 +496,7 @@ static void only_a_leader_proposes_a_configuration(void **state)
 			__le32 voters, outgoing, learners, left;
 			__le64 origin;
 			struct kquorum_lineage lineage;
+			struct kquorum_conf_settings before, now;
 			struct kquorum_conf_member member;
 		} cmd;
 	} body = {
@@ -509,6 +511,8 @@ static void only_a_leader_proposes_a_configuration(void **state)
 	const char *why;
 	uint64_t last;
 
+	kq_settings_write(&trio_config.set, &body.cmd.before);
+	kq_settings_write(&trio_config.set, &body.cmd.now);
 	trio_lead(t);
 	last = t->core[1]->log.last;
 	body.rec.session = cpu_to_le64(t->core[1]->session[2].id);

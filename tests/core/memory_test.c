@@ -177,7 +177,7 @@ static void each_allocation_of_a_day_with_a_silent_node_may_fail(void **state)
 /* Node 1 says to node 2, in term 1, that it leads. */
 static void the_leader_is_answered_once_there_is_memory(struct trio *t)
 {
-	struct kq_body_append b = { 0 };
+	struct kq_body_append b = { .promise_ms = cpu_to_le32(1000) };
 	const char *why;
 
 	kq_alloc_fail_at = 1;

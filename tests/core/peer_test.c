@@ -7,7 +7,7 @@
 
 static void two_leaders_in_one_term_are_not_believed(void **state)
 {
-	struct kq_body_append b = { 0 };
+	struct kq_body_append b = { .promise_ms = cpu_to_le32(1000) };
 	struct trio *t = *state;
 	const char *why;
 
@@ -53,7 +53,7 @@ static void a_node_that_says_it_failed_counts_for_nothing(void **state)
 
 static void a_failed_node_answers_with_the_term_on_its_disk(void **state)
 {
-	struct kq_body_append b = { 0 };
+	struct kq_body_append b = { .promise_ms = cpu_to_le32(1000) };
 	const struct kq_body_append_resp *r;
 	const struct kq_wire_hdr *h;
 	struct trio *t = *state;
@@ -78,7 +78,7 @@ static void a_failed_node_answers_with_the_term_on_its_disk(void **state)
 	}
 }
 
-static void a_lease_beyond_the_setting_is_refused(void **state)
+static void a_lease_beyond_any_setting_is_refused(void **state)
 {
 	struct trio *t = *state;
 	struct kq_body_renew_resp r = { 0 };
@@ -87,10 +87,14 @@ static void a_lease_beyond_the_setting_is_refused(void **state)
 	trio_lead(t);
 	r.session = cpu_to_le64(t->core[2]->local.id);
 	r.sent_ns = cpu_to_le64(t->now);
+	/* One beyond its own settings may be of newer ones: it takes what its own allow. */
 	r.lease_ns = cpu_to_le64(2001 * MS);
+	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
+	assert_int_equal(t->core[2]->local.deadline_ns, t->now + 2000 * MS);
+	r.lease_ns = cpu_to_le64((KQUORUM_LEASE_MS_MAX + 1) * MS);
 	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r),
 				 &why), -EPROTO);
-	assert_string_equal(why, "a lease longer than the setting");
+	assert_string_equal(why, "a lease longer than any setting");
 	/* Of somebody who does not lead: not even looked at. */
 	assert_int_equal(trio_say(t, 3, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 }
@@ -137,6 +141,7 @@ static uint32_t one_record(uint8_t *out, uint64_t prev, uint64_t prev_term, uint
 	struct kq_body_append b = {
 		.prev_index = cpu_to_le64(prev), .prev_term = cpu_to_le64(prev_term),
 		.commit = cpu_to_le64(commit), .count = cpu_to_le32(1),
+		.promise_ms = cpu_to_le32(1000),
 	};
 	uint32_t len = le32_to_cpu(rec.len);
 
@@ -258,7 +263,7 @@ static void a_damaged_node_does_not_take_leadership_over(void **state)
 /* What it acknowledged stands there with another term: a dead branch that had been cut off. */
 static void a_leader_that_counts_on_another_entry_is_not_followed(void **state)
 {
-	struct kq_body_append b = { 0 };
+	struct kq_body_append b = { .promise_ms = cpu_to_le32(1000) };
 	struct trio *t = *state;
 	struct kq_core *c = t->core[2];
 	const char *why;
@@ -361,7 +366,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(an_acknowledgement_of_what_was_never_sent_is_refused),
 		TRIO_TEST(a_node_that_says_it_failed_counts_for_nothing),
 		TRIO_TEST(a_failed_node_answers_with_the_term_on_its_disk),
-		TRIO_TEST(a_lease_beyond_the_setting_is_refused),
+		TRIO_TEST(a_lease_beyond_any_setting_is_refused),
 		TRIO_TEST(a_refusal_needs_an_error_and_a_leader),
 		TRIO_TEST(votes_that_nobody_asked_for_do_not_count),
 		TRIO_TEST(strange_entries_of_a_leader_have_no_effect),

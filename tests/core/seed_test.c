@@ -4,6 +4,7 @@
  * all indexes that were, and waits until old promises have passed; a survivor gives its state away.
  */
 #include "../../userspace/cli/seed.h"
+#include "settings.h"
 #include "snap_state.h"
 
 #define FAR	(1ULL << 40)
@@ -11,12 +12,13 @@
 static const struct kq_config seed_config = {
 	.cluster_id = 78, .self = 2, .founders = 1u << 2, .segments = 4, .salt = 8,
 	.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000, .delta_ms = 50,
-		 .drift_ppm = 500, .segment_bytes = 65536 },
+		 .drift_ppm = 500 },
+	.segment_bytes = 65536,
 };
 
 static const struct seed seed_for_2 = {
 	.cluster = 78, .origin = 4242, .node = 2, .name = "n2", .address = "10.0.0.2:7420",
-	.how = KQUORUM_LINEAGE_RESTORED,
+	.how = KQUORUM_LINEAGE_RESTORED, .before = TEST_SETTINGS, .now = TEST_SETTINGS,
 };
 
 /* A snapshot for @want, from one of three nodes with a held lock. Returns the old index. */

@@ -7,7 +7,8 @@
 const struct kq_config lone_config = {
 	.cluster_id = 77, .self = 1, .founders = 0xe, .segments = 4, .salt = 3,
 	.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000, .delta_ms = 50,
-		 .drift_ppm = 500, .segment_bytes = 65536 },
+		 .drift_ppm = 500 },
+	.segment_bytes = 65536,
 };
 
 static uint64_t next_seq[KQ_MAX_NODES + 1];
@@ -75,7 +76,8 @@ void lone_session(struct kq_core *c, uint16_t type, uint32_t node, uint64_t sess
 
 struct kq_core *lone_create(void)
 {
-	struct kq_conf conf = { .voters = 0xe, .origin = 3 };
+	struct kq_conf conf = { .voters = 0xe, .origin = 3, .before = lone_config.set,
+				.now = lone_config.set };
 	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
 	static uint8_t payload[KQ_CONF_MAX];
 	struct kq_core *c;

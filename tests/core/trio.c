@@ -8,7 +8,8 @@
 const struct kq_config trio_config = {
 	.cluster_id = 77, .founders = 0xe, .segments = SEGMENTS,
 	.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000, .delta_ms = 50,
-		 .drift_ppm = 500, .segment_bytes = SEGMENT },
+		 .drift_ppm = 500 },
+	.segment_bytes = SEGMENT,
 };
 
 struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report)
@@ -111,7 +112,8 @@ void trio_pass(struct trio *t, uint64_t ms)
 /* As the disk has it, with which the log of all of them begins. */
 static void recover_first_entry(struct kq_core *c)
 {
-	struct kq_conf first = { .voters = trio_config.founders, .origin = TRIO_IDENTITY(1) };
+	struct kq_conf first = { .voters = trio_config.founders, .origin = TRIO_IDENTITY(1),
+				 .before = trio_config.set, .now = trio_config.set };
 	struct kq_record rec = { .index = cpu_to_le64(1), .term = cpu_to_le64(1),
 				 .type = cpu_to_le16(KQ_ENTRY_CONF), .node = cpu_to_le32(1) };
 	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];

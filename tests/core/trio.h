@@ -14,6 +14,7 @@
 #include <linux/kquorum.h>
 
 #include "kq_core.h"
+#include "settings.h"
 
 #define SEGMENT	 (64u * 1024)
 #define SEGMENTS 16u

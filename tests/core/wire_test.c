@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <linux/kquorum.h>
+
 #include "kq_wire.h"
 
 static const struct kq_wire_peer peer = {
@@ -39,12 +41,12 @@ static void each_field_of_a_header_is_checked(void **state)
 	} wrong[] = {
 #define FIELD(name) offsetof(struct kq_wire_hdr, name), sizeof(((struct kq_wire_hdr *)0)->name)
 		{ FIELD(magic), 1, "no message starts here (magic)", -EPROTO },
-		{ FIELD(version), 9, "wire version is not 1", -EPROTONOSUPPORT },
+		{ FIELD(version), 9, "wire version is not 2", -EPROTONOSUPPORT },
 		{ FIELD(type), 0, "unknown message type", -EPROTO },
 		{ FIELD(type), KQ_MSG_TYPE_END, "unknown message type", -EPROTO },
 		{ FIELD(flags), 1, "flags or group not zero", -EPROTO },
 		{ FIELD(group), 1, "flags or group not zero", -EPROTO },
-		{ FIELD(cluster), 1, "another cluster, or other founders or settings", -EPROTO },
+		{ FIELD(cluster), 1, "another cluster, or other founders", -EPROTO },
 		{ FIELD(from), 3, "sender is not whom this connection belongs to", -EPROTO },
 		{ FIELD(to), 3, "meant for another node", -EPROTO },
 		{ FIELD(from_inc), 6, "sender's incarnation changed", -EPROTO },
@@ -101,7 +103,7 @@ static struct one one_entry(void)
 {
 	struct one o = {
 		.b = { .prev_index = cpu_to_le64(3), .prev_term = cpu_to_le64(1),
-		       .count = cpu_to_le32(1) },
+		       .count = cpu_to_le32(1), .promise_ms = cpu_to_le32(1000) },
 		.rec = { .len = cpu_to_le32(8), .type = cpu_to_le16(KQ_ENTRY_APPEND),
 			 .node = cpu_to_le32(2), .session = cpu_to_le64(1), .seq = cpu_to_le64(1),
 			 .settled = cpu_to_le64(1), .index = cpu_to_le64(4),
@@ -121,6 +123,11 @@ static void each_field_of_a_body_is_checked(void **state)
 	assert_null(body_of(KQ_MSG_APPEND, &o, sizeof(o)));
 	assert_int_equal(kq_wire_check_body(&h, &o, &why), -EPROTO);
 	assert_string_equal(why, "body checksum");
+	o.b.promise_ms = 0;
+	assert_string_equal(body_of(KQ_MSG_APPEND, &o, sizeof(o)), "promise out of range");
+	o.b.promise_ms = cpu_to_le32(KQUORUM_ELECTION_MS_MAX + 1);
+	assert_string_equal(body_of(KQ_MSG_APPEND, &o, sizeof(o)), "promise out of range");
+	o = one_entry();
 	o.b.prev_term = 0;
 	assert_string_equal(body_of(KQ_MSG_APPEND, &o, sizeof(o)), "previous index without term");
 	o = one_entry();

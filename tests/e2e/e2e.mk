@@ -2,7 +2,7 @@
 # The programs of log-writes.t and snapshot.t. Included by the top Makefile.
 
 BUILD ?= build
-LOG_WRITES_SRC := $(wildcard tests/e2e/log-writes/*.c kmod/core/kq_wal*.c) kmod/core/kq_conf.c \
+LOG_WRITES_SRC := $(wildcard tests/e2e/log-writes/*.c kmod/core/kq_wal*.c) kmod/core/kq_conf.c kmod/core/kq_settings.c \
 	kmod/core/kq_entry.c kmod/core/kq_platform_user.c
 
 .PHONY: e2e-build

@@ -5,8 +5,8 @@
 include tests/objects.mk
 
 FUZZ_TARGETS := wire peer wal hello config
-wire_SRC := kmod/core/kq_wire.c kmod/core/kq_conf.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
-wal_SRC := $(wildcard kmod/core/kq_wal*.c) kmod/core/kq_conf.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
+wire_SRC := kmod/core/kq_wire.c kmod/core/kq_conf.c kmod/core/kq_settings.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
+wal_SRC := $(wildcard kmod/core/kq_wal*.c) kmod/core/kq_conf.c kmod/core/kq_settings.c kmod/core/kq_entry.c kmod/core/kq_platform_user.c
 peer_SRC := $(wildcard kmod/core/*.c)
 hello_SRC := userspace/daemon/hello.c $(wire_SRC)
 config_SRC := userspace/lib/config.c $(wire_SRC)

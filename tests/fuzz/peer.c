@@ -10,6 +10,7 @@
 
 #include "input.h"
 #include "kq_core.h"
+#include "../core/settings.h"
 
 #define SEGMENT (64u * 1024)
 #define SEGMENTS 8u
@@ -108,7 +109,9 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 			break;
 		}
 		case KQ_ENTRY_CONF: {
-			struct kq_conf conf = { .origin = identity(1) };
+			struct kq_conf conf = {
+				.origin = identity(1), .before = TEST_SETTINGS, .now = TEST_SETTINGS,
+			};
 
 			conf.voters = input_u8(&w->in) & 0x1e;
 			conf.outgoing = input_u8(&w->in) & 0x1e;
@@ -171,6 +174,7 @@ static void message(struct world *w)
 		p = put_number(w, put_number(w, put_number(w, put_number(w, p))));
 		count = input_u8(&w->in) % 6;
 		p = put64(p, count | (uint64_t)(input_u8(&w->in) % 2) << 32);
+		p = put64(p, 1000 * input_u8(&w->in));
 		p = put_records(w, p, type, from, prev, input_u8(&w->in) & 1 ? term : prev_term,
 				count);
 		break;
@@ -377,7 +381,8 @@ static void start(struct world *w)
 		.cluster_id = 77, .self = 1, .founders = 0xe,
 		.segments = SEGMENTS, .salt = identity(1),
 		.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
-			 .delta_ms = 50, .drift_ppm = 500, .segment_bytes = SEGMENT },
+			 .delta_ms = 50, .drift_ppm = 500 },
+		.segment_bytes = SEGMENT,
 	};
 	static uint8_t blank[SEGMENT];
 	struct kq_wal_report rep;

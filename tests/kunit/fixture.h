@@ -53,8 +53,8 @@ static inline struct kq_config fixture_config(u32 members)
 			.lease_ms = 2000,
 			.delta_ms = 100,
 			.drift_ppm = 1000,
-			.segment_bytes = SEGMENT_BYTES,
 		},
+		.segment_bytes = SEGMENT_BYTES,
 	};
 	return cfg;
 }

@@ -196,7 +196,8 @@ static int lockstep_start(struct lockstep *l)
 	struct kq_config cfg = {
 		.cluster_id = 77, .founders = 0xe, .segments = 64,
 		.set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
-			 .delta_ms = 50, .drift_ppm = 500, .segment_bytes = LOCKSTEP_SEGMENT },
+			 .delta_ms = 50, .drift_ppm = 500 },
+		.segment_bytes = LOCKSTEP_SEGMENT,
 	};
 	void *blank = kq_alloc(LOCKSTEP_SEGMENT);
 	struct kq_wal_report *rep = kq_alloc(sizeof(*rep));

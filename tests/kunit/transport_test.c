@@ -200,7 +200,7 @@ static void spoil_body(struct message *m)
 
 static const struct bad_row bad_rows[] = {
 	{ "garbage", spoil_all, "no message starts here (magic)" },
-	{ "of another cluster", spoil_cluster, "another cluster, or other founders or settings" },
+	{ "of another cluster", spoil_cluster, "another cluster, or other founders" },
 	{ "body changed on the way", spoil_body, "body checksum" },
 };
 

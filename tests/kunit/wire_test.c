@@ -168,6 +168,7 @@ static void good_body(struct body *b, u8 type)
 
 	memset(b, 0x5a, sizeof(*b));
 	b->append = (struct kq_body_append) {
+		.promise_ms = cpu_to_le32(1000),
 		.prev_index = cpu_to_le64(10),
 		.prev_term = cpu_to_le64(2),
 		.count = cpu_to_le32(ENTRIES),

@@ -85,6 +85,7 @@ void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, 
 		if (s->term_leader[term] && s->term_leader[term] != sim_at(s, n))
 			sim_fail(s, n, "sends APPEND in term %llu, which node %u leads",
 				 (unsigned long long)term, s->node[s->term_leader[term]].id);
+		check_counts(s, n, body);
 	}
 }
 

@@ -145,6 +145,7 @@ struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct k
 	      kq_conf_same(&to, &first)))
 		sim_fail(s, n, "commits voters %#x outgoing %#x learners %#x, which may not follow voters %#x outgoing %#x",
 			 to.voters, to.outgoing, to.learners, s->conf.voters, s->conf.outgoing);
+	check_settings(s, n, &to);
 	check_joining(s, n, &to, e);
 	check_members(s, n, &to, e);
 	note_members(s, n, &to, e);
@@ -238,10 +239,17 @@ void check_conf(struct sim *s, struct sim_node *n)
 	if (c->conf_index && !read_conf(kq_core_conf_entry(c, c->conf_index), &conf))
 		sim_fail(s, n, "goes by a configuration at index %llu, which is not in its log",
 			 (unsigned long long)c->conf_index);
-	if (!kq_conf_same(&conf, &c->conf) || !same_identities(&conf, &c->conf))
+	if (!kq_conf_same(&conf, &c->conf) || !same_identities(&conf, &c->conf) ||
+	    !kq_settings_same(&conf.before, &c->conf.before) ||
+	    !kq_settings_same(&conf.now, &c->conf.now))
 		sim_fail(s, n, "goes by another configuration than its log says");
 	if (n->seen_conf_index != c->conf_index || !kq_conf_same(&n->seen_conf, &c->conf))
 		check_changed(s, n);
+	if (!kq_settings_same(&n->seen_conf.before, &c->conf.before) ||
+	    !kq_settings_same(&n->seen_conf.now, &c->conf.now)) {
+		n->seen_count_ms = min(n->seen_conf.before.election_ms, n->seen_conf.now.election_ms);
+		n->seen_delta_ms = max(n->seen_conf.before.delta_ms, n->seen_conf.now.delta_ms);
+	}
 	n->seen_conf = c->conf;
 	n->seen_conf_index = c->conf_index;
 	if ((c->role == KQUORUM_CANDIDATE || c->role == KQUORUM_CANVASSING) && !may_ask(n))

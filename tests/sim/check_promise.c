@@ -64,6 +64,7 @@ void promise_renewal(struct sim *s, struct sim_node *leader, const struct kq_wir
 
 	n->renewal[n->renewals++ % SIM_RENEWALS] = (struct sim_renewal){
 		.session = le64_to_cpu(r->session),
+		.sent = le64_to_cpu(r->sent_ns),
 		.deadline = le64_to_cpu(r->sent_ns) + le64_to_cpu(r->lease_ns),
 		.commit = le64_to_cpu(r->commit),
 	};
@@ -94,7 +95,7 @@ static const char *why_not(const struct sim_node *n, u32 node, u64 id)
 /* A new leader counts on from what the log says that a suspect has left. */
 static void check_suspects(struct sim *s, struct sim_node *n)
 {
-	u64 error = 2 * s->d.delta_ms * SIM_MS;
+	u64 error = settings_error_ns(n);
 	u32 i;
 
 	for (i = 1; i <= s->d.nodes; i++) {
@@ -136,9 +137,13 @@ void promise_answers(struct sim *s, struct sim_node *n)
 	n->seen_ready = ready;
 }
 
-/* Was this deadline promised, and is the condition met? A leader's own needs no message. */
+/*
+ * Was this deadline promised, and is the condition met? It may have been cut to what the holder's
+ * own settings say. A leader's own needs no message.
+ */
 static void check_promised(struct sim *s, struct sim_node *n)
 {
+	const struct sim_renewal *late = NULL;
 	const struct kq_core *c = n->core;
 	u64 i;
 
@@ -147,13 +152,16 @@ static void check_promised(struct sim *s, struct sim_node *n)
 	for (i = 0; i < SIM_RENEWALS; i++) {
 		const struct sim_renewal *r = &n->renewal[i];
 
-		if (r->session != c->local.id || r->deadline != c->local.deadline_ns)
+		if (r->session != c->local.id || r->deadline < c->local.deadline_ns ||
+		    r->sent >= c->local.deadline_ns)
 			continue;
-		if (r->commit > c->applied)
-			sim_fail(s, n, "counts a renewal that holds from index %llu on, and has applied %llu",
-				 (unsigned long long)r->commit, (unsigned long long)c->applied);
-		return;
+		if (r->commit <= c->applied)
+			return;
+		late = r;
 	}
+	if (late)
+		sim_fail(s, n, "counts a renewal that holds from index %llu on, and has applied %llu",
+			 (unsigned long long)late->commit, (unsigned long long)c->applied);
 	sim_fail(s, n, "has a deadline that nobody promised");
 }
 
@@ -198,21 +206,41 @@ void promise_deadline(struct sim *s, struct sim_node *n)
 /* --- votes --------------------------------------------------------------------------------- */
 
 /*
- * @n votes, for another or itself, and no leader asked for it: whoever it heard last may
- * count on its not doing so for the shortest election timeout, whatever restarts lie between.
+ * @n votes, for another or itself, and no leader asked for it: those that it heard may count on its
+ * not doing so for the time that they told it, whatever restarts lie between.
  */
 void check_stands(struct sim *s, struct sim_node *n)
 {
-	u64 million = 1000000, e = s->set.election_ms * SIM_MS;
-	u64 least = e / (million + s->d.drift_ppm) * million;
+	if (s->clocks_lie || s->now + SLACK >= n->counted_until)
+		return;
+	sim_fail(s, n, "votes in term %llu, and a leader that it heard counts on it for another %llu us",
+		 (unsigned long long)n->core->hs.term,
+		 (unsigned long long)(n->counted_until - s->now) / 1000);
+}
+
+/* @n has heard its leader, which counts on that for so long. */
+static void counted_on(struct sim *s, struct sim_node *n, const struct kq_body_append *b)
+{
+	u64 million = 1000000, told = le32_to_cpu(b->promise_ms) * SIM_MS;
+	u64 least = told / (million + s->d.drift_ppm) * million;
 
 	if (s->clock_errors)
 		least -= min(least, 2 * s->d.delta_ms * SIM_MS);
-	if (s->clocks_lie || !n->heard_at || s->now + SLACK >= n->heard_at + least)
-		return;
-	sim_fail(s, n, "votes in term %llu %llu us after it heard a leader, the shortest election timeout is %llu us",
-		 (unsigned long long)n->core->hs.term,
-		 (unsigned long long)(s->now - n->heard_at) / 1000, (unsigned long long)e / 1000);
+	n->counted_until = max(n->counted_until, s->now + least);
+	if (n->core->promised_until_ns < sim_clock(s, n) + told)
+		sim_fail(s, n, "stands by its leader for less than the %llu us that it was told",
+			 (unsigned long long)told / 1000);
+}
+
+/* A leader tells a voter for how long it counts on it: not for longer than it says. */
+void check_counts(struct sim *s, struct sim_node *n, const struct kq_body_append *b)
+{
+	/* It may have been held back since before the settings changed. */
+	u64 counts = min(settings_count_ms(n), n->seen_count_ms);
+
+	if (le32_to_cpu(b->promise_ms) < counts)
+		sim_fail(s, n, "counts on a voter for %llu ms, and tells it %u ms",
+			 (unsigned long long)counts, le32_to_cpu(b->promise_ms));
 }
 
 /* Nothing leaves for a member whose start is not noted on disk: a start here would forget it. */
@@ -267,11 +295,11 @@ static u64 ticks(const struct sim *s, u64 ms)
 /* @n's timer has fired: how long has its disk been at it, how long have its peers been silent? */
 void check_ticked(struct sim *s, struct sim_node *n)
 {
-	u64 limit = ticks(s, s->set.election_ms);
+	u64 limit = ticks(s, settings_count_ms(n));
 	kq_nodes heard = kq_node_bit(n->id);
 	u32 i;
 
-	check_voteless(s, n, 4 * limit);
+	check_voteless(s, n, 4 * ticks(s, settings_most(s).election_ms));
 	n->batch_ticks = n->batch ? n->batch_ticks + 1 : 0;
 	if (n->core->role != KQUORUM_LEADER) {
 		memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
@@ -324,14 +352,14 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 	 */
 	if ((voted && h->type == KQ_MSG_TIMEOUT_NOW) ||
 	    (transfer && le64_to_cpu(h->term) > before->term))
-		n->heard_at = 0;
+		n->counted_until = 0;
 	else if (voted && h->type == KQ_MSG_VOTE_REQ && !transfer)
 		check_stands(s, n);
 	if (conf_means(&n->core->conf, sim_peer(s, n, from)))
 		n->silent_ticks[from] = 0;
 	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
 	    n->core->hs.term == le64_to_cpu(h->term)) {
-		n->heard_at = s->now;
+		counted_on(s, n, body);
 		check_counted_on(s, n, sim_peer(s, n, from), body);
 	}
 }

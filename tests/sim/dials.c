@@ -81,6 +81,7 @@ static const struct {
 	DIAL(snap_ms, 50, 3000, 35, 900),
 	DIAL(keep_entries, 1, 400, 0, 60),
 	DIAL(ship_ms, 1, 400, 0, 60),
+	DIAL(w_settings, 1, 20, 70, 0),
 #undef DIAL
 #undef DIAL_TO
 };
@@ -146,7 +147,6 @@ void dials_draw(struct sim *s, bool swarm)
 		.lease_ms = s->d.lease_ms,
 		.delta_ms = s->d.delta_ms,
 		.drift_ppm = s->d.drift_ppm,
-		.segment_bytes = s->d.segment_kib * 1024,
 	};
 }
 

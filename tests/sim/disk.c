@@ -8,7 +8,7 @@
 
 static u64 seg(const struct sim *s)
 {
-	return s->set.segment_bytes;
+	return s->d.segment_kib * 1024;
 }
 
 /*

@@ -533,6 +533,7 @@ static const struct {
 	[FAULT_WIPE] = { "wiped", do_wipe },
 	[FAULT_GHOST] = { "ghost", ghost_strike },
 	[FAULT_LOST] = { "snapshot lost", do_lose },
+	[FAULT_SETTINGS] = { "settings", settings_strike },
 };
 
 const char *fault_name(u32 kind)

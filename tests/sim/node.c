@@ -7,7 +7,7 @@
 #include <linux/kquorum.h>
 #include "sim.h"
 
-static void configure(const struct sim *s, const struct sim_node *n, struct kq_config *cfg)
+static void configure(struct sim *s, const struct sim_node *n, struct kq_config *cfg)
 {
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->cluster_id = 0x5eed ^ s->seed;
@@ -16,7 +16,11 @@ static void configure(const struct sim *s, const struct sim_node *n, struct kq_c
 	cfg->joins = n->joins;
 	cfg->segments = s->d.segments;
 	cfg->salt = (s->seed << 24) + (s->lives[n->id] << 8) + (n->id << 1);
+	/* What the log says counts, whatever its own file does. */
 	cfg->set = s->set;
+	if (s->d.w_settings && n->id != 1 && sim_chance(s, 50))
+		cfg->set = settings_draw(s, &s->set);
+	cfg->segment_bytes = s->d.segment_kib * 1024;
 	cfg->keep_entries = s->d.keep_entries;
 	cfg->sum_every = 16u << s->seed % 7;
 }
@@ -127,7 +131,7 @@ void node_daemon_start(struct sim *s, struct sim_node *n)
 {
 	n->daemon = true;
 	n->poll_at = 0;
-	kqd_elect_init(&n->elect, s->set.election_ms, sim_rand(s));
+	kqd_elect_init(&n->elect, n->core->eff.election_ms, sim_rand(s));
 	node_poll_soon(s, n);
 }
 
@@ -196,7 +200,7 @@ void node_tick(struct sim *s, struct sim_node *n)
 	check_ticked(s, n);
 	node_out(s, n);
 	if (n->up && n->stopping && s->now - n->stop_since >
-	    30 * SIM_SEC + 4 * s->d.lease_ms * SIM_MS)
+	    30 * SIM_SEC + 4 * settings_most(s).lease_ms * SIM_MS)
 		sim_fail(s, n, "does not stop");
 }
 
@@ -224,6 +228,7 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 
 	memset(in, 0, sizeof(*in));
 	in->now_ns = sim_clock(s, n);
+	in->election_ms = c->eff.election_ms;
 	in->state = c->stopping ? KQUORUM_NODE_STOPPING : c->state;
 	in->role = c->role;
 	in->canvass = c->canvass;

@@ -287,8 +287,9 @@ static void watch_full(struct sim *s)
 /* Every 50 ms: what is the run waiting for? */
 void phase_step(struct sim *s)
 {
-	u64 lease = (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS;
-	u64 bound = 10 * SIM_SEC + 5 * lease + 20 * s->set.election_ms * SIM_MS +
+	struct kq_settings most = settings_most(s);
+	u64 lease = (most.lease_ms + 2 * most.delta_ms) * SIM_MS;
+	u64 bound = 10 * SIM_SEC + 5 * lease + 20 * most.election_ms * SIM_MS +
 		40 * s->d.hold_ms * SIM_MS * s->d.nodes;
 	const char *missing;
 

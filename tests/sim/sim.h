@@ -44,7 +44,7 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
-	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost, w_lost;
+	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost, w_lost, w_settings;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 	u64 snap_ms, keep_entries, ship_ms;
@@ -122,7 +122,7 @@ struct sim_hold {
 
 /* An answer to a node's request to renew its session. */
 struct sim_renewal {
-	u64 session, deadline, commit;
+	u64 session, sent, deadline, commit;
 };
 
 enum sim_slot_state { SLOT_IDLE, SLOT_WAIT, SLOT_HOLD, SLOT_CLOSING };
@@ -232,7 +232,9 @@ struct sim_node {
 	/* checker's shadow */
 	struct kq_conf seen_conf;	/* the newest of its log, over restarts */
 	u64 seen_conf_index;
-	u64 heard_at;		/* true time: took an APPEND of its leader, over restarts */
+	u64 seen_count_ms;	/* settings_count_ms() by the settings before its own */
+	u32 seen_delta_ms;	/* likewise the larger Delta */
+	u64 counted_until;	/* true time: a leader counts on its vote, over restarts */
 	u64 durable_term;	/* of the newest batch on disk */
 	u32 durable_vote;
 	u64 durable_peer[SIM_NODES + 1];
@@ -321,7 +323,7 @@ enum sim_fault {
 	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
-	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST, FAULT_LOST,
+	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST, FAULT_LOST, FAULT_SETTINGS,
 	FAULT_KINDS
 };
 
@@ -342,7 +344,7 @@ struct sim {
 	struct sim_event *heap;
 	u32 heap_count, heap_room;
 	struct sim_dials d;
-	struct kq_settings set;
+	struct kq_settings set;		/* that the cluster begins with */
 	u64 end_faults;
 	enum sim_phase phase;
 	u64 phase_since;
@@ -364,6 +366,7 @@ struct sim {
 	/* checker */
 	struct kq_conf conf;		/* the newest that is committed */
 	u64 conf_index;
+	u64 overlap_since;		/* true time: a change of settings was committed */
 	struct kquorum_conf_member member[SIM_NODES + 1];	/* what it says of each */
 	struct kquorum_conf_member left[SIM_NODES + 1];	/* who had a number last, and left */
 	u64 begun;		/* identity of the node that began the cluster */
@@ -545,6 +548,14 @@ bool sim_ghost_counts(const struct sim *s, const struct sim_node *g);
 /* member.c */
 void member_strike(struct sim *s, struct sim_node *n);
 
+/* settings.c */
+struct kq_settings settings_most(const struct sim *s);
+struct kq_settings settings_draw(struct sim *s, const struct kq_settings *from);
+void settings_strike(struct sim *s, struct sim_node *n);
+u64 settings_count_ms(const struct sim_node *n);
+u64 settings_error_ns(const struct sim_node *n);
+void check_settings(struct sim *s, struct sim_node *n, const struct kq_conf *to);
+
 /* fault.c */
 const char *fault_name(u32 kind);
 void fault_step(struct sim *s);
@@ -599,6 +610,7 @@ void check_swap(struct sim *s, u32 a, u32 b);
 
 /* check_promise.c */
 void check_stands(struct sim *s, struct sim_node *n);
+void check_counts(struct sim *s, struct sim_node *n, const struct kq_body_append *b);
 void promise_renewal(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
 		     const void *body);
 void promise_deadline(struct sim *s, struct sim_node *n);

@@ -89,9 +89,9 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 	if (cfg->founders != KQ_NODES_UPTO(count))
 		trace_bad(sim_timeline.line, "node ids other than 1..%u", count);
 	if (s->d.nodes && (s->seed != cfg->cluster_id || s->d.nodes - s->d.joiners != count ||
-			   memcmp(&s->set, &cfg->set, sizeof(s->set)) ||
-			   s->d.segments != cfg->segments))
-		trace_bad(sim_timeline.line, "nodes of two clusters, or with different settings");
+			   s->d.segments != cfg->segments ||
+			   s->d.segment_kib * 1024 != cfg->segment_bytes))
+		trace_bad(sim_timeline.line, "nodes of two clusters, or with logs of two sizes");
 	if (s->d.nodes)
 		return;
 	s->seed = cfg->cluster_id;
@@ -100,6 +100,7 @@ static void configure(struct sim *s, const struct kq_config *cfg)
 	s->d.nodes = SIM_NODES;
 	s->d.joiners = SIM_NODES - count;
 	s->d.segments = cfg->segments;
+	s->d.segment_kib = cfg->segment_bytes / 1024;
 	s->d.heartbeat_ms = cfg->set.heartbeat_ms;
 	s->d.lease_ms = cfg->set.lease_ms;
 	s->d.delta_ms = cfg->set.delta_ms;
@@ -118,8 +119,9 @@ static void create(struct sim *s, struct life *l, const struct event *e)
 		.set = {
 			.heartbeat_ms = event_word(e, 4), .election_ms = event_word(e, 5),
 			.lease_ms = event_word(e, 6), .delta_ms = event_word(e, 7),
-			.drift_ppm = event_word(e, 8), .segment_bytes = event_word(e, 9),
+			.drift_ppm = event_word(e, 8),
 		},
+		.segment_bytes = event_word(e, 9),
 		.salt = event_word(e, 10), .joins = event_word(e, 11),
 		.survivor = event_word(e, 12),
 	};
@@ -297,10 +299,20 @@ static int reconfigure(struct sim *s, struct sim_node *n, const struct event *e)
 		.based_on = e->c,
 	};
 
-	if (e->len != sizeof(__le64) + sizeof(change.member))
-		trace_bad(e->line, "a change of members without the one that it is about");
+	const u8 *p = e->bytes;
+	struct kquorum_conf_settings set;
+	__le64 settings;
+
+	if (e->len != 2 * sizeof(__le64) + sizeof(change.member) + sizeof(set))
+		trace_bad(e->line, "a change without the member or the settings that it is about");
 	change.id = event_word(e, 0);
-	memcpy(&change.member, e->bytes + sizeof(__le64), sizeof(change.member));
+	p += sizeof(__le64);
+	memcpy(&change.member, p, sizeof(change.member));
+	p += sizeof(change.member);
+	memcpy(&settings, p, sizeof(settings));
+	memcpy(&set, p + sizeof(settings), sizeof(set));
+	change.settings = settings;
+	kq_settings_read(&change.to.now, &set);
 	return kq_core_reconfigure(n->core, s->now, &change);
 }
 

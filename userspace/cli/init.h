@@ -15,11 +15,15 @@ enum { OPT_CLUSTER_ID = 256, OPT_SEGMENT_SIZE, OPT_SEGMENTS, OPT_RTT_SCALE, OPT_
 	{ 'l', "listen", "ADDR[:PORT]", "address to listen on; port 7420 unless given" }, \
 	{ 'a', "advertise", "ADDR[:PORT]", "address where the others reach it, if another" }
 
-#define INIT_OPTIONS_LOG \
+#define INIT_OPTIONS_FILES \
 	{ 'd', "dir", "DIR", "default: " KQUORUM_STATE_DIR "/NAME" }, \
 	{ OPT_SEGMENT_SIZE, "segment-size", "SIZE", \
 	  "bytes in a segment file, a multiple of 4K (default 64M)" }, \
-	{ OPT_SEGMENTS, "segments", "N", "how many segment files (default 8)" }, \
+	{ OPT_SEGMENTS, "segments", "N", "how many segment files (default 8)" }
+
+/* What a cluster begins with; in its log from then on. */
+#define INIT_OPTIONS_LOG \
+	INIT_OPTIONS_FILES, \
 	{ OPT_RTT_SCALE, "rtt-scale", "X", "heartbeat and election times X-fold (default 1)" }, \
 	{ OPT_LEASE, "lease", "TIME", "session lease (default 10s)" }, \
 	{ OPT_DELTA, "delta", "TIME", "largest clock error during a lease (default 250ms)" }, \

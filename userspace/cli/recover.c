@@ -130,7 +130,7 @@ static int save(struct recover *r, struct kquorum *k)
 		cli_error("its state cannot be saved: %s", reader.why);
 		return KQUORUM_EXIT_ERROR;
 	}
-	r->seed.from = reader.raw.head;
+	seed_from(&r->seed, &reader);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ enum { OPT_INDEX = OPT_INIT_END };
 static const struct cli_option options[] = {
 	INIT_OPTIONS_NODE,
 	{ OPT_INDEX, "index", "N", "first log index (default: 2^40 above that of FILE)" },
-	INIT_OPTIONS_LOG,
+	INIT_OPTIONS_FILES,
 	{ OPT_FORCE, "force", NULL, "make an existing directory into a new node's" },
 	{ 0 },
 };
@@ -75,7 +75,7 @@ static int run(int argc, char **argv)
 		cli_error("%s was saved before its cluster had begun: there is nothing in it", argv[at]);
 		return KQUORUM_EXIT_ERROR;
 	}
-	r.seed.from = reader.raw.head;
+	seed_from(&r.seed, &reader);
 	ret = seed_directory(&r.in, &r.seed);
 	if (!ret)
 		report(&r);
@@ -89,7 +89,7 @@ const struct cli_command command_snapshot_restore = {
 	.details = "The cluster in FILE may be gone, or run on: this is another one, with an id of its own, of\n"
 		   "this node alone until others are added. Sessions and locks are no part of it; its indexes,\n"
 		   "and so its fencing tokens, begin above all that the other one can have given away since.\n"
-		   "Give --lease, --delta and --drift as the other one had them: for a lease and its guard after\n"
+		   "Its settings are those of the other one (kquorum settings): for a lease and its guard after\n"
 		   "the start nothing is granted, so that whoever held something has lost it by then.\n"
 		   "  kquorum snapshot restore backup.kqs --name demo --node n1 --listen 10.0.0.1\n",
 	.options = options,

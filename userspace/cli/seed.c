@@ -36,6 +36,7 @@ static uint32_t put_conf(struct image *im, const struct kq_snap_head *from, cons
 			.cluster = from->cluster, .origin = from->origin, .index = from->index,
 			.begins = cpu_to_le64(index), .how = cpu_to_le32(want->how),
 		},
+		.before = want->before, .now = want->now,
 	}, check;
 	uint32_t len;
 

@@ -6,6 +6,7 @@
 #ifndef KQUORUM_CLI_SEED_H
 #define KQUORUM_CLI_SEED_H
 
+#include "../../kmod/core/kq_settings.h"
 #include "../../kmod/core/kq_snap_format.h"
 
 /* Indexes, and with them tokens, go on above all that the other history may have had. */
@@ -22,6 +23,8 @@
  * @address: of that one
  * @index: with which it begins; 0: SEED_JUMP above the other
  * @how: enum kquorum_lineage_how
+ * @before: settings of the other history, as its configuration has them
+ * @now: likewise
  */
 struct seed {
 	uint64_t cluster;
@@ -31,6 +34,7 @@ struct seed {
 	const char *address;
 	uint64_t index;
 	uint32_t how;
+	struct kq_settings before, now;
 };
 
 /**

@@ -65,8 +65,21 @@ static int furnish(struct init *in)
 	return ret;
 }
 
+void seed_from(struct seeding *s, const struct snapshot_reader *reader)
+{
+	s->from = reader->raw.head;
+	s->want.before = reader->before;
+	s->want.now = reader->now;
+}
+
 int seed_directory(struct init *in, struct seeding *s)
 {
+	/* Its own file says what its log will: nobody shall have to wonder. */
+	in->c.heartbeat_ms = s->want.now.heartbeat_ms;
+	in->c.election_ms = s->want.now.election_ms;
+	in->c.lease_ms = s->want.now.lease_ms;
+	in->c.delta_ms = s->want.now.delta_ms;
+	in->c.drift_ppm = s->want.now.drift_ppm;
 	/* Before anything is written: these can be mended by who called. */
 	if (!seed_index(&s->from, &s->want)) {
 		cli_error("--index %" PRIu64 ": it must be above %" PRIu64 ", the last index that is known, "

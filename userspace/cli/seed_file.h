@@ -5,6 +5,7 @@
 
 #include "init.h"
 #include "seed.h"
+#include "snapshot_file.h"
 
 /* What restore and recover have in common: @from is where it comes from. */
 struct seeding {
@@ -13,6 +14,8 @@ struct seeding {
 	struct kq_snap_ref ref;		/* of the snapshot that was made */
 };
 
+/* What is known of the other history, @reader has read to its end. */
+void seed_from(struct seeding *s, const struct snapshot_reader *reader);
 /* Makes the directory that @in describes, with the snapshot in it. 0 or an exit code. */
 int seed_directory(struct init *in, struct seeding *s);
 /* What it comes from and begins with, for JSON. */

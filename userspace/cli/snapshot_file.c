@@ -38,6 +38,8 @@ static const char *take_conf(struct snapshot_reader *r, struct snapshot_conf *c,
 	    c->conf.origin != le64_to_cpu(r->raw.head.origin))
 		return "a configuration that cannot be used";
 	r->has_conf = true;
+	r->before = c->conf.before;
+	r->now = c->conf.now;
 	return NULL;
 }
 

@@ -65,6 +65,7 @@ struct snapshot_reader {
 	char why[160];			/* with @error, for a person */
 	uint64_t offset;		/* with @error: of the piece that is wrong, or of the end */
 	bool has_conf;
+	struct kq_settings before, now;	/* with that */
 	uint64_t session[KQUORUM_MAX_NODES + 1];	/* by node, 0: none */
 	uint32_t sessions;		/* nodes in it that have one, over or not: bit n */
 	uint64_t open_sessions, claims, held;

@@ -156,7 +156,7 @@ struct kqd {
 	bool have_node;			/* we have taken it */
 	bool had_node;			/* kquorum.conf was of that one: the next may be another */
 	bool told_waiting, told_unmarked;
-	bool told_left;
+	bool told_left, told_settings;
 	struct kqd_status st;		/* with @have_node */
 	uint32_t heartbeat_ms, election_ms;
 	struct kqd_elect elect;

@@ -140,6 +140,16 @@ static void elect_new_term(struct kqd_elect *e, const struct kqd_elect_input *in
 		elect_not_before(e, in->now_ns + elect_draw(e, election_ns / 2, election_ns));
 }
 
+/* Other settings: what was drawn by the old ones is drawn anew. */
+static void elect_settings(struct kqd_elect *e, const struct kqd_elect_input *in)
+{
+	if (!in->election_ms || in->election_ms == e->election_ms)
+		return;
+	if (e->timeout_ns >= e->election_ms * 1000000ULL)
+		e->timeout_ns = 0;
+	e->election_ms = in->election_ms;
+}
+
 /**
  * kqd_elect_step() - decide from the present status
  * @e: what is remembered between the steps
@@ -156,9 +166,11 @@ static void elect_new_term(struct kqd_elect *e, const struct kqd_elect_input *in
 enum kqd_elect_action kqd_elect_step(struct kqd_elect *e, const struct kqd_elect_input *in,
 				     uint64_t *next_ns)
 {
-	uint64_t election_ns = e->election_ms * 1000000ULL;
 	enum kqd_elect_action action = KQD_ELECT_NOTHING;
+	uint64_t election_ns;
 
+	elect_settings(e, in);
+	election_ns = e->election_ms * 1000000ULL;
 	*next_ns = UINT64_MAX;
 	if (in->term != e->term)
 		elect_new_term(e, in, election_ns);

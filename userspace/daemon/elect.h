@@ -13,6 +13,7 @@
 /* What the module's status says, in its own words (include/uapi/linux/kquorum.h). */
 struct kqd_elect_input {
 	uint64_t now_ns;	/* any monotonic clock */
+	uint32_t election_ms;	/* the shortest election timeout; 0: as it was */
 	uint32_t state;		/* enum kquorum_node_state */
 	uint32_t role;		/* enum kquorum_role */
 	uint32_t canvass;	/* enum kquorum_canvass; _RUNNING as soon as it was asked for */

@@ -233,8 +233,8 @@ static const char *greet_closed(const struct kqd_greet *g)
 	if (g->dialled && g->peer > g->d->st.node_id)
 		return "it closes the connection instead of greeting: it dials this node itself, "
 		       "or its log says why";
-	return "it closes the connection instead of greeting: its cluster id, founders or "
-	       "settings may differ, its log says";
+	return "it closes the connection instead of greeting: its cluster id or founders may "
+	       "differ, its log says";
 }
 
 /* Some come on the same port to send a snapshot. Who does that has sent no more than an offer. */

@@ -86,7 +86,7 @@ void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id)
  *
  * Context: Any.
  * Return: 0; -EPROTO (not a greeting, or damaged), -EPROTONOSUPPORT (another
- * version), -EXDEV (another cluster, founders or settings), -EINVAL (wrong node).
+ * version), -EXDEV (another cluster, or other founders), -EINVAL (wrong node).
  */
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
 		     struct kqd_hello *h, char *why, size_t whylen)
@@ -117,7 +117,7 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 	}
 	if (le64_to_cpu(wire->cluster) != cluster) {
 		snprintf(why, whylen,
-			 "it is of another cluster, or has other founders or settings (%016" PRIx64
+			 "it is of another cluster, or has other founders (%016" PRIx64
 			 ", here %016" PRIx64 ")", (uint64_t)le64_to_cpu(wire->cluster), cluster);
 		return -EXDEV;
 	}

@@ -17,7 +17,7 @@ static const char *judge_sender(const struct kqd *d, const struct kqd_offer *o)
 	uint64_t origin = le64toh(d->st.past.origin);
 
 	if (o->cluster != d->st.cluster_hash)
-		return "it is of another cluster, or has other founders or settings";
+		return "it is of another cluster, or has other founders";
 	if (o->to != d->st.node_id || o->whom != le64toh(d->st.past.identity))
 		return "it is meant for another node, or for other files under this number";
 	if (!(kqd_peers_named(d) & 1u << o->from) && !(p && p->connected))

@@ -184,6 +184,27 @@ static bool node_is_ours(struct kqd *d, const struct kqd_status *st)
 	return false;
 }
 
+/* What the log says counts. That kquorum.conf says something else is no error, but may mislead. */
+static void node_tell_settings(struct kqd *d)
+{
+	const struct kquorum_config *c = &d->config;
+	const uint32_t *const told = d->st.settings;
+	bool same = c->heartbeat_ms == told[KQUORUM_SETTING_HEARTBEAT_MS - 1] &&
+		c->election_ms == told[KQUORUM_SETTING_ELECTION_MS - 1] &&
+		c->lease_ms == told[KQUORUM_SETTING_LEASE_MS - 1] &&
+		c->delta_ms == told[KQUORUM_SETTING_DELTA_MS - 1] &&
+		c->drift_ppm == told[KQUORUM_SETTING_DRIFT_PPM - 1];
+
+	if (!d->st.logged || same) {
+		d->told_settings = false;
+		return;
+	}
+	if (!d->told_settings)
+		kqd_notice("the cluster's settings are not those of %s/%s, which a new cluster would "
+			   "begin with: kquorum settings shows them", d->opt.dir, KQUORUM_CONFIG_FILE);
+	d->told_settings = true;
+}
+
 static void node_settings(struct kqd *d)
 {
 	d->heartbeat_ms = d->st.heartbeat_ms ? d->st.heartbeat_ms : d->config.heartbeat_ms;
@@ -301,6 +322,7 @@ static void node_elect(struct kqd *d)
 {
 	struct kqd_elect_input in = {
 		.now_ns = kqd_now_ns(),
+		.election_ms = d->election_ms,
 		.state = d->st.state,
 		.role = d->st.role,
 		.canvass = d->st.canvass,
@@ -402,7 +424,9 @@ void kqd_node_refresh(struct kqd *d)
 		node_lost_to_other(d);
 		return;
 	}
+	node_settings(d);
 	node_log_changes(d, first ? NULL : &old);
+	node_tell_settings(d);
 	kqd_config_founded(d);
 	node_leave(d);
 	kqd_listen_update(d, kqd_node_serves(d));

@@ -45,6 +45,20 @@ static int status_settings(struct nlattr *nest, struct kqd_status *st)
 	return 0;
 }
 
+/* Heartbeats may come as seldom, and voters wait as long, as either says. */
+static int status_before(struct nlattr *nest, struct kqd_status *st)
+{
+	struct kqd_status before = { 0 };
+
+	if (status_settings(nest, &before))
+		return -EBADMSG;
+	if (before.heartbeat_ms < st->heartbeat_ms)
+		st->heartbeat_ms = before.heartbeat_ms;
+	if (before.election_ms > st->election_ms)
+		st->election_ms = before.election_ms;
+	return 0;
+}
+
 static int status_member(struct nlattr *nest, struct kqd_status *st)
 {
 	struct nlattr *tb[KQUORUM_MEMBER_MAX + 1];
@@ -190,6 +204,9 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	st->applied = status_u64(tb[KQUORUM_A_APPLIED_INDEX], 0);
 	if (tb[KQUORUM_A_SETTINGS] && status_settings(tb[KQUORUM_A_SETTINGS], st))
 		return -EBADMSG;
+	if (tb[KQUORUM_A_SETTINGS_BEFORE] && status_before(tb[KQUORUM_A_SETTINGS_BEFORE], st))
+		return -EBADMSG;
+	st->logged = status_u64(tb[KQUORUM_A_CONF_INDEX], 0);
 	if (tb[KQUORUM_A_SNAPSHOT] && status_snapshot(tb[KQUORUM_A_SNAPSHOT], &st->snapshot))
 		return -EBADMSG;
 	if (tb[KQUORUM_A_DISK] && status_disk(tb[KQUORUM_A_DISK], st))

@@ -71,8 +71,10 @@ struct kqd_status {
 	struct kqd_status_member member[KQUORUM_MAX_NODES + 1];	/* by id, this node too */
 	uint64_t silence_ns;	/* UINT64_MAX: no leader was ever heard */
 	uint64_t wait_left_ns;
-	uint32_t heartbeat_ms;	/* 0: not told */
-	uint32_t election_ms;	/* 0: not told */
+	/* In effect, 0: not told; while two overlap, as the module goes by both. */
+	uint32_t heartbeat_ms;
+	uint32_t election_ms;
+	bool logged;		/* they stand in the log, and are not of this node's start */
 	uint32_t settings[KQUORUM_SETTING_MAX];	/* from enum kquorum_setting_attr 1 on */
 	uint32_t founders;	/* bit n: node n; who began the cluster, or will */
 	uint32_t gone;		/* likewise; a node with that number has left */

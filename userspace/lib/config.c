@@ -267,20 +267,49 @@ int kquorum_config_number(struct kquorum_config *c, char *err, size_t errlen)
 	return 0;
 }
 
-int kquorum_config_check(const struct kquorum_config *c, char *err, size_t errlen)
+struct kquorum_settings kquorum_config_settings(const struct kquorum_config *c)
 {
-	unsigned int i, j;
+	return (struct kquorum_settings){
+		.heartbeat_ms = c->heartbeat_ms, .election_ms = c->election_ms,
+		.lease_ms = c->lease_ms, .delta_ms = c->delta_ms, .drift_ppm = c->drift_ppm,
+		.segment_bytes = c->segment_bytes,
+	};
+}
 
-	if (c->election_ms < 3 * c->heartbeat_ms)
+int kquorum_settings_check(const struct kquorum_settings *set, char *err, size_t errlen)
+{
+	if (set->heartbeat_ms < KQUORUM_HEARTBEAT_MS_MIN || set->heartbeat_ms > KQUORUM_HEARTBEAT_MS_MAX)
+		return fail(err, errlen, "heartbeat_ms (%u) must be from %u to %u", set->heartbeat_ms,
+			    KQUORUM_HEARTBEAT_MS_MIN, KQUORUM_HEARTBEAT_MS_MAX);
+	if (set->election_ms < 3 * set->heartbeat_ms)
 		return fail(err, errlen, "election_ms (%u) must be at least 3 times heartbeat_ms (%u)",
-			    c->election_ms, c->heartbeat_ms);
-	if (c->lease_ms <= c->election_ms)
+			    set->election_ms, set->heartbeat_ms);
+	if (set->election_ms > KQUORUM_ELECTION_MS_MAX)
+		return fail(err, errlen, "election_ms (%u) must be at most %u", set->election_ms,
+			    KQUORUM_ELECTION_MS_MAX);
+	if (set->lease_ms <= set->election_ms)
 		return fail(err, errlen,
 			    "lease_ms (%u) must be more than election_ms (%u): else a new leader costs the locks",
-			    c->lease_ms, c->election_ms);
-	if (c->lease_ms <= c->delta_ms)
+			    set->lease_ms, set->election_ms);
+	if (set->lease_ms > KQUORUM_LEASE_MS_MAX)
+		return fail(err, errlen, "lease_ms (%u) must be at most %u", set->lease_ms,
+			    KQUORUM_LEASE_MS_MAX);
+	if (set->lease_ms <= set->delta_ms)
 		return fail(err, errlen, "lease_ms (%u) must be more than delta_ms (%u)",
-			    c->lease_ms, c->delta_ms);
+			    set->lease_ms, set->delta_ms);
+	if (set->drift_ppm > KQUORUM_DRIFT_PPM_MAX)
+		return fail(err, errlen, "drift_ppm (%u) must be at most %u", set->drift_ppm,
+			    KQUORUM_DRIFT_PPM_MAX);
+	return 0;
+}
+
+int kquorum_config_check(const struct kquorum_config *c, char *err, size_t errlen)
+{
+	const struct kquorum_settings set = kquorum_config_settings(c);
+	unsigned int i, j;
+
+	if (kquorum_settings_check(&set, err, errlen))
+		return -EINVAL;
 	if (c->segment_bytes % KQUORUM_BLOCK)
 		return fail(err, errlen, "segment_bytes (%u) must be a multiple of %u",
 			    c->segment_bytes, KQUORUM_BLOCK);

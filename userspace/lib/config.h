@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <linux/kquorum.h>
 
+#include "libkquorum.h"
+
 #define KQUORUM_CONFIG_FILE	"kquorum.conf"
 /* A mark beside it, once the cluster has begun: who lost its log then must not begin another. */
 #define KQUORUM_FOUNDED_FILE	"founded"
@@ -96,6 +98,9 @@ int kquorum_config_write(FILE *f, const struct kquorum_config *c);
  * has grown, of which @founders are told, all of them must have numbers already.
  */
 int kquorum_config_number(struct kquorum_config *c, char *err, size_t errlen);
+
+/* With which a cluster begins that it founds. */
+struct kquorum_settings kquorum_config_settings(const struct kquorum_config *c);
 
 /* Checks what holds between the values; called by kquorum_config_read(). */
 int kquorum_config_check(const struct kquorum_config *c, char *err, size_t errlen);

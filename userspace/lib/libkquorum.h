@@ -86,6 +86,16 @@ struct kquorum_snapshot_status {
 	uint32_t crc;		/* CRC32C of all of them */
 };
 
+/* Of the cluster, and the same on all nodes but for the last, which is of a node's own files. */
+struct kquorum_settings {
+	uint32_t heartbeat_ms, election_ms, lease_ms, delta_ms, drift_ppm, segment_bytes;
+};
+
+/*
+ * Can a cluster have them? -EINVAL, and @err says why not. @segment_bytes is not looked at.
+ */
+int kquorum_settings_check(const struct kquorum_settings *set, char *err, size_t errlen);
+
 struct kquorum_status {
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	uint64_t cluster_id, cluster_hash, incarnation, epoch;
@@ -117,9 +127,10 @@ struct kquorum_status {
 	unsigned int n_peers;
 	struct kquorum_peer_status peers[KQUORUM_MAX_NODES];
 	struct kquorum_disk_status disk;
-	struct {
-		uint32_t heartbeat_ms, election_ms, lease_ms, delta_ms, drift_ppm, segment_bytes;
-	} settings;			/* 0: not told */
+	struct kquorum_settings settings;	/* in effect; 0: not told */
+	bool overlap;			/* somebody may still rely on @before, which they replace */
+	struct kquorum_settings before;	/* without @segment_bytes */
+	uint64_t overlap_left_ns;	/* until nobody can; KQUORUM_NEVER: this node does not know */
 	struct {
 		uint64_t cluster_id, origin, index, begins;
 		uint32_t how;		/* enum kquorum_lineage_how */
@@ -152,13 +163,16 @@ struct kquorum_change {
 	uint32_t id;			/* a member that is new, or described anew; 0: none */
 	bool promote;			/* it is a learner and gets a vote when it has caught up */
 	char name[KQUORUM_NODE_NAME_MAX + 1], address[KQUORUM_ADDRESS_MAX + 1];
+	const struct kquorum_settings *settings;	/* other ones, and nothing else changes; or NULL */
 };
 
 /*
  * Asks for another configuration, at the leader. 0: it is in the log; whether it
  * has come about is seen in kquorum_status(). -EREMOTE: another node leads;
  * -EAGAIN, -EBUSY: not now; -ESTALE: @based_on is not the newest any more;
- * -EALREADY: it is in force; -EDESTADDRREQ: a node joins that @id does not describe; -EINVAL: it has no voter; -ENOTUNIQ, -EADDRINUSE:
+ * -EALREADY: it is in force; -EDESTADDRREQ: a node joins that @id does not describe; -EINVAL: it
+ * has no voter, or settings that cannot be; -EINPROGRESS: somebody may rely on the settings
+ * before those in force; -ENOTUNIQ, -EADDRINUSE:
  * another member has that name or address; -EEXIST: a session of the number's
  * last node is not over; -EHOSTUNREACH: a node that joins is not connected;
  * -EKEYREJECTED: it is connected, and one that has left; -ENOTCONN: no majority

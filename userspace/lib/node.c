@@ -5,16 +5,19 @@
 #include "config.h"
 #include "internal.h"
 
-static void put_settings(struct nlmsghdr *nlh, const struct kquorum_config *c)
+/* @segment_bytes: 0: without. */
+static void put_settings(struct nlmsghdr *nlh, const struct kquorum_settings *set,
+			 uint32_t segment_bytes)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, KQUORUM_A_SETTINGS);
 
-	mnl_attr_put_u32(nlh, KQUORUM_SETTING_HEARTBEAT_MS, c->heartbeat_ms);
-	mnl_attr_put_u32(nlh, KQUORUM_SETTING_ELECTION_MS, c->election_ms);
-	mnl_attr_put_u32(nlh, KQUORUM_SETTING_LEASE_MS, c->lease_ms);
-	mnl_attr_put_u32(nlh, KQUORUM_SETTING_DELTA_MS, c->delta_ms);
-	mnl_attr_put_u32(nlh, KQUORUM_SETTING_DRIFT_PPM, c->drift_ppm);
-	mnl_attr_put_u32(nlh, KQUORUM_SETTING_SEGMENT_BYTES, c->segment_bytes);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_HEARTBEAT_MS, set->heartbeat_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_ELECTION_MS, set->election_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_LEASE_MS, set->lease_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_DELTA_MS, set->delta_ms);
+	mnl_attr_put_u32(nlh, KQUORUM_SETTING_DRIFT_PPM, set->drift_ppm);
+	if (segment_bytes)
+		mnl_attr_put_u32(nlh, KQUORUM_SETTING_SEGMENT_BYTES, segment_bytes);
 	mnl_attr_nest_end(nlh, nest);
 }
 
@@ -33,6 +36,7 @@ static void put_member(struct nlmsghdr *nlh, const struct kquorum_config_member 
 int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
 		       unsigned int n_fds, const int *snapshots, unsigned int n_snapshots)
 {
+	const struct kquorum_settings set = kquorum_config_settings(c);
 	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_NODE_START, 0);
 	/* Who was there when it began, of a cluster that this node must not begin again. */
 	unsigned int founders = c->founders ? c->founders : c->founded ? c->n_members : 0, i;
@@ -46,7 +50,7 @@ int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const 
 	mnl_attr_put_strz(nlh, KQUORUM_A_NAME, c->name);
 	mnl_attr_put_u64(nlh, KQUORUM_A_CLUSTER_ID, c->cluster_id);
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, c->node_id);
-	put_settings(nlh, c);
+	put_settings(nlh, &set, c->segment_bytes);
 	if (founders)
 		mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, (2u << founders) - 2);
 	/* Once. A log that is empty again has lost what was in it. */
@@ -80,6 +84,8 @@ int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c)
 	mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, c->voters);
 	mnl_attr_put_u32(nlh, KQUORUM_A_LEARNERS, c->learners);
 	mnl_attr_put_u64(nlh, KQUORUM_A_CONF_INDEX, c->based_on);
+	if (c->settings)
+		put_settings(nlh, c->settings, 0);
 	if (c->id) {
 		nest = mnl_attr_nest_start(nlh, KQUORUM_A_MEMBER);
 		mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, c->id);

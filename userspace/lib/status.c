@@ -127,17 +127,17 @@ static void take_snapshot(struct kquorum_snapshot_status *s, const struct nlattr
 	s->crc = kq_lib_u32(&a, KQUORUM_SNAPSHOT_CRC, 0);
 }
 
-static void take_settings(struct kquorum_status *st, const struct nlattr *nest)
+static void take_settings(struct kquorum_settings *set, const struct nlattr *nest)
 {
 	struct kq_lib_attrs a;
 
 	kq_lib_parse_nested(nest, &a);
-	st->settings.heartbeat_ms = kq_lib_u32(&a, KQUORUM_SETTING_HEARTBEAT_MS, 0);
-	st->settings.election_ms = kq_lib_u32(&a, KQUORUM_SETTING_ELECTION_MS, 0);
-	st->settings.lease_ms = kq_lib_u32(&a, KQUORUM_SETTING_LEASE_MS, 0);
-	st->settings.delta_ms = kq_lib_u32(&a, KQUORUM_SETTING_DELTA_MS, 0);
-	st->settings.drift_ppm = kq_lib_u32(&a, KQUORUM_SETTING_DRIFT_PPM, 0);
-	st->settings.segment_bytes = kq_lib_u32(&a, KQUORUM_SETTING_SEGMENT_BYTES, 0);
+	set->heartbeat_ms = kq_lib_u32(&a, KQUORUM_SETTING_HEARTBEAT_MS, 0);
+	set->election_ms = kq_lib_u32(&a, KQUORUM_SETTING_ELECTION_MS, 0);
+	set->lease_ms = kq_lib_u32(&a, KQUORUM_SETTING_LEASE_MS, 0);
+	set->delta_ms = kq_lib_u32(&a, KQUORUM_SETTING_DELTA_MS, 0);
+	set->drift_ppm = kq_lib_u32(&a, KQUORUM_SETTING_DRIFT_PPM, 0);
+	set->segment_bytes = kq_lib_u32(&a, KQUORUM_SETTING_SEGMENT_BYTES, 0);
 }
 
 static void take_counters(struct kquorum_status *st, const struct nlattr *nest)
@@ -213,6 +213,7 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->session = kq_lib_u64(a, KQUORUM_A_SESSION, 0);
 	st->session_left_ns = kq_lib_u64(a, KQUORUM_A_SESSION_LEFT, 0);
 	st->wait_left_ns = kq_lib_u64(a, KQUORUM_A_WAIT_LEFT, 0);
+	st->overlap_left_ns = kq_lib_u64(a, KQUORUM_A_OVERLAP_LEFT, KQUORUM_NEVER);
 }
 
 static int take_status(const struct nlmsghdr *answer, void *user)
@@ -241,7 +242,11 @@ static int take_status(const struct nlmsghdr *answer, void *user)
 			take_disk(&st->disk, a);
 			break;
 		case KQUORUM_A_SETTINGS:
-			take_settings(st, a);
+			take_settings(&st->settings, a);
+			break;
+		case KQUORUM_A_SETTINGS_BEFORE:
+			take_settings(&st->before, a);
+			st->overlap = true;
 			break;
 		case KQUORUM_A_COUNTERS:
 			take_counters(st, a);

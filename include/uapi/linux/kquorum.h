@@ -26,6 +26,13 @@
 #define KQUORUM_INCARNATION_SALT 40	/* bits by chance; above them the number of the start */
 #define KQUORUM_BLOCK		4096	/* the unit of the log on disk */
 
+/* What a cluster's settings may be; the rest depends on one another. */
+#define KQUORUM_HEARTBEAT_MS_MIN 5
+#define KQUORUM_HEARTBEAT_MS_MAX 10000
+#define KQUORUM_ELECTION_MS_MAX	300000
+#define KQUORUM_LEASE_MS_MAX	3600000
+#define KQUORUM_DRIFT_PPM_MAX	100000
+
 /**
  * enum kquorum_cmd - commands of the family
  * @KQUORUM_CMD_NODE_START: start this namespace's node: NAME, CLUSTER_ID,
@@ -62,7 +69,8 @@
  * @KQUORUM_CMD_LOG_GET: dump of entries: FIRST_INDEX, LAST_INDEX (optional).
  * @KQUORUM_CMD_RECONFIGURE: VOTERS and LEARNERS from now on, at the leader; CONF_INDEX of the
  *	configuration that was looked at (0: whichever); MEMBER: one node's name and address,
- *	new or changed. A node that joins must be connected, and be that one. Admin.
+ *	new or changed. A node that joins must be connected, and be that one. SETTINGS: other ones,
+ *	with the same VOTERS and LEARNERS and no MEMBER. Admin.
  * @KQUORUM_CMD_SNAPSHOT_SAVE: answers FD: read() gives a snapshot of the state as it is now,
  *	until the end of the file; commands go on meanwhile. One at a time; close() gives it up.
  *	-EALREADY: the snapshot in use is of this very state.
@@ -114,7 +122,7 @@ enum kquorum_attr {
 	KQUORUM_A_NAME,		/* string: the cluster's name */
 	KQUORUM_A_CLUSTER_ID,	/* u64 */
 	KQUORUM_A_NODE_ID,	/* u32 */
-	KQUORUM_A_SETTINGS,	/* nested enum kquorum_setting_attr */
+	KQUORUM_A_SETTINGS,	/* nested enum kquorum_setting_attr; STATUS: those in effect */
 	KQUORUM_A_MEMBER,	/* nested enum kquorum_member_attr, many */
 	KQUORUM_A_SEGMENT_FD,	/* s32, many, in slot order */
 	KQUORUM_A_FORCE,	/* flag */
@@ -166,6 +174,8 @@ enum kquorum_attr {
 	KQUORUM_A_LINEAGE,	/* struct kquorum_lineage: what this history came from */
 	KQUORUM_A_TRANSIT,	/* nested enum kquorum_transit_attr */
 	KQUORUM_A_DEPARTED,	/* nested enum kquorum_member_attr: ID, NAME; each of GONE */
+	KQUORUM_A_SETTINGS_BEFORE, /* as SETTINGS: replaced, but not out of use yet */
+	KQUORUM_A_OVERLAP_LEFT,	/* u64: at the leader: until they are */
 	__KQUORUM_A_MAX,
 };
 
@@ -178,7 +188,7 @@ enum kquorum_setting_attr {
 	KQUORUM_SETTING_LEASE_MS,	/* u32: session lease */
 	KQUORUM_SETTING_DELTA_MS,	/* u32: Delta, largest clock error during a lease */
 	KQUORUM_SETTING_DRIFT_PPM,	/* u32: bound on each clock's rate error */
-	KQUORUM_SETTING_SEGMENT_BYTES,	/* u32: size of each segment file */
+	KQUORUM_SETTING_SEGMENT_BYTES,	/* u32: size of each segment file; of the node itself */
 	__KQUORUM_SETTING_MAX,
 };
 
@@ -527,6 +537,24 @@ struct kquorum_lineage {
 } __attribute__((packed));
 
 /**
+ * struct kquorum_conf_settings - lease and clock settings of a cluster
+ * @heartbeat_ms: between two heartbeats of a leader
+ * @election_ms: the shortest election timeout
+ * @lease_ms: of a session
+ * @delta_ms: Delta, the largest error of a clock during a lease
+ * @drift_ppm: bound on the error of each clock's rate
+ * @zero: 0
+ */
+struct kquorum_conf_settings {
+	__le32 heartbeat_ms;
+	__le32 election_ms;
+	__le32 lease_ms;
+	__le32 delta_ms;
+	__le32 drift_ppm;
+	__le32 zero;
+} __attribute__((packed));
+
+/**
  * struct kquorum_conf - payload of a KQUORUM_ENTRY_CONF; sets of nodes: bit n is node n
  * @voters: of the configuration that begins here
  * @outgoing: the voters before; until they are gone, a majority of them must agree too
@@ -534,6 +562,8 @@ struct kquorum_lineage {
  * @left: whose numbers belonged to a node that has left
  * @origin: identity of the node that began this log: no two histories have the same
  * @lineage: what this log came from, the same in all configurations of it
+ * @before: settings that may still be relied on; the same as @now when no change is under way
+ * @now: settings of the cluster
  * @member: each node in the first three sets, in order of their ids
  *
  * Behind them follows struct kquorum_conf_left for each number in @left, in order.
@@ -545,6 +575,8 @@ struct kquorum_conf {
 	__le32 left;
 	__le64 origin;
 	struct kquorum_lineage lineage;
+	struct kquorum_conf_settings before;
+	struct kquorum_conf_settings now;
 	struct kquorum_conf_member member[];
 } __attribute__((packed));
 
@@ -583,8 +615,8 @@ struct kquorum_past {
  * @magic: KQUORUM_HELLO_MAGIC
  * @version: KQUORUM_HELLO_VERSION; another one is refused by name
  * @length: sizeof(struct kquorum_hello)
- * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id, founders or
- *	settings is refused
+ * @cluster: KQUORUM_A_CLUSTER_HASH of STATUS: who differs in cluster id or founders is
+ *	refused
  * @past: the sender's, KQUORUM_A_PAST of STATUS with KQUORUM_PEER_MET
  * @name: of the sender, as it was made or as its configuration says; ends with NUL, and nothing
  *	follows: of two new machines under one number the leader takes in the one that is meant
