@@ -209,6 +209,10 @@ done <<EOT
 EOT
 run "$KQUORUM" init --from "$TMP/absent" --dir "$TMP/x"
 like "$out" 'absent: No such file' "a file that is not there is named"
+printf '[cluster]\nname = demo\nid = 1\n[members]\nn1 = 10.0.0.1\n' >"$TMP/plan.id"
+run "$KQUORUM" init --from "$TMP/plan.id" --node n1 --dir "$TMP/x"
+is $rc 1 "a cluster of one takes no id by hand"
+like "$out" 'a cluster of one gets an id of its own' "and it is said why"
 printf '[node]\nname = n1\n' >>"$TMP/plan"
 run "$KQUORUM" init --from "$TMP/plan" --node n1 --dir "$TMP/x"
 is $rc 1 "a file of one machine is refused"

@@ -136,7 +136,7 @@ static void who_has_nothing_is_made_to_begin_with_all(void **state)
 	r.runs = false;
 	assert_next(ROLLOUT_START, NULL);
 	r.runs = true;
-	assert_next(ROLLOUT_WAIT, "the cluster begins when all of FILE answer; not yet: n3 (Connection refused)");
+	assert_next(ROLLOUT_WAIT, "the cluster begins when all of FILE answer; so far without\n  n3 (Connection refused)");
 	told(3);
 	assert_next(ROLLOUT_WAIT, "all of FILE answer: the cluster is about to begin");
 	/* Once it has begun it hears of it. */
@@ -168,6 +168,20 @@ static void the_id_follows_from_the_file(void **state)
 	assert_true(rollout_cluster_id(&r.file) == 0);
 }
 
+static void many_that_are_missing_fit_the_screen(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	begin(15, 1);
+	for (i = 1; i < 15; i++)
+		snprintf(r.file.members[i].name, sizeof(r.file.members[i].name),
+			 "a-machine-with-a-long-name-%u", i);
+	assert_next(ROLLOUT_MAKE, NULL);
+	made();
+	assert_next(ROLLOUT_WAIT, "a-machine-with-a-long-name-1 and 13 more (Connection refused)");
+}
+
 /* Nobody has counted on what it said, and only while all say that they have nothing. */
 static void a_file_that_changed_before_it_began_makes_it_anew(void **state)
 {
@@ -177,7 +191,7 @@ static void a_file_that_changed_before_it_began_makes_it_anew(void **state)
 	made();
 	put_member(&r.file, 3);
 	told(2);
-	assert_next(ROLLOUT_WAIT, "not yet: n3");
+	assert_next(ROLLOUT_WAIT, "so far without\n  n3");
 	told(3);
 	assert_next(ROLLOUT_REMAKE, "FILE is another one by now");
 	assert_false(r.joins);
@@ -386,6 +400,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_has_nothing_is_made_to_begin_with_all),
 		cmocka_unit_test(the_id_follows_from_the_file),
+		cmocka_unit_test(many_that_are_missing_fit_the_screen),
 		cmocka_unit_test(a_file_that_changed_before_it_began_makes_it_anew),
 		cmocka_unit_test(who_is_new_joins_a_cluster_that_runs),
 		cmocka_unit_test(a_number_that_meant_another_is_not_taken),

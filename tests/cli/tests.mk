@@ -7,7 +7,7 @@ comma := ,
 # Sources of each test T besides T.c: cli_T_WITH; how it is linked: cli_T_LINK.
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
 	hold_test command_test join_test member_plan_test member_replace_test member_test \
-	rollout_plan_test settings_test snapshot_file_test snapshot_test restore_test)
+	rollout_plan_test rollout_test settings_test snapshot_file_test snapshot_test restore_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -33,6 +33,10 @@ cli_member_replace_test_WITH := $(cli_member_plan_test_WITH)
 cli_join_test_WITH := userspace/cli/join.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_rollout_plan_test_WITH := $(addprefix userspace/cli/,rollout_plan.c join.c nodes.c) \
 	kmod/core/kq_platform_user.c $(CLI_TEST_COMMON)
+cli_rollout_test_WITH := tests/cli/child.c $(addprefix userspace/cli/,rollout.c rollout_plan.c rollout_ask.c \
+	init.c init_command.c directory.c join.c member_plan.c nodes.c options.c output.c parse.c format.c \
+	clock.c) userspace/daemon/ask.c kmod/core/kq_platform_user.c \
+	$(addprefix userspace/lib/,config.c snapshots.c)
 # The core makes the snapshots that are read here.
 CLI_TEST_IMAGES := tests/cli/images.c tests/core/snap_state.c $(wildcard kmod/core/*.c)
 cli_snapshot_file_test_WITH := $(CLI_TEST_IMAGES) userspace/cli/snapshot_file.c

@@ -12,6 +12,7 @@
 
 #define PAUSE_MS	500
 #define STOP_NS		(30 * NS_PER_SEC)
+#define DAEMON_NS	(60 * NS_PER_SEC)
 
 struct run {
 	struct rollout r;
@@ -222,12 +223,20 @@ static int start(struct run *u)
 	int ret = node_start_from(u->k, u->r.dir, &u->r.own);
 
 	if (!ret && !u->o->no_daemon)
-		ret = daemon_ensure(u->k, u->r.dir, 60 * NS_PER_SEC);
+		ret = daemon_ensure(u->k, u->r.dir, DAEMON_NS);
 	if (ret)
 		return ret;
 	u->started = true;
 	say(u, "started the node");
 	return 0;
+}
+
+/* A node without a daemon is connected with nobody. */
+static int ensure_daemon(struct run *u)
+{
+	if (!u->r.runs || u->r.st.daemon || u->o->no_daemon)
+		return 0;
+	return daemon_ensure(u->k, u->r.dir, DAEMON_NS);
 }
 
 /* The leader takes in who has come. What stands against it for the moment is waited for. */
@@ -308,11 +317,15 @@ static bool step(struct run *u, int *code)
 	*code = look_at_directory(u);
 	if (!*code)
 		*code = look_at_node(u);
+	if (!*code)
+		*code = ensure_daemon(u);
 	if (*code)
 		return true;
 	rollout_ask(&u->r);
 	next = rollout_next(&u->r);
-	u->late = u->r.runs && !u->r.st.quorum ? KQUORUM_EXIT_NO_QUORUM : KQUORUM_EXIT_BLOCKED;
+	/* One that has not begun has no quorum to miss. */
+	u->late = u->r.runs && !u->r.st.quorum && status_is_member(&u->r.st, u->r.st.node_id) ?
+		KQUORUM_EXIT_NO_QUORUM : KQUORUM_EXIT_BLOCKED;
 	switch (next) {
 	case ROLLOUT_DONE:
 		report(u);
@@ -373,6 +386,12 @@ int rollout_run(struct init *in, const struct rollout_options *o)
 		cli_error("%s", err);
 		free(u);
 		return ret == -EINVAL ? KQUORUM_EXIT_ERROR : cli_exit_code(ret);
+	}
+	/* It begins by itself. Should there be one with that id, it would be a second one of the same. */
+	if (u->r.file.n_members == 1 && u->r.file.cluster_id) {
+		cli_error("%s: a cluster of one gets an id of its own: leave id out", o->file);
+		free(u);
+		return KQUORUM_EXIT_ERROR;
 	}
 	find_self(u);
 	u->r.listen = in->c.listen;

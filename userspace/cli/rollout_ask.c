@@ -77,8 +77,7 @@ static void take(struct asking *q, struct rollout_answer *a)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		end(q, a, n ? strerror(errno) : "it does not tell: it may be of another cluster, or "
-		    "of another version");
+		end(q, a, n ? strerror(errno) : "it does not tell: another cluster or version?");
 		return;
 	}
 	q->got += n;

@@ -7,6 +7,9 @@
 #include "kq_platform.h"
 #include "rollout.h"
 
+/* So wide may a list of names be: a reason follows on the same line. */
+#define NAMES_COLUMNS 36
+
 /* --- answers -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 3)))
@@ -119,23 +122,28 @@ static enum rollout_next refuse_two(struct rollout *r, const struct kqd_told *a,
 		      told_name(a), told_name(b), r->file.name);
 }
 
-/* Those of FILE that do not answer, with the first reason. True: there are such. */
+/* Those of FILE that do not answer, with the first reason; in one line. True: there are such. */
 static bool who_is_missing(const struct rollout *r, char *buf, size_t size)
 {
+	unsigned int i, more = 0;
 	const char *why = "";
 	size_t at = 0;
-	unsigned int i;
 
 	buf[0] = '\0';
 	for (i = 0; i < r->file.n_members; i++) {
 		const struct kquorum_config_member *m = &r->file.members[i];
 
-		if (m == r->self || r->answers[i].told || at >= size - 2 * KQUORUM_NODE_NAME_MAX)
+		if (m == r->self || r->answers[i].told)
 			continue;
-		at += snprintf(buf + at, size - at, "%s%s", at ? ", " : "", m->name);
 		if (!why[0])
 			why = r->answers[i].why;
+		if (at && at + strlen(m->name) > NAMES_COLUMNS)
+			more++;
+		else
+			at += snprintf(buf + at, size - at, "%s%s", at ? ", " : "", m->name);
 	}
+	if (more)
+		at += snprintf(buf + at, size - at, " and %u more", more);
 	if (at && why[0])
 		snprintf(buf + at, size - at, " (%s)", why);
 	return at;
@@ -327,7 +335,8 @@ static enum rollout_next plan_founder(struct rollout *r)
 	char missing[256];
 
 	if (who_is_missing(r, missing, sizeof(missing)))
-		return wait_for(r, "the cluster begins when all of FILE answer; not yet: %s", missing);
+		return wait_for(r, "the cluster begins when all of FILE answer; so far without\n  %s",
+				missing);
 	if (same)
 		return wait_for(r, "all of FILE answer: the cluster is about to begin");
 	make_founder(r);
