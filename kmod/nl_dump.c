@@ -352,8 +352,10 @@ int kq_nl_log_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	/* What a snapshot stands for is gone from the log. */
 	dump->index = max(dump->index, step.core->log.base_index + 1);
 	while (dump->index <= min(dump->last, step.core->log.last)) {
-		err = dump_entry(skb, cb, kq_log_get(&step.core->log, dump->index),
-				 dump->index <= step.core->commit);
+		const struct kq_entry *e = kq_log_get(&step.core->log, dump->index);
+
+		/* Damage may have taken some. */
+		err = e ? dump_entry(skb, cb, e, dump->index <= step.core->commit) : 0;
 		if (err)
 			break;
 		dump->index++;

@@ -197,6 +197,22 @@ static int put_peers(struct sk_buff *skb, const struct kq_node *node, u64 now)
 	return put_self(skb, node, members & kq_node_bit(node->cfg.self));
 }
 
+static int put_repair(struct sk_buff *skb, const struct kq_core *core)
+{
+	u64 first = core->repair.from, last;
+
+	if (!core->repair.total)
+		return 0;
+	if (!kq_log_gap(&core->log, &first, &last))
+		first = 0;
+	return nla_put_u64_64bit(skb, KQUORUM_DISK_TO_REPAIR, core->repair.total,
+				 KQUORUM_DISK_PAD) ||
+	       nla_put_u64_64bit(skb, KQUORUM_DISK_MISSING, core->log.missing,
+				 KQUORUM_DISK_PAD) ||
+	       nla_put_u64_64bit(skb, KQUORUM_DISK_MISSING_FROM, first, KQUORUM_DISK_PAD) ||
+	       nla_put_u32(skb, KQUORUM_DISK_LACKS, core->repair.lacks) ? -EMSGSIZE : 0;
+}
+
 static int put_disk(struct sk_buff *skb, const struct kq_core *core, u64 now)
 {
 	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_DISK);
@@ -218,7 +234,8 @@ static int put_disk(struct sk_buff *skb, const struct kq_core *core, u64 now)
 	    nla_put_u64_64bit(skb, KQUORUM_DISK_OFFSET, offset, KQUORUM_DISK_PAD) ||
 	    nla_put_u64_64bit(skb, KQUORUM_DISK_TORN,
 			      core->report.health == KQ_WAL_TORN ? core->report.bytes : 0,
-			      KQUORUM_DISK_PAD))
+			      KQUORUM_DISK_PAD) ||
+	    nla_put_u32(skb, KQUORUM_DISK_CROSSED, core->report.crossed) || put_repair(skb, core))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

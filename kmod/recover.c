@@ -18,7 +18,7 @@ static int scan_headers(struct kq_node *node, void *buf, u32 *slot)
 	int err;
 
 	for (*slot = 0; *slot < node->cfg.segments; (*slot)++) {
-		err = kq_disk_read(&node->disk, *slot, buf, KQ_WAL_BLOCK, &node->cancel);
+		err = kq_disk_read(&node->disk, *slot, buf, KQ_WAL_HEAD_BYTES, &node->cancel);
 		if (!err)
 			err = kq_wal_scan_header(node->core->wal, *slot, buf);
 		if (err)

@@ -248,6 +248,8 @@ struct told {
 	bool new_state;
 	bool new_leader;
 	bool stateless;
+	u64 missing;		/* entries that are being repaired */
+	u32 crossed;		/* damaged places */
 	char self[KQUORUM_NODE_NAME_MAX + 1];
 	char leader[KQUORUM_NODE_NAME_MAX + 1];
 	char reason[200];
@@ -261,6 +263,9 @@ static void tell_state(const struct kq_node *node, const struct told *t)
 
 	switch (t->state) {
 	case KQUORUM_NODE_RUNNING:
+		if (t->crossed)
+			pr_warn("%s/%s: the log was damaged in %u places, the first in segment-%04u at byte %llu; it is whole again, but check the disk\n",
+				node->cluster, self, t->crossed, t->slot, t->offset);
 		pr_info("%s/%s: log recovered, running\n", node->cluster, self);
 		break;
 	case KQUORUM_NODE_STOPPING:
@@ -273,6 +278,11 @@ static void tell_state(const struct kq_node *node, const struct told *t)
 		}
 		pr_err("%s/%s: does not serve: damage in segment-%04u at byte %llu: %s\n",
 		       node->cluster, self, t->slot, t->offset, t->reason);
+		if (t->missing) {
+			pr_warn("%s/%s: fetches %llu entries from the other members\n",
+				node->cluster, self, t->missing);
+			break;
+		}
 		pr_err("%s/%s: check the disk and keep a copy of the files, see kquorum status\n",
 		       node->cluster, self);
 		break;
@@ -318,6 +328,8 @@ static void event_snapshot(struct kq_node *node, struct told *t)
 	t->slot = core->report.slot;
 	t->offset = core->report.offset;
 	t->stateless = core->stateless;
+	t->missing = core->repair.total;
+	t->crossed = core->report.crossed;
 	t->new_state = t->state != node->told_state;
 	t->new_leader = core->leader != node->told_leader ||
 		(core->leader && core->hs.term != node->told_term) ||

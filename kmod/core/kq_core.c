@@ -125,13 +125,43 @@ void kq_core_destroy(struct kq_core *core)
 	kq_free(core);
 }
 
+/* What was missing when it was put back may be there, or not be needed, as it is read now. */
+static int recover_fill(struct kq_core *core, const struct kq_record *rec)
+{
+	const struct kq_entry *old = kq_log_get(&core->log, le64_to_cpu(rec->index));
+	struct kq_entry *e;
+	int err;
+
+	if (le64_to_cpu(rec->index) <= core->log.base_index)
+		return 0;
+	if (old)
+		return old->rec.term == rec->term && old->rec.crc == rec->crc ? 0 : -EUCLEAN;
+	e = kq_entry_from_record(rec, rec + 1);
+	if (!e)
+		return -ENOMEM;
+	err = kq_machines_prepare(e);
+	if (!err)
+		err = kq_log_fill(&core->log, e);
+	if (err)
+		kq_entry_free(e);
+	return err == -EINVAL ? -EUCLEAN : err;
+}
+
+static int recover_gap(struct kq_core *core, u64 after, u64 last, u64 term)
+{
+	struct kq_log *log = &core->log;
+
+	kq_log_truncate(log, max(after, log->base_index));
+	return last >= log->last ? kq_log_skip(log, last, term) : 0;
+}
+
 /**
  * kq_core_recover_entry() - recovery delivers an entry (kq_wal_entry_fn)
  * @ctx: the core
- * @rec: the record, or KQ_RECORD_BASE
+ * @rec: the record, or of a type KQ_RECORD_BASE, _GAP or _FILL
  * @payload: its payload
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EUCLEAN.
  */
 int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *payload)
 {
@@ -139,6 +169,11 @@ int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *pa
 	struct kq_entry *e;
 	int err;
 
+	if (le16_to_cpu(rec->type) == KQ_RECORD_FILL)
+		return recover_fill(core, payload);
+	if (le16_to_cpu(rec->type) == KQ_RECORD_GAP)
+		return recover_gap(core, le64_to_cpu(rec->seq), le64_to_cpu(rec->index),
+				   le64_to_cpu(rec->term));
 	if (le16_to_cpu(rec->type) == KQ_RECORD_BASE) {
 		kq_log_reset(&core->log, le64_to_cpu(rec->index), le64_to_cpu(rec->term));
 		return 0;
@@ -217,11 +252,21 @@ static void start_damaged(struct kq_core *core, const struct kq_wal_report *repo
  */
 void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report *report)
 {
+	bool damaged = report->health == KQ_WAL_DAMAGED;
 	bool fresh = !report->hs.incarnation;
 
 	core->now_ns = now_ns;
 	core->report = *report;
 	core->hs = report->hs;
+	kq_repair_rebase(core, &report->hs.snap);
+	/* Who may not go on writing, or does not speak with anybody, has what is before that. */
+	if (core->log.missing && (core->cfg.survivor || report->health == KQ_WAL_DAMAGED)) {
+		u64 first = 0, last;
+
+		kq_log_gap(&core->log, &first, &last);
+		kq_log_truncate(&core->log, first - 1);
+		damaged = true;
+	}
 	core->recovered_term = core->hs.term;
 	core->durable_term = core->hs.term;
 	if (!fresh) {
@@ -245,10 +290,11 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 		core->wait_until_ns += kq_promise_longest(core, report->hs.promise_ns);
 	core->state = KQUORUM_NODE_RUNNING;
 	core->events |= KQUORUM_EVENT_STATE;
-	if (report->health == KQ_WAL_DAMAGED)
+	if (damaged)
 		start_damaged(core, report);
 	else if (!core->snap.index)
 		start_without_snapshot(core);
+	kq_repair_start(core);
 	if (core->cfg.survivor) {
 		kq_survivor_start(core);
 		return;
@@ -369,6 +415,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 	kq_peer_tick(core);
 	kq_promise_tick(core);
 	kq_trim(core);
+	kq_repair_tick(core);
 	kq_member_begin(core);
 	kq_member_tick(core);
 	kq_vote_tick(core);
@@ -428,7 +475,8 @@ static bool recv_term(struct kq_core *core, const struct kq_wire_hdr *h, const v
 	u64 term = le64_to_cpu(h->term);
 
 	if (h->type == KQ_MSG_PREVOTE_REQ || h->type == KQ_MSG_PREVOTE_RESP ||
-	    h->type == KQ_MSG_VOTE_REQ || h->type == KQ_MSG_MET)
+	    h->type == KQ_MSG_VOTE_REQ || h->type == KQ_MSG_MET ||
+	    h->type == KQ_MSG_FETCH || h->type == KQ_MSG_FETCHED)
 		return true;	/* these decide by themselves what a term means */
 	if (term < core->hs.term) {
 		answer_stale(core, h);
@@ -456,6 +504,8 @@ static const recv_fn recv_table[KQ_MSG_TYPE_END] = {
 	[KQ_MSG_TIMEOUT_NOW] = kq_vote_recv_timeout_now,
 	[KQ_MSG_MET] = kq_peer_recv_met,
 	[KQ_MSG_SUM] = kq_sum_recv,
+	[KQ_MSG_FETCH] = kq_repair_recv_fetch,
+	[KQ_MSG_FETCHED] = kq_repair_recv_fetched,
 };
 
 /**

@@ -78,10 +78,15 @@ struct kq_log {
 	u64 base_index;			/* of the entry before the first that is there, 0: none */
 	u64 base_term;			/* of that entry */
 	u64 last;			/* index of the last entry; the base's when there is none */
+	u64 last_term;			/* of that entry, should it be missing */
+	u64 missing;			/* entries between that are not there: kq_repair.c */
 	u64 bytes;			/* of all records that are there */
 };
 
 int kq_log_append(struct kq_log *log, struct kq_entry *e);
+int kq_log_skip(struct kq_log *log, u64 last, u64 term);
+int kq_log_fill(struct kq_log *log, struct kq_entry *e);
+bool kq_log_gap(const struct kq_log *log, u64 *first, u64 *last);
 void kq_log_truncate(struct kq_log *log, u64 last);
 struct kq_entry *kq_log_take_first(struct kq_log *log);
 void kq_log_trim(struct kq_log *log, u64 upto);
@@ -297,6 +302,32 @@ struct kq_local_session {
 	struct kq_proposal open;	/* OPEN, then CLOSE */
 };
 
+/* --- what is missing in the log (kq_repair.c) ------------------------------------------------ */
+
+/**
+ * struct kq_repair - entries that damage took are being fetched
+ * @total: how many were missing at the start, 0: none
+ * @from: no entry below is missing
+ * @asked: node that was asked last, 0: none yet
+ * @asked_ns: when
+ * @waits: for its answer
+ * @lacks: have not got what is needed next
+ * @first: put back, and not given to the disk yet; 0: nothing is
+ * @last: up to this index
+ * @snapshot: the leader has not got it: one will stand for it
+ */
+struct kq_repair {
+	u64 total;
+	u64 from;
+	u32 asked;
+	u64 asked_ns;
+	bool waits;
+	kq_nodes lacks;
+	u64 first;
+	u64 last;
+	bool snapshot;
+};
+
 struct kq_save;
 struct kq_restore;
 
@@ -341,6 +372,7 @@ struct kq_core {
 	u64 snap_version;		/* of the hard state that refers to it, 0: it is durable */
 	u64 restart_at;			/* behind it the log on disk is to begin anew; 0: not so */
 	bool stateless;			/* damaged: for want of the snapshot its log goes on from */
+	struct kq_repair repair;
 	struct kq_batch *batch;		/* under way */
 	bool batch_taken;
 	u64 batch_since_ns;

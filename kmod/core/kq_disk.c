@@ -135,21 +135,23 @@ static int disk_encode(struct kq_core *core, struct kq_batch **batch)
 		return kq_wal_encode_restart(core->wal, &core->hs, KQ_WAL_ROOM_VOTE, batch);
 	for (i = core->write_next; i <= core->log.last && count < ARRAY_SIZE(entries); i++)
 		entries[count++] = kq_log_get(&core->log, i);
-	i = core->write_next + count - 1;
-	if (core->state == KQUORUM_NODE_DAMAGED)
-		return kq_wal_encode(core->wal, &core->hs, NULL, 0, core->report.claimed_index,
-				     core->report.claimed_term, KQ_WAL_ROOM_VOTE, batch);
+	if (core->state == KQUORUM_NODE_DAMAGED) {
+		int err = core->repair.first ? kq_repair_encode(core, batch) : -ENOSPC;
+
+		return err != -ENOSPC || core->hs_version == core->hs_durable ? err :
+			kq_wal_encode(core->wal, &core->hs, NULL, 0, 0, KQ_WAL_ROOM_VOTE, batch);
+	}
 	/* What was let into the log is written, from the reserve if it must be. */
 	if (count) {
-		int err = kq_wal_encode(core->wal, &core->hs, entries, count, i,
-					kq_log_term(&core->log, i), KQ_WAL_ROOM_VOTE, batch);
+		u64 base_term = kq_log_term(&core->log, core->write_next - 1);
+		int err = kq_wal_encode(core->wal, &core->hs, entries, count, base_term,
+					KQ_WAL_ROOM_VOTE, batch);
 
 		if (err != -ENOSPC || core->hs_version == core->hs_durable)
 			return err;
 	}
-	i = core->write_next - 1;
 	/* Peers come and go: what is reserved for votes is not for them. A snapshot makes room. */
-	return kq_wal_encode(core->wal, &core->hs, NULL, 0, i, kq_log_term(&core->log, i),
+	return kq_wal_encode(core->wal, &core->hs, NULL, 0, 0,
 			     core->hs_said > core->hs_durable || core->snap_version ?
 			     KQ_WAL_ROOM_VOTE : KQ_WAL_ROOM_INTERNAL, batch);
 }
@@ -167,13 +169,15 @@ void kq_disk_pump(struct kq_core *core)
 
 	if (core->batch || !kq_is_up(core) || core->cfg.survivor)
 		return;
-	if (core->write_next > core->log.last && core->hs_version == core->hs_durable)
+	if (core->write_next > core->log.last && core->hs_version == core->hs_durable &&
+	    !core->repair.first)
 		return;
 	err = disk_encode(core, &batch);
 	if (err == -ENOMEM)
 		return;		/* the next tick tries again */
 	if (err == -ENOSPC) {
-		disk_set_state(core, KQUORUM_DISK_FULL);
+		if (core->state == KQUORUM_NODE_RUNNING)
+			disk_set_state(core, KQUORUM_DISK_FULL);
 		return;
 	}
 	if (err == -EUCLEAN && core->state == KQUORUM_NODE_DAMAGED)
@@ -183,20 +187,20 @@ void kq_disk_pump(struct kq_core *core)
 		return;
 	}
 	batch->hs_version = core->hs_version;
-	if (batch->entries) {
+	if (batch->first) {
 		KQ_ASSERT(core, batch->first == core->write_next);
 		while (core->write_next <= batch->last) {
 			const struct kq_entry *e = kq_log_get(&core->log, core->write_next++);
 
 			core->written_bytes += kq_record_size(kq_entry_len(e));
 		}
-		core->counters.entries += batch->entries;
 	}
+	core->counters.entries += batch->entries;
 	core->counters.batches++;
 	core->batch = batch;
 	core->batch_taken = false;
 	core->batch_since_ns = core->now_ns;
-	if (KQ_BREAK(FLUSH) && batch->entries) {
+	if (KQ_BREAK(FLUSH) && batch->first) {
 		core->durable = batch->last;
 		if (kq_is_leader(core))
 			kq_leader_commit(core);
@@ -257,6 +261,8 @@ void kq_disk_watch(struct kq_core *core)
  */
 void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch, s32 error)
 {
+	bool repaired;
+
 	core->now_ns = now_ns;
 	if (!KQ_ASSERT(core, batch == core->batch))
 		return;
@@ -288,9 +294,12 @@ void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch,
 		core->durable = batch->last;
 		core->restart_at = 0;
 	}
+	repaired = batch->repaired;
 	kq_batch_free(batch);
 	if (!kq_is_up(core))
 		return;
+	if (repaired)
+		kq_repair_written(core);
 	kq_snap_settle(core);
 	kq_trim(core);
 	kq_disk_watch(core);

@@ -62,8 +62,16 @@ static void advance_commit(struct kq_core *core, u64 commit)
 }
 
 
-static bool is_of_another_history(const struct kq_core *core, const struct kq_record *rec,
-				  const void *payload)
+/**
+ * kq_is_of_another_history() - is this a configuration of a log that began elsewhere?
+ * @core: the core
+ * @rec: checked record
+ * @payload: its payload
+ *
+ * Return: true: it does not belong into this log.
+ */
+bool kq_is_of_another_history(const struct kq_core *core, const struct kq_record *rec,
+			      const void *payload)
 {
 	struct kq_conf conf;
 
@@ -117,7 +125,7 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			core->store_full = !kq_disk_has_room(core, bytes, kq_room_of(le16_to_cpu(rec.type)));
 			if (core->store_full)
 				return false;
-			if (is_of_another_history(core, &rec, (const u8 *)p + sizeof(rec))) {
+			if (kq_is_of_another_history(core, &rec, (const u8 *)p + sizeof(rec))) {
 				core->refused = "a configuration of another cluster";
 				return false;
 			}
@@ -183,10 +191,12 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 		core->resp_sent_ns = le64_to_cpu(b->sent_ns);
 	if (core->state == KQUORUM_NODE_DAMAGED) {
 		bool says = core->stateless && !KQ_BREAK(STATELESS_SILENT);
+		u64 need = max(core->hs.snap.index, core->log.base_index);
 
+		if (core->repair.snapshot)
+			need = max(need, core->report.claimed_index);
 		/* Says that it is faulty, and what it lacks if that can be mended. */
-		respond(core, says ? KQ_APPEND_STATELESS : 0, 0,
-			max(core->hs.snap.index, core->log.base_index));
+		respond(core, says || core->repair.snapshot ? KQ_APPEND_STATELESS : 0, 0, need);
 		return;
 	}
 	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match), prev, prev_term))

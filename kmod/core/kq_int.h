@@ -161,6 +161,19 @@ void kq_survivor_start(struct kq_core *core);
 void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_follow_durable(struct kq_core *core);
 
+bool kq_is_of_another_history(const struct kq_core *core, const struct kq_record *rec,
+			      const void *payload);
+
+/* kq_repair.c */
+void kq_repair_rebase(struct kq_core *core, const struct kq_snap_ref *ref);
+void kq_repair_start(struct kq_core *core);
+void kq_repair_tick(struct kq_core *core);
+void kq_repair_recv_fetch(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+int kq_repair_encode(struct kq_core *core, struct kq_batch **batch);
+void kq_repair_written(struct kq_core *core);
+bool kq_repair_covers(const struct kq_core *core, const struct kq_snap_ref *ref);
+
 /* kq_propose.c */
 void kq_propose_submit(struct kq_core *core, struct kq_proposal *p);
 void kq_propose_linger(struct kq_core *core, struct kq_proposal *p);

@@ -2,7 +2,7 @@
 /*
  * The log in memory: entries by index. What a snapshot stands for may be taken off its
  * beginning; of the last entry that was, the base, index and term are kept, for it is what the
- * first one that is there follows.
+ * first one that is there follows. After damage entries between may be missing.
  */
 #include "kq_core.h"
 
@@ -78,6 +78,72 @@ int kq_log_append(struct kq_log *log, struct kq_entry *e)
 }
 
 /**
+ * kq_log_skip() - entries behind the last one are missing
+ * @log: the log
+ * @last: index of the last of them, not below log->last
+ * @term: its term
+ *
+ * Return: 0, or -ENOMEM: as many as there is memory for are noted.
+ */
+int kq_log_skip(struct kq_log *log, u64 last, u64 term)
+{
+	while (log->last < last) {
+		int err = log_grow(log);
+
+		if (err)
+			return err;
+		log->last++;
+		log->missing++;
+	}
+	log->last_term = term;
+	return 0;
+}
+
+/**
+ * kq_log_fill() - put back an entry that is missing
+ * @log: the log
+ * @e: the entry; belongs to the log on success
+ *
+ * Return: 0; -EEXIST: it is not missing; -EINVAL: the log does not go there.
+ */
+int kq_log_fill(struct kq_log *log, struct kq_entry *e)
+{
+	u64 index = kq_entry_index(e);
+
+	if (index <= log->base_index || index > log->last)
+		return -EINVAL;
+	if (*log_slot(log, index))
+		return -EEXIST;
+	*log_slot(log, index) = e;
+	log->missing--;
+	log->bytes += kq_record_size(kq_entry_len(e));
+	return 0;
+}
+
+/**
+ * kq_log_gap() - the first entries that are missing
+ * @log: the log
+ * @first: where to begin looking; gets the index of the first
+ * @last: gets that of the last of those without one between that is there
+ *
+ * Return: false: none is.
+ */
+bool kq_log_gap(const struct kq_log *log, u64 *first, u64 *last)
+{
+	u64 i = max(*first, log->base_index + 1);
+
+	if (!log->missing)
+		return false;
+	while (i <= log->last && *log_slot(log, i))
+		i++;
+	*first = i;
+	while (i <= log->last && !*log_slot(log, i))
+		i++;
+	*last = i - 1;
+	return *first <= log->last;
+}
+
+/**
  * kq_log_truncate() - drop all entries behind @last
  * @log: the log
  * @last: index that stays the last one, not below the base
@@ -87,7 +153,10 @@ void kq_log_truncate(struct kq_log *log, u64 last)
 	while (log->last > last && log->last > log->base_index) {
 		struct kq_entry **slot = log_slot(log, log->last);
 
-		log->bytes -= kq_record_size(kq_entry_len(*slot));
+		if (*slot)
+			log->bytes -= kq_record_size(kq_entry_len(*slot));
+		else
+			log->missing--;
 		kq_entry_free(*slot);
 		*slot = NULL;
 		log->last--;
@@ -98,7 +167,7 @@ void kq_log_truncate(struct kq_log *log, u64 last)
  * kq_log_take_first() - take the first entry off the log: it becomes the base
  * @log: the log, not empty
  *
- * Return: the entry, which is the caller's now.
+ * Return: the entry, which is the caller's now; NULL: it is missing, and so is the base's term.
  */
 struct kq_entry *kq_log_take_first(struct kq_log *log)
 {
@@ -106,9 +175,12 @@ struct kq_entry *kq_log_take_first(struct kq_log *log)
 	struct kq_entry **slot = log_slot(log, index), *e = *slot;
 
 	*slot = NULL;
-	log->bytes -= kq_record_size(kq_entry_len(e));
+	if (e)
+		log->bytes -= kq_record_size(kq_entry_len(e));
+	else
+		log->missing--;
 	log->base_index = index;
-	log->base_term = kq_entry_term(e);
+	log->base_term = e ? kq_entry_term(e) : 0;
 	if (!(index & (CHUNK_SIZE - 1))) {
 		kq_free(log->chunks[0]);
 		log->chunks[0] = NULL;
@@ -162,7 +234,8 @@ struct kq_entry *kq_log_get(const struct kq_log *log, u64 index)
  * @log: the log
  * @index: log index
  *
- * Return: the term, also of the base; 0 for index 0 and for what is not there.
+ * Return: the term, also of the base, and of a last entry that is missing; 0 for index 0 and for
+ * what is not there.
  */
 u64 kq_log_term(const struct kq_log *log, u64 index)
 {
@@ -170,6 +243,8 @@ u64 kq_log_term(const struct kq_log *log, u64 index)
 
 	if (index == log->base_index)
 		return log->base_term;
+	if (!e && index == log->last)
+		return log->last_term;
 	return e ? kq_entry_term(e) : 0;
 }
 
@@ -189,6 +264,8 @@ u32 kq_log_crc(const struct kq_log *log)
 	for (i = log->base_index + 1; i <= log->last; i++) {
 		const struct kq_entry *e = kq_log_get(log, i);
 
+		if (!e)
+			continue;
 		crc = kq_crc(crc, &e->rec, sizeof(e->rec));
 		crc = kq_crc(crc, e->data, kq_entry_len(e));
 	}

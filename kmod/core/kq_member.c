@@ -56,7 +56,7 @@ static void adopt_entry(struct kq_core *core, const struct kq_entry *e)
 
 static bool is_conf(const struct kq_entry *e)
 {
-	return le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF;
+	return e && le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF;
 }
 
 /**

@@ -313,6 +313,7 @@ int kq_core_restore(struct kq_core *core, struct kq_restore *rs, const struct kq
 		return -EINVAL;
 	if (!kq_snap_same(ref, &report->hs.snap))
 		return -ESTALE;
+	kq_repair_rebase(core, ref);
 	if (ref->index < core->log.base_index || ref->index > core->log.last ||
 	    kq_log_term(&core->log, ref->index) != ref->term)
 		return -EUCLEAN;
@@ -339,6 +340,7 @@ static void restart_log(struct kq_core *core, struct kq_restore *rs)
 {
 	const struct kq_snap_ref *ref = &rs->reader.ref;
 
+	memset(&core->repair, 0, sizeof(core->repair));
 	rs->log = core->log;
 	memset(&core->log, 0, sizeof(core->log));
 	kq_log_reset(&core->log, ref->index, ref->term);
@@ -357,7 +359,8 @@ static void restart_log(struct kq_core *core, struct kq_restore *rs)
 /* Has the log this very entry, so that what follows it may be what the leader has too? */
 static bool log_goes_on(const struct kq_core *core, const struct kq_snap_ref *ref)
 {
-	if (ref->index > core->log.last || ref->index < core->log.base_index)
+	/* What is missing, or not on disk yet, would have to be put back even so. */
+	if (ref->index > core->log.last || ref->index < core->log.base_index || core->repair.total)
 		return false;
 	return kq_log_term(&core->log, ref->index) == ref->term || KQ_BREAK(INSTALL_RACES);
 }
@@ -369,7 +372,7 @@ static int may_install(const struct kq_core *core, const struct kq_restore *rs)
 
 	if (!is_whole(rs))
 		return -EINVAL;
-	if (core->state != KQUORUM_NODE_RUNNING && !core->stateless)
+	if (core->state != KQUORUM_NODE_RUNNING && !core->stateless && !core->repair.total)
 		return -EIO;
 	if (core->conf.origin && origin != core->conf.origin)
 		return -EXDEV;
@@ -377,6 +380,8 @@ static int may_install(const struct kq_core *core, const struct kq_restore *rs)
 		return -EBUSY;
 	/* Without a state there is a log all the same: it goes on from one that is no older. */
 	if (core->stateless && ref->index < max(core->hs.snap.index, core->log.base_index))
+		return -ESTALE;
+	if (core->repair.total && !kq_repair_covers(core, ref))
 		return -ESTALE;
 	return ref->index <= core->commit && !KQ_BREAK(INSTALL_BELOW) ? -ESTALE : 0;
 }
@@ -391,7 +396,7 @@ static int may_install(const struct kq_core *core, const struct kq_restore *rs)
  * of an earlier term may have another one there, so this node follows none of those from here on.
  *
  * Return: 0; -EINVAL: @rs is not whole; -ESTALE: the node is no further behind; -EXDEV: of another
- * history; -EBUSY: the node leads; -EIO: it has failed, or its log is damaged.
+ * history; -EBUSY: the node leads; -EIO: it has failed, or its log is damaged beyond repair.
  */
 int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs)
 {
@@ -417,7 +422,7 @@ int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs)
 		restart_log(core, rs);
 	swap_state(core, rs);
 	core->verified = max(core->verified, ref->index);
-	if (core->stateless) {
+	if (core->state == KQUORUM_NODE_DAMAGED) {
 		core->stateless = false;
 		core->state = KQUORUM_NODE_RUNNING;
 		core->disk_state = KQUORUM_DISK_OK;

@@ -107,6 +107,8 @@ void kq_trim(struct kq_core *core)
 	u64 limit = trim_limit(core);
 	u32 n;
 
+	if (log->missing)
+		return;
 	for (n = 0; n < TRIM_ENTRIES && log->base_index < limit; n++) {
 		struct kq_entry *e;
 

@@ -212,6 +212,8 @@ struct kq_wal_place {
 	u32 body;
 	u32 take;		/* entries */
 	u64 generation;
+	u64 first;		/* index of the first of them, 0: none */
+	u64 base_term;		/* term of the entry before it */
 };
 
 /* How many entries a batch of @limit bytes takes. Returns false: not even the first. */
@@ -265,12 +267,29 @@ static int kq_wal_find_place(const struct kq_wal *wal, struct kq_entry *const *e
 	return 0;
 }
 
+/* They are consecutive, from @first on, and their terms rise from @term to the node's. */
+static int kq_wal_check_entries(struct kq_entry *const *entries, u32 count, u64 first, u64 term,
+				u64 last_term)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		if (!kq_entry_index(entries[i]) || kq_entry_len(entries[i]) > KQ_PAYLOAD_MAX)
+			return -EINVAL;
+		if (kq_entry_index(entries[i]) != first + i)
+			return -EINVAL;
+		if (kq_entry_term(entries[i]) < term || kq_entry_term(entries[i]) > last_term)
+			return -EINVAL;
+		term = kq_entry_term(entries[i]);
+	}
+	return 0;
+}
+
 /* What recovery would refuse must not be written. */
 static int kq_wal_check_args(const struct kq_wal *wal, const struct kq_hard_state *hs,
-			     struct kq_entry *const *entries, u32 count)
+			     struct kq_entry *const *entries, u32 count, u64 base_term)
 {
-	u64 term;
-	u32 i;
+	u64 first;
 
 	if (hs->term < wal->term || hs->term >= KQ_WAL_NUMBER_MAX)
 		return -EINVAL;
@@ -279,20 +298,13 @@ static int kq_wal_check_args(const struct kq_wal *wal, const struct kq_hard_stat
 		return -EINVAL;
 	if (!count)
 		return 0;
-	if (kq_entry_index(entries[0]) > wal->end_index + 1 ||
-	    kq_entry_index(entries[0]) <= hs->snap.index)
+	first = kq_entry_index(entries[0]);
+	if (first > wal->end_index + 1 || first <= hs->snap.index)
 		return -EINVAL;
-	term = kq_entry_index(entries[0]) == wal->end_index + 1 ? wal->end_term : 1;
-	for (i = 0; i < count; i++) {
-		if (!kq_entry_index(entries[i]) || kq_entry_len(entries[i]) > KQ_PAYLOAD_MAX)
-			return -EINVAL;
-		if (kq_entry_index(entries[i]) != kq_entry_index(entries[0]) + i)
-			return -EINVAL;
-		if (kq_entry_term(entries[i]) < term || kq_entry_term(entries[i]) > hs->term)
-			return -EINVAL;
-		term = kq_entry_term(entries[i]);
-	}
-	return 0;
+	if ((first == 1) != !base_term || (first == wal->end_index + 1 &&
+					   base_term != wal->end_term))
+		return -EINVAL;
+	return kq_wal_check_entries(entries, count, first, max_t(u64, base_term, 1), hs->term);
 }
 
 static int kq_wal_may_write(const struct kq_wal *wal, bool entries)
@@ -340,10 +352,8 @@ static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *
 	h->cluster = cpu_to_le64(wal->cluster);
 	h->generation = cpu_to_le64(at->generation);
 	h->seq = cpu_to_le64(b->seq);
-	h->sector = cpu_to_le32(at->pos / KQ_WAL_SECTOR);
 	h->bytes = cpu_to_le32(at->bytes);
 	h->body_bytes = cpu_to_le32(at->body);
-	h->records = cpu_to_le32(at->take);
 	h->term = cpu_to_le64(hs->term);
 	h->incarnation = cpu_to_le64(hs->incarnation);
 	h->commit = cpu_to_le64(hs->commit);
@@ -361,10 +371,13 @@ static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *
 	h->snap_term = cpu_to_le64(hs->snap.term);
 	h->snap_bytes = cpu_to_le64(hs->snap.bytes);
 	h->snap_crc = cpu_to_le32(hs->snap.crc);
-	h->flags = cpu_to_le32(b->restart ? KQ_WAL_RESTART : 0);
-	h->first_index = cpu_to_le64(b->first);
-	h->end_index = cpu_to_le64(at->take || b->restart ? b->last : wal->end_index);
-	h->end_term = cpu_to_le64(at->take || b->restart ? b->last_term : wal->end_term);
+	h->flags = cpu_to_le32((b->restart ? KQ_WAL_RESTART : 0) |
+			       (b->repaired ? KQ_WAL_REPAIRED : 0));
+	h->cut_seq = cpu_to_le32(wal->cut_seq);
+	h->first_index = cpu_to_le64(at->first);
+	h->end_index = cpu_to_le64(b->last ? b->last : wal->end_index);
+	h->end_term = cpu_to_le64(b->last ? b->last_term : wal->end_term);
+	h->base_term = b->first ? cpu_to_le64(at->base_term) : h->end_term;
 	h->vote = cpu_to_le32(hs->vote);
 	h->prev_crc = cpu_to_le32(wal->prev_crc);
 	h->body_crc = cpu_to_le32(kq_wal_put_body(base, entries, at->take));
@@ -389,7 +402,9 @@ static void kq_wal_advance(struct kq_wal *wal, const struct kq_wal_place *at,
 	wal->prev_crc = kq_crc(0, b->data + at->lead, sizeof(struct kq_wal_batch_head));
 	wal->term = hs->term;
 	wal->snap_index = hs->snap.index;
-	if (at->take || b->restart) {
+	if (b->restart || (b->first && b->first <= wal->end_index))
+		wal->cut_seq = (u32)b->seq;
+	if (b->last) {
 		wal->end_index = b->last;
 		wal->end_term = b->last_term;
 	}
@@ -414,32 +429,28 @@ static void kq_wal_finish(struct kq_wal *wal, const struct kq_wal_place *at,
  * @hs: goes with it
  * @entries: with CRCs, consecutive, from the log's end or below (which truncates)
  * @count: how many; as many are taken as fit one batch
- * @log_last: log end after the last of @entries; checked when there are any
- * @log_last_term: term of that entry; likewise
+ * @base_term: term of the entry before them; looked at when there are any
  * @room: reserve it may use
  * @out: the batch, for kq_batch_free(); data is ready to be written
  *
  * Without entries the batch names the log end that is on disk already (damage: the
- * end that was claimed), whatever @log_last says: what is not on disk is not claimed.
+ * end that was claimed): what is not on disk is not claimed.
  * On any error the log is unchanged.
  * Return: 0; -ENOSPC: not in this class; -ENOMEM: try again; -EINVAL: arguments
  * that recovery would refuse, or recovery is not over; -EUCLEAN: damaged: no
  * entries any more, and nothing at all when the newest header is not known.
  */
 int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
-		  struct kq_entry *const *entries, u32 count, u64 log_last, u64 log_last_term,
+		  struct kq_entry *const *entries, u32 count, u64 base_term,
 		  enum kq_wal_room room, struct kq_batch **out)
 {
-	struct kq_wal_place at;
+	struct kq_wal_place at = { .base_term = base_term };
 	struct kq_batch *b;
 	int err;
 
 	err = kq_wal_may_write(wal, count);
 	if (!err)
-		err = kq_wal_check_args(wal, hs, entries, count);
-	if (!err && count && (kq_entry_index(entries[count - 1]) != log_last ||
-			      kq_entry_term(entries[count - 1]) != log_last_term))
-		err = -EINVAL;
+		err = kq_wal_check_args(wal, hs, entries, count, base_term);
 	if (!err)
 		err = kq_wal_find_place(wal, entries, count, room, &at);
 	if (err)
@@ -450,10 +461,55 @@ int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
 
 	b->entries = at.take;
 	if (at.take) {
-		b->first = kq_entry_index(entries[0]);
+		at.first = kq_entry_index(entries[0]);
+		b->first = at.first;
 		b->last = kq_entry_index(entries[at.take - 1]);
 		b->last_term = kq_entry_term(entries[at.take - 1]);
 	}
+	kq_wal_finish(wal, &at, hs, entries, b);
+	*out = b;
+	return 0;
+}
+
+/**
+ * kq_wal_encode_repaired() - make a batch of entries that were missing
+ * @wal: the log
+ * @hs: goes with it
+ * @entries: with CRCs, consecutive, none of them behind the log's end
+ * @count: how many, at least one; as many are taken as fit one batch
+ * @room: reserve it may use
+ * @out: the batch, for kq_batch_free()
+ *
+ * The log ends where it did.
+ * Return: as kq_wal_encode().
+ */
+int kq_wal_encode_repaired(struct kq_wal *wal, const struct kq_hard_state *hs,
+			   struct kq_entry *const *entries, u32 count, enum kq_wal_room room,
+			   struct kq_batch **out)
+{
+	struct kq_wal_place at = {};
+	struct kq_batch *b;
+	int err;
+
+	err = kq_wal_may_write(wal, true);
+	if (!err)
+		err = kq_wal_check_args(wal, hs, NULL, 0, 0);
+	if (!err && (!count || kq_entry_index(entries[0]) <= hs->snap.index ||
+		     kq_entry_index(entries[0]) + count - 1 > wal->end_index))
+		err = -EINVAL;
+	if (!err)
+		err = kq_wal_check_entries(entries, count, kq_entry_index(entries[0]), 1,
+					   wal->end_term);
+	if (!err)
+		err = kq_wal_find_place(wal, entries, count, room, &at);
+	if (err)
+		return err;
+	b = kq_batch_alloc(at.lead + at.bytes);
+	if (!b)
+		return -ENOMEM;
+	at.first = kq_entry_index(entries[0]);
+	b->entries = at.take;
+	b->repaired = true;
 	kq_wal_finish(wal, &at, hs, entries, b);
 	*out = b;
 	return 0;
@@ -472,7 +528,7 @@ int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
 int kq_wal_encode_restart(struct kq_wal *wal, const struct kq_hard_state *hs,
 			  enum kq_wal_room room, struct kq_batch **out)
 {
-	struct kq_wal_place at;
+	struct kq_wal_place at = {};
 	struct kq_batch *b;
 	int err;
 

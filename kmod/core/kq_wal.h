@@ -78,6 +78,7 @@ static inline u64 kq_incarnation_start(u64 incarnation)
  * @last: of the last; lowered by the core when entries are truncated meanwhile
  * @last_term: term of the entry @last
  * @entries: how many
+ * @repaired: true: the entries go where some were missing; @first and @last are 0
  * @probe: true: only a sign of life of the disk, written to the scratch block
  * @restart: true: no entries; the log goes on behind index @last
  */
@@ -93,6 +94,7 @@ struct kq_batch {
 	u64 last;
 	u64 last_term;
 	u32 entries;
+	bool repaired;
 	bool probe;
 	bool restart;
 };
@@ -107,6 +109,7 @@ enum kq_wal_room {		/* how much of the reserve a batch may use */
 enum kq_wal_health {
 	KQ_WAL_CLEAN,		/* ended with a whole batch */
 	KQ_WAL_TORN,		/* the last batch was torn and cut off: it was never acknowledged */
+	KQ_WAL_GAPS,		/* damaged, but all that is missing is known to be */
 	KQ_WAL_DAMAGED,		/* something that may have been acknowledged cannot be read */
 };
 
@@ -120,7 +123,8 @@ enum kq_wal_health {
  * @hs: the newest hard state
  * @vote_known: false: a batch header that may have been newer cannot be read, so
  *	this node's vote is unknown and it must not vote
- * @last_index: last entry that was delivered
+ * @crossed: damaged places that recovery went on behind
+ * @last_index: last entry that was delivered, or that is known to be missing
  * @claimed_index: log end as the newest header has it (damage: what may have
  *	been acknowledged)
  * @claimed_term: term of that entry
@@ -133,6 +137,7 @@ struct kq_wal_report {
 	char reason[160];
 	struct kq_hard_state hs;
 	bool vote_known;
+	u32 crossed;
 	u64 last_index;
 	u64 claimed_index;
 	u64 claimed_term;
@@ -140,7 +145,13 @@ struct kq_wal_report {
 
 struct kq_wal;
 
-#define KQ_RECORD_BASE	0	/* the type of no entry */
+/* Types of no entry: what recovery delivers besides entries. */
+#define KQ_RECORD_BASE	0
+#define KQ_RECORD_GAP	0xffff
+#define KQ_RECORD_FILL	0xfffe
+
+/* What recovery is given of each segment to begin with: header, scratch, first header of a batch. */
+#define KQ_WAL_HEAD_BYTES (3 * KQ_WAL_BLOCK)
 
 /**
  * typedef kq_wal_entry_fn - recovery delivers one entry
@@ -148,7 +159,10 @@ struct kq_wal;
  * @rec: checked record; an index at or below the last delivered one means that
  *	the log was truncated there first. Of type 0 (KQ_RECORD_BASE): no entry; the log
  *	begins anew behind its index and term, whatever was delivered before. An entry at or
- *	below that index takes the place of the base: what stood there was cut off
+ *	below that index takes the place of the base: what stood there was cut off.
+ *	KQ_RECORD_GAP: no entry; those behind its seq, up to its index and term, are missing,
+ *	and what stood there was cut off. KQ_RECORD_FILL: @payload is a checked record, with its
+ *	payload, of an entry that was put back where one was missing
  * @payload: its payload
  *
  * Return: 0 or negative errno, which ends recovery with that error.
@@ -160,11 +174,11 @@ void kq_wal_destroy(struct kq_wal *wal);
 
 /*
  * Recovery, in this order: kq_wal_scan_header() once for each slot with its
- * first block; then, while kq_wal_next_segment() gives a slot, read that segment
+ * first KQ_WAL_HEAD_BYTES; then, while kq_wal_next_segment() gives a slot, read that segment
  * whole and give it to kq_wal_scan_segment() (the newest one is wanted twice); then
  * kq_wal_scan_end().
  */
-int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block);
+int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *data);
 int kq_wal_next_segment(struct kq_wal *wal);
 int kq_wal_scan_segment(struct kq_wal *wal, u32 slot, const void *data, u32 len,
 			kq_wal_entry_fn deliver, void *ctx);
@@ -176,8 +190,11 @@ int kq_wal_scan_end(struct kq_wal *wal, struct kq_wal_report *report);
  * ends the log's life (the caller latches it).
  */
 int kq_wal_encode(struct kq_wal *wal, const struct kq_hard_state *hs,
-		  struct kq_entry *const *entries, u32 count, u64 log_last, u64 log_last_term,
+		  struct kq_entry *const *entries, u32 count, u64 base_term,
 		  enum kq_wal_room room, struct kq_batch **out);
+int kq_wal_encode_repaired(struct kq_wal *wal, const struct kq_hard_state *hs,
+			   struct kq_entry *const *entries, u32 count, enum kq_wal_room room,
+			   struct kq_batch **out);
 int kq_wal_encode_restart(struct kq_wal *wal, const struct kq_hard_state *hs,
 			  enum kq_wal_room room, struct kq_batch **out);
 int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The log on disk, while it is recovered: batches are followed one by one along the
- * chain. At the first damage delivery ends, and from there on each block that could
- * begin a batch is looked at, for the newest header of all.
+ * chain, also behind damage (kq_wal_gap.c). Where that cannot be, delivery ends, and from there
+ * on each block that could begin a batch is looked at, for the newest header of all.
  */
 #include "kq_break.h"
 #include "kq_wal_priv.h"
 
-/* Damage in the log itself: nothing after it is delivered. */
+/* Damage that nobody can go on behind: nothing after it is delivered. */
 #define kq_chain_break(wal, ...) do {						\
 	kq_scan_damage(wal, __VA_ARGS__);					\
 	(wal)->scan.stop = true;						\
@@ -64,6 +64,28 @@ void kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...)
 }
 
 /**
+ * kq_scan_crossed() - something cannot be read, and what it was is known
+ * @wal: the log
+ * @slot: where
+ * @pos: byte in that segment
+ * @fmt: what is wrong, for a person
+ */
+void kq_scan_crossed(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...)
+{
+	struct kq_wal_scan *scan = &wal->scan;
+	va_list ap;
+
+	if (scan->crossed++ || scan->damaged)
+		return;
+	scan->slot = slot;
+	scan->pos = pos;
+	scan->bytes = 0;
+	va_start(ap, fmt);
+	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
+	va_end(ap);
+}
+
+/**
  * kq_scan_torn() - the last write was torn, unless something worse is known
  * @wal: the log
  * @slot: where
@@ -77,6 +99,8 @@ void kq_scan_torn(struct kq_wal *wal, u32 slot, u32 pos, u32 bytes)
 	if (scan->damaged || scan->torn)
 		return;
 	scan->torn = true;
+	if (scan->crossed)
+		return;
 	scan->slot = slot;
 	scan->pos = pos;
 	scan->bytes = bytes;
@@ -106,29 +130,33 @@ static void kq_scan_note(struct kq_wal *wal, const struct kq_wal_head *h)
  * @data: the whole of it
  * @last: its header
  *
- * One follows the other from the segment's first: what stands within a torn one is not looked at,
- * for a client may have written that.
+ * Damage is no torn write: a batch with a bad sector counts. What stands within one whose header is
+ * there is not looked at, for a client may have written that.
  *
  * Return: false: there is none.
  */
 bool kq_scan_last_whole(struct kq_wal *wal, u32 slot, const void *data, struct kq_wal_head *last)
 {
 	const struct kq_wal_slot *s = &wal->slots[slot];
-	u32 pos = KQ_WAL_FIRST, crc = s->prev_crc, missing, bad;
+	u32 pos = KQ_WAL_FIRST, missing, first_bad;
 	u64 seq = s->base_seq;
 	struct kq_wal_head h;
+	bool found = false;
 
 	while (pos < wal->segment_bytes) {
 		if (kq_head_read(wal, slot, data, pos, &h) != KQ_HEAD_OK ||
-		    h.generation != s->generation || h.seq != seq || h.prev_crc != crc ||
-		    kq_batch_sectors(wal, &h, data, &missing, &bad) || missing)
-			break;
-		*last = h;
-		crc = h.crc;
-		seq++;
+		    h.generation != s->generation || h.seq < seq) {
+			pos += KQ_WAL_BLOCK;
+			continue;
+		}
+		if (kq_batch_sectors(wal, &h, data, &missing, &first_bad) || !missing) {
+			*last = h;
+			found = true;
+		}
+		seq = h.seq + 1;
 		pos += h.bytes;
 	}
-	return seq != s->base_seq;
+	return found;
 }
 
 /**
@@ -146,6 +174,7 @@ int kq_scan_base(struct kq_wal *wal, u64 index, u64 term, kq_wal_entry_fn delive
 	struct kq_record rec = { .index = cpu_to_le64(index), .term = cpu_to_le64(term),
 				 .type = cpu_to_le16(KQ_RECORD_BASE) };
 
+	wal->scan.base = index;
 	wal->scan.delivered = index;
 	return deliver(ctx, &rec, NULL);
 }
@@ -268,8 +297,8 @@ void kq_scan_newest(struct kq_wal *wal, u32 slot, const void *data, u32 from,
 static int kq_batch_deliver(struct kq_wal *wal, const struct kq_wal_head *h, const u8 *body,
 			    kq_wal_entry_fn deliver, void *ctx)
 {
+	u64 index = h->first;
 	u32 at = 0;
-	u32 i;
 	int err;
 
 	if (h->restart) {
@@ -277,22 +306,28 @@ static int kq_batch_deliver(struct kq_wal *wal, const struct kq_wal_head *h, con
 		return err ? kq_scan_fail(wal, err, h->slot, h->pos, "the log's base was refused") :
 			0;
 	}
-	for (i = 0; i < h->records; i++) {
+	for (; at < h->body_bytes; index++) {
 		const struct kq_record *rec = (const void *)(body + at);
+		struct kq_record fill = { .type = cpu_to_le16(KQ_RECORD_FILL) };
 
-		err = deliver(ctx, rec, rec + 1);
+		err = h->repaired ? deliver(ctx, &fill, rec) : deliver(ctx, rec, rec + 1);
 		if (err)
 			return kq_scan_fail(wal, err, h->slot, h->pos,
 					    "the entry with log index %llu was refused",
-					    (unsigned long long)h->first + i);
-		wal->scan.delivered = h->first + i;
+					    (unsigned long long)index);
+		if (!h->repaired)
+			wal->scan.delivered = index;
 		at += kq_record_size(le32_to_cpu(rec->len));
 	}
 	return 0;
 }
 
-static void kq_batch_accept(struct kq_wal *wal, const struct kq_wal_head *h)
+static void kq_batch_accept(struct kq_wal *wal, const struct kq_wal_head *h, u64 end_before)
 {
+	bool cuts = h->first && !h->repaired && (h->first <= end_before || wal->scan.gap);
+
+	wal->cut_seq = cuts || h->restart ? (u32)h->seq : h->cut_seq;
+	wal->scan.gap = false;
 	wal->seq = h->seq;
 	wal->prev_crc = h->crc;
 	wal->attempt = h->attempt;
@@ -311,28 +346,29 @@ enum kq_chain {
 	KQ_CHAIN_MORE,		/* a batch was taken */
 	KQ_CHAIN_END,		/* no batch there */
 	KQ_CHAIN_TORN,		/* the batch there is not complete */
-	KQ_CHAIN_BAD,		/* what is there cannot be read */
+	KQ_CHAIN_HEAD,		/* what is there cannot be read */
+	KQ_CHAIN_BODY,		/* its header can be, not all of its records */
 	KQ_CHAIN_DAMAGED,	/* noted already */
 	KQ_CHAIN_ERROR,
 };
 
+/* The batch at @pos, with header @h: is it the next, and whole? Then it is taken. */
 static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *data, u32 pos,
-				   u32 *bytes, kq_wal_entry_fn deliver, void *ctx)
+				   struct kq_wal_head *h, kq_wal_entry_fn deliver, void *ctx)
 {
-	u64 generation = wal->slots[slot].generation;
+	u64 generation = wal->slots[slot].generation, end = wal->end_index;
 	unsigned long long seq = wal->seq + 1;
 	u32 missing, bad, first_bad = 0;
-	struct kq_wal_head h;
 	const char *what;
 
-	switch (kq_head_read(wal, slot, data, pos, &h)) {
+	switch (kq_head_read(wal, slot, data, pos, h)) {
 	case KQ_HEAD_NONE:
 		return KQ_CHAIN_END;
 	case KQ_HEAD_BAD:
 	case KQ_HEAD_INSANE:
-		return KQ_CHAIN_BAD;
+		return KQ_CHAIN_HEAD;
 	case KQ_HEAD_NEWER:
-		if (h.generation != generation)
+		if (h->generation != generation)
 			return KQ_CHAIN_END;
 		kq_scan_fail(wal, -EPROTONOSUPPORT, slot, pos,
 			     "a batch of a newer log format: use that version");
@@ -341,35 +377,141 @@ static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *dat
 		break;
 	}
 	if (!KQ_BREAK(STALE)) {
-		if (h.generation != generation || h.seq != seq || h.attempt < wal->attempt)
+		if (h->generation != generation || h->seq != seq || h->attempt < wal->attempt)
 			return KQ_CHAIN_END;
-		if (h.prev_crc != wal->prev_crc) {
+		if (h->prev_crc != wal->prev_crc) {
 			kq_chain_break(wal, slot, pos,
 				       "batch %llu does not follow the one before it", seq);
 			return KQ_CHAIN_DAMAGED;
 		}
 	}
-	*bytes = h.bytes;
-	bad = kq_batch_sectors(wal, &h, data, &missing, &first_bad);
-	if (bad && KQ_BREAK(DAMAGE_CUT))
+	bad = kq_batch_sectors(wal, h, data, &missing, &first_bad);
+	if (bad && !KQ_BREAK(DAMAGE_CUT))
+		return KQ_CHAIN_BODY;
+	if (bad || (missing && !KQ_BREAK(TORN)))
 		return KQ_CHAIN_TORN;
-	if (bad) {
-		kq_chain_break(wal, slot, pos,
-			       "batch %llu: %u bad sectors (checksum), the first at offset %u",
-			       seq, bad, first_bad);
-		return KQ_CHAIN_DAMAGED;
-	}
-	if (missing && !KQ_BREAK(TORN))
-		return KQ_CHAIN_TORN;
-	what = kq_batch_check(wal, &h, data, wal->scan.buf);
+	what = kq_batch_check_head(wal, h);
+	if (!what)
+		what = kq_batch_check_body(wal, h, data, wal->scan.buf);
 	if (what) {
 		kq_chain_break(wal, slot, pos, "batch %llu: %s", seq, what);
 		return KQ_CHAIN_DAMAGED;
 	}
-	if (kq_batch_deliver(wal, &h, wal->scan.buf, deliver, ctx))
+	if (kq_batch_deliver(wal, h, wal->scan.buf, deliver, ctx))
 		return KQ_CHAIN_ERROR;
-	kq_batch_accept(wal, &h);
+	kq_batch_accept(wal, h, end);
 	return KQ_CHAIN_MORE;
+}
+
+/* Going on behind damage */
+
+/* The batch with header @h is not whole, and was: what stands in it that can be read? */
+static enum kq_chain kq_chain_cross_body(struct kq_wal *wal, const void *data,
+					 const struct kq_wal_head *h, kq_wal_entry_fn deliver,
+					 void *ctx)
+{
+	u64 end = wal->end_index;
+	u32 missing, first_bad = h->pos;
+	u32 bad = kq_batch_sectors(wal, h, data, &missing, &first_bad);
+	const char *what = kq_batch_check_head(wal, h);
+	int err;
+
+	if (what) {
+		kq_chain_break(wal, h->slot, h->pos, "batch %llu: %s",
+			       (unsigned long long)h->seq, what);
+		return KQ_CHAIN_DAMAGED;
+	}
+	if (bad)
+		kq_scan_crossed(wal, h->slot, h->pos,
+				"batch %llu: %u bad sectors (checksum), the first at offset %u",
+				(unsigned long long)h->seq, bad, first_bad);
+	else
+		kq_scan_crossed(wal, h->slot, h->pos,
+				"batch %llu has %u sectors that were never written",
+				(unsigned long long)h->seq, missing);
+	/* The damage may be where nothing stands. */
+	if (!kq_batch_check_body(wal, h, data, wal->scan.buf))
+		err = kq_batch_deliver(wal, h, wal->scan.buf, deliver, ctx);
+	else
+		err = kq_wal_cross_body(wal, h, deliver, ctx);
+	if (err) {
+		kq_scan_fail(wal, err, h->slot, h->pos, "what is missing was refused");
+		return KQ_CHAIN_ERROR;
+	}
+	kq_batch_accept(wal, h, end);
+	return KQ_CHAIN_MORE;
+}
+
+/* Batches are missing before what @g tells of, which is in @slot at @pos. */
+static enum kq_chain kq_chain_cross_gap(struct kq_wal *wal, u32 slot, u32 pos,
+					const struct kq_wal_gap *g, kq_wal_entry_fn deliver,
+					void *ctx)
+{
+	unsigned long long seq = wal->seq + 1;
+	const char *what;
+	int err;
+
+	what = kq_wal_cross_gap(wal, g, deliver, ctx, &err);
+	if (what) {
+		kq_chain_break(wal, slot, pos, "batch %llu is missing, and batch %llu %s", seq,
+			       (unsigned long long)g->seq, what);
+		return KQ_CHAIN_DAMAGED;
+	}
+	if (err) {
+		kq_scan_fail(wal, err, slot, pos, "what is missing was refused");
+		return KQ_CHAIN_ERROR;
+	}
+	if (g->seq == seq + 1)
+		kq_scan_crossed(wal, slot, pos, "batch %llu cannot be read", seq);
+	else
+		kq_scan_crossed(wal, slot, pos, "batches %llu to %llu cannot be read", seq,
+				(unsigned long long)g->seq - 1);
+	return KQ_CHAIN_MORE;
+}
+
+/* The next header of this segment behind @from. Returns false: there is none. */
+static bool kq_chain_find(struct kq_wal *wal, u32 slot, const void *data, u32 from,
+			  struct kq_wal_head *h)
+{
+	for (; from < wal->segment_bytes; from += KQ_WAL_BLOCK)
+		if (kq_head_read(wal, slot, data, from, h) == KQ_HEAD_OK &&
+		    h->generation == wal->slots[slot].generation && h->seq > wal->seq + 1 &&
+		    h->attempt >= wal->attempt)
+			return true;
+	return false;
+}
+
+/*
+ * The chain does not go on at @pos: is something behind it, so that this was no torn write? Then
+ * go on there. Returns KQ_CHAIN_END: nothing is in this segment.
+ */
+static enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32 *pos,
+				    const struct kq_wal_head *h, enum kq_chain how,
+				    const struct kq_wal_slot *next, kq_wal_entry_fn deliver,
+				    void *ctx)
+{
+	bool readable = how == KQ_CHAIN_TORN || how == KQ_CHAIN_BODY;
+	bool beyond = next && next->base_seq > wal->seq + 1;
+	u32 behind = *pos + (readable ? h->bytes : KQ_WAL_BLOCK);
+	struct kq_wal_head later;
+	struct kq_wal_gap gap;
+	bool found;
+
+	if (*pos >= wal->segment_bytes)
+		return KQ_CHAIN_END;
+	found = kq_chain_find(wal, slot, data, behind, &later);
+	if (readable) {
+		if (how == KQ_CHAIN_TORN && !found && !beyond)
+			return KQ_CHAIN_END;
+		*pos = behind;
+		return kq_chain_cross_body(wal, data, h, deliver, ctx);
+	}
+	if (!found)
+		return KQ_CHAIN_END;
+	kq_wal_gap_before(wal, &later, &gap);
+	how = kq_chain_cross_gap(wal, slot, *pos, &gap, deliver, ctx);
+	*pos = later.pos;
+	return how;
 }
 
 /* Segments */
@@ -400,8 +542,36 @@ u32 kq_slot_after(const struct kq_wal *wal, u64 generation)
 /* Does the segment @s begin with the batch that is expected now? */
 static bool kq_slot_follows(const struct kq_wal *wal, const struct kq_wal_slot *s)
 {
-	return s->base_seq == wal->seq + 1 && s->prev_crc == wal->prev_crc &&
-	       s->base_index == wal->end_index && s->base_term == wal->end_term;
+	if (s->base_seq != wal->seq + 1 || s->prev_crc != wal->prev_crc)
+		return false;
+	return s->remade ||
+	       (s->base_index == wal->end_index && s->base_term == wal->end_term);
+}
+
+/* Is the segment in @slot one that the log went on in later, after batches that are missing? */
+static enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
+				       kq_wal_entry_fn deliver, void *ctx)
+{
+	const struct kq_wal_slot *s = &wal->slots[slot];
+	struct kq_wal_gap gap = {
+		.seq = s->base_seq,
+		.prev_crc = s->prev_crc,
+		.end_index = s->base_index,
+		.end_term = s->base_term,
+		.cut = true,
+	};
+	struct kq_wal_head h;
+
+	if (s->base_seq <= wal->seq + 1) {
+		kq_chain_break(wal, slot, 0,
+			       "this segment begins with batch %llu, which does not follow batch %llu",
+			       (unsigned long long)s->base_seq, (unsigned long long)wal->seq);
+		return KQ_CHAIN_DAMAGED;
+	}
+	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) == KQ_HEAD_OK &&
+	    h.generation == s->generation && h.seq == s->base_seq)
+		kq_wal_gap_before(wal, &h, &gap);
+	return kq_chain_cross_gap(wal, slot, 0, &gap, deliver, ctx);
 }
 
 /* The chain ended at @pos and no later segment goes on. What does that mean? */
@@ -420,13 +590,11 @@ static void kq_chain_judge(struct kq_wal *wal, u32 slot, const void *data, u32 p
 	if (later < 0)
 		return;
 	if (later) {
-		kq_chain_break(wal, slot, pos, "batch %llu %s, but later ones are there", seq,
-			       how == KQ_CHAIN_BAD ? "cannot be read" :
-			       how == KQ_CHAIN_TORN ? "has sectors that were never written" :
-			       "is missing");
+		kq_chain_break(wal, slot, pos, "batch %llu cannot be read, but later ones are there",
+			       seq);
 		return;
 	}
-	if (how == KQ_CHAIN_BAD) {
+	if (how == KQ_CHAIN_HEAD) {
 		kq_chain_break(wal, slot, pos,
 			       "a batch header, where batch %llu would be, cannot be read", seq);
 		return;
@@ -478,9 +646,9 @@ int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 	const struct kq_wal_slot *s = &wal->slots[slot];
 	u32 after = kq_slot_after(wal, s->generation);
 	const struct kq_wal_slot *next = after == KQ_WAL_NO_SLOT ? NULL : &wal->slots[after];
-	enum kq_chain how = KQ_CHAIN_END;
+	enum kq_chain how = KQ_CHAIN_END, over;
+	struct kq_wal_head h = {};
 	u32 pos = KQ_WAL_FIRST;
-	u32 bytes = 0;
 
 	if (slot == wal->scan.first && !wal->scan.stop) {
 		int err = kq_chain_begin(wal, s, deliver, ctx);
@@ -488,32 +656,30 @@ int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 		if (err)
 			return err;
 	}
-	if (!wal->scan.stop && !kq_slot_follows(wal, s))
-		kq_chain_break(wal, slot, 0,
-			       "this segment begins with batch %llu, batch %llu is missing",
-			       (unsigned long long)s->base_seq, (unsigned long long)wal->seq + 1);
+	if (!wal->scan.stop && !kq_slot_follows(wal, s) &&
+	    kq_chain_cross_to(wal, slot, data, deliver, ctx) == KQ_CHAIN_ERROR)
+		return wal->scan.error;
 	while (!wal->scan.stop && pos < wal->segment_bytes) {
 		if (next && kq_slot_follows(wal, next))
 			return 0;
-		how = kq_chain_step(wal, slot, data, pos, &bytes, deliver, ctx);
-		if (how == KQ_CHAIN_ERROR)
+		how = kq_chain_step(wal, slot, data, pos, &h, deliver, ctx);
+		if (how == KQ_CHAIN_MORE) {
+			pos = wal->pos;
+			continue;
+		}
+		over = how == KQ_CHAIN_ERROR || how == KQ_CHAIN_DAMAGED ? how :
+			kq_chain_cross(wal, slot, data, &pos, &h, how, next, deliver, ctx);
+		if (over == KQ_CHAIN_ERROR)
 			return wal->scan.error;
-		if (how != KQ_CHAIN_MORE)
+		if (over != KQ_CHAIN_MORE)
 			break;
-		pos = wal->pos;
-		bytes = 0;
 		how = KQ_CHAIN_END;
 	}
 	if (!wal->scan.stop) {
-		if (next && kq_slot_follows(wal, next))
-			return 0;
+		/* It goes on where this ends, or behind what is missing: that is seen there. */
 		if (next)
-			kq_chain_break(wal, slot, pos,
-				       "batch %llu cannot be read, but segment %u begins with %llu",
-				       (unsigned long long)wal->seq + 1, after,
-				       (unsigned long long)next->base_seq);
-		else
-			kq_chain_judge(wal, slot, data, pos, bytes, how);
+			return 0;
+		kq_chain_judge(wal, slot, data, pos, how == KQ_CHAIN_TORN ? h.bytes : 0, how);
 	}
 	if (wal->scan.stop)
 		kq_scan_newest(wal, slot, data, pos, s->generation);

@@ -90,8 +90,7 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 	if (h->body_bytes > h->bytes / KQ_WAL_SECTOR * KQ_WAL_SECTOR_DATA -
 			    sizeof(struct kq_wal_batch_head))
 		return false;
-	if (h->records > h->body_bytes / sizeof(struct kq_record) ||
-	    !h->records != !h->body_bytes || !h->records != !h->first)
+	if (!h->body_bytes != !h->first)
 		return false;
 	if (h->hs.term >= max || h->first >= max || h->end_index >= max ||
 	    h->end_term > h->hs.term || !h->end_index != !h->end_term)
@@ -99,10 +98,14 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 	if (h->hs.snap.index > h->end_index || h->hs.snap.term > h->hs.term ||
 	    !h->hs.snap.index != !h->hs.snap.term)
 		return false;
-	if (h->restart && (h->records || !h->end_index || h->end_index != h->hs.snap.index ||
+	if (h->restart && (h->first || h->repaired || !h->end_index || h->end_index != h->hs.snap.index ||
 			   h->end_term != h->hs.snap.term))
 		return false;
-	return !h->records || h->end_index == h->first + h->records - 1;
+	if (!h->first || h->repaired)
+		return h->base_term == h->end_term && (!h->repaired || h->first);
+	return h->end_index >= h->first && (h->first == 1) == !h->base_term &&
+		h->base_term <= h->end_term &&
+		h->end_index - h->first < h->body_bytes / sizeof(struct kq_record);
 }
 
 static void kq_head_decode(const struct kq_wal_batch_head *d, struct kq_wal_head *h)
@@ -111,7 +114,6 @@ static void kq_head_decode(const struct kq_wal_batch_head *d, struct kq_wal_head
 
 	h->bytes = le32_to_cpu(d->bytes);
 	h->body_bytes = le32_to_cpu(d->body_bytes);
-	h->records = le32_to_cpu(d->records);
 	h->hs.term = le64_to_cpu(d->term);
 	h->hs.vote = le32_to_cpu(d->vote);
 	h->hs.incarnation = le64_to_cpu(d->incarnation);
@@ -134,6 +136,9 @@ static void kq_head_decode(const struct kq_wal_batch_head *d, struct kq_wal_head
 	h->hs.snap.bytes = le64_to_cpu(d->snap_bytes);
 	h->hs.snap.crc = le32_to_cpu(d->snap_crc);
 	h->restart = le32_to_cpu(d->flags) & KQ_WAL_RESTART;
+	h->repaired = le32_to_cpu(d->flags) & KQ_WAL_REPAIRED;
+	h->cut_seq = le32_to_cpu(d->cut_seq);
+	h->base_term = le64_to_cpu(d->base_term);
 	h->first = le64_to_cpu(d->first_index);
 	h->end_index = le64_to_cpu(d->end_index);
 	h->end_term = le64_to_cpu(d->end_term);
@@ -175,10 +180,8 @@ enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, 
 		return KQ_HEAD_NONE;
 	if (le16_to_cpu(d->version) > KQ_WAL_VERSION)
 		return KQ_HEAD_NEWER;
-	if (le32_to_cpu(d->sector) != pos / KQ_WAL_SECTOR)
-		return KQ_HEAD_NONE;
 	if (le16_to_cpu(d->version) != KQ_WAL_VERSION ||
-	    le16_to_cpu(d->head_len) != sizeof(*d) || le32_to_cpu(d->flags) & ~KQ_WAL_RESTART)
+	    le16_to_cpu(d->head_len) != sizeof(*d) || le32_to_cpu(d->flags) & ~KQ_WAL_FLAGS)
 		return KQ_HEAD_INSANE;
 	kq_head_decode(d, h);
 	return kq_head_sane(wal, h) ? KQ_HEAD_OK : KQ_HEAD_INSANE;
@@ -208,11 +211,11 @@ static void kq_batch_gather(const struct kq_wal_head *h, const void *data, u8 *b
 static const char *kq_batch_check_records(const struct kq_wal *wal, const struct kq_wal_head *h,
 					  const u8 *body)
 {
-	u64 term = h->first == wal->end_index + 1 ? wal->end_term : 1;
+	u64 term = h->repaired ? 1 : max_t(u64, h->base_term, 1);
+	u64 index = h->first;
 	u32 at = 0;
-	u32 i;
 
-	for (i = 0; i < h->records; i++) {
+	while (at < h->body_bytes) {
 		const struct kq_record *rec = (const void *)(body + at);
 		u32 left = h->body_bytes - at;
 
@@ -222,29 +225,29 @@ static const char *kq_batch_check_records(const struct kq_wal *wal, const struct
 			return "a record fails its check";
 		if (kq_record_size(le32_to_cpu(rec->len)) > left)
 			return "its records are longer than its body";
-		if (le64_to_cpu(rec->index) != h->first + i)
+		if (le64_to_cpu(rec->index) != index++)
 			return "its log indices are not consecutive";
 		if (le64_to_cpu(rec->term) < term)
 			return "terms fall";
 		term = le64_to_cpu(rec->term);
 		at += kq_record_size(le32_to_cpu(rec->len));
 	}
-	if (at != h->body_bytes)
-		return "its records are shorter than its body";
+	if (h->repaired)
+		return index - 1 > wal->end_index || term > wal->end_term ?
+			"it puts entries back that the log does not have" : NULL;
+	if (index - 1 != h->end_index)
+		return "its last record is not what its header says";
 	return term == h->end_term ? NULL : "its last term is not what its header says";
 }
 
 /**
- * kq_batch_check() - may this batch, all of whose sectors are good, be believed?
+ * kq_batch_check_head() - can the batch with this header follow in the log?
  * @wal: the log up to the batch before
- * @h: its header
- * @data: the segment
- * @body: kq_wal_body_max() bytes; gets the body in one piece
+ * @h: the header
  *
  * Return: NULL: yes; else what is wrong, for a person.
  */
-const char *kq_batch_check(const struct kq_wal *wal, const struct kq_wal_head *h,
-			   const void *data, u8 *body)
+const char *kq_batch_check_head(const struct kq_wal *wal, const struct kq_wal_head *h)
 {
 	if (h->hs.term < wal->term)
 		return "its term is below that of the batch before";
@@ -253,13 +256,35 @@ const char *kq_batch_check(const struct kq_wal *wal, const struct kq_wal_head *h
 	if (h->restart)
 		return h->hs.snap.index == wal->snap_index ?
 		       "it begins the log anew behind a snapshot that was in use" : NULL;
-	if (h->records && h->first <= wal->snap_index)
+	if (h->first && h->first <= wal->snap_index && !h->repaired)
 		return "it cuts off what its snapshot stands for";
-	if (!h->records)
-		return h->end_index == wal->end_index && h->end_term == wal->end_term ?
-		       NULL : "it has no records, but another log end";
-	if (h->first > wal->end_index + 1)
+	if (!h->first || h->repaired) {
+		if (h->end_index != wal->end_index || h->end_term != wal->end_term)
+			return "it adds nothing, but has another log end";
+		if (!h->first)
+			return NULL;
+	} else if (h->first > wal->end_index + 1) {
 		return "log indices are missing before it";
+	} else if (h->first == wal->end_index + 1 && h->base_term != wal->end_term) {
+		return "it follows another entry than the log's last";
+	}
+	return NULL;
+}
+
+/**
+ * kq_batch_check_body() - may the records of this batch be believed?
+ * @wal: the log up to the batch before
+ * @h: its header, checked
+ * @data: the segment
+ * @body: kq_wal_body_max() bytes; gets the body in one piece
+ *
+ * Return: NULL: yes; else what is wrong, for a person.
+ */
+const char *kq_batch_check_body(const struct kq_wal *wal, const struct kq_wal_head *h,
+				const void *data, u8 *body)
+{
+	if (!h->first)
+		return NULL;
 	kq_batch_gather(h, data, body);
 	if (kq_crc(0, body, h->body_bytes) != h->body_crc)
 		return "its body fails its checksum";

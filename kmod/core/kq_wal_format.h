@@ -39,6 +39,11 @@
  * first. The chain: each header has the CRC of the header before, which has the
  * CRC of its body.
  *
+ * Damage. Recovery goes on behind a batch that cannot be read, as long as a later header says
+ * what the log was there: its end (first_index, base_term), and whether anything that had
+ * been in the log was cut off meanwhile (cut_seq). What was in between is missing, and known
+ * to be. A batch that is REPAIRED puts entries back in such a place; it cuts off nothing.
+ *
  * Where a segment ends: at its last block, or where the header of the next one
  * (by generation) says that its own first batch is the one expected here.
  * Whatever then stands here is what a torn write left.
@@ -141,10 +146,8 @@ static_assert(sizeof(struct kq_wal_segment_head) == 72);
  * @cluster: likewise
  * @generation: of the segment
  * @seq: sequence number of the batch
- * @sector: own address: sectors from the start of the segment
  * @bytes: of the whole batch on disk
  * @body_bytes: of the records, padding included
- * @records: how many
  * @term: hard state, as in struct kq_hard_state
  * @incarnation: likewise
  * @commit: likewise
@@ -152,6 +155,7 @@ static_assert(sizeof(struct kq_wal_segment_head) == 72);
  * @first_index: of the first record, 0: no records
  * @end_index: log end after this batch
  * @end_term: term of that entry
+ * @base_term: term of the entry before the first record; without records, @end_term
  * @vote: hard state
  * @prev_crc: CRC of the batch header before, 0: there was none
  * @body_crc: CRC32C of the body
@@ -165,7 +169,8 @@ static_assert(sizeof(struct kq_wal_segment_head) == 72);
  * @snap_term: likewise
  * @snap_bytes: likewise
  * @snap_crc: likewise
- * @flags: KQ_WAL_RESTART
+ * @flags: KQ_WAL_RESTART, KQ_WAL_REPAIRED
+ * @cut_seq: low half of the number of the newest batch before this one that cut something off
  */
 struct kq_wal_batch_head {
 	__le64 magic;
@@ -175,10 +180,8 @@ struct kq_wal_batch_head {
 	__le64 cluster;
 	__le64 generation;
 	__le64 seq;
-	__le32 sector;
 	__le32 bytes;
 	__le32 body_bytes;
-	__le32 records;
 	__le64 term;
 	__le64 incarnation;
 	__le64 commit;
@@ -186,6 +189,7 @@ struct kq_wal_batch_head {
 	__le64 first_index;
 	__le64 end_index;
 	__le64 end_term;
+	__le64 base_term;
 	__le32 vote;
 	__le32 prev_crc;
 	__le32 body_crc;
@@ -200,9 +204,12 @@ struct kq_wal_batch_head {
 	__le64 snap_bytes;
 	__le32 snap_crc;
 	__le32 flags;
+	__le32 cut_seq;
 } __packed;
-static_assert(sizeof(struct kq_wal_batch_head) == 496);
+static_assert(sizeof(struct kq_wal_batch_head) == 500);
 #define KQ_WAL_RESTART	1	/* the log goes on behind the snapshot */
+#define KQ_WAL_REPAIRED	2	/* the records go where some were missing */
+#define KQ_WAL_FLAGS	3
 static_assert(sizeof(struct kq_wal_batch_head) <= KQ_WAL_SECTOR_DATA);
 
 /* The longest entry fits the shortest segment and one batch. */

@@ -26,6 +26,7 @@ struct kq_wal_slot {
 	u64 base_seq;
 	u64 base_index;
 	u64 base_term;
+	bool remade;		/* from its first batch, which does not tell all of this */
 };
 
 /* A batch header that was found, in the CPU's byte order. */
@@ -40,12 +41,32 @@ struct kq_wal_head {
 	u32 pos;		/* bytes from the start of the segment */
 	u32 bytes;
 	u32 body_bytes;
-	u32 records;
 	u32 attempt;
 	u32 prev_crc;
 	u32 body_crc;
+	u64 base_term;
+	u32 cut_seq;
 	bool restart;
+	bool repaired;
 	u32 crc;		/* of the header itself */
+};
+
+/**
+ * struct kq_wal_gap - what is known of the log behind batches that are missing
+ * @seq: of the batch that comes next
+ * @prev_crc: as it says
+ * @end_index: log end before it, or what it lets stand of that
+ * @end_term: term of that entry
+ * @snap: the snapshot that is in use then; index 0: none, or it is not known
+ * @cut: something may have been cut off meanwhile
+ */
+struct kq_wal_gap {
+	u64 seq;
+	u32 prev_crc;
+	u64 end_index;
+	u64 end_term;
+	struct kq_snap_ref snap;
+	bool cut;
 };
 
 /* What stands where a batch may begin. */
@@ -82,12 +103,15 @@ enum kq_wal_stage {		/* which segments recovery asks for, in this order */
  * @error: ends recovery
  * @damaged: something that may have been acknowledged cannot be read
  * @stop: the damage is in the log itself: nothing is delivered any more
+ * @crossed: how many damaged places recovery went on behind
+ * @gap: nothing is known of the batch before the one that comes now
  * @torn: the last write was cut off
  * @closed: generation of a segment that has a header and no batch, 0: none
  * @suspect: what follows the newest header cannot be read
  * @have: @newest is set
  * @newest: newest header seen, wherever it was
  * @first: the segment that the log begins with, if that is not its first one
+ * @base: index behind which the log was told to begin anew last
  * @delivered: index of the last entry that was delivered
  * @attempt: highest that was seen where the next batch may go
  * @slot: of the first damage, or of what was torn
@@ -103,12 +127,15 @@ struct kq_wal_scan {
 	int error;
 	bool damaged;
 	bool stop;
+	u32 crossed;
+	bool gap;
 	bool torn;
 	bool suspect;
 	bool have;
 	u64 closed;
 	struct kq_wal_head newest;
 	u32 first;
+	u64 base;
 	u64 delivered;
 	u32 attempt;
 	u32 slot;
@@ -132,6 +159,7 @@ struct kq_wal_scan {
  * @seq: of the last batch
  * @attempt: of this life
  * @prev_crc: CRC of the last batch's header
+ * @cut_seq: low half of the number of the newest batch that cut something off
  * @term: newest hard state's
  * @end_index: log end on disk
  * @end_term: term of that entry
@@ -154,6 +182,7 @@ struct kq_wal {
 	u64 seq;
 	u32 attempt;
 	u32 prev_crc;
+	u32 cut_seq;
 	u64 term;
 	u64 end_index;
 	u64 end_term;
@@ -187,13 +216,15 @@ enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, 
 			  struct kq_wal_head *h);
 u32 kq_batch_sectors(const struct kq_wal *wal, const struct kq_wal_head *h,
 		     const void *data, u32 *missing, u32 *first_bad);
-const char *kq_batch_check(const struct kq_wal *wal, const struct kq_wal_head *h,
-			   const void *data, u8 *body);
+const char *kq_batch_check_head(const struct kq_wal *wal, const struct kq_wal_head *h);
+const char *kq_batch_check_body(const struct kq_wal *wal, const struct kq_wal_head *h,
+				const void *data, u8 *body);
 
 /* kq_wal_chain.c */
 int __printf(5, 6) kq_scan_fail(struct kq_wal *wal, int err, u32 slot, u32 pos,
 				const char *fmt, ...);
 void __printf(4, 5) kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...);
+void __printf(4, 5) kq_scan_crossed(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...);
 void kq_scan_torn(struct kq_wal *wal, u32 slot, u32 pos, u32 bytes);
 bool kq_scan_last_whole(struct kq_wal *wal, u32 slot, const void *data, struct kq_wal_head *last);
 int kq_scan_base(struct kq_wal *wal, u64 index, u64 term, kq_wal_entry_fn deliver, void *ctx);
@@ -206,6 +237,15 @@ void kq_scan_newest(struct kq_wal *wal, u32 slot, const void *data, u32 from,
 u32 kq_slot_after(const struct kq_wal *wal, u64 generation);
 int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 		  kq_wal_entry_fn deliver, void *ctx);
+
+/* kq_wal_gap.c */
+const char *kq_wal_cross_gap(struct kq_wal *wal, const struct kq_wal_gap *g,
+			     kq_wal_entry_fn deliver, void *ctx, int *err);
+int kq_wal_cross_body(struct kq_wal *wal, const struct kq_wal_head *h, kq_wal_entry_fn deliver,
+		      void *ctx);
+void kq_wal_gap_before(const struct kq_wal *wal, const struct kq_wal_head *h,
+		       struct kq_wal_gap *g);
+bool kq_wal_remake(struct kq_wal *wal, u32 slot, const void *data);
 
 static inline const struct kq_wal_sector *kq_sector_at(const void *data, u32 pos)
 {

@@ -17,6 +17,7 @@ static void kq_scan_resume(struct kq_wal *wal)
 	wal->prev_crc = h->crc;
 	wal->attempt = max_t(u32, wal->attempt, h->attempt);
 	wal->term = h->hs.term;
+	wal->cut_seq = (u32)h->seq;	/* not known: it may have */
 	wal->snap_index = h->hs.snap.index;
 	wal->end_index = h->end_index;
 	wal->end_term = h->end_term;
@@ -93,29 +94,48 @@ static int kq_scan_own_header(struct kq_wal *wal, u32 slot, const struct kq_wal_
 	return 0;
 }
 
-static void kq_scan_bad_header(struct kq_wal *wal, u32 slot, const char *what)
+/* What was in this segment its first batch may tell; else what is missing is seen later. */
+static void kq_scan_bad_header(struct kq_wal *wal, u32 slot, const void *data, const char *what)
 {
 	wal->slots[slot].state = KQ_WAL_SLOT_BAD;
-	kq_scan_damage(wal, slot, 0, "segment header: %s", what);
+	kq_scan_crossed(wal, slot, 0, "segment header: %s", what);
+	if (kq_wal_remake(wal, slot, data) && wal->generation_max < wal->slots[slot].generation)
+		wal->generation_max = wal->slots[slot].generation;
+}
+
+/* Two uses of files under one number: none of them is to be believed. */
+static void kq_scan_unique(struct kq_wal *wal, u32 slot)
+{
+	const struct kq_wal_slot *s = &wal->slots[slot];
+	u32 i;
+
+	for (i = 0; i < wal->segments; i++) {
+		if (i == slot || wal->slots[i].state != KQ_WAL_SLOT_OURS ||
+		    wal->slots[i].generation != s->generation)
+			continue;
+		wal->slots[slot].state = KQ_WAL_SLOT_BAD;
+		kq_scan_damage(wal, slot, 0,
+			       "segment header: its generation is also another segment's");
+		return;
+	}
 }
 
 /**
- * kq_wal_scan_header() - recovery: hand in a segment's first block
+ * kq_wal_scan_header() - recovery: hand in what a segment begins with
  * @wal: the log
  * @slot: which file
- * @block: KQ_WAL_BLOCK bytes
+ * @data: its first KQ_WAL_HEAD_BYTES
  *
  * Return: 0, also when the header is damaged (the report says so);
  * -EPROTONOSUPPORT: another format; -EINVAL: the file of another node, of another
  * size, or in another's place, or not the time for it. Errors end recovery;
  * kq_wal_scan_end() gives the reason.
  */
-int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block)
+int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *data)
 {
-	const struct kq_wal_sector *s = block;
-	const struct kq_wal_segment_head *d = block;
+	const struct kq_wal_sector *s = data;
+	const struct kq_wal_segment_head *d = data;
 	u64 generation;
-	u32 i;
 	int err;
 
 	if (wal->scan.error)
@@ -126,12 +146,11 @@ int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block)
 	wal->slots[slot].state = KQ_WAL_SLOT_FREE;
 	if (kq_sector_blank(s))
 		return 0;
-	if (!kq_sector_whole(s)) {
-		kq_scan_bad_header(wal, slot, "its sector fails its checksum");
-		return 0;
-	}
-	if (le64_to_cpu(d->magic) != KQ_WAL_SEGMENT_MAGIC) {
-		kq_scan_bad_header(wal, slot, "something else was written there");
+	if (!kq_sector_whole(s) || le64_to_cpu(d->magic) != KQ_WAL_SEGMENT_MAGIC) {
+		kq_scan_bad_header(wal, slot, data, kq_sector_whole(s) ?
+				   "something else was written there" :
+				   "its sector fails its checksum");
+		kq_scan_unique(wal, slot);
 		return 0;
 	}
 	generation = le64_to_cpu(d->generation);
@@ -140,17 +159,12 @@ int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *block)
 	if (le64_to_cpu(d->cluster) != wal->cluster)
 		return 0;
 	err = kq_scan_own_header(wal, slot, s);
-	if (err == -EBADMSG) {
-		kq_scan_bad_header(wal, slot, "it does not belong here");
-		return 0;
-	}
-	for (i = 0; !err && i < wal->segments; i++)
-		if (i != slot && wal->slots[i].state == KQ_WAL_SLOT_OURS &&
-		    wal->slots[i].generation == generation) {
-			kq_scan_bad_header(wal, slot, "its generation is also another segment's");
-			break;
-		}
-	return err;
+	if (err && err != -EBADMSG)
+		return err;
+	if (err)
+		kq_scan_bad_header(wal, slot, data, "it does not belong here");
+	kq_scan_unique(wal, slot);
+	return 0;
 }
 
 /* All headers are there. What is older than the youngest log that begins here is spare. */
@@ -266,6 +280,18 @@ static void kq_scan_for_snapshot(struct kq_wal *wal, u32 slot, const void *data)
 	wal->scan.cursor = 0;
 }
 
+/* Neither its header nor its first batch can be read: is anything of it newer than the log? */
+static int kq_scan_bad_slot(struct kq_wal *wal, u32 slot, const void *data)
+{
+	u64 seq = wal->scan.have ? wal->scan.newest.seq : 0;
+
+	kq_scan_newest(wal, slot, data, KQ_WAL_FIRST, 0);
+	if (wal->scan.suspect || (wal->scan.have && wal->scan.newest.seq > seq))
+		kq_scan_damage(wal, slot, 0,
+			       "the segment's header cannot be read, and its batches may be the newest");
+	return wal->scan.error;
+}
+
 /**
  * kq_wal_next_segment() - recovery: which segment must be read now?
  * @wal: the log; each slot's header was handed in
@@ -327,9 +353,7 @@ int kq_wal_scan_segment(struct kq_wal *wal, u32 slot, const void *data, u32 len,
 		return kq_scan_chain(wal, slot, data, deliver, ctx);
 	case KQ_WAL_STAGE_BAD:
 		scan->cursor = (u64)slot + 1;
-		/* Its header cannot be read: its batches, of whatever generation, count. */
-		kq_scan_newest(wal, slot, data, KQ_WAL_FIRST, 0);
-		return scan->error;
+		return kq_scan_bad_slot(wal, slot, data);
 	case KQ_WAL_STAGE_SPARE:
 		scan->stage = KQ_WAL_STAGE_DONE;
 		return kq_scan_spare(wal, slot, data);
@@ -351,6 +375,12 @@ int kq_wal_scan_end(struct kq_wal *wal, struct kq_wal_report *report)
 	struct kq_wal_scan *scan = &wal->scan;
 	u32 i;
 
+	if (scan->gap && !scan->stop && !scan->error) {
+		/* Term and vote were in what is missing. */
+		scan->suspect = true;
+		kq_scan_damage(wal, scan->slot, scan->pos,
+			       "batches before a torn one cannot be read: the vote is not known");
+	}
 	memset(report, 0, sizeof(*report));
 	report->slot = scan->slot;
 	report->offset = scan->pos;
@@ -361,7 +391,9 @@ int kq_wal_scan_end(struct kq_wal *wal, struct kq_wal_report *report)
 	if (scan->stage != KQ_WAL_STAGE_DONE || wal->mode != KQ_WAL_RECOVERING)
 		return -EINVAL;
 
-	report->health = scan->damaged ? KQ_WAL_DAMAGED : scan->torn ? KQ_WAL_TORN : KQ_WAL_CLEAN;
+	report->crossed = scan->crossed;
+	report->health = scan->damaged ? KQ_WAL_DAMAGED : scan->crossed ? KQ_WAL_GAPS :
+		scan->torn ? KQ_WAL_TORN : KQ_WAL_CLEAN;
 	report->hs = scan->newest.hs;
 	report->vote_known = !scan->suspect;
 	report->last_index = scan->delivered;

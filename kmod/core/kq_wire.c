@@ -30,6 +30,8 @@ static const struct {
 	[KQ_MSG_TIMEOUT_NOW] = { "timeout_now", sizeof(struct kq_body_timeout_now), BODY_FIXED },
 	[KQ_MSG_SUM] = { "sum", sizeof(struct kq_body_sum), BODY_FIXED },
 	[KQ_MSG_MET] = { "met", sizeof(struct kq_body_met), BODY_FIXED },
+	[KQ_MSG_FETCH] = { "fetch", sizeof(struct kq_body_fetch), BODY_FIXED },
+	[KQ_MSG_FETCHED] = { "fetched", sizeof(struct kq_body_fetched), BODY_RECORDS },
 };
 
 /**
@@ -119,11 +121,21 @@ const void *kq_wire_next_record(const void *p, const void *end, struct kq_record
 static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const u8 *end)
 {
 	const struct kq_body_append *b = (const void *)p;
-	bool append = h->type == KQ_MSG_APPEND;
-	u64 index = 0, term = 0;
-	u32 count = 0;
+	const struct kq_body_fetched *f = (const void *)p;
+	bool append = h->type == KQ_MSG_APPEND, fetched = h->type == KQ_MSG_FETCHED;
+	u64 index = 0, term = 0, most = le64_to_cpu(h->term);
+	u32 count = 0, want = 0;
 
+	if (fetched) {
+		index = le64_to_cpu(f->first) - 1;
+		most = le64_to_cpu(f->match_term);
+		want = le32_to_cpu(f->count);
+		if (le32_to_cpu(f->flags) & ~KQ_FETCHED_LEADS)
+			return "unknown flags";
+		p += sizeof(*f);
+	}
 	if (append) {
+		want = le32_to_cpu(b->count);
 		index = le64_to_cpu(b->prev_index);
 		term = le64_to_cpu(b->prev_term);
 		if (!index != !term)
@@ -143,11 +155,11 @@ static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const
 		if (!next)
 			return "record cut short";
 		sum = rec;
-		if (append) {
+		if (append || fetched) {
 			if (le64_to_cpu(rec.index) != ++index)
 				return "indices not consecutive";
 			if (le64_to_cpu(rec.term) < term ||
-			    le64_to_cpu(rec.term) > le64_to_cpu(h->term))
+			    le64_to_cpu(rec.term) > most)
 				return "term of an entry";
 			term = le64_to_cpu(rec.term);
 		} else {
@@ -163,11 +175,20 @@ static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const
 		p = next;
 		count++;
 	}
-	if (append && count != le32_to_cpu(b->count))
+	if ((append || fetched) && count != want)
 		return "number of entries";
-	if (!append && !count)
+	if (!append && !fetched && !count)
 		return "no proposal in it";
 	return NULL;
+}
+
+static const char *check_fetch(const struct kq_body_fetch *b)
+{
+	u64 first = le64_to_cpu(b->first), last = le64_to_cpu(b->last);
+	u64 at = le64_to_cpu(b->match_index);
+
+	return !first || last < first || last >= KQ_WIRE_TERM_MAX || (at != last && at != last + 1) ||
+		!b->match_term ? "entries asked for" : NULL;
 }
 
 static const char *check_met(const struct kq_body_met *b)
@@ -194,5 +215,7 @@ int kq_wire_check_body(const struct kq_wire_hdr *h, const void *body, const char
 		*why = check_records(h, body, (const u8 *)body + len);
 	else if (h->type == KQ_MSG_MET)
 		*why = check_met(body);
+	else if (h->type == KQ_MSG_FETCH)
+		*why = check_fetch(body);
 	return *why ? -EPROTO : 0;
 }

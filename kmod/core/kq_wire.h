@@ -27,6 +27,8 @@ enum kq_msg_type {
 	KQ_MSG_TIMEOUT_NOW,
 	KQ_MSG_MET,		/* the receiver's connection is taken */
 	KQ_MSG_SUM,		/* what the state adds up to at a log index */
+	KQ_MSG_FETCH,		/* entries that damage took are asked for */
+	KQ_MSG_FETCHED,
 	KQ_MSG_TYPE_END,
 };
 
@@ -148,6 +150,24 @@ struct kq_body_sum {
 	__le64 index;
 	__le64 sum;
 } __packed;
+
+/* FETCH: entries @first to @last, of a log that has the one at @match_index with @match_term. */
+struct kq_body_fetch {
+	__le64 first;
+	__le64 last;
+	__le64 match_index;	/* above @last, or @last itself */
+	__le64 match_term;
+} __packed;
+
+/* FETCHED; @count records follow, from @first on. None: that log has not got the first. */
+struct kq_body_fetched {
+	__le64 first;
+	__le64 match_index;	/* as it was asked */
+	__le64 match_term;
+	__le32 count;
+	__le32 flags;		/* KQ_FETCHED_LEADS */
+} __packed;
+#define KQ_FETCHED_LEADS 1	/* the sender leads the header's term */
 
 struct kq_body_timeout_now {
 	__le64 last_index;

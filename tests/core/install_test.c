@@ -665,7 +665,7 @@ static void a_snapshot_is_installed_where_the_log_is_full(void **state)
 
 	trio_lead(t);
 	leave_behind(t);
-	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
+	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
 		kq_batch_free(b);
 	assert_false(kq_disk_has_room(c, 100, KQ_WAL_ROOM_INTERNAL));
 	assert_int_equal(install(t, 3), 0);

@@ -439,8 +439,7 @@ static void a_full_log_has_room_for_a_configuration(void **state)
 		struct kq_core *full = t->core[id];
 		struct kq_batch *b;
 
-		while (!kq_wal_encode(full->wal, &full->hs, NULL, 0, full->log.last,
-				      kq_log_term(&full->log, full->log.last),
+		while (!kq_wal_encode(full->wal, &full->hs, NULL, 0, 0,
 				      KQ_WAL_ROOM_INTERNAL, &b))
 			kq_batch_free(b);
 		assert_false(kq_disk_has_room(full, 100, KQ_WAL_ROOM_INTERNAL));

@@ -12,9 +12,9 @@ const struct kq_config trio_config = {
 	.segment_bytes = SEGMENT,
 };
 
-struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report)
+static struct kq_core *core_recovered(uint32_t self, const uint8_t *disk, uint32_t step,
+				      struct kq_wal_report *report)
 {
-	static uint8_t zero[SEGMENT];
 	struct kq_config cfg = trio_config;
 	struct kq_core *core;
 	int slot;
@@ -25,12 +25,54 @@ struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report)
 	if (!core)
 		return NULL;
 	for (slot = 0; slot < (int)SEGMENTS; slot++)
-		assert_int_equal(kq_wal_scan_header(core->wal, slot, zero), 0);
+		assert_int_equal(kq_wal_scan_header(core->wal, slot, disk + slot * step), 0);
 	while ((slot = kq_wal_next_segment(core->wal)) >= 0)
-		assert_int_equal(kq_wal_scan_segment(core->wal, slot, zero, SEGMENT,
+		assert_int_equal(kq_wal_scan_segment(core->wal, slot, disk + slot * step, SEGMENT,
 						     kq_core_recover_entry, core), 0);
 	assert_int_equal(kq_wal_scan_end(core->wal, report), 0);
 	return core;
+}
+
+struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report)
+{
+	static const uint8_t zero[SEGMENT];
+
+	return core_recovered(self, zero, 0, report);
+}
+
+void trio_power_off(struct trio *t, uint32_t id)
+{
+	struct kq_proposal *p, *next;
+	uint32_t i;
+
+	for (i = 1; i <= 3; i++)
+		if (i != id && t->core[i])
+			kq_core_peer_down(t->core[i], t->now, id);
+	/* Those who waited for an answer are gone too. */
+	list_splice_tail_init(&t->core[id]->done, &t->core[id]->pending);
+	list_for_each_entry_safe(p, next, &t->core[id]->pending, node) {
+		list_del_init(&p->node);
+		if (p != &t->core[id]->local.open) {
+			kq_entry_free(p->entry);
+			free(p);
+		}
+	}
+	kq_core_destroy(t->core[id]);
+	t->core[id] = NULL;
+}
+
+struct kq_core *trio_power_on(struct trio *t, uint32_t id, struct kq_wal_report *report)
+{
+	t->core[id] = core_recovered(id, t->disk[id], SEGMENT, report);
+	assert_non_null(t->core[id]);
+	kq_core_start(t->core[id], t->now, report);
+	return t->core[id];
+}
+
+void trio_connect(struct trio *t, uint32_t a, uint32_t b)
+{
+	assert_int_equal(trio_up(t->core[a], t->now, b, t->core[b]->hs.incarnation), 0);
+	assert_int_equal(trio_up(t->core[b], t->now, a, t->core[a]->hs.incarnation), 0);
 }
 
 /* Takes all that came out of one node. Returns true: there was something. */
@@ -43,7 +85,10 @@ static bool drain(struct trio *t, uint32_t id)
 	uint32_t to;
 
 	if (c->batch && !t->disk_hangs[id]) {
-		kq_core_take_batch(c);
+		const struct kq_batch *b = kq_core_take_batch(c);
+
+		if (b && !t->disk_error[id])
+			memcpy(t->disk[id] + b->slot * SEGMENT + b->offset, b->data, b->len);
 		kq_core_disk_done(c, t->now, c->batch, t->disk_error[id]);
 		busy = true;
 	}
@@ -156,6 +201,7 @@ int trio_setup(void **state)
 	for (a = 1; a <= 3; a++) {
 		struct kq_wal_report report;
 
+		t->disk[a] = calloc(SEGMENTS, SEGMENT);
 		t->core[a] = trio_core_recovered(a, &report);
 		kq_core_start(t->core[a], t->now, &report);
 	}
@@ -184,8 +230,10 @@ int trio_teardown(void **state)
 		kq_core_stop(t->core[i], t->now, true);
 	}
 	trio_settle(t);
-	for (i = 1; i <= 3; i++)
+	for (i = 1; i <= 3; i++) {
 		kq_core_destroy(t->core[i]);
+		free(t->disk[i]);
+	}
 	free(t);
 	assert_int_equal(kq_alloc_live, 0);
 	return 0;

@@ -26,6 +26,7 @@ struct trio {
 	bool cut[4];			/* nothing reaches or leaves it */
 	bool disk_hangs[4];
 	int disk_error[4];
+	uint8_t *disk[4];		/* all segments, as far as they were written */
 	uint32_t owners_closed, done;
 	int32_t done_error;
 };
@@ -34,6 +35,13 @@ extern const struct kq_config trio_config;
 
 /* A core that found files which were never written, for kq_core_start(). */
 struct kq_core *trio_core_recovered(uint32_t self, struct kq_wal_report *report);
+
+/* Node @id goes at once, with what was being written. */
+void trio_power_off(struct trio *t, uint32_t id);
+/* It starts with what is on its disk; nobody is connected to it. */
+struct kq_core *trio_power_on(struct trio *t, uint32_t id, struct kq_wal_report *report);
+/* The two are connected, each in its present incarnation. */
+void trio_connect(struct trio *t, uint32_t a, uint32_t b);
 
 /* Node 3 goes, another core is there in its place, not started yet. */
 struct kq_core *trio_replace(struct trio *t, struct kq_wal_report *report);

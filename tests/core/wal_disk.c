@@ -59,6 +59,24 @@ static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
 		m->term[index] = le64_to_cpu(rec->term);
 		return 0;
 	}
+	if (le16_to_cpu(rec->type) == KQ_RECORD_GAP) {
+		assert_true(le64_to_cpu(rec->seq) <= m->last);
+		assert_true(index >= le64_to_cpu(rec->seq) && index <= MODEL_MAX);
+		m->last = index;
+		for (index = le64_to_cpu(rec->seq) + 1; index <= m->last; index++)
+			m->print[index] = m->term[index] = 0;
+		m->term[m->last] = le64_to_cpu(rec->term);
+		return 0;
+	}
+	if (le16_to_cpu(rec->type) == KQ_RECORD_FILL) {
+		rec = payload;
+		index = le64_to_cpu(rec->index);
+		assert_true(index && index <= m->last);
+		assert_int_equal(kq_entry_check(rec, rec + 1, le32_to_cpu(rec->len)), 0);
+		m->term[index] = le64_to_cpu(rec->term);
+		m->print[index] = kq_crc(le32_to_cpu(rec->crc), rec + 1, le32_to_cpu(rec->len));
+		return 0;
+	}
 	/* The file said so, so it is for recovery to have checked. */
 	assert_true(index >= 1);
 	assert_true(index <= m->last + 1);
@@ -70,6 +88,10 @@ static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
 	m->last = index;
 	m->term[index] = le64_to_cpu(rec->term);
 	m->print[index] = kq_crc(le32_to_cpu(rec->crc), payload, le32_to_cpu(rec->len));
+	if (m->keep) {
+		kq_entry_free(m->keep[index]);
+		m->keep[index] = kq_entry_from_record(rec, payload);
+	}
 	return 0;
 }
 
@@ -106,7 +128,7 @@ int node_recover(struct node *n)
 			break;
 	}
 	err = kq_wal_scan_end(n->wal, &n->report);
-	if (n->report.health == KQ_WAL_DAMAGED || n->report.health == KQ_WAL_TORN)
+	if (n->report.health != KQ_WAL_CLEAN)
 		assert_true(n->report.reason[0]);
 	if (!err)
 		assert_int_equal(n->report.last_index, n->got.last);
@@ -134,23 +156,20 @@ int node_encode(struct node *n, u64 first, u32 count, u32 len, enum kq_wal_room 
 {
 	struct kq_entry **e = calloc(count + 1, sizeof(*e));
 	unsigned long fail = kq_alloc_fail_at;
-	u64 last = 0, term = 0;
+	u64 term;
 	u32 i;
 	int err;
 
 	if (!first)
 		first = n->want.last + 1;
+	term = first > 1 ? n->want.term[first - 1] : 0;
 	kq_alloc_fail_at = 0;
 	for (i = 0; i < count; i++)
 		e[i] = entry_make(first + i, n->hs.term, len);
 	kq_alloc_fail_at = fail;
-	if (count) {
-		last = first + count - 1;
-		term = n->hs.term;
-	}
 	kq_batch_free(n->batch);
 	n->batch = NULL;
-	err = kq_wal_encode(n->wal, &n->hs, e, count, last, term, room, &n->batch);
+	err = kq_wal_encode(n->wal, &n->hs, e, count, term, room, &n->batch);
 	if (!err) {
 		assert_true(n->batch->offset + n->batch->len <= n->disk.seg);
 		assert_int_equal(n->batch->len % KQ_WAL_BLOCK, 0);
@@ -170,7 +189,7 @@ int node_encode(struct node *n, u64 first, u32 count, u32 len, enum kq_wal_room 
 
 static void node_acknowledge(struct node *n)
 {
-	if (n->batch->entries)
+	if (n->batch->last)
 		n->want.last = n->batch->last;
 	kq_batch_free(n->batch);
 	n->batch = NULL;
@@ -232,6 +251,99 @@ void node_assert_same(struct node *n)
 	assert_true(model_same(&n->got, &n->want, n->want.last));
 	assert_int_equal(n->report.claimed_index, n->want.last);
 	assert_true(n->report.vote_known);
+}
+
+void node_assert_missing(struct node *n, const struct missing *m, u32 count, u64 last)
+{
+	u64 i;
+
+	assert_int_equal(n->got.last, last);
+	for (i = n->got.base + 1; i <= last; i++) {
+		bool gone = false;
+		u32 k;
+
+		for (k = 0; k < count; k++)
+			gone |= i >= m[k].first && i <= m[k].last;
+		if (gone != !n->got.print[i])
+			fail_msg("entry %llu is %smissing: %s", (unsigned long long)i,
+				 gone ? "not " : "", n->report.reason);
+		if (!gone) {
+			assert_int_equal(n->got.print[i], n->want.print[i]);
+			assert_int_equal(n->got.term[i], n->want.term[i]);
+		}
+	}
+}
+
+void node_assert_gaps(struct node *n, const struct missing *m, u32 count)
+{
+	assert_int_equal(node_recover(n), 0);
+	if (n->report.health != KQ_WAL_GAPS)
+		fail_msg("health %d: %s", n->report.health, n->report.reason);
+	assert_true(n->report.crossed);
+	assert_true(n->report.vote_known);
+	node_assert_missing(n, m, count, n->want.last);
+	assert_int_equal(n->report.claimed_index, n->want.last);
+	assert_int_equal(n->report.claimed_term, n->want.term[n->want.last]);
+	assert_int_equal(n->got.term[n->want.last], n->want.term[n->want.last]);
+	assert_int_equal(n->report.hs.term, n->hs.term);
+	assert_int_equal(n->report.hs.vote, n->hs.vote);
+	assert_int_equal(n->report.hs.commit, n->hs.commit);
+	assert_true(kq_snap_same(&n->report.hs.snap, &n->hs.snap));
+}
+
+void node_assert_goes_on(struct node *n, const struct missing *m, u32 count)
+{
+	u32 i;
+
+	node_assert_gaps(n, m, count);
+	for (i = 0; i < 12; i++) {
+		n->hs.term++;
+		n->hs.vote = 1 + i % 3;
+		if (i % 3)
+			node_add(n, 0, 1 + i % 2, 2000);
+		else
+			node_vote(n, n->hs.term, n->hs.vote);
+		node_assert_gaps(n, m, count);
+	}
+}
+
+void node_keep(struct node *n)
+{
+	n->kept = calloc(MODEL_MAX + 1, sizeof(*n->kept));
+	n->got.keep = n->kept;
+	assert_int_equal(node_recover(n), 0);
+	assert_int_equal(n->report.health, KQ_WAL_CLEAN);
+	n->got.keep = NULL;
+}
+
+void node_unkeep(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i <= MODEL_MAX; i++)
+		kq_entry_free(n->kept[i]);
+	free(n->kept);
+	n->kept = NULL;
+}
+
+int node_encode_repaired(struct node *n, u64 first, u32 count)
+{
+	kq_batch_free(n->batch);
+	n->batch = NULL;
+	return kq_wal_encode_repaired(n->wal, &n->hs, n->kept + first, count,
+				      KQ_WAL_ROOM_INTERNAL, &n->batch);
+}
+
+void node_repair(struct node *n, u64 first, u32 count)
+{
+	while (count) {
+		assert_int_equal(node_encode_repaired(n, first, count), 0);
+		assert_true(n->batch->repaired);
+		assert_int_equal(n->batch->last, 0);
+		count -= n->batch->entries;
+		first += n->batch->entries;
+		node_write(n);
+	}
 }
 
 struct kq_wal_batch_head *node_head(struct node *n, u32 slot, u64 offset)

@@ -25,7 +25,13 @@ struct model {
 	u64 last;
 	u64 base;		/* the log begins behind it */
 	u64 term[MODEL_MAX + 1];
-	u32 print[MODEL_MAX + 1];
+	u32 print[MODEL_MAX + 1];	/* 0: missing */
+	struct kq_entry **keep;	/* unless NULL: gets a copy of each */
+};
+
+/* Entries that are missing. */
+struct missing {
+	u64 first, last;
 };
 
 struct disk {
@@ -46,6 +52,7 @@ struct node {
 	struct model got;	/* delivered by the last recovery */
 	struct kq_batch *batch;
 	int scan_error;
+	struct kq_entry **kept;	/* by node_keep() */
 };
 
 u32 rnd(u32 below);
@@ -69,6 +76,22 @@ void node_vote(struct node *n, u64 term, u32 vote);
 /* Same log, same hard state as acknowledged. */
 void node_assert_same(struct node *n);
 bool model_same(const struct model *a, const struct model *b, u64 upto);
+/* Exactly these entries were not delivered, up to index @last; all others as acknowledged. */
+void node_assert_missing(struct node *n, const struct missing *m, u32 count, u64 last);
+/* Recovery goes on behind damage: that is missing; the hard state is the newest. */
+void node_assert_gaps(struct node *n, const struct missing *m, u32 count);
+/* The same, then entries and votes are written: they are found, and the same is missing. */
+void node_assert_goes_on(struct node *n, const struct missing *m, u32 count);
+#define MISSING(...) (const struct missing[]){ __VA_ARGS__ }, \
+	sizeof((struct missing[]){ __VA_ARGS__ }) / sizeof(struct missing)
+#define NOTHING_MISSING NULL, 0
+
+/* All entries of an undamaged log, by index, for node_repair(); and to be rid of them. */
+void node_keep(struct node *n);
+void node_unkeep(struct node *n);
+/* Put back @count entries from @first on: encode, and write. */
+int node_encode_repaired(struct node *n, u64 first, u32 count);
+void node_repair(struct node *n, u64 first, u32 count);
 
 /* Where a batch stands. */
 struct place {

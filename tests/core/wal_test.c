@@ -141,10 +141,10 @@ static void what_recovery_would_refuse_is_not_encoded(void **state)
 	n.hs.term = 5;
 	e->rec.index = cpu_to_le64(4);
 	e->rec.term = cpu_to_le64(6);		/* newer than the hard state */
-	assert_int_equal(kq_wal_encode(n.wal, &n.hs, list, 1, 4, 6, KQ_WAL_ROOM_CLIENT, &b),
+	assert_int_equal(kq_wal_encode(n.wal, &n.hs, list, 1, 5, KQ_WAL_ROOM_CLIENT, &b),
 			 -EINVAL);
-	e->rec.term = cpu_to_le64(5);		/* and the arguments must agree */
-	assert_int_equal(kq_wal_encode(n.wal, &n.hs, list, 1, 5, 5, KQ_WAL_ROOM_CLIENT, &b),
+	e->rec.term = cpu_to_le64(5);		/* and behind what is there */
+	assert_int_equal(kq_wal_encode(n.wal, &n.hs, list, 1, 4, KQ_WAL_ROOM_CLIENT, &b),
 			 -EINVAL);
 	assert_null(b);
 	kq_entry_free(e);

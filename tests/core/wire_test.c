@@ -163,6 +163,121 @@ static void each_field_of_a_body_is_checked(void **state)
 	assert_string_equal(body_of(KQ_MSG_PROPOSE, &o.rec, 0), "no proposal in it");
 }
 
+/* FETCH: entries 4 and 5 are asked for, of a log that goes on with 6. */
+static struct kq_body_fetch fetch(void)
+{
+	return (struct kq_body_fetch){
+		.first = cpu_to_le64(4), .last = cpu_to_le64(5),
+		.match_index = cpu_to_le64(6), .match_term = cpu_to_le64(2),
+	};
+}
+
+static void each_field_of_a_fetch_is_checked(void **state)
+{
+	static const struct {
+		uint64_t first, last, index, term;
+	} wrong[] = {
+		{ 0, 5, 6, 2 },			/* there is no index 0 */
+		{ 6, 5, 6, 2 },			/* nothing is asked for */
+		{ 4, KQ_WIRE_TERM_MAX, KQ_WIRE_TERM_MAX, 2 },
+		{ 4, U64_MAX, 0, 2 },
+		{ 4, 5, 4, 2 },			/* neither the last nor what follows it */
+		{ 4, 5, 7, 2 },
+		{ 4, 5, 0, 2 },
+		{ 4, 5, 6, 0 },
+	};
+	struct kq_body_fetch f = fetch();
+	size_t i;
+
+	assert_null(body_of(KQ_MSG_FETCH, &f, sizeof(f)));
+	f.match_index = f.last;
+	assert_null(body_of(KQ_MSG_FETCH, &f, sizeof(f)));
+	f.first = f.last = f.match_index = cpu_to_le64(1);
+	assert_null(body_of(KQ_MSG_FETCH, &f, sizeof(f)));
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		f.first = cpu_to_le64(wrong[i].first);
+		f.last = cpu_to_le64(wrong[i].last);
+		f.match_index = cpu_to_le64(wrong[i].index);
+		f.match_term = cpu_to_le64(wrong[i].term);
+		assert_string_equal(body_of(KQ_MSG_FETCH, &f, sizeof(f)), "entries asked for");
+	}
+}
+
+struct back {
+	struct kq_body_fetched b;
+	struct kq_record rec[2];
+} __packed;
+
+static void sum(struct kq_record *rec, uint64_t index, uint64_t term)
+{
+	*rec = (struct kq_record){
+		.type = cpu_to_le16(KQ_ENTRY_NOOP), .node = cpu_to_le32(2),
+		.index = cpu_to_le64(index), .term = cpu_to_le64(term),
+	};
+	rec->crc = cpu_to_le32(kq_entry_crc(rec, NULL));
+}
+
+/* FETCHED: entries 4 of term 1 and 5 of term 2, of a log that goes on with 6 of term 2. */
+static struct back back(void)
+{
+	struct back o = {
+		.b = { .first = cpu_to_le64(4), .match_index = cpu_to_le64(6),
+		       .match_term = cpu_to_le64(2), .count = cpu_to_le32(2) },
+	};
+
+	sum(&o.rec[0], 4, 1);
+	sum(&o.rec[1], 5, 2);
+	return o;
+}
+
+static void each_field_of_what_was_fetched_is_checked(void **state)
+{
+	const size_t none = sizeof(struct kq_body_fetched);
+	struct kq_wire_hdr h = good(KQ_MSG_FETCHED, none - 1);
+	struct back o = back();
+	const char *why;
+
+	seal(&h);
+	assert_int_equal(kq_wire_check_header(&h, &peer, &why), -EPROTO);
+	assert_string_equal(why, "body length");
+	h = good(KQ_MSG_FETCH, sizeof(struct kq_body_fetch) + 1);
+	seal(&h);
+	assert_int_equal(kq_wire_check_header(&h, &peer, &why), -EPROTO);
+	assert_null(body_of(KQ_MSG_FETCHED, &o, sizeof(o)));
+	o.b.flags = cpu_to_le32(KQ_FETCHED_LEADS);
+	assert_null(body_of(KQ_MSG_FETCHED, &o, sizeof(o)));
+	o.b.flags = cpu_to_le32(2);
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "unknown flags");
+	o = back();
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o) - 1), "record cut short");
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, none + 7), "record cut short");
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, none), "number of entries");
+	o.b.count = 0;
+	assert_null(body_of(KQ_MSG_FETCHED, &o, none));
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "number of entries");
+	o = back();
+	o.b.first = cpu_to_le64(3);
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "indices not consecutive");
+	o = back();
+	o.b.first = 0;
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "indices not consecutive");
+	sum(&o.rec[0], 0, 1);
+	sum(&o.rec[1], 1, 1);
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "entry checksum or fields");
+	o = back();
+	sum(&o.rec[1], 6, 2);
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "indices not consecutive");
+	o = back();
+	sum(&o.rec[1], 5, 3);			/* above that of the entry behind them */
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "term of an entry");
+	sum(&o.rec[0], 4, 2);
+	sum(&o.rec[1], 5, 1);			/* terms fall */
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "term of an entry");
+	o = back();
+	o.rec[1].node = cpu_to_le32(3);
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "entry checksum or fields");
+}
+
 static void every_type_has_a_name_and_no_other(void **state)
 {
 	unsigned int type;
@@ -177,6 +292,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_field_of_a_header_is_checked),
 		cmocka_unit_test(each_field_of_a_body_is_checked),
+		cmocka_unit_test(each_field_of_a_fetch_is_checked),
+		cmocka_unit_test(each_field_of_what_was_fetched_is_checked),
 		cmocka_unit_test(every_type_has_a_name_and_no_other),
 	};
 

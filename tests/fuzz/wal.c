@@ -28,6 +28,19 @@ static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
 		seen->last = le64_to_cpu(rec->index);
 		return 0;
 	}
+	if (le16_to_cpu(rec->type) == KQ_RECORD_FILL) {
+		rec = payload;
+		if (!rec->index || le64_to_cpu(rec->index) > seen->last)
+			abort();
+		seen->count += kq_crc(0, rec + 1, le32_to_cpu(rec->len)) & 1;
+		return 0;
+	}
+	if (le16_to_cpu(rec->type) == KQ_RECORD_GAP) {
+		if (le64_to_cpu(rec->seq) > max(seen->last, le64_to_cpu(rec->index)))
+			abort();
+		seen->last = le64_to_cpu(rec->index);
+		return 0;
+	}
 	/* Read all of it: the sanitizer knows what may be read. */
 	seen->count += kq_crc(0, payload, le32_to_cpu(rec->len)) & 1;
 	if (le64_to_cpu(rec->index) > seen->last + 1)
@@ -69,7 +82,7 @@ static bool snapshot(struct kq_wal *wal, u64 *last, u64 term, struct kq_hard_sta
 		hs->snap.term = hs->term;
 		err = kq_wal_encode_restart(wal, hs, KQ_WAL_ROOM_VOTE, &b);
 	} else {
-		err = kq_wal_encode(wal, hs, NULL, 0, 0, 0, KQ_WAL_ROOM_VOTE, &b);
+		err = kq_wal_encode(wal, hs, NULL, 0, 0, KQ_WAL_ROOM_VOTE, &b);
 	}
 	if (!err) {
 		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
@@ -89,7 +102,7 @@ static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct kq_snap_
 	struct kq_entry *e[4];
 	u32 count = input_u8(in) % 5, i;
 	struct kq_batch *b = NULL;
-	u64 was = *last;
+	u64 was = *last, base_term;
 	u8 data[4096];
 
 	*term += input_u8(in) % 2;
@@ -102,13 +115,14 @@ static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct kq_snap_
 	memset(data, input_u8(in), sizeof(data));
 	if (count && *last > 4 && input_u8(in) > 200)
 		*last = max(*last - input_u8(in) % 4, snap->index);
+	base_term = *last == wal->end_index ? wal->end_term : !!*last;
 	for (i = 0; i < count; i++) {
 		e[i] = kq_entry_alloc(KQ_ENTRY_APPEND, data, 1 + input_u8(in) * 16);
 		e[i]->rec.index = cpu_to_le64(*last + i + 1);
 		e[i]->rec.term = cpu_to_le64(*term);
 		e[i]->rec.crc = cpu_to_le32(kq_entry_crc(&e[i]->rec, e[i]->data));
 	}
-	if (!kq_wal_encode(wal, &hs, e, count, *last + count, *term, KQ_WAL_ROOM_VOTE, &b)) {
+	if (!kq_wal_encode(wal, &hs, e, count, base_term, KQ_WAL_ROOM_VOTE, &b)) {
 		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
 		*last += b->entries;
 		if (!b->entries)

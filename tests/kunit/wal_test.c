@@ -81,7 +81,7 @@ static int add(struct kunit *test, u32 bytes)
 	e->rec.index = cpu_to_le64(index);
 	e->rec.term = cpu_to_le64(disk.hs.term);
 	e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
-	err = kq_wal_encode(disk.wal, &disk.hs, &e, 1, index, disk.hs.term, KQ_WAL_ROOM_CLIENT,
+	err = kq_wal_encode(disk.wal, &disk.hs, &e, 1, disk.wal->end_term, KQ_WAL_ROOM_CLIENT,
 			    &batch);
 	kq_entry_free(e);
 	if (err)

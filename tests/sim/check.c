@@ -254,6 +254,10 @@ void check_node(struct sim *s, struct sim_node *n)
 			 (unsigned long long)c->applied);
 	if (c->applied < n->seen_applied)
 		sim_fail(s, n, "its applied index falls");
+	if (n->rotten && !n->mended && c->state == KQUORUM_NODE_RUNNING) {
+		n->mended = true;
+		s->st.mended++;
+	}
 	check_leader(s, n);
 	check_conf(s, n);
 	for (i = n->seen_commit + 1; i <= c->commit; i++)
@@ -271,11 +275,11 @@ void check_node(struct sim *s, struct sim_node *n)
 
 void check_node_started(struct sim *s, struct sim_node *n)
 {
-	if (n->core->hs.term < n->sent_term && !n->rotten && !n->set_back)
+	if (n->core->hs.term < n->sent_term && n->core->report.vote_known && !n->set_back)
 		sim_fail(s, n, "restarts in term %llu and has spoken of %llu",
 			 (unsigned long long)n->core->hs.term, (unsigned long long)n->sent_term);
 	n->identity = n->core->hs.identity;
-	if (!n->rotten)
+	if (!disk_beyond_repair(n))
 		n->written_last = n->core->log.last;
 	n->seen_term = n->core->hs.term;
 	n->seen_commit = n->seen_applied = n->seen_leader_term = 0;
@@ -320,6 +324,8 @@ static void check_pair(struct sim *s, struct sim_node *a, struct sim_node *b)
 		const struct kq_entry *x = kq_log_get(&a->core->log, i);
 		const struct kq_entry *y = kq_log_get(&b->core->log, i);
 
+		if (!x || !y)		/* damage took it */
+			continue;
 		if (kq_entry_term(x) != kq_entry_term(y)) {
 			if (same)
 				sim_fail(s, a, "its log and node %u's agree above %llu, not there",

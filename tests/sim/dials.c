@@ -63,8 +63,8 @@ static const struct {
 	DIAL(w_transfer, 1, 10, 40, 3),
 	DIAL(w_stop, 1, 8, 60, 2),
 	DIAL(w_clock, 1, 10, 75, 0),
-	DIAL(w_rot, 1, 5, 85, 0),
-	DIAL(w_misdirect, 1, 5, 85, 0),
+	DIAL_TO(w_rot, 1, 5, 85, 0, 30),
+	DIAL_TO(w_misdirect, 1, 5, 85, 0, 30),
 	DIAL(w_older, 1, 10, 85, 0),
 	DIAL(w_member, 1, 20, 70, 0),
 	DIAL(w_back, 1, 10, 85, 0),
@@ -118,15 +118,17 @@ void dials_draw(struct sim *s, bool swarm)
 		s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
 	if (s->d.w_member && swarm && !fixed[0])
 		s->d.nodes = 3 + x % 5;
-	/* Who comes and goes is a subject of its own; repair comes after it. */
+	/* Who comes and goes is a subject of its own. */
 	if (s->d.w_member)
-		s->d.w_rot = s->d.w_misdirect = s->d.w_older = s->d.w_lost = s->d.full = 0;
+		s->d.w_older = s->d.full = 0;
 	s->d.joiners = s->d.w_member ? min(s->d.joiners, s->d.nodes - 1) : 0;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
 			s->d.w_bridge = 0;
 	if (s->d.full) {
 		s->d.w_wipe = s->d.w_ghost = 0;
+		/* What of a dead branch is damaged only a snapshot stands for. */
+		s->d.w_rot = s->d.w_misdirect = 0;
 		s->d.segment_kib = 256;
 		s->d.segments = sim_range(s, 40, 64);
 		s->d.append_ms = 6;
@@ -135,6 +137,8 @@ void dials_draw(struct sim *s, bool swarm)
 	}
 	if (s->d.full)
 		s->d.snap_ms = 0;
+	else if ((s->d.w_rot || s->d.w_misdirect) && !s->d.snap_ms)
+		s->d.snap_ms = 3000;
 	/* Room for what is not applied yet, else for the whole run. */
 	while (s->d.snap_ms && s->d.segment_kib * s->d.segments < 8 * 1024)
 		*(s->d.segments < 40 ? &s->d.segments : &s->d.segment_kib) *= 2;

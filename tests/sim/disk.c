@@ -50,6 +50,7 @@ static void old_entries(struct sim *s, struct sim_node *n, struct kq_wal *wal, u
 	struct kq_hard_state hs = { .term = term, .vote = 1, .incarnation = 7, .commit = *last };
 	struct kq_entry *e[8];
 	u32 i, count = sim_below(s, 9);
+	u64 base_term = wal->end_term;
 	struct kq_batch *b = NULL;
 	u8 data[512];
 	int err;
@@ -61,7 +62,7 @@ static void old_entries(struct sim *s, struct sim_node *n, struct kq_wal *wal, u
 		e[i]->rec.term = cpu_to_le64(term);
 		e[i]->rec.crc = cpu_to_le32(kq_entry_crc(&e[i]->rec, e[i]->data));
 	}
-	err = kq_wal_encode(wal, &hs, e, count, *last + count, term, KQ_WAL_ROOM_INTERNAL, &b);
+	err = kq_wal_encode(wal, &hs, e, count, base_term, KQ_WAL_ROOM_INTERNAL, &b);
 	if (!err) {
 		put(n, b->slot * seg(s) + b->offset, b->data, b->len);
 		*last += b->entries;
@@ -99,8 +100,42 @@ void disk_init(struct sim *s, struct sim_node *n)
 
 	arena_give(s, n, bytes);
 	n->block_kept = sim_calloc(1, bytes / KQ_WAL_BLOCK);
+	n->rot = sim_calloc(1, bytes / KQ_WAL_BLOCK);
 	if (sim_chance(s, s->d.used_disk_pct))
 		earlier_life(s, n);
+}
+
+/* Its log cannot be mended by its peers: what was newest in it is not known. */
+bool disk_beyond_repair(const struct sim_node *n)
+{
+	return n->rotten && n->core && n->core->report.health == KQ_WAL_DAMAGED;
+}
+
+static void note_rot(struct sim *s, struct sim_node *n, u64 block)
+{
+	n->rot[block] = 1;
+	n->rotten = true;
+	n->mended = false;
+	s->st.damaged++;
+}
+
+/*
+ * A segment that is used again is damaged no more: else what is left there, behind its newest
+ * batch, could not be told from a damaged newest batch, and the node would stay out.
+ */
+static void heal(struct sim *s, struct sim_node *n, u32 slot)
+{
+	static const u8 blank[KQ_WAL_BLOCK];
+	u64 i, blocks = seg(s) / KQ_WAL_BLOCK;
+
+	if (!n->rotten)
+		return;
+	for (i = slot * blocks; i < (slot + 1) * blocks; i++) {
+		if (n->rot[i])
+			put(n, i * KQ_WAL_BLOCK, blank, KQ_WAL_BLOCK);
+		n->rot[i] = 0;
+	}
+	n->rotten = memchr(n->rot, 1, blocks * s->d.segments);
 }
 
 /*
@@ -120,6 +155,7 @@ static void seg_release(struct sim *s, struct sim_node *n, u32 slot)
 		sim_fail(s, n, "gives segment %u up, which it needs: on its disk is the snapshot of %llu",
 			 slot, (unsigned long long)n->durable_snap);
 	memset(n->block_kept + slot * blocks, 0, blocks);
+	heal(s, n, slot);
 }
 
 /* Its opening may have come through when the power went: nobody was told. */
@@ -244,12 +280,22 @@ static void keep_undo(struct sim *s, struct sim_node *n, const struct kq_batch *
 	memcpy(u->bytes, n->disk + place(s, b), b->len);
 }
 
+/* The first batch of a segment comes with the segment's header. */
+static const struct kq_wal_batch_head *head_of(const struct kq_batch *b)
+{
+	return (const void *)(b->data + (b->offset ? 0 : KQ_WAL_FIRST));
+}
+
+/* Index of the snapshot that a batch names. */
+u64 disk_batch_snap(const struct kq_batch *b)
+{
+	return b->probe ? 0 : le64_to_cpu(head_of(b)->snap_index);
+}
+
 /* What a recovery would find from here on, for check_durable(). */
 static void note_hard_state(struct sim_node *n, const struct kq_batch *b)
 {
-	/* The first batch of a segment comes with the segment's header. */
-	const struct kq_wal_batch_head *h = (const void *)
-		(b->data + (b->offset ? 0 : KQ_WAL_FIRST));
+	const struct kq_wal_batch_head *h = head_of(b);
 	u32 i;
 
 	if (b->probe)
@@ -313,8 +359,66 @@ void disk_power_cut(struct sim *s, struct sim_node *n)
 	n->batch_gen++;
 }
 
-/* One byte of what was acknowledged changes. Returns false: nothing is there yet. */
-bool disk_rot(struct sim *s, struct sim_node *n)
+/* Is an entry that is missing in @log also missing on the disk, or in the log, of @m? */
+static bool missing_too(const struct kq_log *log, const struct kq_log *m)
+{
+	u64 first, last, m_first, m_last;
+
+	for (first = 0; kq_log_gap(log, &first, &last); first = last + 1)
+		for (m_first = first; kq_log_gap(m, &m_first, &m_last); m_first = m_last + 1)
+			if (m_first <= last)
+				return true;
+	return false;
+}
+
+/* A core with what recovery makes of this disk, never started. NULL: it may not be believed. */
+static struct kq_core *look_at(struct sim *s, struct sim_node *n)
+{
+	struct kq_wal_report rep;
+	struct kq_config cfg;
+	struct kq_core *core;
+	int slot, err = 0;
+
+	node_configure(s, n, &cfg);
+	core = kq_core_create(&cfg);
+	for (slot = 0; core && !err && slot < (int)s->d.segments; slot++)
+		err = kq_wal_scan_header(core->wal, slot, n->disk + slot * seg(s));
+	while (core && !err && (slot = kq_wal_next_segment(core->wal)) >= 0)
+		err = kq_wal_scan_segment(core->wal, slot, n->disk + slot * seg(s), seg(s),
+					  kq_core_recover_entry, core);
+	if (core && !err && !kq_wal_scan_end(core->wal, &rep) && rep.health != KQ_WAL_DAMAGED)
+		return core;
+	kq_core_destroy(core);
+	return NULL;
+}
+
+/* Does each entry that is missing somewhere stay elsewhere, with @n damaged as it is now? */
+static bool nothing_twice(struct sim *s, struct sim_node *n)
+{
+	struct kq_core *core = look_at(s, n);
+	bool twice = !core;
+	u32 i;
+
+	for (i = 1; !twice && i <= s->d.nodes; i++) {
+		struct sim_node *m = &s->node[i];
+		struct kq_core *other = m == n || !m->rotten ? NULL : m->up ? m->core :
+			look_at(s, m);
+
+		if (m == n || !m->rotten)
+			continue;
+		twice = !other || missing_too(&core->log, &other->log);
+		if (!m->up)
+			kq_core_destroy(other);
+	}
+	kq_core_destroy(core);
+	return !twice;
+}
+
+/*
+ * One byte of what was acknowledged changes. @alone: whatever it is; else only if nothing is missing
+ * on two disks then. Returns false: nothing is there yet, or it was not to be.
+ */
+bool disk_rot(struct sim *s, struct sim_node *n, bool alone)
 {
 	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
 	u64 i, start = sim_below(s, total), last = n->last_block;
@@ -323,16 +427,20 @@ bool disk_rot(struct sim *s, struct sim_node *n)
 	if (last && sim_chance(s, s->d.rot_tail_pct))
 		start = last;
 	for (i = 0; i < total; i++) {
-		u64 b = (start + i) % total;
+		u64 b = (start + i) % total, at;
+		u8 was;
 
 		if (!n->block_kept[b])
 			continue;
 		/* Of a segment's first block only the first sector is used. */
-		n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK :
-						     KQ_WAL_SECTOR)] ^= 1 + sim_below(s, 255);
-		n->rotten = true;
-		n->rot_block = b;
-		s->st.damaged++;
+		at = b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR);
+		was = n->disk[at];
+		n->disk[at] ^= 1 + sim_below(s, 255);
+		if (!alone && !nothing_twice(s, n)) {
+			n->disk[at] = was;
+			return false;
+		}
+		note_rot(s, n, b);
 		return true;
 	}
 	return false;
@@ -358,9 +466,7 @@ bool disk_misdirect(struct sim *s, struct sim_node *n)
 			continue;
 		}
 		put(n, b * KQ_WAL_BLOCK, n->disk + from * KQ_WAL_BLOCK, KQ_WAL_BLOCK);
-		n->rotten = true;
-		n->rot_block = b;
-		s->st.damaged++;
+		note_rot(s, n, b);
 		return true;
 	}
 	return false;
@@ -413,6 +519,8 @@ void disk_set_back(struct sim *s, struct sim_node *n)
 			put(n, i * KQ_WAL_BLOCK, n->copied[i] ? n->copy + i * KQ_WAL_BLOCK : blank,
 			    KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
+	memset(n->rot, 0, blocks);
+	n->rotten = false;
 	disk_undo_forget(n);
 	snap_files(n, n->file, n->copied_file);
 	n->set_back = true;
@@ -430,6 +538,8 @@ void disk_wipe(struct sim *s, struct sim_node *n)
 		if (n->arena->dirty[i])
 			put(n, i * KQ_WAL_BLOCK, blank, KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
+	memset(n->rot, 0, blocks);
+	n->rotten = false;
 	disk_undo_forget(n);
 	n->durable_snap = 0;
 	snap_files(n, n->file, NULL);
@@ -453,6 +563,7 @@ void disk_released(struct sim *s, struct sim_node *n)
 void disk_free(struct sim_node *n)
 {
 	free(n->block_kept);
+	free(n->rot);
 	disk_undo_forget(n);
 	snap_files(n, n->file, NULL);
 	snap_files(n, n->copied_file, NULL);
@@ -464,6 +575,7 @@ void disk_free(struct sim_node *n)
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 {
 	struct kq_wal *wal = n->core->wal;
+	bool was_rotten = n->rotten;
 	int slot, err = 0;
 
 	for (slot = 0; !err && slot < (int)s->d.segments; slot++)
@@ -477,9 +589,9 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 		return err;
 	if (err)
 		sim_fail(s, n, "recovery fails: %d", err);
-	if (n->rotten && rep->health != KQ_WAL_DAMAGED && n->core->wal->slots[n->rot_block /
-	    (seg(s) / KQ_WAL_BLOCK)].state == KQ_WAL_SLOT_FREE)
-		n->rotten = false;	/* that was not needed any more */
+	for (slot = 0; rep->health != KQ_WAL_DAMAGED && slot < (int)s->d.segments; slot++)
+		if (wal->slots[slot].state == KQ_WAL_SLOT_FREE)
+			heal(s, n, slot);	/* that was not needed any more */
 	n->durable_snap = max(n->durable_snap, rep->hs.snap.index);
 	for (slot = 0; slot < (int)s->d.segments; slot++) {
 		if (wal->slots[slot].state != KQ_WAL_SLOT_OURS)
@@ -488,9 +600,9 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 		n->seg_base[slot] = wal->slots[slot].base_index;
 	}
 	disk_released(s, n);
-	if (n->rotten && rep->health != KQ_WAL_DAMAGED)
+	if (n->rotten && rep->health != KQ_WAL_DAMAGED && rep->health != KQ_WAL_GAPS)
 		sim_fail(s, n, "recovery does not see that a byte was changed");
-	if (!n->rotten && rep->health == KQ_WAL_DAMAGED)
+	if (!was_rotten && (rep->health == KQ_WAL_DAMAGED || rep->health == KQ_WAL_GAPS))
 		sim_fail(s, n, "recovery finds damage where there is none: slot %u offset %llu: %s",
 			 rep->slot, (unsigned long long)rep->offset, rep->reason);
 	if (rep->health == KQ_WAL_TORN)

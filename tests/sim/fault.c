@@ -237,29 +237,51 @@ static bool is_wiped(const struct sim *s, const struct sim_node *n)
 	return n->wiped && kq_conf_has(&s->conf, n->id);
 }
 
+/* Damage that was mended counts no more. */
+static bool is_damaged(const struct sim_node *n)
+{
+	return n->rotten && !n->mended;
+}
+
 bool sim_disk_bad(const struct sim *s, const struct sim_node *n)
 {
-	return n->rotten || n->older_term || n->set_back || n->lost || is_wiped(s, n);
+	return is_damaged(n) || n->older_term || n->set_back || n->lost || is_wiped(s, n);
 }
+
+static bool may_wipe(struct sim *s, const struct sim_node *n);
 
 /* A minority of the disks goes bad, while its machine is off. */
 static bool may_damage(struct sim *s, struct sim_node *n)
 {
-	u32 i, bad = 0;
-
-	for (i = 1; i <= s->d.nodes; i++)
-		bad += sim_disk_bad(s, &s->node[i]);
 	/* With a founder that is damaged no cluster begins. */
-	return s->conf_index && !sim_disk_bad(s, n) && bad + 1 <= (s->d.nodes - 1) / 2;
+	return s->conf_index && !sim_disk_bad(s, n) && may_wipe(s, n);
+}
+
+/* More may be, if that is all that is wrong: what one lacks another has. */
+static bool may_rot(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	if (!s->conf_index || s->d.w_member || n->rotten)
+		return false;
+	for (i = 1; i <= s->d.nodes; i++)
+		if (sim_disk_bad(s, &s->node[i]) && (!is_damaged(&s->node[i]) ||
+						     disk_beyond_repair(&s->node[i])))
+			return false;
+	return true;
 }
 
 static void do_rot(struct sim *s, struct sim_node *n)
 {
-	if (!may_damage(s, n))
+	bool alone = may_damage(s, n);
+
+	if (!alone && !may_rot(s, n))
 		return;
 	do_crash(s, n);
-	if (disk_rot(s, n))
-		sim_trace(s, n, "a byte of its log changes");
+	if (!disk_rot(s, n, alone))
+		return;
+	s->st.shared += !alone;
+	sim_trace(s, n, "a byte of its log changes%s", alone ? "" : ", and not of its alone");
 }
 
 static void do_misdirect(struct sim *s, struct sim_node *n)
@@ -500,7 +522,7 @@ bool fault_told_older(struct sim *s, const struct sim_node *n)
 /* A node that takes no part any more, and has said so: nothing is demanded of it. */
 bool sim_out_for_good(struct sim *s, const struct sim_node *n)
 {
-	return n->rotten || n->set_back || fault_told_older(s, n);
+	return disk_beyond_repair(n) || n->set_back || fault_told_older(s, n);
 }
 
 /* In the order of enum sim_fault and of the weights in struct sim_dials. */

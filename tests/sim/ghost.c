@@ -52,6 +52,7 @@ static void forget(struct sim *s, u32 at)
 	free(n->start);
 	*fresh = (struct sim_node){
 		.id = n->id, .arena = n->arena, .disk = n->disk, .block_kept = n->block_kept,
+		.rot = n->rot,
 		.append = n->append, .restarting = n->restarting,
 		.poll_gen = n->poll_gen, .batch_gen = n->batch_gen,
 	};

@@ -7,7 +7,8 @@
 #include <linux/kquorum.h>
 #include "sim.h"
 
-static void configure(struct sim *s, const struct sim_node *n, struct kq_config *cfg)
+/* What its daemon starts it with. */
+void node_configure(struct sim *s, const struct sim_node *n, struct kq_config *cfg)
 {
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->cluster_id = 0x5eed ^ s->seed;
@@ -85,7 +86,7 @@ void node_start(struct sim *s, struct sim_node *n)
 	struct kq_config cfg;
 	s64 ppb;
 
-	configure(s, n, &cfg);
+	node_configure(s, n, &cfg);
 	n->core = kq_core_create(&cfg);
 	if (!n->core) {
 		if (!s->d.alloc_fail_pct)
@@ -117,7 +118,8 @@ void node_start(struct sim *s, struct sim_node *n)
 	n->core->trace_ctx = s;
 	kq_core_start(n->core, sim_clock(s, n), &rep);
 	sim_trace(s, n, "starts: log to %llu, recovery %s", (unsigned long long)rep.last_index,
-		  rep.health == KQ_WAL_TORN ? "cut off a torn batch" : "clean");
+		  rep.health == KQ_WAL_TORN ? "cut off a torn batch" :
+		  rep.health == KQ_WAL_CLEAN ? "clean" : rep.reason);
 	check_node_started(s, n);
 	node_daemon_start(s, n);
 	client_start(s, n);

@@ -98,7 +98,8 @@ static u32 any_majority(struct sim *s)
 		if (sim_ghost_counts(s, &s->node[ghost]) && !sim_disk_bad(s, &s->node[ghost]))
 			machines |= 1u << ghost;
 	}
-	return machines;
+	/* Where more are damaged, all are needed: what one lacks another has. */
+	return is_majority(s, machines) ? machines : (2u << s->d.nodes) - 2;
 }
 
 static bool is_healed(const struct sim *s, const struct sim_node *n)

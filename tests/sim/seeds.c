@@ -139,10 +139,12 @@ static void summary(const struct sim_stats *t, u64 done, double host_s, bool fai
 	       (unsigned long long)t->ops, (unsigned long long)t->grants,
 	       (unsigned long long)t->acks, (unsigned long long)t->unknown,
 	       (unsigned long long)t->refused);
-	printf("cluster: %llu messages, %llu committed, %llu leaders, %llu expiries, %llu torn, %llu damaged, %llu full\n",
+	printf("cluster: %llu messages, %llu committed, %llu leaders, %llu expiries\n"
+	       "disks: %llu torn, %llu damaged (%llu not alone), %llu mended, %llu full\n",
 	       (unsigned long long)t->messages, (unsigned long long)t->committed,
 	       (unsigned long long)t->leaders, (unsigned long long)t->expiries,
 	       (unsigned long long)t->torn, (unsigned long long)t->damaged,
+	       (unsigned long long)t->shared, (unsigned long long)t->mended,
 	       (unsigned long long)t->full);
 	printf("snapshots: %llu saved, %llu installed, %llu restored at a start\n",
 	       (unsigned long long)t->saved, (unsigned long long)t->installed,

@@ -196,8 +196,9 @@ struct sim_node {
 	u64 batch_gen;
 	u64 slow_until, hang_until;
 	bool eio;
-	bool rotten;		/* a byte of its log was changed: it is damaged for good */
-	u64 rot_block;
+	bool rotten;		/* its log has blocks that were changed, or overwritten */
+	u8 *rot;		/* by block: which */
+	bool mended;		/* and it has put back what that took */
 	bool lost;		/* the snapshot that its log refers to, until it has another */
 	struct sim_file file[SIM_FILES], copied_file[SIM_FILES];
 	struct kq_save *save;
@@ -329,7 +330,7 @@ enum sim_fault {
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
-	    acks, unknown, refused, committed, torn, damaged, full, ops, overlaps, stale, saved,
+	    acks, unknown, refused, committed, torn, damaged, mended, shared, full, ops, overlaps, stale, saved,
 	    installed, restored;
 	u64 fault[FAULT_KINDS];
 };
@@ -492,12 +493,15 @@ void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
-bool disk_rot(struct sim *s, struct sim_node *n);
+bool disk_rot(struct sim *s, struct sim_node *n, bool alone);
 bool disk_misdirect(struct sim *s, struct sim_node *n);
 void disk_undo(struct sim *s, struct sim_node *n, u32 count);
 void disk_undo_forget(struct sim_node *n);
 void disk_copy(struct sim *s, struct sim_node *n);
 void disk_set_back(struct sim *s, struct sim_node *n);
+u64 disk_batch_snap(const struct kq_batch *b);
+void node_configure(struct sim *s, const struct sim_node *n, struct kq_config *cfg);
+bool disk_beyond_repair(const struct sim_node *n);
 void disk_wipe(struct sim *s, struct sim_node *n);
 void disk_free(struct sim_node *n);
 void disk_power_cut(struct sim *s, struct sim_node *n);

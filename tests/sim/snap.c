@@ -33,9 +33,14 @@ static void clean_up(struct sim_node *n)
 			file_drop(&n->file[i]);
 }
 
-/* Does the log refer to it, or soon will? */
+/*
+ * Does the log refer to it, on the disk or in a write under way, or soon will? (The daemon keeps
+ * whatever is newer than the one in use.)
+ */
 static bool is_named(const struct sim_node *n, const struct kq_snap_ref *ref)
 {
+	if (ref->index == n->durable_snap || (n->batch && ref->index == disk_batch_snap(n->batch)))
+		return true;
 	return kq_snap_same(ref, &n->core->snap) || kq_snap_same(ref, &n->core->hs.snap) ||
 		kq_snap_same(ref, &n->core->snap_next);
 }
@@ -137,7 +142,7 @@ int snap_start(struct sim *s, struct sim_node *n, const struct kq_wal_report *re
 	n->durable_snap = rep->hs.snap.index;
 	if (!rep->hs.snap.index)
 		return 0;
-	if (!f && !n->rotten && !n->lost)
+	if (!f && rep->health != KQ_WAL_DAMAGED && !n->lost)
 		sim_fail(s, n, "its log refers to the snapshot of %llu, which is not there",
 			 (unsigned long long)rep->hs.snap.index);
 	if (!f) {
@@ -156,6 +161,19 @@ int snap_start(struct sim *s, struct sim_node *n, const struct kq_wal_report *re
 	return 0;
 }
 
+/* Entries that it may have acknowledged are missing: a snapshot that is given to it has them. */
+static void check_covers(struct sim *s, struct sim_node *n, bool missing)
+{
+	const struct kq_wal_report *rep = &n->core->report;
+
+	if (missing && n->arriving.ref.index < rep->claimed_index &&
+	    rep->claimed_index <= s->log_count &&
+	    s->log[rep->claimed_index].term == rep->claimed_term)
+		sim_fail(s, n, "takes the snapshot of %llu for entries up to %llu that it acknowledged",
+			 (unsigned long long)n->arriving.ref.index,
+			 (unsigned long long)rep->claimed_index);
+}
+
 /* Its connection to @from may be gone by now: what has arrived whole has arrived. */
 void snap_install(struct sim *s, struct sim_node *n)
 {
@@ -170,10 +188,14 @@ void snap_install(struct sim *s, struct sim_node *n)
 	}
 	rs = restore(s, n, &n->arriving, sim_clock(s, n), &err);
 	if (rs && sim_chance(s, 90)) {
+		bool missing = n->core->log.missing;
+
 		err = kq_core_install(n->core, sim_clock(s, n), rs);
 		sim_trace(s, n, "is given the snapshot of %llu: %d",
 			  (unsigned long long)n->arriving.ref.index, err);
 		s->st.installed += !err;
+		if (!err)
+			check_covers(s, n, missing);
 	}
 	kq_restore_free(rs);
 	if (err && !is_named(n, &n->arriving.ref))
@@ -184,10 +206,23 @@ void snap_install(struct sim *s, struct sim_node *n)
 
 /* --- saving ---------------------------------------------------------------------------- */
 
+/* Somebody needs one that is newer than what there is. */
+static bool wants_newer(const struct kq_core *c)
+{
+	u32 id;
+
+	kq_for_each_node(KQ_NODES_BITS, id)
+		if (kq_core_needs_snapshot(c, id) && c->peer[id].snap_index > c->snap.index)
+			return c->applied > c->snap.index;
+	return false;
+}
+
 static bool shall_save(struct sim *s, struct sim_node *n)
 {
 	const struct kq_core *c = n->core;
 
+	if (wants_newer(c))
+		return true;
 	if (kq_wal_used(c->wal) > kq_wal_capacity(c->wal) / 4 && c->applied > c->snap.index + 8)
 		return true;
 	return sim_below(s, s->d.snap_ms) < SIM_SNAP_MS;
@@ -264,7 +299,8 @@ static void ship(struct sim *s, struct sim_node *n, struct sim_node *to)
 	u32 here = sim_at(s, n), there = sim_at(s, to);
 
 	if (to->arriving.data || !to->up || !to->daemon || !f || !n->side[there].up ||
-	    !to->side[here].up || s->pipe[here][there].blocked || to->rotten || to->set_back)
+	    !to->side[here].up || s->pipe[here][there].blocked || disk_beyond_repair(to) ||
+	    to->set_back)
 		return;
 	to->arriving = *f;
 	to->arriving.data = sim_calloc(1, f->len);

@@ -203,6 +203,9 @@ static void add_disk_json(cJSON *o, const struct kquorum_disk_status *d)
 	json_u64(disk, "segment", d->segment);
 	json_u64(disk, "offset_bytes", d->offset_bytes);
 	json_u64(disk, "torn_bytes", d->torn_bytes);
+	json_u64(disk, "damaged_places", d->damaged_places);
+	json_u64(disk, "entries_to_repair", d->to_repair);
+	json_u64(disk, "entries_missing", d->missing);
 }
 
 static void add_counters_json(cJSON *o, const struct kquorum_status *st)

@@ -103,6 +103,57 @@ static void why_stateless(struct text *t, const struct kquorum_status *st)
 	say(t, "  (when a majority is gone for good: kquorum recover, on a node that has its state)\n");
 }
 
+/* "n2, n3": those of @nodes that can be reached. */
+static const char *names_of(const struct kquorum_status *st, uint32_t nodes, char *buf, size_t size)
+{
+	unsigned int i, at = 0;
+
+	buf[0] = '\0';
+	for (i = 0; i < st->n_peers && at < size; i++)
+		if (nodes & node_bit(st->peers[i].id))
+			at += snprintf(buf + at, size - at, "%s%s", at ? ", " : "",
+				       node_name(st, st->peers[i].id));
+	return buf;
+}
+
+static uint32_t connected(const struct kquorum_status *st)
+{
+	uint32_t nodes = 0;
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (st->peers[i].connected)
+			nodes |= node_bit(st->peers[i].id);
+	return nodes;
+}
+
+/* Entries are missing, and it fetches them: how far is it, and what stands in its way? */
+static void why_repair(struct text *t, const struct kquorum_status *st)
+{
+	const struct kquorum_disk_status *d = &st->disk;
+	uint32_t there = connected(st);
+	char names[400];
+
+	say_wrapped(t, "this node repairs its log, which is damaged in segment-%04u at byte %" PRIu64
+		    ": %" PRIu64 " of %" PRIu64 " entries that were lost are back",
+		    d->segment, d->offset_bytes, d->to_repair - d->missing, d->to_repair);
+	if (d->missing && node_count(st->voters | st->outgoing | st->learners) == 1) {
+		say(t, "  there is no other member that might have the rest: bring the files back, or take what is there\n"
+		       "  (kquorum recover) or a backup (kquorum snapshot restore)\n");
+	} else if (d->missing && !there) {
+		say(t, "  the other members have the rest, and none of them can be reached:\n");
+	} else if (d->missing && !(there & ~d->lacks)) {
+		say_wrapped(t, "  entry %" PRIu64 " has been lost here, and %s %s not got it either",
+			    d->missing_from, names_of(st, d->lacks & there, names, sizeof(names)),
+			    node_count(d->lacks & there) > 1 ? "have" : "has");
+		say(t, "  a leader sends a snapshot that stands for it. Where there is no leader, start the members\n"
+		       "  that are down; what none of them has is lost: kquorum recover, on the node with the most\n");
+	} else {
+		say(t, "  until then it does not lead or serve; the others go on, and nothing has to be done.\n"
+		       "  Check the disk: what has gone bad once may do so again\n");
+	}
+}
+
 static void why_state(struct text *t, const struct kquorum_status *st)
 {
 	switch (st->state) {
@@ -114,12 +165,16 @@ static void why_state(struct text *t, const struct kquorum_status *st)
 			why_stateless(t, st);
 			break;
 		}
+		if (st->disk.to_repair) {
+			why_repair(t, st);
+			break;
+		}
 		say(t, "this node's log is damaged in segment-%04u at byte %" PRIu64 "%s%s\n",
 		    st->disk.segment, st->disk.offset_bytes, st->reason[0] ? ": " : "", st->reason);
 		say(t, "  it does not lead or serve; the others go on. Check the disk and keep a copy of the files.\n"
-		       "  It cannot be repaired from the others yet, and must not come back empty, for it would\n"
-		       "  forget what it acknowledged: bring the files back, or leave it down (kquorum stop), and\n"
-		       "  let a new node take its place:\n");
+		       "  What it had last, and whom it voted for, is not known, so it cannot be repaired from the\n"
+		       "  others; and it must not come back empty, for it would forget what it acknowledged: bring\n"
+		       "  the files back, or leave it down (kquorum stop), and let a new node take its place:\n");
 		say_replace(t, st);
 		say(t, "  (when a majority is gone for good: kquorum recover, best on a node without damage)\n");
 		break;
@@ -171,6 +226,10 @@ static void why_disk(struct text *t, const struct kquorum_status *st)
 	default:
 		break;
 	}
+	if (d->damaged_places && !d->to_repair && st->state == KQUORUM_NODE_RUNNING)
+		say(t, "at its start this node's log was damaged in %u place%s; it has all that was in it again. Check\n"
+		       "  the disk: what has gone bad once may do so again\n", d->damaged_places,
+		    d->damaged_places == 1 ? "" : "s");
 	if (d->torn_bytes)
 		say(t, "recovery cut off %s of an unfinished last write (as after a power cut; nothing acknowledged)\n",
 		    format_bytes(a, d->torn_bytes));

@@ -76,6 +76,10 @@ struct kquorum_disk_status {
 	uint64_t write_ns, write_age_ns;
 	uint32_t segment;
 	uint64_t offset_bytes, torn_bytes;
+	uint32_t damaged_places;	/* behind which recovery went on */
+	uint64_t to_repair;	/* entries that were missing then; 0: none is any more */
+	uint64_t missing, missing_from;	/* how many still; index of the first */
+	uint32_t lacks;		/* bit n: node n has not got that one either */
 };
 
 /* Which snapshot: two are the same when all of it is. */

@@ -114,6 +114,11 @@ static void take_disk(struct kquorum_disk_status *d, const struct nlattr *nest)
 	d->segment = kq_lib_u32(&a, KQUORUM_DISK_SEGMENT, 0);
 	d->offset_bytes = kq_lib_u64(&a, KQUORUM_DISK_OFFSET, 0);
 	d->torn_bytes = kq_lib_u64(&a, KQUORUM_DISK_TORN, 0);
+	d->damaged_places = kq_lib_u32(&a, KQUORUM_DISK_CROSSED, 0);
+	d->to_repair = kq_lib_u64(&a, KQUORUM_DISK_TO_REPAIR, 0);
+	d->missing = kq_lib_u64(&a, KQUORUM_DISK_MISSING, 0);
+	d->missing_from = kq_lib_u64(&a, KQUORUM_DISK_MISSING_FROM, 0);
+	d->lacks = kq_lib_u32(&a, KQUORUM_DISK_LACKS, 0);
 }
 
 static void take_snapshot(struct kquorum_snapshot_status *s, const struct nlattr *nest)

@@ -273,6 +273,11 @@ enum kquorum_disk_attr {
 	KQUORUM_DISK_SEGMENT,		/* u32: slot being written; damage: slot with the damage */
 	KQUORUM_DISK_OFFSET,		/* u64: bytes in that slot */
 	KQUORUM_DISK_TORN,		/* u64: bytes of a torn last batch that recovery cut off */
+	KQUORUM_DISK_CROSSED,		/* u32: damaged places behind which recovery went on */
+	KQUORUM_DISK_TO_REPAIR,		/* u64: entries that were missing then, 0: none is any more */
+	KQUORUM_DISK_MISSING,		/* u64: how many of them are missing still */
+	KQUORUM_DISK_MISSING_FROM,	/* u64: index of the first */
+	KQUORUM_DISK_LACKS,		/* u32: bit n: node n has not got that one either */
 	__KQUORUM_DISK_MAX,
 };
 

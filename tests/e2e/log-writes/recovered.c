@@ -12,6 +12,10 @@ static int deliver(void *ctx, const struct kq_record *rec, const void *payload)
 	struct recovered *r = ctx;
 	struct seen *e;
 
+	/* A loss of power leaves no gaps, and no snapshot is taken here. */
+	if (le16_to_cpu(rec->type) == KQ_RECORD_GAP || le16_to_cpu(rec->type) == KQ_RECORD_FILL ||
+	    le16_to_cpu(rec->type) == KQ_RECORD_BASE)
+		return -EUCLEAN;
 	if (!index || index > r->last + 1 || index > ENTRIES_MAX)
 		return -E2BIG;
 	if (index <= r->last)
@@ -72,7 +76,7 @@ const char *recovered_bad(const struct recovered *r)
 {
 	if (r->error)
 		return "recovery ends with an error";
-	if (r->report.health == KQ_WAL_DAMAGED)
+	if (r->report.health == KQ_WAL_DAMAGED || r->report.health == KQ_WAL_GAPS)
 		return "recovery says: damaged";
 	if (!r->report.vote_known)
 		return "the vote is not known";

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log on disk, going on behind damage: what a batch that is missing may have cut off, the
+ * snapshots in it, what was put back, and where the headers behind a gap contradict the log before.
+ */
+#include "wal_disk.h"
+
+static struct node n;
+static struct place b[64];
+
+/* One batch of this node's term, from @first on (0: behind the last); all before it is committed. */
+static void put(u32 i, u64 first, u32 count)
+{
+	u32 lead;
+
+	assert_int_equal(node_encode(&n, first, count, 3000, KQ_WAL_ROOM_CLIENT), 0);
+	lead = n.batch->offset ? 0 : KQ_WAL_FIRST;
+	b[i] = (struct place){ .slot = n.batch->slot, .pos = n.batch->offset + lead,
+			       .bytes = n.batch->len - lead };
+	node_write(&n);
+	b[i].last = n.want.last;
+}
+
+static void init(void)
+{
+	rnd_seed(4);
+	node_init(&n, SEG, 6);
+	assert_int_equal(node_recover(&n), 0);
+	n.hs.vote = 1;
+}
+
+static void lose(u32 i)
+{
+	memset(node_at(&n, b[i].slot, b[i].pos), 0, b[i].bytes);
+}
+
+static void flip(u32 i, u32 sector)
+{
+	*node_at(&n, b[i].slot, b[i].pos + sector * KQ_WAL_SECTOR + 9) ^= 1;
+}
+
+static void assert_clean(void)
+{
+	assert_int_equal(node_recover(&n), 0);
+	assert_int_equal(n.report.health, KQ_WAL_CLEAN);
+	node_assert_same(&n);
+}
+
+/* Entries 1 to 6; the batch that puts others in place of 4 to 6 is lost; 6 and 7 come behind it. */
+static void build_cut(u64 commit)
+{
+	init();
+	put(0, 0, 2);
+	put(1, 0, 2);
+	n.hs.commit = commit;
+	put(2, 0, 2);
+	n.hs.term = 2;
+	put(3, 4, 2);
+	put(4, 0, 2);
+	assert_clean();
+	lose(3);
+}
+
+static void behind_a_lost_cut_only_what_was_committed_is_believed(void **state)
+{
+	u64 commit;
+
+	(void)state;
+	for (commit = 0; commit <= 3; commit++) {
+		build_cut(commit);
+		node_assert_goes_on(&n, MISSING({ commit + 1, 5 }));
+		node_free(&n);
+	}
+}
+
+static void a_cut_before_a_gap_or_behind_it_takes_nothing_else(void **state)
+{
+	(void)state;
+	build_cut(0);
+	node_free(&n);
+	/* The one that cuts off is there, and the next is lost. */
+	init();
+	put(0, 0, 4);
+	n.hs.term = 2;
+	put(1, 3, 2);
+	put(2, 0, 2);
+	put(3, 0, 2);
+	lose(2);
+	node_assert_goes_on(&n, MISSING({ 5, 6 }));
+	node_free(&n);
+	/* It comes behind what is lost, and cuts off some of that, all of it, or more. */
+	for (u64 first = 7; first >= 3; first -= 2) {
+		init();
+		put(0, 0, 4);
+		put(1, 0, 4);
+		n.hs.term = 2;
+		put(2, first, 2);
+		put(3, 0, 2);
+		assert_clean();
+		lose(1);
+		if (first == 7)
+			node_assert_goes_on(&n, MISSING({ 5, 6 }));
+		else
+			node_assert_goes_on(&n, NOTHING_MISSING);
+		node_free(&n);
+	}
+}
+
+/* Nobody knows where the log ended before: what is written next counts as one that may cut off. */
+static void a_cut_behind_a_gap_may_be_lost_as_well_later(void **state)
+{
+	(void)state;
+	init();
+	put(0, 0, 4);
+	n.hs.commit = 2;
+	put(1, 0, 4);		/* lost, so that this is not seen to cut off 7 and 8 */
+	n.hs.term = 2;
+	put(2, 7, 2);
+	lose(1);
+	node_assert_gaps(&n, MISSING({ 5, 6 }));
+	assert_int_equal(n.wal->cut_seq, 3);
+	put(3, 0, 2);
+	put(4, 0, 2);
+	assert_int_equal(le32_to_cpu(node_head(&n, b[4].slot, b[4].pos)->cut_seq), 3);
+	/* Behind the lot that is damaged now nothing else is known to have been cut off. */
+	lose(3);
+	node_assert_goes_on(&n, MISSING({ 5, 6 }, { 9, 10 }));
+	lose(2);
+	node_assert_goes_on(&n, MISSING({ 1, 10 }));
+	node_free(&n);
+}
+
+static void a_snapshot_in_a_gap_stands_for_what_is_before_it(void **state)
+{
+	u32 i;
+
+	(void)state;
+	init();
+	for (i = 0; i < 14; i++) {
+		if (i == 5)
+			n.hs.snap = (struct kq_snap_ref){ .index = 9, .term = 1, .bytes = 5 };
+		put(i, 0, 2);
+	}
+	assert_clean();
+	for (i = 2; i < 6; i++)
+		lose(i);
+	node_assert_goes_on(&n, MISSING({ 10, 12 }));
+	assert_int_equal(n.got.base, 9);
+	assert_int_equal(n.got.term[9], 1);
+	/* Where the next segment's header is the first thing known, nothing tells of it yet. */
+	for (i = 6; i < 9; i++)
+		lose(i);
+	assert_int_equal(b[7].pos, KQ_WAL_FIRST);
+	node_assert_goes_on(&n, MISSING({ 1, 18 }));
+	assert_int_equal(n.got.base, 0);
+	node_free(&n);
+}
+
+static void a_log_that_began_anew_in_a_gap_goes_on_from_there(void **state)
+{
+	u32 with;
+
+	(void)state;
+	for (with = 0; with < 3; with++) {
+		u32 i;
+
+		init();
+		n.hs.commit = 3;
+		for (i = 0; i < 5; i++)
+			put(i, 0, 2);
+		n.hs.snap = (struct kq_snap_ref){ .index = 20, .term = 1, .bytes = 5 };
+		assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+		b[5] = (struct place){ .slot = n.batch->slot, .pos = n.batch->offset,
+				       .bytes = n.batch->len };
+		node_write(&n);
+		n.want.base = n.want.last = 20;
+		n.want.term[20] = 1;
+		put(6, 0, 2);
+		put(7, 0, 2);
+		assert_clean();
+		lose(4);		/* before it: not needed any more */
+		if (with)
+			lose(5);
+		if (with == 2)
+			lose(6);
+		if (with == 2)
+			node_assert_goes_on(&n, MISSING({ 21, 22 }));
+		else
+			node_assert_goes_on(&n, NOTHING_MISSING);
+		assert_int_equal(n.got.base, 20);
+		node_free(&n);
+	}
+}
+
+/* Ten batches of two entries each, of which that of 7 and 8 is damaged. */
+static void build_damaged(void)
+{
+	u32 i;
+
+	init();
+	for (i = 0; i < 10; i++)
+		put(i, 0, 2);
+	node_keep(&n);
+	flip(3, 4);
+	node_assert_gaps(&n, MISSING({ 7, 8 }));
+}
+
+static void what_is_put_back_is_found_again(void **state)
+{
+	(void)state;
+	build_damaged();
+	node_repair(&n, 8, 1);
+	node_assert_goes_on(&n, MISSING({ 7, 7 }));
+	node_repair(&n, 7, 1);
+	node_assert_gaps(&n, NOTHING_MISSING);
+	/* What is there already does no harm. */
+	node_repair(&n, 6, 4);
+	node_assert_gaps(&n, NOTHING_MISSING);
+	/* Nor does it if there is more damage at the same place. */
+	flip(3, 0);
+	node_assert_goes_on(&n, NOTHING_MISSING);
+	node_unkeep(&n);
+	node_free(&n);
+}
+
+static void what_was_put_back_may_be_damaged_itself(void **state)
+{
+	u32 how;
+
+	(void)state;
+	for (how = 0; how < 3; how++) {
+		struct place at;
+
+		build_damaged();
+		assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
+		at = (struct place){ .slot = n.batch->slot, .pos = n.batch->offset,
+				     .bytes = n.batch->len };
+		assert_true(at.pos);
+		node_write(&n);
+		put(11, 0, 2);
+		node_assert_gaps(&n, NOTHING_MISSING);
+		if (how == 2)
+			memset(node_at(&n, at.slot, at.pos), 0, at.bytes);
+		else
+			*node_at(&n, at.slot, at.pos + how * 3 * KQ_WAL_SECTOR) ^= 1;
+		node_assert_goes_on(&n, MISSING({ 7, 8 }));
+		node_repair(&n, 7, 2);
+		node_assert_goes_on(&n, NOTHING_MISSING);
+		node_unkeep(&n);
+		node_free(&n);
+	}
+}
+
+/* A torn one was never counted: the entries are missing still. */
+static void what_is_being_put_back_may_be_torn(void **state)
+{
+	(void)state;
+	build_damaged();
+	assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
+	memset(n.batch->data + 3 * KQ_WAL_SECTOR, 0, KQ_WAL_SECTOR);
+	memcpy(node_at(&n, n.batch->slot, n.batch->offset), n.batch->data, n.batch->len);
+	node_assert_gaps(&n, MISSING({ 7, 8 }));
+	node_repair(&n, 7, 2);
+	node_assert_goes_on(&n, NOTHING_MISSING);
+	node_unkeep(&n);
+	node_free(&n);
+}
+
+static void what_was_put_back_may_be_cut_off(void **state)
+{
+	(void)state;
+	build_damaged();
+	node_repair(&n, 7, 2);
+	n.hs.term = 2;
+	put(11, 8, 2);
+	node_assert_goes_on(&n, NOTHING_MISSING);
+	node_unkeep(&n);
+	node_free(&n);
+}
+
+static void only_what_was_in_the_log_is_put_back(void **state)
+{
+	struct kq_entry *other;
+
+	(void)state;
+	build_damaged();
+	assert_int_equal(node_encode_repaired(&n, 7, 0), -EINVAL);
+	/* As if the log ended there. */
+	n.wal->end_index = 7;
+	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
+	assert_int_equal(node_encode_repaired(&n, 7, 1), 0);
+	node_assert_gaps(&n, MISSING({ 7, 8 }));
+	n.wal->end_term = 0;
+	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
+	n.wal->end_term = 1;
+	n.hs.snap = (struct kq_snap_ref){ .index = 7, .term = 1 };
+	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
+	n.hs.snap = (struct kq_snap_ref){};
+	other = n.kept[8];
+	n.kept[8] = n.kept[9];
+	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
+	n.kept[8] = other;
+	assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
+	node_unkeep(&n);
+	node_free(&n);
+}
+
+/* A segment ends with batches that are lost, and the next begins with some. */
+static void a_gap_goes_across_the_border_of_segments(void **state)
+{
+	u32 i, first;
+
+	(void)state;
+	init();
+	for (i = 0; i < 20; i++) {
+		n.hs.commit = n.want.last;
+		put(i, 0, 2);
+	}
+	for (first = 0; !b[first].slot; first++)
+		;
+	lose(first - 1);
+	node_assert_goes_on(&n, MISSING({ b[first - 2].last + 1, b[first - 1].last }));
+	/* What the next one's header says is all there is, but for what may have been cut off. */
+	lose(first);
+	node_assert_goes_on(&n, MISSING({ b[first - 3].last + 1, b[first].last }));
+	node_free(&n);
+}
+
+/* The first header behind the gap says what cannot be so, all its checksums being right. */
+static void a_header_behind_a_gap_that_contradicts_the_log_ends_it(void **state)
+{
+	static const struct {
+		u64 first, end;
+		u32 cut_seq;
+		const char *why;
+	} lies[] = {
+		{ 1000000, 1000001, 0,
+		  "batch 4 is missing, and batch 5 has a log index that this log never reached" },
+		{ KQ_WAL_NUMBER_MAX - 2, KQ_WAL_NUMBER_MAX - 1, 0,
+		  "batch 4 is missing, and batch 5 has a log index that this log never reached" },
+		{ 3, 4, 4, "batch 4 is missing, and batch 5 cuts off what was committed" },
+		{ 3, 4, 0, NULL },	/* cuts off itself: nothing against that */
+	};
+	u32 i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct kq_wal_batch_head *h;
+
+		init();
+		for (k = 0; k < 7; k++) {
+			n.hs.commit = 4;
+			put(k, 0, 2);
+		}
+		lose(3);
+		h = node_head(&n, b[4].slot, b[4].pos);
+		h->first_index = cpu_to_le64(lies[i].first);
+		h->end_index = cpu_to_le64(lies[i].end);
+		h->cut_seq = cpu_to_le32(lies[i].cut_seq);
+		node_restamp(&n, b[4].slot, b[4].pos, 5);
+		assert_int_equal(node_recover(&n), 0);
+		assert_int_equal(n.report.health, KQ_WAL_DAMAGED);
+		if (lies[i].why)
+			assert_string_equal(n.report.reason, lies[i].why);
+		else	/* its records are others */
+			assert_null(strstr(n.report.reason, "missing"));
+		assert_true(n.report.vote_known);
+		assert_int_equal(n.report.claimed_index, b[6].last);
+		node_assert_missing(&n, NOTHING_MISSING, 6);
+		node_free(&n);
+	}
+}
+
+/* Damage of all kinds at random, repaired each time, in a log with cuts and votes. */
+static void random_damage_is_repaired_from_what_was_kept(void **state)
+{
+	u32 seed, gaps = 0, over = 0;
+
+	(void)state;
+	for (seed = 1; seed <= 60; seed++) {
+		struct missing m[8];
+		u32 i, hits, count;
+
+		init();
+		rnd_seed(seed);
+		for (i = 0; i < 24; i++) {
+			n.hs.commit = n.want.last > 3 ? n.want.last - 3 : 0;
+			n.hs.term += rnd(2);
+			put(i, rnd(4) || n.want.last < 5 ? 0 : n.want.last - rnd(2), 1 + rnd(2));
+		}
+		node_keep(&n);
+		for (hits = 1 + rnd(4); hits; hits--) {
+			i = rnd(23);
+			if (rnd(3))
+				flip(i, rnd(8));
+			else
+				lose(i);
+		}
+		assert_int_equal(node_recover(&n), 0);
+		if (n.report.health == KQ_WAL_CLEAN)
+			fail_msg("seed %u: clean", seed);
+		if (n.report.health == KQ_WAL_DAMAGED) {
+			over++;
+			node_unkeep(&n);
+			node_free(&n);
+			continue;
+		}
+		gaps++;
+		assert_int_equal(n.got.last, n.want.last);
+		for (count = 0, i = 1; i <= n.got.last; i++) {
+			if (i <= n.got.base || n.got.print[i])
+				continue;
+			assert_true(count < ARRAY_SIZE(m));
+			m[count].first = i;
+			while (i < n.got.last && !n.got.print[i + 1])
+				i++;
+			m[count++].last = i;
+		}
+		node_assert_gaps(&n, m, count);
+		for (; count; count--)
+			for (i = (u32)m[count - 1].first; i <= m[count - 1].last; i++)
+				node_repair(&n, i, 1);
+		node_assert_goes_on(&n, NOTHING_MISSING);
+		node_unkeep(&n);
+		node_free(&n);
+	}
+	print_message("# %u repaired, %u damaged for good\n", gaps, over);
+	assert_true(gaps > 40);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(behind_a_lost_cut_only_what_was_committed_is_believed),
+		cmocka_unit_test(a_cut_before_a_gap_or_behind_it_takes_nothing_else),
+		cmocka_unit_test(a_cut_behind_a_gap_may_be_lost_as_well_later),
+		cmocka_unit_test(a_snapshot_in_a_gap_stands_for_what_is_before_it),
+		cmocka_unit_test(a_log_that_began_anew_in_a_gap_goes_on_from_there),
+		cmocka_unit_test(what_is_put_back_is_found_again),
+		cmocka_unit_test(what_was_put_back_may_be_damaged_itself),
+		cmocka_unit_test(what_is_being_put_back_may_be_torn),
+		cmocka_unit_test(what_was_put_back_may_be_cut_off),
+		cmocka_unit_test(only_what_was_in_the_log_is_put_back),
+		cmocka_unit_test(a_gap_goes_across_the_border_of_segments),
+		cmocka_unit_test(a_header_behind_a_gap_that_contradicts_the_log_ends_it),
+		cmocka_unit_test(random_damage_is_repaired_from_what_was_kept),
+	};
+
+	if (argc > 1)		/* a pattern: only these */
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
