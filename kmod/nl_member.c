@@ -17,6 +17,7 @@ static const struct {
 	{ -EINVAL, "no such configuration: it needs a voter, a node has one part, settings change alone" },
 	{ -ESTALE, "the configuration has changed since it was looked at: look again" },
 	{ -EALREADY, "that is the configuration in force" },
+	{ -EDOM, "all voters would be witnesses: one that may lead for good is needed" },
 	{ -EDESTADDRREQ, "a node that joins needs a MEMBER (name, address), one in each change" },
 	{ -EINPROGRESS, "the settings of before are not out of use yet: try again later" },
 	{ -ENOTUNIQ, "another member has this name" },
@@ -54,6 +55,8 @@ static int read_member(struct kq_conf_change *change, struct genl_info *info)
 	change->id = nla_get_u32(tb[KQUORUM_MEMBER_ID]);
 	if (tb[KQUORUM_MEMBER_FLAGS])
 		m->flags = nla_get_u32(tb[KQUORUM_MEMBER_FLAGS]);
+	m->priority = tb[KQUORUM_MEMBER_PRIORITY] ?
+		nla_get_u32(tb[KQUORUM_MEMBER_PRIORITY]) : KQUORUM_PRIORITY_DEFAULT;
 	nla_strscpy(m->name, tb[KQUORUM_MEMBER_NAME], sizeof(m->name));
 	nla_strscpy(m->address, tb[KQUORUM_MEMBER_ADDRESS], sizeof(m->address));
 	if (!m->name[0] || !m->address[0])

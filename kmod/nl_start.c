@@ -54,6 +54,7 @@ static int read_member(struct start_args *args, const struct nlattr *attr,
 		return kq_nl_error(extack, attr, -EINVAL, "two members have the same id");
 	nla_strscpy(m->name, tb[KQUORUM_MEMBER_NAME], sizeof(m->name));
 	nla_strscpy(m->address, tb[KQUORUM_MEMBER_ADDRESS], sizeof(m->address));
+	m->priority = KQUORUM_PRIORITY_DEFAULT;
 	if (!m->name[0])
 		return kq_nl_error(extack, attr, -EINVAL, "a member's name is empty");
 	args->members |= kq_node_bit(id);

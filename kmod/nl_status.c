@@ -63,7 +63,8 @@ static int put_members(struct sk_buff *skb, const struct kq_node *node, kq_nodes
 		if (!nest || nla_put_u32(skb, KQUORUM_MEMBER_ID, id) ||
 		    nla_put_string(skb, KQUORUM_MEMBER_NAME, node->member[id].name) ||
 		    nla_put_string(skb, KQUORUM_MEMBER_ADDRESS, node->member[id].address) ||
-		    nla_put_u32(skb, KQUORUM_MEMBER_FLAGS, node->member[id].flags))
+		    nla_put_u32(skb, KQUORUM_MEMBER_FLAGS, node->member[id].flags) ||
+		    nla_put_u32(skb, KQUORUM_MEMBER_PRIORITY, node->member[id].priority))
 			return -EMSGSIZE;
 		nla_nest_end(skb, nest);
 	}

@@ -69,6 +69,7 @@ struct kq_member {
 	u64 reason_ns;
 	u64 drops;
 	u8 flags;
+	u8 priority;
 	struct kq_transit transit;
 };
 

@@ -139,6 +139,7 @@ static void name_member(struct kq_member *member, const struct kquorum_conf_memb
 	strscpy(member->name, m->name, sizeof(member->name));
 	strscpy(member->address, m->address, sizeof(member->address));
 	member->flags = m->flags;
+	member->priority = m->priority;
 }
 
 /*

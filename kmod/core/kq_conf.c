@@ -46,7 +46,7 @@ static bool is_text(const char *s, u32 room)
  */
 const char *kq_conf_check_member(const struct kquorum_conf_member *m)
 {
-	if (m->flags & ~KQUORUM_CONF_PROMOTE || memchr_inv(m->zero, 0, sizeof(m->zero)))
+	if (m->flags & ~(KQUORUM_CONF_PROMOTE | KQUORUM_CONF_WITNESS) || memchr_inv(m->zero, 0, sizeof(m->zero)))
 		return "a node has more than this version understands";
 	if (!is_text(m->name, sizeof(m->name)) || !is_text(m->address, sizeof(m->address)))
 		return "a name or address is no text";
@@ -107,17 +107,22 @@ static const char *read_members(struct kq_conf *conf, const struct kquorum_conf_
 	u32 id;
 
 	memset(conf->identity, 0, sizeof(conf->identity));
+	conf->witnesses = 0;
 	kq_for_each_node(kq_conf_members(conf), id) {
 		if (!m->identity)
 			return "a node has no identity";
 		why = kq_conf_check_member(m);
 		if (why)
 			return why;
-		if (m->flags && !(conf->learners & kq_node_bit(id)))
+		if (m->flags & KQUORUM_CONF_PROMOTE && !(conf->learners & kq_node_bit(id)))
 			return "a node that votes is to be promoted";
+		if (m->flags & KQUORUM_CONF_WITNESS)
+			conf->witnesses |= kq_node_bit(id);
 		conf->identity[id] = le64_to_cpu(m->identity);
 		m++;
 	}
+	if (kq_conf_only_witnesses(conf, conf->voters))
+		return "all of its voters are witnesses";
 	return read_left(conf, (const void *)m);
 }
 
@@ -164,7 +169,7 @@ const char *kq_conf_read(const void *payload, u32 len, struct kq_conf *conf)
  * @left: by number, what those were called that have left; NULL: nothing
  * @payload: room for KQ_CONF_MAX bytes
  *
- * Flags are of learners only: who gets its vote loses them.
+ * Who gets its vote is not to be promoted any more.
  *
  * Return: how many bytes it has.
  */
@@ -194,7 +199,7 @@ u32 kq_conf_write(const struct kq_conf *conf,
 			memset(m, 0, sizeof(*m));
 		m->identity = cpu_to_le64(conf->identity[id]);
 		if (!(conf->learners & kq_node_bit(id)))
-			m->flags = 0;
+			m->flags &= ~KQUORUM_CONF_PROMOTE;
 		m++;
 	}
 	l = (void *)m;

@@ -8,6 +8,7 @@
 #define KQ_CONF_H
 
 #include <linux/kquorum.h>
+#include "kq_break.h"
 #include "kq_entry.h"
 #include "kq_settings.h"
 
@@ -26,6 +27,7 @@ typedef u32 kq_nodes;
  * @left: numbers of nodes that have left, whether or not they have been given again
  * @origin: of the log; the same in all configurations of it, never 0
  * @identity: by node id, of its files; of members never 0
+ * @witnesses: members that should not lead; not all of those who vote
  * @lineage: as the log has it
  * @before: settings that are on their way out of use; else the same as @now
  * @now: settings
@@ -36,6 +38,7 @@ struct kq_conf {
 	kq_nodes outgoing;
 	kq_nodes learners;
 	kq_nodes left;
+	kq_nodes witnesses;
 	u64 origin;
 	u64 identity[KQ_MAX_NODES + 1];
 	u64 left_identity[KQ_MAX_NODES + 1];
@@ -86,6 +89,12 @@ static inline bool kq_conf_same(const struct kq_conf *a, const struct kq_conf *b
 static inline bool kq_conf_overlaps(const struct kq_conf *conf)
 {
 	return !kq_settings_same(&conf->before, &conf->now);
+}
+
+/* Is there nobody among @voters who should lead? */
+static inline bool kq_conf_only_witnesses(const struct kq_conf *conf, kq_nodes voters)
+{
+	return !(voters & ~conf->witnesses) && !KQ_BREAK(WITNESSES_ONLY);
 }
 
 static inline bool kq_conf_votes(const struct kq_conf *conf, u32 id)

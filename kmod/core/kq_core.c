@@ -85,6 +85,7 @@ int kq_core_name_founder(struct kq_core *core, u32 id, const char *name, const c
 	struct kquorum_conf_member *m = &core->founder[id];
 
 	memset(m, 0, sizeof(*m));
+	m->priority = KQUORUM_PRIORITY_DEFAULT;
 	if (strscpy(m->name, name, sizeof(m->name)) < 0 ||
 	    strscpy(m->address, address, sizeof(m->address)) < 0 || kq_conf_check_member(m))
 		return -EINVAL;

@@ -356,7 +356,12 @@ static int identify(const struct kq_core *core, const struct kq_conf_change *cha
 			return -EKEYREJECTED;
 		conf->identity[id] = core->peer[id].identity;
 	}
-	return 0;
+	conf->witnesses = core->conf.witnesses & kq_conf_members(conf);
+	if (change->id && change->member.flags & KQUORUM_CONF_WITNESS)
+		conf->witnesses |= kq_node_bit(change->id);
+	else if (change->id)
+		conf->witnesses &= ~kq_node_bit(change->id);
+	return kq_conf_only_witnesses(conf, conf->voters) ? -EDOM : 0;
 }
 
 /* A node's number is taken as long as what the one before it held may still be held. */
@@ -427,7 +432,7 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
  * Return: 0: it is in the log; -EREMOTE when not leader; -EAGAIN: no entry of this term is
  * committed yet; -EBUSY: another change, or a transfer, is under way; -EINVAL: it cannot be used;
  * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -EINPROGRESS: the
- * settings before those in force are not out of use yet; -EDESTADDRREQ: a node
+ * settings before those in force are not out of use yet; -EDOM: all voters would be witnesses; -EDESTADDRREQ: a node
  * joins that @change does not describe; -ENOTUNIQ: another member has that name; -EADDRINUSE:
  * another one that is connected has that address; -EEXIST: a node that joins has a session of its
  * earlier life; -EHOSTUNREACH: a node that joins is not connected; -EKEYREJECTED: it is one that

@@ -491,6 +491,26 @@ static void transfer_tick(struct kq_core *core)
 	kq_msg_send(core, msg, core->hs.term);
 }
 
+/* It has so much of the log that the rest comes in no time. */
+static bool keeps_up(const struct kq_core *core, const struct kq_peer *p)
+{
+	return p->progress == KQUORUM_PROGRESS_REPLICATE && core->log.last - p->match <= 1024;
+}
+
+/* Who leads for good before a witness, then who has more of the log, then who is preferred. */
+static bool is_better(const struct kq_core *core, const struct kq_peer *p, const struct kq_peer *q)
+{
+	kq_nodes witnesses = core->conf.witnesses;
+	bool p_leads = !(witnesses & kq_node_bit(p->id)) && keeps_up(core, p);
+	bool q_leads = !(witnesses & kq_node_bit(q->id)) && keeps_up(core, q);
+
+	if (p_leads != q_leads)
+		return p_leads;
+	if (p->match != q->match)
+		return p->match > q->match;
+	return kq_core_member(core, p->id)->priority > kq_core_member(core, q->id)->priority;
+}
+
 static u32 best_successor(struct kq_core *core)
 {
 	struct kq_peer *p;
@@ -500,7 +520,7 @@ static u32 best_successor(struct kq_core *core)
 		if (p->id == core->cfg.self || !p->connected || p->flags ||
 		    !kq_is_member(core, p->id))
 			continue;
-		if (!best || p->match > core->peer[best].match)
+		if (!best || is_better(core, p, &core->peer[best]))
 			best = p->id;
 	}
 	return best;

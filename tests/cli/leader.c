@@ -135,6 +135,8 @@ int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c)
 		strcpy(p->name, c->name);
 		strcpy(p->address, c->address);
 		p->promote = c->promote;
+		p->priority = c->priority;
+		p->witness = c->witness;
 	}
 	log_conf();
 	return 0;

@@ -452,16 +452,18 @@ static void list_shows_what_each_is(void **state)
 {
 	(void)state;
 	learner_up(&w->st, 4)->promote = true;
-	learner_up(&w->st, 5);
+	node_row(&w->st, 4)->priority = 7;
+	learner_up(&w->st, 5)->witness = true;
 	newcomer_up(&w->st, 6);
 	w->st.outgoing = 0xce;
 	node_up(&w->st, 7);
 	w->st.quorum = false;	/* nothing moves */
 	assert_int_equal(member("list"), 0);
-	assert_contains(out, "ID  NODE  ADDRESS        ROLE\n1   n1    10.0.0.1:7420  voter\n");
-	assert_contains(out, "\n4   n4    10.0.0.4:7420  learner, to be promoted\n");
-	assert_contains(out, "\n5   n5    10.0.0.5:7420  learner\n");
-	assert_contains(out, "\n7   n7    10.0.0.7:7420  leaving\n");
+	assert_contains(out, "ID  NODE  ADDRESS        ROLE                     PRIORITY\n"
+			"1   n1    10.0.0.1:7420  voter                    100\n");
+	assert_contains(out, "\n4   n4    10.0.0.4:7420  learner, to be promoted  7\n");
+	assert_contains(out, "\n5   n5    10.0.0.5:7420  learner, witness         100\n");
+	assert_contains(out, "\n7   n7    10.0.0.7:7420  leaving                  100\n");
 	w->st.outgoing = 0;
 	assert_int_equal(member("-j"), 0);
 	assert_contains(strstr(out, "\"n4\""), "\"role\":\t\"learner\",\n\t\t\t\"promote\":\ttrue");
@@ -473,8 +475,35 @@ static void list_shows_what_each_is(void **state)
 	w->st.quorum = false;
 	node_up(&w->st, 4);
 	assert_int_equal(member("list"), 0);
-	assert_contains(out, "\n3   n3    10.0.0.3:7420  founder\n");
-	assert_contains(out, "\n4   n4    10.0.0.4:7420  unknown\n");
+	assert_contains(out, "\n3   n3    10.0.0.3:7420  founder  100\n");
+	assert_contains(out, "\n4   n4    10.0.0.4:7420  unknown  100\n");
+}
+
+static void who_should_lead_is_set(void **state)
+{
+	(void)state;
+	assert_int_equal(member("set n3 --priority 50 --witness"), 0);
+	assert_string_equal(out, "n3 is preferred so\n");
+	assert_int_equal(node_row(&w->st, 3)->priority, 50);
+	assert_true(node_row(&w->st, 3)->witness);
+	assert_int_equal(w->changes, 1);
+	/* What is not named stays, and what is so already is not asked for. */
+	assert_int_equal(member("set n3 --priority 50"), 0);
+	assert_int_equal(w->changes, 1);
+	assert_int_equal(member("set n3 --priority 0"), 0);
+	assert_true(node_row(&w->st, 3)->witness);
+	assert_int_equal(member("set-address n3 10.0.0.33"), 0);
+	assert_true(node_row(&w->st, 3)->witness);
+	assert_int_equal(node_row(&w->st, 3)->priority, 0);
+	assert_int_equal(member("set n3 --no-witness"), 0);
+	assert_false(node_row(&w->st, 3)->witness);
+	assert_int_equal(member("set n9 --priority 5"), 66);
+	/* Somebody has to lead for good. */
+	assert_int_equal(member("set n1 --witness"), 0);
+	assert_int_equal(member("set n2 --witness"), 0);
+	assert_int_equal(member("set n3 --witness"), 1);
+	assert_contains(out, "no voter but n3 may lead for good");
+	assert_fits();
 }
 
 static void says_what_is_wrong_with_the_call(void **state)
@@ -494,6 +523,11 @@ static void says_what_is_wrong_with_the_call(void **state)
 		{ "add", "kquorum member: add takes NODE=ADDR[:PORT]" },
 		{ "replace n3", "kquorum member: replace takes OLD NEW=ADDR[:PORT]" },
 		{ "list n3", "\"n3\" is one word too many: list takes none" },
+		{ "set n3", "what is to be set?" },
+		{ "set n3 --priority 256", "--priority" },
+		{ "set n3 --witness --no-witness", "--witness or --no-witness" },
+		{ "remove n3 --priority 5", "--priority is for add and set" },
+		{ "add n4=h --no-witness", "--no-witness is for set" },
 		{ "replce n3 n4=h", "did you mean replace?" },
 	};
 	size_t i;
@@ -558,6 +592,7 @@ int main(void)
 		IN_A_CLUSTER(replace_does_not_begin_again),
 		IN_A_CLUSTER(remove_knows_who_was_there),
 		IN_A_CLUSTER(list_shows_what_each_is),
+		IN_A_CLUSTER(who_should_lead_is_set),
 		IN_A_CLUSTER(says_what_is_wrong_with_the_call),
 		IN_A_CLUSTER(texts_fit_the_screen),
 	};

@@ -20,7 +20,7 @@ static inline struct kquorum_peer_status *node_row(struct kquorum_status *st, ui
 		st->peers[i] = st->peers[i - 1];
 	st->peers[at] = (struct kquorum_peer_status){
 		.id = id, .rtt_ns = KQUORUM_NEVER, .seen_ns = KQUORUM_NEVER,
-		.disk_ns = KQUORUM_NEVER,
+		.disk_ns = KQUORUM_NEVER, .priority = KQUORUM_PRIORITY_DEFAULT,
 	};
 	return &st->peers[at];
 }

@@ -182,8 +182,10 @@ static void what_no_member_can_be_called_is_refused(void **state)
 		{ AT(address), 80, ':', "a name or address is no text" },
 		{ AT(address) + 79, 1, ':', "a name or address is no text" },
 		{ AT(flags), 1, KQUORUM_CONF_PROMOTE, "a node that votes is to be promoted" },
-		{ AT(flags), 1, 2, "a node has more than this version understands" },
-		{ AT(zero) + 6, 1, 1, "a node has more than this version understands" },
+		{ AT(flags), 1, 4, "a node has more than this version understands" },
+		{ AT(flags), 1, KQUORUM_CONF_WITNESS, "all of its voters are witnesses" },
+		{ AT(priority), 1, 255, NULL },
+		{ AT(zero) + 5, 1, 1, "a node has more than this version understands" },
 		{ AT(identity), 8, 0, "a node has no identity" },
 	};
 #undef AT

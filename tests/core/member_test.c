@@ -487,6 +487,42 @@ static void what_a_member_is_called_can_be_changed_alone(void **state)
 	assert_int_equal(kq_core_reconfigure(c, t->now, &move), -EINVAL);
 }
 
+static int set_member(struct trio *t, uint32_t id, uint8_t priority, uint8_t flags)
+{
+	struct kq_conf_change to = {
+		.to = { .voters = N1 | N2 | N3 }, .id = id,
+		.member = { .priority = priority, .flags = flags },
+	};
+	int err;
+
+	snprintf(to.member.name, sizeof(to.member.name), "n%u", id);
+	err = kq_core_reconfigure(t->core[1], t->now, &to);
+	trio_settle(t);
+	return err;
+}
+
+static void who_should_lead_is_in_the_configuration(void **state)
+{
+	struct trio *t = *state;
+	uint32_t id;
+
+	trio_lead(t);
+	assert_int_equal(set_member(t, 2, 7, KQUORUM_CONF_WITNESS), 0);
+	for (id = 1; id <= 3; id++) {
+		assert_int_equal(kq_core_member(t->core[id], 2)->priority, 7);
+		assert_int_equal(t->core[id]->conf.witnesses, N2);
+	}
+	assert_int_equal(set_member(t, 1, 100, KQUORUM_CONF_WITNESS), 0);
+	/* Somebody has to lead for good: neither so, nor by taking a vote away. */
+	assert_int_equal(set_member(t, 3, 100, KQUORUM_CONF_WITNESS), -EDOM);
+	assert_int_equal(change(t, 1, N1 | N2, N3), -EDOM);
+	assert_int_equal(set_member(t, 1, 100, 0), 0);
+	assert_int_equal(t->core[2]->conf.witnesses, N2);
+	/* Whom the leader chooses by itself is no witness. */
+	assert_int_equal(kq_core_transfer(t->core[1], t->now, 0), 0);
+	assert_int_equal(t->core[1]->transfer_to, 3);
+}
+
 static void only_a_leader_proposes_a_configuration(void **state)
 {
 	struct {
@@ -544,6 +580,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(who_joins_has_to_be_described),
 		TRIO_TEST(a_full_log_has_room_for_a_configuration),
 		TRIO_TEST(what_a_member_is_called_can_be_changed_alone),
+		TRIO_TEST(who_should_lead_is_in_the_configuration),
 		TRIO_TEST(only_a_leader_proposes_a_configuration),
 	};
 

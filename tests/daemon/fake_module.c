@@ -304,6 +304,26 @@ int kqd_genl_campaign(struct kqd_genl *g)
 	return rc;
 }
 
+int kqd_genl_transfer(struct kqd_genl *g, uint32_t to)
+{
+	unsigned int i;
+	int rc;
+
+	fake_lock();
+	rc = check(g);
+	if (!rc && self()->role != KQUORUM_LEADER)
+		rc = -EREMOTE;
+	for (i = 1; !rc && i <= FAKE_NODES; i++) {
+		fake->node[i].role = i == to ? KQUORUM_LEADER : KQUORUM_FOLLOWER;
+		fake->node[i].leader = to;
+		fake->node[i].term++;
+	}
+	fake_unlock();
+	for (i = 1; i <= FAKE_NODES; i++)
+		fake_wake(i, KQUORUM_EVENT_LEADER);
+	return rc;
+}
+
 int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
 {
 	int rc;

@@ -146,6 +146,8 @@ struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct k
 		sim_fail(s, n, "commits voters %#x outgoing %#x learners %#x, which may not follow voters %#x outgoing %#x",
 			 to.voters, to.outgoing, to.learners, s->conf.voters, s->conf.outgoing);
 	check_settings(s, n, &to);
+	if (!(to.voters & ~to.witnesses))
+		sim_fail(s, n, "commits a configuration in which nobody may lead for good");
 	check_joining(s, n, &to, e);
 	check_members(s, n, &to, e);
 	note_members(s, n, &to, e);

@@ -21,6 +21,10 @@ static void name_member(struct sim *s, struct kq_conf_change *change, u32 id, bo
 	snprintf(m->address, sizeof(m->address), "10.0.0.%u:7420", id);
 	if (change->to.learners & kq_node_bit(id) && sim_chance(s, 60))
 		m->flags = KQUORUM_CONF_PROMOTE;
+	m->priority = sim_chance(s, 50) ? KQUORUM_PRIORITY_DEFAULT :
+		sim_below(s, KQUORUM_PRIORITY_MAX + 1);
+	if (sim_chance(s, 30))
+		m->flags |= KQUORUM_CONF_WITNESS;
 }
 
 /* One of those in it, rather one that joins, is named, and may get a vote when it has caught up. */

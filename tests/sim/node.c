@@ -133,6 +133,7 @@ void node_daemon_start(struct sim *s, struct sim_node *n)
 {
 	n->daemon = true;
 	n->poll_at = 0;
+	memset(&n->handover, 0, sizeof(n->handover));
 	kqd_elect_init(&n->elect, n->core->eff.election_ms, sim_rand(s));
 	node_poll_soon(s, n);
 }
@@ -247,16 +248,65 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 		in->may_win = false;
 }
 
+/* Who has a vote, as its daemon reads it from the status. */
+static unsigned int voters_of(const struct sim_node *n, struct kqd_voter *voters)
+{
+	const struct kq_core *c = n->core;
+	unsigned int count = 0;
+	u32 id;
+
+	kq_for_each_node(c->conf.voters, id) {
+		const struct kquorum_conf_member *m = kq_core_member(c, id);
+		const struct kq_peer *p = &c->peer[id];
+
+		voters[count++] = (struct kqd_voter){
+			.id = id, .priority = m ? m->priority : 0,
+			.witness = c->conf.witnesses & kq_node_bit(id),
+			.there = id == n->id || p->connected,
+			.current = p->progress == KQUORUM_PROGRESS_REPLICATE && !p->flags &&
+				p->match + 1024 >= c->log.last,
+		};
+	}
+	return count;
+}
+
+/* Returns when to look again, on its clock. */
+static u64 hand_over(struct sim *s, struct sim_node *n, const struct kqd_voter *voters,
+		     unsigned int count)
+{
+	const struct kq_core *c = n->core;
+	struct kqd_handover_input in = {
+		.now_ns = sim_clock(s, n), .election_ms = c->eff.election_ms,
+		.leads = c->role == KQUORUM_LEADER && c->state == KQUORUM_NODE_RUNNING &&
+			!c->stopping && c->conf_index <= c->commit && !c->conf.outgoing,
+		.witness = c->conf.witnesses & kq_node_bit(n->id),
+		.successor = kqd_prefer_successor(voters, count, n->id),
+	};
+	u64 next;
+	u32 to = kqd_handover_step(&n->handover, &in, &next);
+
+	if (!to)
+		return next;
+	sim_trace(s, n, "daemon: hands over to %u", to);
+	kq_core_transfer(n->core, sim_clock(s, n), to);
+	node_out(s, n);
+	return next;
+}
+
 void node_poll(struct sim *s, struct sim_node *n)
 {
+	struct kqd_voter voters[KQ_MAX_NODES];
 	struct kqd_elect_input in;
+	unsigned int count;
 	enum kqd_elect_action what;
-	u64 next, now;
+	u64 next, again, now, life = n->life;
 
 	n->poll_at = 0;
 	if (!n->daemon)
 		return;
 	elect_input(s, n, &in);
+	count = voters_of(n, voters);
+	in.yield_ns = kqd_prefer_yield_ns(voters, count, n->id, in.election_ms);
 	what = kqd_elect_step(&n->elect, &in, &next);
 	if (what == KQD_ELECT_CANVASS) {
 		sim_trace(s, n, "daemon: canvass");
@@ -270,7 +320,11 @@ void node_poll(struct sim *s, struct sim_node *n)
 	}
 	if (what != KQD_ELECT_NOTHING)
 		node_out(s, n);
-	if (!n->up || next == UINT64_MAX)
+	if (!n->up || n->life != life)
+		return;
+	again = hand_over(s, n, voters, count);
+	next = min(next, again);
+	if (!n->up || n->life != life || next == UINT64_MAX)
 		return;
 	now = sim_clock(s, n);
 	/* Its timer rounds up, and is late now and then. */

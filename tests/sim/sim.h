@@ -10,6 +10,8 @@
 
 #include "kq_core.h"
 #include "elect.h"
+#include "handover.h"
+#include "prefer.h"
 
 #define SIM_NODES	7
 /*
@@ -222,6 +224,7 @@ struct sim_node {
 	/* daemon */
 	bool daemon;
 	struct kqd_elect elect;
+	struct kqd_handover handover;
 	u64 poll_at;
 	u64 poll_gen;
 

@@ -5,7 +5,7 @@
 
 include tests/objects.mk
 
-SIM_SRCS := $(wildcard kmod/core/*.c tests/sim/*.c) userspace/daemon/elect.c
+SIM_SRCS := $(wildcard kmod/core/*.c tests/sim/*.c) $(addprefix userspace/daemon/,elect.c handover.c prefer.c)
 
 .PHONY: sim sim-bugs sim-all
 sim: sim-all ## a minute of seeds in the simulator

@@ -9,5 +9,5 @@ REPLAY_SRCS := $(wildcard tests/trace/*.c) \
 	$(filter-out %/main.c %/seeds.c %/shrink.c,$(wildcard tests/sim/*.c))
 
 $(BUILD)/kqreplay: $(call objects,replay,$(REPLAY_SRCS)) \
-		$(call objects,bugs,$(wildcard kmod/core/*.c) userspace/daemon/elect.c)
+		$(call objects,bugs,$(wildcard kmod/core/*.c) $(addprefix userspace/daemon/,elect.c handover.c prefer.c))
 	$(CC) $(replay_FLAGS) $(CFLAGS) -o $@ $^

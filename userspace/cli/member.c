@@ -13,18 +13,22 @@
 #include "member.h"
 #include "reserve.h"
 
-enum { OPT_LEARNER = 256, OPT_ID, OPT_FORCE };
+enum { OPT_LEARNER = 256, OPT_ID, OPT_FORCE, OPT_PRIORITY, OPT_WITNESS, OPT_NO_WITNESS };
 
 static const struct cli_option options[] = {
 	{ 'w', "wait", "TIME", "how long to wait for it to come about (default 10m)" },
 	{ OPT_LEARNER, "learner", NULL, "add: it gets the log and no vote" },
 	{ OPT_ID, "id", "N", "add, replace: goes on with the new machine that has this number" },
+	{ OPT_PRIORITY, "priority", "N", "add, set: 0 to 255 (100); the higher should rather lead" },
+	{ OPT_WITNESS, "witness", NULL, "add, set: it votes, and leads only to hand over" },
+	{ OPT_NO_WITNESS, "no-witness", NULL, "set: it is none any more" },
 	{ OPT_FORCE, "force", NULL, "remove, demote: though fewer nodes may fail then" },
 	{ 0 },
 };
 
 /* Which options were given, and which a change takes. */
-enum { TAKES_WAIT = 1, TAKES_LEARNER = 2, TAKES_ID = 4, TAKES_FORCE = 8 };
+enum { TAKES_WAIT = 1, TAKES_LEARNER = 2, TAKES_ID = 4, TAKES_FORCE = 8, TAKES_PRIORITY = 16,
+       TAKES_WITNESS = 32, TAKES_NO_WITNESS = 64 };
 
 struct member {
 	struct kquorum *k;
@@ -100,13 +104,16 @@ static const struct change {
 	enum member_next (*plan)(struct member_job *job, const struct kquorum_status *st);
 	const char *done;
 } changes[] = {
-	{ "add", 1, "NODE=ADDR[:PORT]", TAKES_WAIT | TAKES_LEARNER | TAKES_ID, false, take_new,
+	{ "add", 1, "NODE=ADDR[:PORT]", TAKES_WAIT | TAKES_LEARNER | TAKES_ID | TAKES_PRIORITY |
+	  TAKES_WITNESS, false, take_new,
 	  member_plan_add, "is a member" },
 	{ "remove", 1, "NODE", TAKES_WAIT | TAKES_FORCE, true, take_old, member_plan_remove,
 	  "has left" },
 	{ "promote", 1, "NODE", TAKES_WAIT, false, take_old, member_plan_promote, "is a voter" },
 	{ "demote", 1, "NODE", TAKES_WAIT | TAKES_FORCE, true, take_old, member_plan_demote,
 	  "is a learner" },
+	{ "set", 1, "NODE", TAKES_WAIT | TAKES_PRIORITY | TAKES_WITNESS | TAKES_NO_WITNESS, false,
+	  take_old, member_plan_set, "is preferred so" },
 	{ "set-address", 2, "NODE ADDR[:PORT]", TAKES_WAIT, false, take_old_and_address,
 	  member_plan_address, "is known there" },
 	{ "replace", 2, "OLD NEW=ADDR[:PORT]", TAKES_WAIT | TAKES_ID, false, take_old_and_new,
@@ -119,17 +126,20 @@ static const struct change {
 static const char *same_command(const struct member *m, char *buf, size_t size)
 {
 	const struct member_job *j = &m->job;
-	char address[2 * KQUORUM_ADDRESS_MAX], id[16] = "";
+	char address[2 * KQUORUM_ADDRESS_MAX], id[16] = "", priority[24] = "";
 
+	if (j->has_priority)
+		snprintf(priority, sizeof(priority), " --priority %u", j->priority);
 	shell_quote(address, sizeof(address), j->address);
 	/* Before it is a member, only its number tells which machine is meant. */
 	if (m->told_id && !status_is_member(&m->st, m->told_id))
 		snprintf(id, sizeof(id), " --id %u", m->told_id);
-	snprintf(buf, size, "kquorum member %s %s%s%s%s%s%s%s%s", m->change->name, j->old_name,
+	snprintf(buf, size, "kquorum member %s %s%s%s%s%s%s%s%s%s%s", m->change->name, j->old_name,
 		 j->old_name[0] ? " " : "", j->name,
 		 !j->address[0] ? "" : m->change->take == take_old_and_address ? " " : "=",
 		 j->address[0] ? address : "", j->learner ? " --learner" : "",
-		 j->force ? " --force" : "", id);
+		 j->force ? " --force" : "", priority,
+		 !j->has_witness ? "" : j->witness ? " --witness" : " --no-witness", id);
 	return buf;
 }
 
@@ -491,6 +501,17 @@ static void take(int key, const char *arg, void *user)
 		m->job.given_id = cli_number("--id", arg, 1, KQUORUM_MAX_NODES);
 		m->given |= TAKES_ID;
 		break;
+	case OPT_PRIORITY:
+		m->job.priority = cli_number("--priority", arg, 0, KQUORUM_PRIORITY_MAX);
+		m->job.has_priority = true;
+		m->given |= TAKES_PRIORITY;
+		break;
+	case OPT_WITNESS:
+	case OPT_NO_WITNESS:
+		m->job.witness = key == OPT_WITNESS;
+		m->job.has_witness = true;
+		m->given |= key == OPT_WITNESS ? TAKES_WITNESS : TAKES_NO_WITNESS;
+		break;
 	case OPT_FORCE:
 		m->job.force = true;
 		m->given |= TAKES_FORCE;
@@ -511,7 +532,7 @@ static const struct change *find_change(const char *word)
 	close = cli_nearest(word, names, N_CHANGES + 1);
 	if (close)
 		cli_usage_error("no \"%s\": did you mean %s?", word, close);
-	cli_usage_error("no \"%s\": list, add, remove, promote, demote, set-address or replace", word);
+	cli_usage_error("no \"%s\": list, add, remove, promote, demote, set, set-address or replace", word);
 }
 
 static void refuse_options(const struct member *m)
@@ -521,6 +542,9 @@ static void refuse_options(const struct member *m)
 		{ TAKES_LEARNER, "--learner is for add" },
 		{ TAKES_ID, "--id is for add and replace" },
 		{ TAKES_FORCE, "--force is for remove and demote" },
+		{ TAKES_PRIORITY, "--priority is for add and set" },
+		{ TAKES_WITNESS, "--witness is for add and set" },
+		{ TAKES_NO_WITNESS, "--no-witness is for set" },
 	};
 	unsigned int wrong = m->given & ~(m->change ? m->change->takes : 0);
 	size_t i;
@@ -560,6 +584,10 @@ static int run(int argc, char **argv)
 		cli_usage_error("\"%s\" is one word too many: list takes none", argv[at]);
 	if (m.change && argc - at != m.change->operands)
 		cli_usage_error("%s takes %s", m.change->name, m.change->usage);
+	if (m.given & TAKES_WITNESS && m.given & TAKES_NO_WITNESS)
+		cli_usage_error("--witness or --no-witness");
+	if (m.change && m.change->plan == member_plan_set && !m.job.has_priority && !m.job.has_witness)
+		cli_usage_error("what is to be set? --priority N, --witness or --no-witness");
 	if (m.change) {
 		m.job.plan = m.change->plan;
 		m.json_line = m.change->takes & TAKES_ID;
@@ -576,7 +604,7 @@ static int run(int argc, char **argv)
 const struct cli_command command_member = {
 	.name = "member",
 	.synopsis = "[list | add NODE=ADDR | remove NODE | promote NODE | demote NODE |\n"
-		    "                       set-address NODE ADDR | replace OLD NEW=ADDR] [OPTION]...",
+		    "                       set NODE | set-address NODE ADDR | replace OLD NEW=ADDR] [OPTION]...",
 	.summary = "show who belongs to the cluster, or change it",
 	.details = "Changes are made on the leader, one at a time, and the command waits until they have come\n"
 		   "about; broken off, the same command goes on with it.\n"
@@ -584,6 +612,8 @@ const struct cli_command command_member = {
 		   "           as a learner and gives it a vote\n"
 		   "  replace  likewise, and the old node loses its vote in the same moment: for a machine that is\n"
 		   "           dead or has lost its disk\n"
+		   "  set      says which node should rather lead; a leader hands over to one with a higher priority\n"
+		   "           when that has been steady for a while, a witness to any that has caught up\n"
 		   "  remove   is refused while no majority of those that stay is up and has caught up; --force\n"
 		   "           is needed when none of them may fail any more, or one that is down would stay\n"
 		   "Broken off before the new machine was taken in, --id with the number in its line goes on.\n",

@@ -29,6 +29,9 @@ struct member_job {
 	char old_name[KQUORUM_NODE_NAME_MAX + 1];	/* replace: who goes */
 	char address[KQUORUM_ADDRESS_MAX + 1];
 	bool learner, force;
+	bool has_priority, has_witness;	/* asked for; else what is stays */
+	uint32_t priority;
+	bool witness;
 	uint32_t given_id;	/* --id, 0: none */
 	/* kept from look to look, for names pass from one node to another */
 	uint32_t id;		/* of @name: a member, or as its line says; 0: not known yet */
@@ -50,6 +53,7 @@ enum member_next member_plan_remove(struct member_job *job, const struct kquorum
 enum member_next member_plan_promote(struct member_job *job, const struct kquorum_status *st);
 enum member_next member_plan_demote(struct member_job *job, const struct kquorum_status *st);
 enum member_next member_plan_address(struct member_job *job, const struct kquorum_status *st);
+enum member_next member_plan_set(struct member_job *job, const struct kquorum_status *st);
 enum member_next member_plan_replace(struct member_job *job, const struct kquorum_status *st);
 
 /*

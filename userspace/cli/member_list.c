@@ -19,6 +19,8 @@ static cJSON *list_json(const struct kquorum_status *st)
 		cJSON_AddStringToObject(row, "address", p->address);
 		cJSON_AddStringToObject(row, "role", node_role(st, p->id));
 		cJSON_AddBoolToObject(row, "promote", p->promote);
+		json_u64(row, "priority", p->priority);
+		cJSON_AddBoolToObject(row, "witness", p->witness);
 		cJSON_AddBoolToObject(row, "connected", p->id == st->node_id || p->connected);
 	}
 	return o;
@@ -29,16 +31,18 @@ static void print_rows(const struct kquorum_status *st)
 	struct table t = { 0 };
 	unsigned int i;
 
-	table_row(&t, 4, (const char *[]){ "ID", "NODE", "ADDRESS", "ROLE" });
+	table_row(&t, 5, (const char *[]){ "ID", "NODE", "ADDRESS", "ROLE", "PRIORITY" });
 	for (i = 0; i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
 		bool waits = p->promote && st->learners & node_bit(p->id);
-		char id[FORMAT_MAX];
+		char id[FORMAT_MAX], priority[FORMAT_MAX], role[64];
 
 		snprintf(id, sizeof(id), "%u", p->id);
-		table_row(&t, 4, (const char *[]){ id, p->name[0] ? p->name : NULL,
-			  p->address[0] ? p->address : NULL,
-			  waits ? "learner, to be promoted" : node_role(st, p->id) });
+		snprintf(priority, sizeof(priority), "%u", p->priority);
+		snprintf(role, sizeof(role), "%s%s", waits ? "learner, to be promoted" :
+			 node_role(st, p->id), p->witness ? ", witness" : "");
+		table_row(&t, 5, (const char *[]){ id, p->name[0] ? p->name : NULL,
+			  p->address[0] ? p->address : NULL, role, p->member ? priority : NULL });
 	}
 	table_print(&t, stdout);
 }

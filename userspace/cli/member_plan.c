@@ -124,9 +124,20 @@ static struct kquorum_change *begin(struct member_job *job, const struct kquorum
 	return &job->change;
 }
 
-/* What it says of a member; that it gets a vote by itself is no more said, unless it is anew. */
-static void describe(struct kquorum_change *c, uint32_t id, const char *name, const char *address)
+/*
+ * What it says of a member; that it gets a vote by itself is no more said, unless it is anew. What
+ * nobody asks for stays; who takes the place of another is preferred as that one was.
+ */
+static void describe(struct member_job *job, const struct kquorum_status *st, uint32_t id,
+		     const char *name, const char *address)
 {
+	uint32_t like = status_is_member(st, id) ? id : job->old;
+	const struct kquorum_peer_status *p = row(st, like);
+	struct kquorum_change *c = &job->change;
+
+	c->priority = job->has_priority ? job->priority :
+		status_is_member(st, like) ? p->priority : KQUORUM_PRIORITY_DEFAULT;
+	c->witness = job->has_witness ? job->witness : status_is_member(st, like) && p->witness;
 	c->id = id;
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	snprintf(c->address, sizeof(c->address), "%s", address);
@@ -139,7 +150,40 @@ static enum member_next set_promote(struct member_job *job, const struct kquorum
 	const struct kquorum_peer_status *p = row(st, job->id);
 
 	begin(job, st)->promote = promote;
-	describe(&job->change, p->id, p->name, p->address);
+	describe(job, st, p->id, p->name, p->address);
+	return MEMBER_CHANGE;
+}
+
+/* --- who should lead ------------------------------------------------------------------------- */
+
+static bool is_preferred(const struct member_job *job, const struct kquorum_peer_status *p)
+{
+	return (!job->has_priority || p->priority == job->priority) &&
+		(!job->has_witness || p->witness == job->witness);
+}
+
+/* Some voter has to lead for good. */
+static bool only_witnesses(const struct kquorum_status *st, uint32_t but)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (st->voters & ~node_bit(but) & node_bit(st->peers[i].id) && !st->peers[i].witness)
+			return false;
+	return true;
+}
+
+static enum member_next set_preference(struct member_job *job, const struct kquorum_status *st)
+{
+	const struct kquorum_peer_status *p = row(st, job->id);
+
+	if (job->has_witness && job->witness && st->voters & node_bit(job->id) &&
+	    only_witnesses(st, job->id))
+		return refuse(job, KQUORUM_EXIT_ERROR,
+			      "no voter but %s may lead for good: a witness needs one that does",
+			      job->name);
+	begin(job, st)->promote = p->promote;
+	describe(job, st, p->id, p->name, p->address);
 	return MEMBER_CHANGE;
 }
 
@@ -231,7 +275,7 @@ static enum member_next join(struct member_job *job, const struct kquorum_status
 	c = begin(job, st);
 	c->learners |= node_bit(job->id);
 	c->promote = promote;
-	describe(c, job->id, as, job->address);
+	describe(job, st, job->id, as, job->address);
 	return MEMBER_CHANGE;
 }
 
@@ -249,6 +293,8 @@ enum member_next member_plan_add(struct member_job *job, const struct kquorum_st
 	job->id = id;
 	if (strcmp(p->address, job->address))
 		return refuse_address(job, p);
+	if (!is_preferred(job, p))
+		return set_preference(job, st);
 	if (st->voters & node_bit(id))
 		return !job->learner ? MEMBER_DONE :
 			refuse(job, KQUORUM_EXIT_ERROR,
@@ -308,7 +354,7 @@ static enum member_next take_vote(struct member_job *job, const struct kquorum_s
 	c->learners &= ~node_bit(job->id);
 	if (stays) {
 		c->learners |= node_bit(job->id);
-		describe(c, job->id, p->name, p->address);
+		describe(job, st, job->id, p->name, p->address);
 	}
 	return MEMBER_CHANGE;
 }
@@ -364,6 +410,13 @@ enum member_next member_plan_demote(struct member_job *job, const struct kquorum
 	return row(st, job->id)->promote ? set_promote(job, st, false) : MEMBER_DONE;
 }
 
+enum member_next member_plan_set(struct member_job *job, const struct kquorum_status *st)
+{
+	if (!is_known(job, st))
+		return refuse_unknown(job, st, job->name);
+	return is_preferred(job, row(st, job->id)) ? MEMBER_DONE : set_preference(job, st);
+}
+
 enum member_next member_plan_address(struct member_job *job, const struct kquorum_status *st)
 {
 	const struct kquorum_peer_status *p;
@@ -378,7 +431,7 @@ enum member_next member_plan_address(struct member_job *job, const struct kquoru
 	if (used)
 		return refuse_taken_address(job, st, used);
 	begin(job, st)->promote = p->promote;
-	describe(&job->change, job->id, p->name, job->address);
+	describe(job, st, job->id, p->name, job->address);
 	return MEMBER_CHANGE;
 }
 
@@ -426,7 +479,7 @@ static enum member_next replace_gone(struct member_job *job, const struct kquoru
 	waits = votes && !(st->voters & node_bit(job->id));
 	if (strcmp(p->name, job->name) || (waits && !p->promote)) {
 		begin(job, st)->promote = waits;
-		describe(&job->change, job->id, job->name, job->address);
+		describe(job, st, job->id, job->name, job->address);
 		return MEMBER_CHANGE;
 	}
 	return waits ? wait_to_catch_up(job, st) : MEMBER_DONE;
@@ -466,7 +519,7 @@ static enum member_next swap(struct member_job *job, const struct kquorum_status
 	} else {
 		c->promote = row(st, job->old)->promote;
 	}
-	describe(c, job->id, job->name, job->address);
+	describe(job, st, job->id, job->name, job->address);
 	return MEMBER_CHANGE;
 }
 

@@ -166,6 +166,8 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		cJSON_AddStringToObject(row, "address", p->address);
 		cJSON_AddStringToObject(row, "role", node_role(st, p->id));
 		cJSON_AddBoolToObject(row, "promote", p->promote);
+		json_u64(row, "priority", p->priority);
+		cJSON_AddBoolToObject(row, "witness", p->witness);
 		cJSON_AddStringToObject(row, "state", peer_state(st, p));
 		cJSON_AddBoolToObject(row, "self", self);
 		cJSON_AddBoolToObject(row, "connected", self || p->connected);

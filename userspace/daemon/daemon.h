@@ -14,6 +14,7 @@
 #include "ask.h"
 #include "backoff.h"
 #include "elect.h"
+#include "handover.h"
 #include "genl.h"
 #include "hello.h"
 #include "log.h"
@@ -160,6 +161,7 @@ struct kqd {
 	struct kqd_status st;		/* with @have_node */
 	uint32_t heartbeat_ms, election_ms;
 	struct kqd_elect elect;
+	struct kqd_handover handover;
 
 	struct kqd_peer peers[KQUORUM_MAX_NODES + 1];	/* by id */
 	struct kqd_listen listen;

@@ -10,6 +10,7 @@
  *   after a restart ended)            stand after a draw from [E/10, E/2):
  *                                     everybody else is in the same place
  *   somebody else took a new term     leave it E/2 to E to win
+ *   others should rather lead         each of these later by what prefer.h says
  *   canvass won                       campaign at once
  *   lost, or no result within E       stand again after a draw from
  *                                     [b, 2b), b from E/2 growing to 2E
@@ -115,11 +116,12 @@ static void elect_quiet(struct kqd_elect *e, const struct kqd_elect_input *in, u
 	elect_forget_attempt(e);
 	e->lost = 0;
 	if (e->timeout_ns < election_ns) {
-		e->timeout_ns = elect_draw(e, election_ns, 2 * election_ns);
+		e->timeout_ns = elect_draw(e, election_ns, 2 * election_ns) + in->yield_ns;
 		e->not_before_ns = 0;
 	}
-	if (in->carrier_lost && e->timeout_ns >= election_ns + election_ns / 8)
-		e->timeout_ns = elect_draw(e, election_ns, election_ns + election_ns / 8);
+	if (in->carrier_lost && e->timeout_ns >= election_ns + in->yield_ns + election_ns / 8)
+		e->timeout_ns = elect_draw(e, election_ns, election_ns + election_ns / 8) +
+			in->yield_ns;
 	*next_ns = in->now_ns;
 	if (e->timeout_ns > in->silence_ns)
 		*next_ns += e->timeout_ns - in->silence_ns;
@@ -206,7 +208,8 @@ enum kqd_elect_action kqd_elect_step(struct kqd_elect *e, const struct kqd_elect
 	}
 	if (!e->timeout_ns) {
 		e->timeout_ns = 1;
-		elect_not_before(e, in->now_ns + elect_draw(e, election_ns / 10, election_ns / 2));
+		elect_not_before(e, in->now_ns + elect_draw(e, election_ns / 10, election_ns / 2) +
+				 in->yield_ns);
 	}
 	if (in->now_ns < e->not_before_ns) {
 		*next_ns = e->not_before_ns;

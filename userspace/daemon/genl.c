@@ -350,6 +350,22 @@ int kqd_genl_campaign(struct kqd_genl *g)
 }
 
 /**
+ * kqd_genl_transfer() - another node shall lead
+ * @g: open
+ * @to: its id
+ *
+ * Return: 0: it is under way; or a negative errno.
+ */
+int kqd_genl_transfer(struct kqd_genl *g, uint32_t to)
+{
+	struct genl_answer a = { .what = "a transfer" };
+	struct nl_msg *msg = genl_request(g, KQUORUM_CMD_TRANSFER);
+
+	nla_put_u32(msg, KQUORUM_A_NODE_ID, to);
+	return genl_exchange(g, msg, &a);
+}
+
+/**
  * kqd_genl_probe() - is the node still ours?
  * @g: with an epoch
  * @self: id of this node

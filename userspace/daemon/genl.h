@@ -39,6 +39,7 @@ int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st);
 int kqd_genl_take(struct kqd_genl *g);
 int kqd_genl_canvass(struct kqd_genl *g);
 int kqd_genl_campaign(struct kqd_genl *g);
+int kqd_genl_transfer(struct kqd_genl *g, uint32_t to);
 int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
 int kqd_genl_detach(struct kqd_genl *g, uint32_t node);
 int kqd_genl_attach(struct kqd_genl *g, int fd, const struct kqd_hello *from);

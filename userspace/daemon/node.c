@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon.h"
+#include "prefer.h"
 
 #define NODE_WAIT_NS	(KQD_NS_PER_SEC / 2)
 
@@ -237,6 +238,7 @@ static bool node_take(struct kqd *d, const struct kqd_status *st)
 	d->have_node = true;
 	node_settings(d);
 	kqd_elect_init(&d->elect, d->election_ms, kqd_random());
+	memset(&d->handover, 0, sizeof(d->handover));
 	kqd_info("took node %s of cluster %s: %s, term %llu", kqd_node_name(d, d->st.node_id),
 		 d->st.cluster, kqd_state_name(d->st.state), (unsigned long long)d->st.term);
 	kqd_peers_begin(d);
@@ -318,8 +320,60 @@ static bool node_may_win(const struct kqd *d)
 		(!st->outgoing || node_is_majority(st->outgoing, reached));
 }
 
+/* Who has a vote, as this node sees it. Returns how many. */
+static unsigned int node_voters(const struct kqd *d, struct kqd_voter *voters)
+{
+	const struct kqd_status *st = &d->st;
+	unsigned int n = 0;
+	uint32_t id;
+
+	for (id = 1; id <= KQUORUM_MAX_NODES; id++) {
+		const struct kqd_status_peer *p = kqd_status_peer(st, id);
+
+		if (!(st->voters & 1u << id))
+			continue;
+		voters[n++] = (struct kqd_voter) {
+			.id = id,
+			.priority = st->member[id].priority,
+			.witness = st->member[id].witness,
+			.there = id == st->node_id || (p && p->connected),
+			.current = p && p->current,
+		};
+	}
+	return n;
+}
+
+/* Returns when to look again. */
+static uint64_t node_hand_over(struct kqd *d, const struct kqd_voter *voters, unsigned int n)
+{
+	const struct kqd_status *st = &d->st;
+	struct kqd_handover_input in = {
+		.now_ns = kqd_now_ns(),
+		.election_ms = d->election_ms,
+		.leads = st->role == KQUORUM_LEADER && st->quorum && st->settled &&
+			st->state == KQUORUM_NODE_RUNNING,
+		.witness = st->member[st->node_id].witness,
+		.successor = kqd_prefer_successor(voters, n, st->node_id),
+	};
+	uint64_t next_ns;
+	uint32_t to = kqd_handover_step(&d->handover, &in, &next_ns);
+	int rc;
+
+	if (!to)
+		return next_ns;
+	rc = kqd_genl_transfer(&d->genl, to);
+	if (rc)
+		kqd_info("%s should lead rather, but not now: %s", kqd_node_name(d, to),
+			 strerror(-rc));
+	else
+		kqd_notice("handing over to %s, which should lead rather", kqd_node_name(d, to));
+	return next_ns;
+}
+
 static void node_elect(struct kqd *d)
 {
+	struct kqd_voter voters[KQUORUM_MAX_NODES];
+	unsigned int n = node_voters(d, voters);
 	struct kqd_elect_input in = {
 		.now_ns = kqd_now_ns(),
 		.election_ms = d->election_ms,
@@ -330,10 +384,11 @@ static void node_elect(struct kqd *d)
 		.leader = d->st.leader,
 		.silence_ns = d->st.silence_ns,
 		.wait_left_ns = d->st.wait_left_ns,
+		.yield_ns = kqd_prefer_yield_ns(voters, n, d->st.node_id, d->election_ms),
 		.may_win = node_may_win(d),
 		.carrier_lost = d->links.lost,
 	};
-	uint64_t next_ns;
+	uint64_t next_ns, again_ns;
 	int rc = 0;
 
 	switch (kqd_elect_step(&d->elect, &in, &next_ns)) {
@@ -353,7 +408,8 @@ static void node_elect(struct kqd *d)
 		return;
 	if (rc)
 		kqd_info("not now: %s", strerror(-rc));
-	kqd_timer_at(&d->elect_timer, next_ns);
+	again_ns = node_hand_over(d, voters, n);
+	kqd_timer_at(&d->elect_timer, again_ns < next_ns ? again_ns : next_ns);
 }
 
 /* A node that nobody has taken is not the one that we took. */

@@ -11,6 +11,9 @@
 
 #include "status.h"
 
+/* Entries that a peer may lack and still have nearly all of the log. */
+#define KEEPS_UP	1024
+
 static uint32_t status_u32(struct nlattr *a)
 {
 	return a && nla_len(a) >= 4 ? nla_get_u32(a) : 0;
@@ -73,6 +76,8 @@ static int status_member(struct nlattr *nest, struct kqd_status *st)
 	status_string(tb[KQUORUM_MEMBER_NAME], st->member[id].name, sizeof(st->member[id].name));
 	status_string(tb[KQUORUM_MEMBER_ADDRESS], st->member[id].address,
 		      sizeof(st->member[id].address));
+	st->member[id].priority = status_u32(tb[KQUORUM_MEMBER_PRIORITY]);
+	st->member[id].witness = status_u32(tb[KQUORUM_MEMBER_FLAGS]) & KQUORUM_CONF_WITNESS;
 	return 0;
 }
 
@@ -100,6 +105,10 @@ static int status_peer(struct nlattr *nest, struct kqd_status *st)
 	p->connected = status_u8(tb[KQUORUM_PEER_CONNECTED]);
 	p->needs = status_u64(tb[KQUORUM_PEER_SNAPSHOT], 0);
 	status_string(tb[KQUORUM_PEER_REASON], p->reason, sizeof(p->reason));
+	p->current = tb[KQUORUM_PEER_PROGRESS] &&
+		status_u32(tb[KQUORUM_PEER_PROGRESS]) == KQUORUM_PROGRESS_REPLICATE &&
+		!status_u32(tb[KQUORUM_PEER_FLAGS]) &&
+		status_u64(tb[KQUORUM_PEER_MATCH], 0) + KEEPS_UP >= st->last;
 	return 0;
 }
 
@@ -202,6 +211,7 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	st->wait_left_ns = status_u64(tb[KQUORUM_A_WAIT_LEFT], 0);
 	st->commit = status_u64(tb[KQUORUM_A_COMMIT_INDEX], 0);
 	st->applied = status_u64(tb[KQUORUM_A_APPLIED_INDEX], 0);
+	st->last = status_u64(tb[KQUORUM_A_LAST_INDEX], 0);
 	if (tb[KQUORUM_A_SETTINGS] && status_settings(tb[KQUORUM_A_SETTINGS], st))
 		return -EBADMSG;
 	if (tb[KQUORUM_A_SETTINGS_BEFORE] && status_before(tb[KQUORUM_A_SETTINGS_BEFORE], st))

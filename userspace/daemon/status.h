@@ -24,6 +24,7 @@ struct kqd_status_peer {
 	uint32_t met;		/* low half of this node's incarnation when it was met last */
 	uint64_t needs;		/* a snapshot of this index or newer, 0: none; at the leader */
 	char reason[128];	/* why the last connection ended */
+	bool current;		/* at the leader: it works, and keeps up with the log */
 };
 
 /* Which snapshot, to the byte. */
@@ -46,6 +47,8 @@ struct kqd_transit {
 struct kqd_status_member {
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	char address[KQUORUM_ADDRESS_MAX + 1];
+	uint32_t priority;
+	bool witness;
 };
 
 struct kqd_status {
@@ -81,6 +84,7 @@ struct kqd_status {
 	char reason[256];	/* why the node does not serve */
 	uint64_t commit;	/* log index */
 	uint64_t applied;	/* log index */
+	uint64_t last;		/* log index */
 	struct kqd_ref snapshot;	/* the one that the log refers to */
 	uint64_t log_capacity;	/* bytes */
 	uint64_t log_used;

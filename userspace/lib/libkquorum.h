@@ -47,6 +47,8 @@ struct kquorum_peer_status {
 	char address[KQUORUM_ADDRESS_MAX + 1];
 	bool member;		/* of the configuration; before there is one: as it was started */
 	bool promote;		/* a learner that gets a vote when it has caught up */
+	bool witness;		/* it should lead only to hand over */
+	uint32_t priority;	/* of two, the one with the higher should rather lead */
 	bool connected;
 	bool has_progress;	/* only the leader knows progress, match, in flight, rtt */
 	uint32_t progress;	/* enum kquorum_progress */
@@ -166,6 +168,8 @@ struct kquorum_change {
 	uint32_t voters, learners;	/* bit n: node n; from now on */
 	uint32_t id;			/* a member that is new, or described anew; 0: none */
 	bool promote;			/* it is a learner and gets a vote when it has caught up */
+	bool witness;			/* it should lead only to hand over */
+	uint32_t priority;		/* 0 to KQUORUM_PRIORITY_MAX */
 	char name[KQUORUM_NODE_NAME_MAX + 1], address[KQUORUM_ADDRESS_MAX + 1];
 	const struct kquorum_settings *settings;	/* other ones, and nothing else changes; or NULL */
 };
@@ -176,7 +180,7 @@ struct kquorum_change {
  * -EAGAIN, -EBUSY: not now; -ESTALE: @based_on is not the newest any more;
  * -EALREADY: it is in force; -EDESTADDRREQ: a node joins that @id does not describe; -EINVAL: it
  * has no voter, or settings that cannot be; -EINPROGRESS: somebody may rely on the settings
- * before those in force; -ENOTUNIQ, -EADDRINUSE:
+ * before those in force; -EDOM: all voters would be witnesses; -ENOTUNIQ, -EADDRINUSE:
  * another member has that name or address; -EEXIST: a session of the number's
  * last node is not over; -EHOSTUNREACH: a node that joins is not connected;
  * -EKEYREJECTED: it is connected, and one that has left; -ENOTCONN: no majority

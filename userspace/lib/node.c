@@ -91,8 +91,9 @@ int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c)
 		mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, c->id);
 		mnl_attr_put_strz(nlh, KQUORUM_MEMBER_NAME, c->name);
 		mnl_attr_put_strz(nlh, KQUORUM_MEMBER_ADDRESS, c->address);
-		if (c->promote)
-			mnl_attr_put_u32(nlh, KQUORUM_MEMBER_FLAGS, KQUORUM_CONF_PROMOTE);
+		mnl_attr_put_u32(nlh, KQUORUM_MEMBER_FLAGS, (c->promote ? KQUORUM_CONF_PROMOTE : 0) |
+				 (c->witness ? KQUORUM_CONF_WITNESS : 0));
+		mnl_attr_put_u32(nlh, KQUORUM_MEMBER_PRIORITY, c->priority);
 		mnl_attr_nest_end(nlh, nest);
 	}
 	return kq_lib_talk(k, nlh, NULL, NULL);

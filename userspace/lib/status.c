@@ -39,6 +39,8 @@ static void take_member(struct kquorum_status *st, const struct nlattr *nest)
 	kq_lib_string(&a, KQUORUM_MEMBER_ADDRESS, p->address, sizeof(p->address));
 	p->member = true;
 	p->promote = kq_lib_u32(&a, KQUORUM_MEMBER_FLAGS, 0) & KQUORUM_CONF_PROMOTE;
+	p->witness = kq_lib_u32(&a, KQUORUM_MEMBER_FLAGS, 0) & KQUORUM_CONF_WITNESS;
+	p->priority = kq_lib_u32(&a, KQUORUM_MEMBER_PRIORITY, KQUORUM_PRIORITY_DEFAULT);
 }
 
 static void take_departed(struct kquorum_status *st, const struct nlattr *nest)

@@ -225,6 +225,7 @@ enum kquorum_member_attr {
 	KQUORUM_MEMBER_NAME,		/* string */
 	KQUORUM_MEMBER_ADDRESS,		/* string, as the operator wrote it */
 	KQUORUM_MEMBER_FLAGS,		/* u32: KQUORUM_CONF_* */
+	KQUORUM_MEMBER_PRIORITY,	/* u32 */
 	__KQUORUM_MEMBER_MAX,
 };
 
@@ -491,7 +492,8 @@ struct kquorum_snapshot_result {
 /**
  * struct kquorum_conf_member - a node in a configuration
  * @identity: of its files
- * @flags: KQUORUM_CONF_PROMOTE
+ * @flags: KQUORUM_CONF_*
+ * @priority: of two nodes that could lead, the one with the higher should
  * @zero: 0
  * @name: as people call it, ends with NUL
  * @address: where the others connect to it, as the operator wrote it; ends with NUL
@@ -499,12 +501,16 @@ struct kquorum_snapshot_result {
 struct kquorum_conf_member {
 	__le64 identity;
 	__u8 flags;
-	__u8 zero[7];
+	__u8 priority;
+	__u8 zero[6];
 	char name[KQUORUM_NODE_NAME_MAX + 1];
 	char address[KQUORUM_ADDRESS_MAX + 1];
 } __attribute__((packed));
 
 #define KQUORUM_CONF_PROMOTE	1	/* a learner that gets a vote when it has caught up */
+#define KQUORUM_CONF_WITNESS	2	/* leads only to bring another up, and hands over */
+#define KQUORUM_PRIORITY_DEFAULT 100
+#define KQUORUM_PRIORITY_MAX	255
 
 /**
  * struct kquorum_conf_left - the last one that left with a number
