@@ -12,7 +12,7 @@
 
 #define PAUSE_MS	500
 #define STOP_NS		(30 * NS_PER_SEC)
-#define DAEMON_NS	(60 * NS_PER_SEC)
+#define START_NS	(60 * NS_PER_SEC)
 
 struct run {
 	struct rollout r;
@@ -218,12 +218,25 @@ static int remake(struct run *u)
 	return ret ? ret : make(u, true);
 }
 
+/* What it has is known once its log is read. A long one goes on being read by itself. */
+static void wait_for_recovery(struct run *u)
+{
+	uint64_t until = now_ns() + START_NS;
+	struct kquorum_status st;
+
+	while (!kquorum_status(u->k, &st) && st.state == KQUORUM_NODE_RECOVERING &&
+	       now_ns() < until)
+		sleep_ms(50);
+}
+
 static int start(struct run *u)
 {
 	int ret = node_start_from(u->k, u->r.dir, &u->r.own);
 
+	if (!ret)
+		wait_for_recovery(u);
 	if (!ret && !u->o->no_daemon)
-		ret = daemon_ensure(u->k, u->r.dir, DAEMON_NS);
+		ret = daemon_ensure(u->k, u->r.dir, START_NS);
 	if (ret)
 		return ret;
 	u->started = true;
@@ -236,7 +249,7 @@ static int ensure_daemon(struct run *u)
 {
 	if (!u->r.runs || u->r.st.daemon || u->o->no_daemon)
 		return 0;
-	return daemon_ensure(u->k, u->r.dir, DAEMON_NS);
+	return daemon_ensure(u->k, u->r.dir, START_NS);
 }
 
 /* The leader takes in who has come. What stands against it for the moment is waited for. */
@@ -309,27 +322,14 @@ static void tell(struct run *u)
 		cli_note("waiting: %s", u->told);
 }
 
-/* One look, and what follows. True: that is the end, with exit code @code. */
-static bool step(struct run *u, int *code)
-{
-	enum rollout_next next;
+enum step { STEP_ACTED, STEP_WAITS, STEP_ENDED };
 
-	*code = look_at_directory(u);
-	if (!*code)
-		*code = look_at_node(u);
-	if (!*code)
-		*code = ensure_daemon(u);
-	if (*code)
-		return true;
-	rollout_ask(&u->r);
-	next = rollout_next(&u->r);
-	/* One that has not begun has no quorum to miss. */
-	u->late = u->r.runs && !u->r.st.quorum && status_is_member(&u->r.st, u->r.st.node_id) ?
-		KQUORUM_EXIT_NO_QUORUM : KQUORUM_EXIT_BLOCKED;
+/* What is to be done next is done. */
+static enum step act(struct run *u, enum rollout_next next, int *code)
+{
+	uint32_t taken = u->taken;
+
 	switch (next) {
-	case ROLLOUT_DONE:
-		report(u);
-		return true;
 	case ROLLOUT_MAKE:
 		*code = make(u, false);
 		break;
@@ -341,25 +341,53 @@ static bool step(struct run *u, int *code)
 		break;
 	case ROLLOUT_TAKE_IN:
 		*code = take_in(u);
+		if (!*code && u->taken == taken)
+			return STEP_WAITS;
 		break;
 	case ROLLOUT_WAIT:
-		return false;
+		return STEP_WAITS;
+	case ROLLOUT_DONE:
+		report(u);
+		return STEP_ENDED;
 	case ROLLOUT_REFUSE:
 		cli_error("%s", u->r.why);
 		*code = u->r.code;
-		break;
+		return STEP_ENDED;
 	}
-	return *code;
+	return *code ? STEP_ENDED : STEP_ACTED;
 }
 
+/* One look, and what follows; when that is the end, with exit code @code. */
+static enum step step(struct run *u, int *code)
+{
+	enum rollout_next next;
+
+	*code = look_at_directory(u);
+	if (!*code)
+		*code = look_at_node(u);
+	if (!*code)
+		*code = ensure_daemon(u);
+	if (*code)
+		return STEP_ENDED;
+	rollout_ask(&u->r);
+	next = rollout_next(&u->r);
+	/* One that has not begun has no quorum to miss. */
+	u->late = u->r.runs && !u->r.st.quorum && status_is_member(&u->r.st, u->r.st.node_id) ?
+		KQUORUM_EXIT_NO_QUORUM : KQUORUM_EXIT_BLOCKED;
+	return act(u, next, code);
+}
+
+/* What can be done at once is done, however little time there is. */
 static int carry_out(struct run *u)
 {
 	uint64_t until = now_ns() + u->o->wait_ns;
-	int ret;
+	enum step did;
+	int ret = 0;
 
-	while (!step(u, &ret)) {
-		if (u->r.why[0])
-			tell(u);
+	while ((did = step(u, &ret)) != STEP_ENDED) {
+		if (did == STEP_ACTED)
+			continue;
+		tell(u);
 		if (now_ns() >= until) {
 			cli_error("not yet: %s\n  the same command goes on with it", u->r.why);
 			return u->late;
@@ -387,7 +415,7 @@ int rollout_run(struct init *in, const struct rollout_options *o)
 		free(u);
 		return ret == -EINVAL ? KQUORUM_EXIT_ERROR : cli_exit_code(ret);
 	}
-	/* It begins by itself. Should there be one with that id, it would be a second one of the same. */
+	/* It begins by itself: should there be one with that id, it would be a second one of it. */
 	if (u->r.file.n_members == 1 && u->r.file.cluster_id) {
 		cli_error("%s: a cluster of one gets an id of its own: leave id out", o->file);
 		free(u);

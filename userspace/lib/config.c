@@ -485,15 +485,14 @@ static char *read_line(char *buf, int size, void *user)
 
 static int read_missing(struct reading *r)
 {
-	bool plan = r->plan;
-	const char *what = !r->name ? "name in [cluster]" : !r->id && !plan ? "id in [cluster]" :
-			   !r->node && !plan ? "name in [node]" :
-			   !r->listen && !plan ? "listen in [node]" :
-			   !r->c->n_members ? "any line in [members]" : NULL;
+	const char *what = !r->name ? "name in [cluster]" : r->plan ? NULL :
+			   !r->id ? "id in [cluster]" : !r->node ? "name in [node]" :
+			   !r->listen ? "listen in [node]" : NULL;
 
-	if (!what)
-		return 0;
-	return fail(r->err, r->errlen, "%s:%d: end of the file without %s", r->path, r->line, what);
+	if (!what && !r->c->n_members)
+		what = "any line in [members]";
+	return !what ? 0 : fail(r->err, r->errlen, "%s:%d: end of the file without %s", r->path,
+				r->line, what);
 }
 
 static bool is_beside(const char *path, const char *name)
