@@ -3,4 +3,4 @@
 # A cluster of one grows to five and shrinks again; machines are replaced, moved, wiped.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-e2e member 900
+e2e member 1200

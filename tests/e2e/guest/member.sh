@@ -1,10 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A cluster of one grows to five and shrinks again; machines are replaced, moved, wiped.
+# A cluster of one grows to five and shrinks again; machines are replaced, moved, wiped. Then another
+# one by one file for all machines.
 # shellcheck source=tests/e2e/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/guest/members.sh
 . "$(dirname "$0")/members.sh"
+# shellcheck source=tests/e2e/guest/rollout.sh
+. "$(dirname "$0")/rollout.sh"
 DIR=/tmp/kq
 
 # Whoever asks n1 for a lock or appends a line gets it, or is told to try again.
@@ -183,5 +186,8 @@ run_tests one_grows_to_three a_learner_gets_the_log_and_no_vote a_leader_that_re
 	a_wiped_machine_comes_back_under_its_name a_machine_moves_to_another_address three_shrink_to_one \
 	the_first_node_begins_no_second_cluster
 node_down 1
+run_tests rolled_by_one_file_they_begin_together rolled_out_later_they_join \
+	rolled_over_a_lost_disk_nothing_begins
+nodes_down 1 2 3 4
 becomes "nothing is left" 30 no_objects
 finish
