@@ -201,12 +201,12 @@ void kq_disk_destroy(struct kq_disk *disk)
 
 /**
  * kq_disk_hold() - the files are in use: shutdown does not close them
- * @disk: the disk, not busy
+ * @disk: the disk, not shut down
  */
 void kq_disk_hold(struct kq_disk *disk)
 {
 	spin_lock(&disk->lock);
-	disk->busy = true;
+	disk->users++;
 	spin_unlock(&disk->lock);
 }
 
@@ -214,15 +214,14 @@ void kq_disk_hold(struct kq_disk *disk)
  * kq_disk_release() - they are no longer
  * @disk: the disk, held
  *
- * After kq_disk_shutdown() this closes the files.
+ * After kq_disk_shutdown() the last one closes the files.
  */
 void kq_disk_release(struct kq_disk *disk)
 {
 	bool last;
 
 	spin_lock(&disk->lock);
-	disk->busy = false;
-	last = disk->closing;
+	last = !--disk->users && disk->closing;
 	spin_unlock(&disk->lock);
 	if (last) {
 		close_files(disk);
@@ -242,7 +241,7 @@ void kq_disk_shutdown(struct kq_disk *disk)
 	bool busy;
 
 	spin_lock(&disk->lock);
-	busy = disk->busy;
+	busy = disk->users;
 	WRITE_ONCE(disk->closing, true);	/* try_again() looks without the lock */
 	if (busy)
 		__module_get(THIS_MODULE);
@@ -252,10 +251,11 @@ void kq_disk_shutdown(struct kq_disk *disk)
 }
 
 /**
- * kq_disk_read() - read the first bytes of a segment
+ * kq_disk_read_at() - read some of a segment
  * @disk: the disk, held
  * @slot: which
  * @to: where to
+ * @from: bytes from its start
  * @len: bytes
  * @cancel: give up when this is true
  *
@@ -264,24 +264,26 @@ void kq_disk_shutdown(struct kq_disk *disk)
  * Context: may sleep for long.
  * Return: 0; -EINTR when cancelled; -EIO for a short file; other negative errno.
  */
-int kq_disk_read(struct kq_disk *disk, u32 slot, void *to, u32 len, const bool *cancel)
+int kq_disk_read_at(struct kq_disk *disk, u32 slot, void *to, u32 from, u32 len,
+		    const bool *cancel)
 {
 	struct file *own = disk->files[slot];
+	loff_t pos = from, end = pos + len;
 	struct file *file;
-	loff_t pos = 0;
 	int err = 0;
 
 	file = dentry_open(&own->f_path, O_RDONLY | O_LARGEFILE, own->f_cred);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	while (pos < len) {
+	while (pos < end) {
 		ssize_t n;
 
 		if (READ_ONCE(*cancel)) {
 			err = -EINTR;
 			break;
 		}
-		n = kernel_read(file, to + pos, min_t(size_t, len - pos, KQ_DISK_READ), &pos);
+		n = kernel_read(file, to + (pos - from), min_t(size_t, end - pos, KQ_DISK_READ),
+				&pos);
 		if (n <= 0) {
 			err = n ? n : -EIO;
 			break;
@@ -292,6 +294,21 @@ int kq_disk_read(struct kq_disk *disk, u32 slot, void *to, u32 len, const bool *
 		invalidate_mapping_pages(file->f_mapping, 0, -1);
 	fput(file);
 	return err;
+}
+
+/**
+ * kq_disk_read() - read the first bytes of a segment
+ * @disk: the disk, held
+ * @slot: which
+ * @to: where to
+ * @len: bytes
+ * @cancel: give up when this is true
+ *
+ * Context and return: as kq_disk_read_at().
+ */
+int kq_disk_read(struct kq_disk *disk, u32 slot, void *to, u32 len, const bool *cancel)
+{
+	return kq_disk_read_at(disk, slot, to, 0, len, cancel);
 }
 
 /* --- writing ---------------------------------------------------------------------------- */

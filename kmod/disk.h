@@ -18,10 +18,10 @@ struct kq_batch;
  * @count: how many
  * @segment_bytes: size of each
  * @direct: all files can do direct I/O
- * @lock: protects @busy, @closing
- * @busy: recovery reads, or a batch is being written: the files stay open
- * @closing: close them as soon as they are not busy; no write starts any more
- * @batch: being written, while @busy
+ * @lock: protects @users, @closing
+ * @users: recovery or a scrub that reads, a batch that is being written: the files stay open
+ * @closing: close them as soon as nobody uses them; no write starts any more
+ * @batch: being written
  * @written: bytes of it that are on disk
  * @chunk: bytes of the present write
  * @result: what it returned
@@ -37,7 +37,7 @@ struct kq_disk {
 	u32 segment_bytes;
 	bool direct;
 	spinlock_t lock;
-	bool busy;
+	u32 users;
 	bool closing;
 	struct kq_batch *batch;
 	u32 written;
@@ -58,6 +58,8 @@ void kq_disk_destroy(struct kq_disk *disk);
 
 void kq_disk_hold(struct kq_disk *disk);
 int kq_disk_read(struct kq_disk *disk, u32 slot, void *to, u32 len, const bool *cancel);
+int kq_disk_read_at(struct kq_disk *disk, u32 slot, void *to, u32 from, u32 len,
+		    const bool *cancel);
 void kq_disk_release(struct kq_disk *disk);
 
 void kq_disk_write(struct kq_node *node, struct kq_batch *batch);

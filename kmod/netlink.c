@@ -321,6 +321,8 @@ static const struct genl_ops nl_ops[] = {
 	  .policy = kq_nl_note_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_SNAPSHOT_NOTE, .doit = kq_nl_snapshot_note,
 	  .policy = kq_nl_snapshot_note_policy, .maxattr = KQUORUM_A_MAX },
+	{ .cmd = KQUORUM_CMD_SCRUB, .doit = kq_nl_scrub,
+	  .policy = kq_nl_scrub_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_LOCK, .doit = kq_nl_lock,
 	  .policy = kq_nl_lock_policy, .maxattr = KQUORUM_A_MAX },
 	{ .cmd = KQUORUM_CMD_APPEND_OPEN, .doit = kq_nl_append_open,

@@ -52,6 +52,8 @@ extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_snapshot_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_scrub_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_scrub_attr_policy[KQUORUM_SCRUB_MAX + 1];
 extern const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1];
 extern const struct nla_policy kq_nl_member_policy[KQUORUM_MEMBER_MAX + 1];
@@ -72,6 +74,10 @@ int kq_nl_reconfigure(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_peer_note(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_snapshot_note(struct sk_buff *skb, struct genl_info *info);
 void kq_nl_forget_transits(struct kq_node *node);
+
+/* nl_scrub.c */
+int kq_nl_scrub(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_put_scrub(struct sk_buff *skb, const struct kq_node *node, u64 now);
 
 /* nl_status.c */
 int kq_nl_status(struct sk_buff *skb, struct genl_info *info);

@@ -104,6 +104,16 @@ const struct nla_policy kq_nl_snapshot_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_SNAPSHOT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 };
 
+const struct nla_policy kq_nl_scrub_attr_policy[KQUORUM_SCRUB_MAX + 1] = {
+	[KQUORUM_SCRUB_RATE] = KQ_TYPE(NLA_U64),
+	[KQUORUM_SCRUB_STOP] = KQ_TYPE(NLA_FLAG),
+};
+
+const struct nla_policy kq_nl_scrub_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_SCRUB] = NLA_POLICY_NESTED(kq_nl_scrub_attr_policy),
+};
+
 const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_GROUP] = KQ_GROUP,
 	[KQUORUM_A_VOTERS] = NLA_POLICY_MASK(NLA_U32, KQ_NODES_BITS),

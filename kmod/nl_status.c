@@ -368,7 +368,8 @@ static int put_core(struct sk_buff *skb, struct kq_node *node)
 	    put_raft(skb, core, now) || put_session(skb, core, now) ||
 	    put_snapshot(skb, &core->snap) || put_lineage(skb, &core->conf.lineage) ||
 	    put_departed(skb, core) ||
-	    put_peers(skb, node, now) || put_disk(skb, core, now) || put_counters(skb, node))
+	    put_peers(skb, node, now) || put_disk(skb, core, now) ||
+	    kq_nl_put_scrub(skb, node, now) || put_counters(skb, node))
 		return -EMSGSIZE;
 	return reason[0] ? nla_put_string(skb, KQUORUM_A_REASON, reason) : 0;
 }

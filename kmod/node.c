@@ -98,6 +98,7 @@ struct kq_node *kq_node_create(const struct kq_config *cfg)
 	INIT_WORK(&node->event, kq_node_event_work);
 	INIT_WORK(&node->linger, kq_node_linger_work);
 	INIT_WORK(&node->teardown, teardown_work);
+	kq_scrub_work_init(&node->scrub);
 	node->cfg = *cfg;
 	node->trace.life = atomic64_inc_return(&kq_lives);
 	node->core = kq_core_create(cfg);
@@ -227,6 +228,7 @@ void kq_node_kill(struct kq_node *node)
 	}
 	node->dead = true;
 	WRITE_ONCE(node->cancel, true);
+	kq_scrub_stop(node);
 	close_connections(node);
 	if (!node->recovering) {
 		drop_core(node);

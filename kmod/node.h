@@ -21,6 +21,7 @@
 #include "core/kq_core.h"
 #include "disk.h"
 #include "objects.h"
+#include "scrub.h"
 
 #define KQ_REASON_MAX	128	/* bytes of a reason shown in the status */
 
@@ -107,6 +108,7 @@ struct kq_trace {
  * @snapshots: what its log may refer to; recovery closes them
  * @seed: if there is no log, it begins with the first of them
  * @begin: read from there; of recovery
+ * @scrub: of the log on disk
  * @at_risk: less than a third of the lease was left at the last tick
  * @epoch: of the daemon that took the node last
  * @event_bits: enum kquorum_event, to be multicast
@@ -141,6 +143,7 @@ struct kq_node {
 	struct file *snapshots[KQUORUM_MAX_SNAPSHOT_FDS];
 	bool seed;
 	struct kq_restore *begin;
+	struct kq_scrub_work scrub;
 	bool at_risk;
 	u64 epoch;
 	u32 event_bits;

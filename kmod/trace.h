@@ -47,6 +47,8 @@ enum kq_trace_what {
 	KQ_TRACE_SAVE_END,
 	KQ_TRACE_ADOPT,		/* d: which snapshot is finished, see kq_trace_snapshot() */
 	KQ_TRACE_INSTALL,	/* d: likewise */
+	KQ_TRACE_SCRUB,		/* a: KQ_TRACE_SCRUB_BEGIN, _MEND or _END */
+	KQ_TRACE_REWRITE,	/* a: first index; b: last */
 	KQ_TRACE_STOP,		/* a: 1: by force */
 	KQ_TRACE_DOWN,		/* stopped by force, freed; a: 1: while recovering, no "end" */
 	/* what comes out */
@@ -58,6 +60,9 @@ enum kq_trace_what {
 };
 
 #define KQ_TRACE_FLAG	(1ULL << 32)
+#define KQ_TRACE_SCRUB_END	0
+#define KQ_TRACE_SCRUB_BEGIN	1
+#define KQ_TRACE_SCRUB_MEND	2
 #define KQ_TRACE_LINGER	1	/* what a step wants: to be woken when the linger time is over */
 #define KQ_TRACE_STOPPED 2	/* to be taken down */
 

@@ -415,6 +415,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 	kq_disk_watch(core);
 	kq_peer_tick(core);
 	kq_promise_tick(core);
+	kq_scrub_settle(core);
 	kq_trim(core);
 	kq_repair_tick(core);
 	kq_member_begin(core);

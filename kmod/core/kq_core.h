@@ -328,6 +328,28 @@ struct kq_repair {
 	bool snapshot;
 };
 
+/* --- the log on disk is read while it is in use (kq_scrub.c) --------------------------------- */
+
+/**
+ * struct kq_core_scrub - what a scrub wants of the log
+ * @on: segments are not recycled
+ * @release: they are, as soon as that is over
+ * @first: to be written again next, 0: nothing is
+ * @last: up to this index
+ * @rewritten: entries that were, since the start
+ * @error: why some were not
+ * @version: of the hard state that was written for it last
+ */
+struct kq_core_scrub {
+	bool on;
+	bool release;
+	u64 first;
+	u64 last;
+	u64 rewritten;
+	s32 error;
+	u64 version;
+};
+
 struct kq_save;
 struct kq_restore;
 
@@ -373,6 +395,7 @@ struct kq_core {
 	u64 restart_at;			/* behind it the log on disk is to begin anew; 0: not so */
 	bool stateless;			/* damaged: for want of the snapshot its log goes on from */
 	struct kq_repair repair;
+	struct kq_core_scrub scrub;
 	struct kq_batch *batch;		/* under way */
 	bool batch_taken;
 	u64 batch_since_ns;
@@ -499,6 +522,13 @@ int kq_core_seed(struct kq_core *core, u64 now_ns, struct kq_restore *rs,
 		 const struct kq_wal_report *report);
 int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs);
 int kq_core_snapshot_done(struct kq_core *core, u64 now_ns, const struct kq_snap_ref *ref);
+
+/* A scrub: see kq_scrub.h. */
+int kq_core_scrub_begin(struct kq_core *core, u64 now_ns);
+bool kq_core_scrub_busy(const struct kq_core *core);
+int kq_core_scrub_rewrite(struct kq_core *core, u64 now_ns, u64 first, u64 last);
+int kq_core_scrub_mend(struct kq_core *core, u64 now_ns);
+void kq_core_scrub_end(struct kq_core *core, u64 now_ns);
 bool kq_core_needs_snapshot(const struct kq_core *core, u32 id);
 void kq_core_state_sum(const struct kq_core *core, u64 sum[KQ_SNAP_TYPES]);
 

@@ -169,10 +169,12 @@ void kq_disk_pump(struct kq_core *core)
 
 	if (core->batch || !kq_is_up(core) || core->cfg.survivor)
 		return;
-	if (core->write_next > core->log.last && core->hs_version == core->hs_durable &&
+	if (core->scrub.first && !core->restart_at && kq_scrub_encode(core, &batch))
+		return;		/* the next tick tries again */
+	if (!batch && core->write_next > core->log.last && core->hs_version == core->hs_durable &&
 	    !core->repair.first)
 		return;
-	err = disk_encode(core, &batch);
+	err = batch ? 0 : disk_encode(core, &batch);
 	if (err == -ENOMEM)
 		return;		/* the next tick tries again */
 	if (err == -ENOSPC) {
@@ -301,6 +303,7 @@ void kq_core_disk_done(struct kq_core *core, u64 now_ns, struct kq_batch *batch,
 	if (repaired)
 		kq_repair_written(core);
 	kq_snap_settle(core);
+	kq_scrub_settle(core);
 	kq_trim(core);
 	kq_disk_watch(core);
 	kq_held_release(core);

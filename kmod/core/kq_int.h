@@ -252,7 +252,13 @@ void kq_save_before(struct kq_core *core, struct kq_claim *c);
 void kq_save_skip(struct kq_core *core, struct kq_claim *c);
 void kq_save_fail(struct kq_core *core, int error);
 
+/* kq_scrub.c */
+bool kq_scrub_holds(struct kq_core *core);
+void kq_scrub_settle(struct kq_core *core);
+int kq_scrub_encode(struct kq_core *core, struct kq_batch **batch);
+
 /* kq_trim.c */
+void kq_snap_release(struct kq_core *core, u64 index);
 void kq_snap_settle(struct kq_core *core);
 void kq_trim(struct kq_core *core);
 

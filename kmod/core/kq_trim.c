@@ -37,9 +37,14 @@ int kq_core_snapshot_done(struct kq_core *core, u64 now_ns, const struct kq_snap
 	return 0;
 }
 
-static void release(struct kq_core *core, u64 index)
+/**
+ * kq_snap_release() - recycle the segments that a snapshot stands for
+ * @core: the core
+ * @index: of the snapshot
+ */
+void kq_snap_release(struct kq_core *core, u64 index)
 {
-	u32 freed = kq_wal_release(core->wal, index);
+	u32 freed = kq_scrub_holds(core) ? 0 : kq_wal_release(core->wal, index);
 
 	if (freed)
 		kq_trace(core, "recycles %u segments below %llu", freed, (unsigned long long)index);
@@ -61,7 +66,7 @@ void kq_snap_settle(struct kq_core *core)
 		core->snap_next.index = 0;
 		core->snap_version = ++core->hs_version;
 		if (KQ_BREAK(TRIM_EARLY))
-			release(core, core->hs.snap.index);
+			kq_snap_release(core, core->hs.snap.index);
 	}
 	if (core->snap_version && core->hs_durable >= core->snap_version && !core->restart_at) {
 		core->snap_version = 0;
@@ -72,8 +77,8 @@ void kq_snap_settle(struct kq_core *core)
 		core->snap = core->hs.snap;
 		core->events |= KQUORUM_EVENT_SNAPSHOT;
 		kq_trace(core, "snapshot of %llu is in use", (unsigned long long)core->snap.index);
-		release(core, KQ_BREAK(SNAP_LOG_GAP) ? min(core->applied, core->durable) :
-			core->snap.index);
+		kq_snap_release(core, KQ_BREAK(SNAP_LOG_GAP) ?
+				min(core->applied, core->durable) : core->snap.index);
 	}
 }
 

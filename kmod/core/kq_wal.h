@@ -145,6 +145,24 @@ struct kq_wal_report {
 
 struct kq_wal;
 
+/**
+ * struct kq_wal_extent - what of the files is log, at one moment
+ * @slot: segment being written; above all of them: none is
+ * @pos: where the log ends in it
+ * @segment_bytes: size of each
+ * @segments: how many
+ * @seq: of the last batch that is durable
+ * @used: bit n: segment n is part of the log
+ */
+struct kq_wal_extent {
+	u32 slot;
+	u32 pos;
+	u32 segment_bytes;
+	u32 segments;
+	u64 seq;
+	u64 used[KQ_WAL_MAX_SEGMENTS / 64];
+};
+
 /* Types of no entry: what recovery delivers besides entries. */
 #define KQ_RECORD_BASE	0
 #define KQ_RECORD_GAP	0xffff
@@ -200,6 +218,12 @@ int kq_wal_encode_restart(struct kq_wal *wal, const struct kq_hard_state *hs,
 int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out);
 u32 kq_wal_release(struct kq_wal *wal, u64 index);
 void kq_batch_free(struct kq_batch *batch);
+
+int kq_wal_get_extent(const struct kq_wal *wal, const struct kq_batch *under_way,
+		      struct kq_wal_extent *x);
+u64 kq_wal_seq(const struct kq_wal *wal);
+bool kq_wal_is_open(const struct kq_wal *wal);
+void kq_wal_close_segment(struct kq_wal *wal);
 
 u32 kq_hard_state_crc(const struct kq_hard_state *hs);
 u64 kq_wal_capacity(const struct kq_wal *wal);

@@ -288,6 +288,51 @@ static void reads_a_status(void **state)
 	assert_true(st.peers[2].promote);
 }
 
+static void tells_of_scrubs(void **state)
+{
+	struct kquorum *k = *state;
+	struct kquorum_status st;
+	struct nlmsghdr *nlh = answer_genl(KQUORUM_CMD_STATUS, 0);
+	struct nlattr *nest;
+
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, 2);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_SCRUB);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_COUNT, 3);
+	mnl_attr_put_u8(nlh, KQUORUM_SCRUB_RUNNING, 1);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_RATE, 1ULL << 33);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_DONE, 1ULL << 34);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_TOTAL, 1ULL << 35);
+	mnl_attr_put_u32(nlh, KQUORUM_SCRUB_PLACES, 4);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_MISSING, 12);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_REWRITTEN, 10);
+	mnl_attr_put_u32(nlh, KQUORUM_SCRUB_SEGMENT, 7);
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_OFFSET, 8192);
+	mnl_attr_put_u32(nlh, KQUORUM_SCRUB_ERROR, (uint32_t)-ENOSPC);
+	mnl_attr_put_strz(nlh, KQUORUM_SCRUB_REASON, "no room");
+	mnl_attr_nest_end(nlh, nest);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_status(k, &st), 0);
+	assert_int_equal(st.scrub.count, 3);
+	assert_true(st.scrub.running);
+	assert_true(st.scrub.rate == 1ULL << 33);
+	assert_true(st.scrub.done_bytes == 1ULL << 34);
+	assert_true(st.scrub.total_bytes == 1ULL << 35);
+	assert_int_equal(st.scrub.damaged_places, 4);
+	assert_int_equal(st.scrub.missing, 12);
+	assert_int_equal(st.scrub.rewritten, 10);
+	assert_int_equal(st.scrub.segment, 7);
+	assert_int_equal(st.scrub.offset_bytes, 8192);
+	assert_true(st.scrub.ended_ns == KQUORUM_NEVER);
+	assert_int_equal(st.scrub.error, -ENOSPC);
+	assert_string_equal(st.scrub.reason, "no room");
+	/* There was none. */
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_STATUS, 0), KQUORUM_A_NODE_ID, 2);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_status(k, &st), 0);
+	assert_int_equal(st.scrub.count, 0);
+	assert_true(st.scrub.ended_ns == KQUORUM_NEVER);
+}
+
 static void tells_of_snapshots(void **state)
 {
 	struct kquorum *k = *state;
@@ -618,6 +663,7 @@ int main(void)
 		WITH_HANDLE(hands_on_the_text_of_an_extended_ack),
 		WITH_HANDLE(explains_bare_errors),
 		WITH_HANDLE(reads_a_status),
+		WITH_HANDLE(tells_of_scrubs),
 		WITH_HANDLE(tells_of_snapshots),
 		WITH_HANDLE(asks_for_a_snapshot),
 		WITH_HANDLE(tells_of_a_node_that_has_left),

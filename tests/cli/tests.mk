@@ -7,7 +7,7 @@ comma := ,
 # Sources of each test T besides T.c: cli_T_WITH; how it is linked: cli_T_LINK.
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test why_test entry_test netlink_test \
 	hold_test command_test join_test member_plan_test member_replace_test member_test \
-	rollout_plan_test rollout_test settings_test snapshot_file_test snapshot_test restore_test)
+	rollout_plan_test rollout_test settings_test snapshot_file_test snapshot_test restore_test scrub_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -23,6 +23,8 @@ cli_hold_test_WITH := userspace/cli/hold.c $(CLI_TEST_COMMON)
 cli_command_test_WITH := tests/cli/child.c $(addprefix userspace/lib/,config.c snapshots.c) \
 	$(addprefix userspace/cli/,append.c clock.c directory.c entry.c format.c hold.c lock.c log.c nodes.c \
 	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
+cli_scrub_test_WITH := tests/cli/child.c userspace/lib/config.c $(addprefix userspace/cli/,clock.c format.c \
+	nodes.c options.c output.c parse.c scrub.c)
 cli_member_test_WITH := tests/cli/child.c tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
 	member_plan.c nodes.c options.c output.c parse.c reserve.c)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Help, usage errors, and what is said where there is no module.
 . "$(dirname "$0")/tap.sh"
-commands="init join start stop status member settings lock resource log append snapshot recover transfer fence bench version"
+commands="init join start stop status member settings lock resource log append snapshot scrub recover transfer fence bench version"
 
 run "$KQUORUM"
 is $rc 0 "kquorum alone succeeds"

@@ -121,6 +121,17 @@ static void transit(struct nlmsghdr *h)
 	mnl_attr_nest_end(h, nest);
 }
 
+static void scrub(struct nlmsghdr *h)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, KQUORUM_A_SCRUB);
+
+	if (pct(70))
+		mnl_attr_put_u64(h, KQUORUM_SCRUB_RATE, pct(90) ? 65536ULL << rnd(20) : number());
+	if (pct(30))
+		mnl_attr_put(h, KQUORUM_SCRUB_STOP, pct(95) ? 0 : 4, "xxx");
+	mnl_attr_nest_end(h, nest);
+}
+
 /* The attribute that a command expects, mostly as it should be. */
 void nl_put(struct nlmsghdr *h, uint16_t type)
 {
@@ -185,6 +196,9 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 	case KQUORUM_A_TRANSIT:
 		transit(h);
 		break;
+	case KQUORUM_A_SCRUB:
+		scrub(h);
+		break;
 	case KQUORUM_A_LOCK_FLAGS:
 		mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
 		break;
@@ -234,6 +248,7 @@ const struct nl_command nl_commands[] = {
 	{ "peer_note", KQUORUM_CMD_PEER_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_REASON, KQUORUM_A_EPOCH } },
 	{ "snapshot_note", KQUORUM_CMD_SNAPSHOT_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH,
 	  KQUORUM_A_TRANSIT } },
+	{ "scrub", KQUORUM_CMD_SCRUB, 4, { KQUORUM_A_SCRUB } },
 	{ "lock", KQUORUM_CMD_LOCK, 16, { KQUORUM_A_RESOURCE, KQUORUM_A_LOCK_FLAGS } },
 	{ "append_open", KQUORUM_CMD_APPEND_OPEN, 6, { 0 } },
 	{ "resource_get", KQUORUM_CMD_RESOURCE_GET, 6, { KQUORUM_A_RESOURCE } },

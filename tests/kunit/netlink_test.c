@@ -97,7 +97,7 @@ struct refusal_row {
 	const char *text;	/* part of what is said; NULL: anything, or nothing */
 	/*
 	 * u32 each, but EPOCH and CONF_INDEX, PAST (of this incarnation), MEMBER (id alone),
-	 * TRANSIT (empty, or with a byte too many)
+	 * TRANSIT (empty, or with a byte too many), SCRUB (empty, or with a rate)
 	 */
 	u16 attr[4];		/* 0 ends */
 	u64 value[4];
@@ -148,6 +148,9 @@ static const struct refusal_row refusal_rows[] = {
 	  { A(EPOCH), A(NODE_ID), A(TRANSIT) }, { EPOCH, 2, 7 } },
 	{ "that nothing is on its way", C(SNAPSHOT_NOTE), 0, NULL,
 	  { A(EPOCH), A(NODE_ID) }, { EPOCH, 2 } },
+	{ "a scrub without a wish", C(SCRUB), -EINVAL },
+	{ "a scrub that neither starts nor stops", C(SCRUB), -EINVAL, "or STOP", { A(SCRUB) }, { 0 } },
+	{ "a scrub that never ends", C(SCRUB), -ERANGE, "64 KiB", { A(SCRUB) }, { 4096 } },
 	{ "lock without a name", C(LOCK), -EINVAL },
 	{ "lock with unknown flags", C(LOCK), -EINVAL, NULL, { A(LOCK_FLAGS) }, { 4 } },
 	{ "start with nothing", C(NODE_START), -EINVAL },
@@ -211,6 +214,12 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 				nla_put(skb, KQUORUM_TRANSIT_BYTES, sizeof(u64), &bytes);
 				nla_put(skb, KQUORUM_TRANSIT_DONE, sizeof(u64), &row->value[i]);
 			}
+			nla_nest_end(skb, nest);
+			break;
+		case A(SCRUB):
+			nest = nla_nest_start(skb, row->attr[i]);
+			if (row->value[i])
+				nla_put(skb, KQUORUM_SCRUB_RATE, sizeof(u64), &row->value[i]);
 			nla_nest_end(skb, nest);
 			break;
 		case A(MEMBER):

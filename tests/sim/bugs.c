@@ -166,6 +166,8 @@ static const struct {
 	    "design 4", "w_rot=30"),
 	BUG(REPAIR_OLD, "repair-old", "a snapshot from before what is missing stands for it",
 	    "design 4", "w_rot=30", "snap_ms=900", "keep_entries=1", "append_ms=10"),
+	BUG(SCRUB_FORGETS, "scrub-forgets", "what a scrub finds missing is not written again",
+	    "design 4", "w_live_rot=10", "w_scrub=30", "snap_ms=3000"),
 	BUG(BEGINS_ALONE, "begins-alone", "a founder without files begins a second history",
 	    "design", "w_wipe=10"),
 	BUG(JOINER_BEGINS, "joiner-begins", "a joiner with the only founder's number begins a cluster",

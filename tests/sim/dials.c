@@ -82,9 +82,14 @@ static const struct {
 	DIAL(keep_entries, 1, 400, 0, 60),
 	DIAL(ship_ms, 1, 400, 0, 60),
 	DIAL(w_settings, 1, 20, 70, 0),
+	/* drawn apart, see dials_draw() */
+	DIAL(w_live_rot, 1, 10, 80, 0),
+	DIAL(w_scrub, 1, 30, 70, 0),
 #undef DIAL
 #undef DIAL_TO
 };
+
+#define DIALS_APART	2	/* the last ones */
 
 static u64 value[ARRAY_SIZE(dials)];
 static bool fixed[ARRAY_SIZE(dials)];
@@ -100,19 +105,37 @@ static u64 draw(struct sim *s, size_t i)
 	return sim_chance(s, 50) ? sim_range(s, dials[i].lo, v) : v;
 }
 
-/* @swarm: each seed leaves some of it out, so that what would hide something is gone. */
-void dials_draw(struct sim *s, bool swarm)
+static void draw_some(struct sim *s, bool swarm, size_t from, size_t to)
 {
 	size_t i;
-	u64 x;
 
-	for (i = 0; i < ARRAY_SIZE(dials); i++) {
+	for (i = from; i < to; i++) {
 		u64 v = swarm ? draw(s, i) : dials[i].standard;
 
 		if (fixed[i])
 			v = value[i];
 		*(u64 *)((char *)&s->d + dials[i].at) = v;
 	}
+}
+
+/* What came later has chance of its own, so that a seed is what it was before. */
+static void draw_apart(struct sim *s, bool swarm)
+{
+	u64 rng[4];
+
+	memcpy(rng, s->rng, sizeof(rng));
+	sim_seed(s, ~s->seed);
+	draw_some(s, swarm, ARRAY_SIZE(dials) - DIALS_APART, ARRAY_SIZE(dials));
+	memcpy(s->rng, rng, sizeof(rng));
+}
+
+/* @swarm: each seed leaves some of it out, so that what would hide something is gone. */
+void dials_draw(struct sim *s, bool swarm)
+{
+	u64 x;
+
+	draw_some(s, swarm, 0, ARRAY_SIZE(dials) - DIALS_APART);
+	draw_apart(s, swarm);
 	x = sim_below(s, 20);
 	if (swarm && !fixed[0])
 		s->d.nodes = x == 0 ? 1 : x <= 2 ? 5 : 3;
@@ -128,7 +151,7 @@ void dials_draw(struct sim *s, bool swarm)
 	if (s->d.full) {
 		s->d.w_wipe = s->d.w_ghost = 0;
 		/* What of a dead branch is damaged only a snapshot stands for. */
-		s->d.w_rot = s->d.w_misdirect = 0;
+		s->d.w_rot = s->d.w_misdirect = s->d.w_live_rot = 0;
 		s->d.segment_kib = 256;
 		s->d.segments = sim_range(s, 40, 64);
 		s->d.append_ms = 6;
@@ -137,7 +160,7 @@ void dials_draw(struct sim *s, bool swarm)
 	}
 	if (s->d.full)
 		s->d.snap_ms = 0;
-	else if ((s->d.w_rot || s->d.w_misdirect) && !s->d.snap_ms)
+	else if ((s->d.w_rot || s->d.w_misdirect || s->d.w_live_rot) && !s->d.snap_ms)
 		s->d.snap_ms = 3000;
 	/* Room for what is not applied yet, else for the whole run. */
 	while (s->d.snap_ms && s->d.segment_kib * s->d.segments < 8 * 1024)

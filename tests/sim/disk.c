@@ -116,6 +116,7 @@ static void note_rot(struct sim *s, struct sim_node *n, u64 block)
 	n->rot[block] = 1;
 	n->rotten = true;
 	n->mended = false;
+	n->rots++;
 	s->st.damaged++;
 }
 
@@ -374,7 +375,7 @@ static bool missing_too(const struct kq_log *log, const struct kq_log *m)
 /* A core with what recovery makes of this disk, never started. NULL: it may not be believed. */
 static struct kq_core *look_at(struct sim *s, struct sim_node *n)
 {
-	struct kq_wal_report rep;
+	struct kq_wal_report rep = {};
 	struct kq_config cfg;
 	struct kq_core *core;
 	int slot, err = 0;
@@ -386,10 +387,29 @@ static struct kq_core *look_at(struct sim *s, struct sim_node *n)
 	while (core && !err && (slot = kq_wal_next_segment(core->wal)) >= 0)
 		err = kq_wal_scan_segment(core->wal, slot, n->disk + slot * seg(s), seg(s),
 					  kq_core_recover_entry, core);
-	if (core && !err && !kq_wal_scan_end(core->wal, &rep) && rep.health != KQ_WAL_DAMAGED)
+	if (core && !err && !kq_wal_scan_end(core->wal, &rep) && rep.health != KQ_WAL_DAMAGED) {
+		core->hs = rep.hs;
 		return core;
+	}
 	kq_core_destroy(core);
 	return NULL;
+}
+
+/* Would a start now lack an entry that no snapshot stands for, or not know what is newest? */
+bool disk_would_miss(struct sim *s, struct sim_node *n)
+{
+	u64 alloc_fail_at = kq_alloc_fail_at, first = 0, last;
+	struct kq_core *core;
+	bool miss;
+
+	kq_alloc_fail_at = 0;
+	core = look_at(s, n);
+	kq_alloc_fail_at = alloc_fail_at;
+	if (core)
+		first = core->hs.snap.index + 1;
+	miss = !core || kq_log_gap(&core->log, &first, &last);
+	kq_core_destroy(core);
+	return miss;
 }
 
 /* Does each entry that is missing somewhere stay elsewhere, with @n damaged as it is now? */
@@ -444,6 +464,25 @@ bool disk_rot(struct sim *s, struct sim_node *n, bool alone)
 		return true;
 	}
 	return false;
+}
+
+/* Likewise, on a machine that runs; each block is as likely as another. */
+bool disk_rot_live(struct sim *s, struct sim_node *n)
+{
+	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
+	u64 b, kept = 0, pick;
+
+	for (b = 0; b < total; b++)
+		kept += n->block_kept[b];
+	if (!kept)
+		return false;
+	pick = sim_below(s, kept);
+	for (b = 0; pick || !n->block_kept[b]; b++)
+		pick -= n->block_kept[b];
+	n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR)] ^=
+		1 + sim_below(s, 255);
+	note_rot(s, n, b);
+	return true;
 }
 
 /*
@@ -578,6 +617,7 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 	bool was_rotten = n->rotten;
 	int slot, err = 0;
 
+	n->live_rot = false;
 	for (slot = 0; !err && slot < (int)s->d.segments; slot++)
 		err = kq_wal_scan_header(wal, slot, n->disk + slot * seg(s));
 	while (!err && (slot = kq_wal_next_segment(wal)) >= 0)

@@ -284,6 +284,15 @@ static void do_rot(struct sim *s, struct sim_node *n)
 	sim_trace(s, n, "a byte of its log changes%s", alone ? "" : ", and not of its alone");
 }
 
+/* Nobody sees it before a start, or a scrub. */
+static void do_live_rot(struct sim *s, struct sim_node *n)
+{
+	if (!may_damage(s, n) || !disk_rot_live(s, n))
+		return;
+	n->live_rot = true;
+	sim_trace(s, n, "a byte of its log changes while it runs");
+}
+
 static void do_misdirect(struct sim *s, struct sim_node *n)
 {
 	if (!may_damage(s, n))
@@ -556,6 +565,8 @@ static const struct {
 	[FAULT_GHOST] = { "ghost", ghost_strike },
 	[FAULT_LOST] = { "snapshot lost", do_lose },
 	[FAULT_SETTINGS] = { "settings", settings_strike },
+	[FAULT_LIVE_ROT] = { "live rot", do_live_rot },
+	[FAULT_SCRUB] = { "scrub", scrub_strike },
 };
 
 const char *fault_name(u32 kind)

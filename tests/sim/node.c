@@ -150,6 +150,7 @@ void node_down(struct sim *s, struct sim_node *n, const char *how)
 	n->poll_gen++;
 	client_gone(s, n);
 	snap_daemon_gone(n);
+	scrub_gone(n);
 	kq_core_destroy(n->core);
 	n->core = NULL;
 	client_free(s, n);
@@ -201,6 +202,7 @@ void node_tick(struct sim *s, struct sim_node *n)
 		return;
 	kq_core_tick(n->core, sim_clock(s, n));
 	check_ticked(s, n);
+	scrub_tick(s, n);
 	node_out(s, n);
 	if (n->up && n->stopping && s->now - n->stop_since >
 	    30 * SIM_SEC + 4 * settings_most(s).lease_ms * SIM_MS)

@@ -146,9 +146,9 @@ static void summary(const struct sim_stats *t, u64 done, double host_s, bool fai
 	       (unsigned long long)t->torn, (unsigned long long)t->damaged,
 	       (unsigned long long)t->shared, (unsigned long long)t->mended,
 	       (unsigned long long)t->full);
-	printf("snapshots: %llu saved, %llu installed, %llu restored at a start\n",
+	printf("snapshots: %llu saved, %llu installed, %llu restored at a start; %llu scrubs\n",
 	       (unsigned long long)t->saved, (unsigned long long)t->installed,
-	       (unsigned long long)t->restored);
+	       (unsigned long long)t->restored, (unsigned long long)t->scrubs);
 	if (t->overlaps || t->stale)
 		printf("clocks beyond the settings or frozen: %llu overlaps of holders, %llu stale writes refused by their token\n",
 		       (unsigned long long)t->overlaps, (unsigned long long)t->stale);

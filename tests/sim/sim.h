@@ -46,7 +46,8 @@ struct sim_dials {
 	u64 fault_ms;
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
-	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost, w_lost, w_settings;
+	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost, w_lost, w_settings,
+	    w_live_rot, w_scrub;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 	u64 snap_ms, keep_entries, ship_ms;
@@ -201,6 +202,9 @@ struct sim_node {
 	bool rotten;		/* its log has blocks that were changed, or overwritten */
 	u8 *rot;		/* by block: which */
 	bool mended;		/* and it has put back what that took */
+	bool live_rot;		/* some were while it ran: neither a start nor a scrub saw it yet */
+	u64 rots;		/* how often */
+	struct sim_scrub *scrub;	/* that is under way */
 	bool lost;		/* the snapshot that its log refers to, until it has another */
 	struct sim_file file[SIM_FILES], copied_file[SIM_FILES];
 	struct kq_save *save;
@@ -328,13 +332,14 @@ enum sim_fault {
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
 	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST, FAULT_LOST, FAULT_SETTINGS,
+	FAULT_LIVE_ROT, FAULT_SCRUB,
 	FAULT_KINDS
 };
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
 	    acks, unknown, refused, committed, torn, damaged, mended, shared, full, ops, overlaps, stale, saved,
-	    installed, restored;
+	    installed, restored, scrubs;
 	u64 fault[FAULT_KINDS];
 };
 
@@ -497,6 +502,7 @@ void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n, bool alone);
+bool disk_rot_live(struct sim *s, struct sim_node *n);
 bool disk_misdirect(struct sim *s, struct sim_node *n);
 void disk_undo(struct sim *s, struct sim_node *n, u32 count);
 void disk_undo_forget(struct sim_node *n);
@@ -511,6 +517,12 @@ void disk_power_cut(struct sim *s, struct sim_node *n);
 int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
 
 void disk_released(struct sim *s, struct sim_node *n);
+bool disk_would_miss(struct sim *s, struct sim_node *n);
+
+/* scrub.c */
+void scrub_strike(struct sim *s, struct sim_node *n);
+void scrub_tick(struct sim *s, struct sim_node *n);
+void scrub_gone(struct sim_node *n);
 
 /* snap.c */
 void snap_daemon_gone(struct sim_node *n);

@@ -11,6 +11,8 @@
 #define FLAG		(1ULL << 32)
 #define WANTS_LINGER	1
 #define WANTS_DOWN	2
+#define SCRUB_BEGIN	1
+#define SCRUB_MEND	2
 #define CREATE_WORDS	13
 
 struct replay_stats replayed;
@@ -316,6 +318,20 @@ static int reconfigure(struct sim *s, struct sim_node *n, const struct event *e)
 	return kq_core_reconfigure(n->core, s->now, &change);
 }
 
+/* What was read then is not known here; what was done with the log is. */
+static int scrub(struct kq_core *core, u64 now_ns, const struct event *e)
+{
+	switch (e->a) {
+	case SCRUB_BEGIN:
+		return kq_core_scrub_begin(core, now_ns);
+	case SCRUB_MEND:
+		return kq_core_scrub_mend(core, now_ns);
+	default:
+		kq_core_scrub_end(core, now_ns);
+		return 0;
+	}
+}
+
 static void fail(struct sim_node *n, const struct event *e)
 {
 	char why[256];
@@ -383,6 +399,12 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 		return true;
 	} else if (!strcmp(what, "adopt")) {
 		*err = snapshot_adopt(s, n, e);
+		return true;
+	} else if (!strcmp(what, "scrub")) {
+		*err = scrub(n->core, s->now, e);
+		return true;
+	} else if (!strcmp(what, "rewrite")) {
+		*err = kq_core_scrub_rewrite(n->core, s->now, e->a, e->b);
 		return true;
 	} else if (!strcmp(what, "seed")) {
 		trace_bad(e->line, "a node begins with a snapshot of another history, which is not in the trace");

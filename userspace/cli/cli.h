@@ -276,6 +276,7 @@ int entry_conf_part(const struct kquorum_log_entry *e, const char *name);
 extern const struct cli_command command_init, command_start, command_stop, command_status;
 extern const struct cli_command command_lock, command_resource, command_log, command_append;
 extern const struct cli_command command_join, command_member, command_settings, command_snapshot, command_recover;
+extern const struct cli_command command_scrub;
 extern const struct cli_command command_transfer, command_fence, command_bench, command_version;
 
 #endif /* KQUORUM_CLI_H */

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "resolve.h"
+#include "scrub.h"
 #include "ship.h"
 #include "snapshot.h"
 #include "status.h"
@@ -169,6 +170,7 @@ struct kqd {
 	struct kqd_asker *askers;
 	struct kqd_links links;
 	struct kqd_snapshots snap;
+	struct kqd_scrub scrub;
 	struct kqd_ship ships[KQD_SHIPS];
 	struct kqd_throttle throttle;	/* of all of them together */
 	uint32_t ship_after;		/* the peer that had its turn last */

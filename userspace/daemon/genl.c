@@ -417,6 +417,24 @@ int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why)
 }
 
 /**
+ * kqd_genl_scrub() - have the log on disk read and mended
+ * @g: with a node
+ * @rate: bytes in a second
+ *
+ * Return: 0, or a negative errno, and @g->refused says why; -EALREADY: that is under way.
+ */
+int kqd_genl_scrub(struct kqd_genl *g, uint64_t rate)
+{
+	struct genl_answer a = { .what = "a scrub", .quiet = true };
+	struct nl_msg *msg = genl_request(g, KQUORUM_CMD_SCRUB);
+	struct nlattr *nest = nla_nest_start(msg, KQUORUM_A_SCRUB | NLA_F_NESTED);
+
+	nla_put_u64(msg, KQUORUM_SCRUB_RATE, rate);
+	nla_nest_end(msg, nest);
+	return genl_exchange(g, msg, &a);
+}
+
+/**
  * kqd_genl_transit() - have the status say how far a snapshot is on its way
  * @g: with an epoch
  * @node: to or from which

@@ -43,6 +43,7 @@ int kqd_genl_transfer(struct kqd_genl *g, uint32_t to);
 int kqd_genl_probe(struct kqd_genl *g, uint32_t self);
 int kqd_genl_detach(struct kqd_genl *g, uint32_t node);
 int kqd_genl_attach(struct kqd_genl *g, int fd, const struct kqd_hello *from);
+int kqd_genl_scrub(struct kqd_genl *g, uint64_t rate);
 int kqd_genl_save(struct kqd_genl *g);
 int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install);
 int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why);

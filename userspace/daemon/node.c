@@ -154,6 +154,7 @@ static void node_gone(struct kqd *d, const char *why)
 		kqd_greet_drop_all(d, "the node has stopped");
 		kqd_links_follow(d, NULL);
 		kqd_snapshot_drop(d);
+		kqd_scrub_drop(d);
 		if (d->opt.exit_with_node) {
 			kqd_exit(d, 0);
 			return;
@@ -492,6 +493,7 @@ void kqd_node_refresh(struct kqd *d)
 	if (d->loop.stop)
 		return;
 	kqd_snapshot_update(d);
+	kqd_scrub_update(d);
 	if (d->loop.stop)
 		return;
 	node_tell_systemd(d);
@@ -553,6 +555,7 @@ int kqd_node_init(struct kqd *d)
 	}
 	kqd_listen_init(d);
 	kqd_snapshot_init(d);
+	kqd_scrub_init(d);
 	if (kqd_links_init(d))
 		kqd_notice("no news of links from the kernel; timeouts alone decide");
 	kqd_timer_add(&d->loop, &d->poll, node_timer);

@@ -137,6 +137,19 @@ static int status_disk(struct nlattr *nest, struct kqd_status *st)
 	return 0;
 }
 
+static int status_scrub(struct nlattr *nest, struct kqd_status *st)
+{
+	struct nlattr *tb[KQUORUM_SCRUB_MAX + 1];
+
+	if (nla_parse_nested(tb, KQUORUM_SCRUB_MAX, nest, NULL) < 0)
+		return -EBADMSG;
+	st->scrub_count = status_u64(tb[KQUORUM_SCRUB_COUNT], 0);
+	st->scrub_running = status_u8(tb[KQUORUM_SCRUB_RUNNING]);
+	st->scrub_rate = status_u64(tb[KQUORUM_SCRUB_RATE], 0);
+	st->scrub_ended_ns = status_u64(tb[KQUORUM_SCRUB_ENDED], UINT64_MAX);
+	return 0;
+}
+
 /* The first configuration of a log that begins with a snapshot is not in the log: it comes again. */
 static uint64_t status_begins(const struct nlattr *lineage)
 {
@@ -220,6 +233,9 @@ int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st)
 	if (tb[KQUORUM_A_SNAPSHOT] && status_snapshot(tb[KQUORUM_A_SNAPSHOT], &st->snapshot))
 		return -EBADMSG;
 	if (tb[KQUORUM_A_DISK] && status_disk(tb[KQUORUM_A_DISK], st))
+		return -EBADMSG;
+	st->scrub_ended_ns = UINT64_MAX;
+	if (tb[KQUORUM_A_SCRUB] && status_scrub(tb[KQUORUM_A_SCRUB], st))
 		return -EBADMSG;
 	return status_nodes(attrs, len, st);
 }

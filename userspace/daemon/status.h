@@ -89,6 +89,10 @@ struct kqd_status {
 	uint64_t log_capacity;	/* bytes */
 	uint64_t log_used;
 	uint32_t disk_state;	/* enum kquorum_disk_state */
+	uint64_t scrub_count;	/* how many have begun since the node's start */
+	bool scrub_running;
+	uint64_t scrub_rate;	/* bytes in a second */
+	uint64_t scrub_ended_ns;	/* so long ago; UINT64_MAX: none has */
 	unsigned int n_peers;
 	/* Members, whoever is connected, and of whom it is known why not; without this node. */
 	struct kqd_status_peer peers[KQUORUM_MAX_NODES];

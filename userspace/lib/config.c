@@ -38,6 +38,9 @@ static const struct number_key number_keys[] = {
 	{ "snapshot", "entries", offsetof(struct kquorum_config, snapshot_entries), 1000,
 	  UINT32_MAX },
 	{ "snapshot", "rate", offsetof(struct kquorum_config, snapshot_rate), 0, UINT32_MAX },
+	{ "scrub", "every_hours", offsetof(struct kquorum_config, scrub_every_hours), 0, 8784 },
+	{ "scrub", "rate", offsetof(struct kquorum_config, scrub_rate), KQUORUM_MIN_SCRUB_RATE,
+	  UINT32_MAX },
 };
 
 #define N_NUMBER_KEYS (sizeof(number_keys) / sizeof(number_keys[0]))
@@ -80,6 +83,8 @@ void kquorum_config_defaults(struct kquorum_config *c)
 	c->segments = KQUORUM_DEFAULT_SEGMENTS;
 	c->snapshot_percent = KQUORUM_DEFAULT_SNAPSHOT_PERCENT;
 	c->snapshot_entries = KQUORUM_DEFAULT_SNAPSHOT_ENTRIES;
+	c->scrub_every_hours = KQUORUM_DEFAULT_SCRUB_HOURS;
+	c->scrub_rate = KQUORUM_DEFAULT_SCRUB_RATE;
 }
 
 int kquorum_name_check(const char *name)
@@ -597,6 +602,7 @@ int kquorum_config_write(FILE *f, const struct kquorum_config *c)
 		c->segment_bytes, c->segments);
 	fprintf(f, "\n[snapshot]\nlog_percent = %u\nentries = %u\nrate = %u\n",
 		c->snapshot_percent, c->snapshot_entries, c->snapshot_rate);
+	fprintf(f, "\n[scrub]\nevery_hours = %u\nrate = %u\n", c->scrub_every_hours, c->scrub_rate);
 	fflush(f);
 	return ferror(f) ? -EIO : 0;
 }

@@ -33,6 +33,9 @@
 #define KQUORUM_DEFAULT_SNAPSHOT_PERCENT 50
 #define KQUORUM_DEFAULT_SNAPSHOT_ENTRIES 100000U
 #define KQUORUM_MIN_SNAPSHOT_RATE	65536U
+#define KQUORUM_DEFAULT_SCRUB_HOURS	168U	/* a week */
+#define KQUORUM_DEFAULT_SCRUB_RATE	(8U << 20)
+#define KQUORUM_MIN_SCRUB_RATE		65536U
 #define KQUORUM_MIN_SEGMENT_BYTES	(256U << 10)
 #define KQUORUM_MAX_SEGMENT_BYTES	(1U << 30)
 #define KQUORUM_MIN_SEGMENTS		2
@@ -72,6 +75,8 @@ struct kquorum_config {
 	uint32_t snapshot_percent;	/* of the log in use: time for a snapshot */
 	uint32_t snapshot_entries;	/* applied since the last one: likewise */
 	uint32_t snapshot_rate;		/* bytes per second sent to nodes that lag; 0: no limit */
+	uint32_t scrub_every_hours;	/* 0: never */
+	uint32_t scrub_rate;		/* bytes read per second */
 };
 
 /* Everything below returns 0 or a negative errno and, where there is @err, a text. */

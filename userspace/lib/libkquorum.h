@@ -84,6 +84,22 @@ struct kquorum_disk_status {
 	uint32_t lacks;		/* bit n: node n has not got that one either */
 };
 
+/* Reading the log on disk: the scrub under way, or the last one. */
+struct kquorum_scrub_status {
+	uint64_t count;		/* how many have begun since the node's start; 0: the rest is not set */
+	bool running;
+	uint64_t rate;		/* bytes in a second */
+	uint64_t done_bytes, total_bytes;
+	uint32_t damaged_places;	/* where something cannot be read */
+	uint64_t missing;	/* entries that a start would have missed */
+	uint64_t rewritten;	/* of these, written again: no snapshot stands for them */
+	uint32_t segment;	/* with the first damage */
+	uint64_t offset_bytes;
+	uint64_t ended_ns;	/* so long ago the last one did; KQUORUM_NEVER: none has */
+	int32_t error;		/* negative errno: it could not do what it should */
+	char reason[KQUORUM_REASON_MAX + 1];	/* what was damaged, or why it ended early */
+};
+
 /* Which snapshot: two are the same when all of it is. */
 struct kquorum_snapshot_status {
 	uint64_t index;		/* the last one that is in it, 0: there is no snapshot */
@@ -133,6 +149,7 @@ struct kquorum_status {
 	unsigned int n_peers;
 	struct kquorum_peer_status peers[KQUORUM_MAX_NODES];
 	struct kquorum_disk_status disk;
+	struct kquorum_scrub_status scrub;
 	struct kquorum_settings settings;	/* in effect; 0: not told */
 	bool overlap;			/* somebody may still rely on @before, which they replace */
 	struct kquorum_settings before;	/* without @segment_bytes */
@@ -190,6 +207,15 @@ int kquorum_reconfigure(struct kquorum *k, const struct kquorum_change *c);
 
 /* Hands leadership to node @node_id, 0: to the most up-to-date one. */
 int kquorum_transfer(struct kquorum *k, uint32_t node_id);
+
+/*
+ * Has the log on disk read at @rate bytes in a second, 64 KiB to 1 TiB, and mended. Returns at once:
+ * see kquorum_status.scrub. -EALREADY: one is under way; -EIO: the node does not serve.
+ */
+int kquorum_scrub_start(struct kquorum *k, uint64_t rate);
+
+/* Ends the scrub that is under way; 0 also when none is. */
+int kquorum_scrub_stop(struct kquorum *k);
 
 /*
  * Asks for @resource and returns a descriptor to poll and to read with

@@ -107,3 +107,23 @@ int kquorum_transfer(struct kquorum *k, uint32_t node_id)
 		mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, node_id);
 	return kq_lib_talk(k, nlh, NULL, NULL);
 }
+
+int kquorum_scrub_start(struct kquorum *k, uint64_t rate)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_SCRUB, 0);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KQUORUM_A_SCRUB);
+
+	mnl_attr_put_u64(nlh, KQUORUM_SCRUB_RATE, rate);
+	mnl_attr_nest_end(nlh, nest);
+	return kq_lib_talk(k, nlh, NULL, NULL);
+}
+
+int kquorum_scrub_stop(struct kquorum *k)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_SCRUB, 0);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KQUORUM_A_SCRUB);
+
+	mnl_attr_put(nlh, KQUORUM_SCRUB_STOP, 0, NULL);
+	mnl_attr_nest_end(nlh, nest);
+	return kq_lib_talk(k, nlh, NULL, NULL);
+}

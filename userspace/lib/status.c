@@ -123,6 +123,26 @@ static void take_disk(struct kquorum_disk_status *d, const struct nlattr *nest)
 	d->lacks = kq_lib_u32(&a, KQUORUM_DISK_LACKS, 0);
 }
 
+static void take_scrub(struct kquorum_scrub_status *s, const struct nlattr *nest)
+{
+	struct kq_lib_attrs a;
+
+	kq_lib_parse_nested(nest, &a);
+	s->count = kq_lib_u64(&a, KQUORUM_SCRUB_COUNT, 0);
+	s->running = kq_lib_u8(&a, KQUORUM_SCRUB_RUNNING);
+	s->rate = kq_lib_u64(&a, KQUORUM_SCRUB_RATE, 0);
+	s->done_bytes = kq_lib_u64(&a, KQUORUM_SCRUB_DONE, 0);
+	s->total_bytes = kq_lib_u64(&a, KQUORUM_SCRUB_TOTAL, 0);
+	s->damaged_places = kq_lib_u32(&a, KQUORUM_SCRUB_PLACES, 0);
+	s->missing = kq_lib_u64(&a, KQUORUM_SCRUB_MISSING, 0);
+	s->rewritten = kq_lib_u64(&a, KQUORUM_SCRUB_REWRITTEN, 0);
+	s->segment = kq_lib_u32(&a, KQUORUM_SCRUB_SEGMENT, 0);
+	s->offset_bytes = kq_lib_u64(&a, KQUORUM_SCRUB_OFFSET, 0);
+	s->ended_ns = kq_lib_u64(&a, KQUORUM_SCRUB_ENDED, KQUORUM_NEVER);
+	s->error = (int32_t)kq_lib_u32(&a, KQUORUM_SCRUB_ERROR, 0);
+	kq_lib_string(&a, KQUORUM_SCRUB_REASON, s->reason, sizeof(s->reason));
+}
+
 static void take_snapshot(struct kquorum_snapshot_status *s, const struct nlattr *nest)
 {
 	struct kq_lib_attrs a;
@@ -212,6 +232,7 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->quorum = kq_lib_u8(a, KQUORUM_A_QUORUM);
 	st->daemon = kq_lib_u8(a, KQUORUM_A_DAEMON);
 	st->silence_ns = kq_lib_u64(a, KQUORUM_A_SILENCE, KQUORUM_NEVER);
+	st->scrub.ended_ns = KQUORUM_NEVER;
 	st->first_index = kq_lib_u64(a, KQUORUM_A_FIRST_INDEX, 0);
 	st->last_index = kq_lib_u64(a, KQUORUM_A_LAST_INDEX, 0);
 	st->commit_index = kq_lib_u64(a, KQUORUM_A_COMMIT_INDEX, 0);
@@ -244,6 +265,9 @@ static int take_status(const struct nlmsghdr *answer, void *user)
 			break;
 		case KQUORUM_A_SNAPSHOT:
 			take_snapshot(&st->snapshot, a);
+			break;
+		case KQUORUM_A_SCRUB:
+			take_scrub(&st->scrub, a);
 			break;
 		case KQUORUM_A_DISK:
 			take_disk(&st->disk, a);

@@ -84,6 +84,9 @@
  * @KQUORUM_CMD_SNAPSHOT_NOTE: the daemon says how far a snapshot is on its way to NODE_ID, or from
  *	there: TRANSIT, absent when none is any more. Shown in the status while that daemon lives.
  *	EPOCH. Admin.
+ * @KQUORUM_CMD_SCRUB: have the log on disk read, and what a start would miss written again: SCRUB
+ *	with RATE, or with STOP. Returns at once; its end is an event, SCRUB in STATUS has the rest.
+ *	-EALREADY: one is under way. Admin.
  * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
  *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
  */
@@ -109,6 +112,7 @@ enum kquorum_cmd {
 	KQUORUM_CMD_SNAPSHOT_ADOPT,
 	KQUORUM_CMD_SNAPSHOT_INSTALL,
 	KQUORUM_CMD_SNAPSHOT_NOTE,
+	KQUORUM_CMD_SCRUB,
 	__KQUORUM_CMD_MAX,
 };
 
@@ -176,6 +180,7 @@ enum kquorum_attr {
 	KQUORUM_A_DEPARTED,	/* nested enum kquorum_member_attr: ID, NAME; each of GONE */
 	KQUORUM_A_SETTINGS_BEFORE, /* as SETTINGS: replaced, but not out of use yet */
 	KQUORUM_A_OVERLAP_LEFT,	/* u64: at the leader: until they are */
+	KQUORUM_A_SCRUB,	/* nested enum kquorum_scrub_attr */
 	__KQUORUM_A_MAX,
 };
 
@@ -284,6 +289,29 @@ enum kquorum_disk_attr {
 
 #define KQUORUM_DISK_MAX (__KQUORUM_DISK_MAX - 1)
 
+/* Reading the log on disk: the one under way, or the last one. Absent when none was. */
+enum kquorum_scrub_attr {
+	KQUORUM_SCRUB_UNSPEC,
+	KQUORUM_SCRUB_PAD,
+	KQUORUM_SCRUB_RATE,		/* u64 bytes in a second, 64 KiB to 1 TiB */
+	KQUORUM_SCRUB_STOP,		/* flag, in a command */
+	KQUORUM_SCRUB_RUNNING,		/* u8: 1: one is under way */
+	KQUORUM_SCRUB_COUNT,		/* u64: how many have begun since the node's start */
+	KQUORUM_SCRUB_DONE,		/* u64: bytes read */
+	KQUORUM_SCRUB_TOTAL,		/* u64: of so many */
+	KQUORUM_SCRUB_PLACES,		/* u32: where something cannot be read */
+	KQUORUM_SCRUB_MISSING,		/* u64: entries that a start would have missed */
+	KQUORUM_SCRUB_REWRITTEN,	/* u64: of these, written again: no snapshot stands for them */
+	KQUORUM_SCRUB_SEGMENT,		/* u32: slot with the first damage */
+	KQUORUM_SCRUB_OFFSET,		/* u64: bytes in that slot */
+	KQUORUM_SCRUB_ENDED,		/* u64 ns since the last one ended; absent: none has */
+	KQUORUM_SCRUB_ERROR,		/* s32: negative errno: it could not do what it should */
+	KQUORUM_SCRUB_REASON,		/* string: what was damaged, or why it ended early */
+	__KQUORUM_SCRUB_MAX,
+};
+
+#define KQUORUM_SCRUB_MAX (__KQUORUM_SCRUB_MAX - 1)
+
 enum kquorum_claim_attr {
 	KQUORUM_CLAIM_UNSPEC,
 	KQUORUM_CLAIM_PAD,
@@ -388,6 +416,7 @@ enum kquorum_event {
 	KQUORUM_EVENT_STATE	= 1 << 6,	/* node state changed: recovered, failed, stopped */
 	KQUORUM_EVENT_DAEMON	= 1 << 7,	/* another daemon took the node */
 	KQUORUM_EVENT_SNAPSHOT	= 1 << 8,	/* a snapshot is in use, or a peer needs one */
+	KQUORUM_EVENT_SCRUB	= 1 << 9,	/* a scrub began or ended */
 };
 
 /* What an entry of the log is. */

@@ -26,7 +26,7 @@ ends() { local i; for i in 1 2 3; do st "$i" '"\(.last_index) \(.applied_index)"
 log_of() { kq "$1" log -j --to "$last" | jq -r '"\(.index) \(.term) \(.type) \(.text)"'; }
 log_is() { [ "$(log_of "$1")" = "$wanted" ]; }
 
-# damage I TEXT [OTHER]: one byte of the entry with that text changes in the log of node I; sets $file. A
+# damage I TEXT [OTHER]: one byte of the entry with that text changes in node I's log; sets $file. A
 # text that a sector's end divides is not found: the other one is taken then.
 damage()
 {
@@ -192,11 +192,39 @@ segment_header()
 	all_whole "a segment's header is made again"
 }
 
+scrubbed_while_it_runs()
+{
+	local header i
+	ok "entries are appended" grow sixth
+	ok "a byte changes in the log of n1, which runs" damage 1 'sixth 05' 'sixth 06'
+	run kq 1 scrub --wait
+	is "$rc" 0 "a scrub does what it should"
+	like "$out" 'scrub done .* ago: .* read' "it says how much was read"
+	like "$out" 'damaged in [0-9]+ places?, the first in segment-[0-9]+ at byte [0-9]+' "and where"
+	like "$out" '[1-9][0-9]* written again' "and that entries were written again"
+	like "$(kq 1 scrub status -j | jq -c '[.state, .entries_missing == .entries_rewritten]')" \
+		'^\["done",true\]$' "in JSON too"
+	file=$(newest_segment 2)
+	header=$(grep -abo KQBAT1 "$file" | tail -n 1 | cut -d : -f 1)
+	flip "$file" $((header + 100))
+	run kq 2 scrub start --rate 64M --wait
+	is "$rc" 0 "the newest header of n2 is damaged: that is mended as well"
+	like "$out" 'damaged in [0-9]+ place' "and said"
+	nodes_down 1 2 3
+	for i in 1 2; do
+		start "$i"
+		becomes "alone, n$i has all that it had" 30 runs "$i"
+		node_down "$i"
+	done
+	for i in 1 2 3; do start "$i"; done
+	all_whole "two logs damaged while they were in use"
+}
+
 ONLY=$*
 ok "three nodes start" bring_up "$DIR" --segments 16
 becomes "and elect a leader" 60 agree_in 1
 run_tests at_different_places_of_two without_a_leader in_the_same_place_of_two newest_header \
-	segment_header
+	segment_header scrubbed_while_it_runs
 nodes_down 1 2 3
 cluster down >/dev/null
 becomes "no object of the module is left" 30 no_objects
