@@ -221,6 +221,7 @@ scrubbed_while_it_runs()
 }
 
 ONLY=$*
+mkdir -p "$DIR"
 ok "three nodes start" bring_up "$DIR" --segments 16
 becomes "and elect a leader" 60 agree_in 1
 run_tests at_different_places_of_two without_a_leader in_the_same_place_of_two newest_header \
