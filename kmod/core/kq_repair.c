@@ -280,8 +280,6 @@ void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, c
 	if (core->log.missing)
 		say(core);
 	core->events |= KQUORUM_EVENT_DISK;
-	if (KQ_BREAK(REPAIR_EARLY) && !core->log.missing)
-		finish(core);
 }
 
 /**

@@ -162,8 +162,6 @@ static const struct {
 	    "etcd#8243", "w_settings=20"),
 	BUG(REPAIR_ANY, "repair-any", "entries of another branch are put back where some are missing",
 	    "design 4", "w_rot=30"),
-	BUG(REPAIR_EARLY, "repair-early", "a node counts as repaired before that is on disk",
-	    "design 4", "w_rot=30"),
 	BUG(REPAIR_OLD, "repair-old", "a snapshot from before what is missing stands for it",
 	    "design 4", "w_rot=30", "snap_ms=900", "keep_entries=1", "append_ms=10"),
 	BUG(SCRUB_FORGETS, "scrub-forgets", "what a scrub finds missing is not written again",
