@@ -18,7 +18,7 @@ each_node_saves_by_itself()
 	local i
 	reader_begin 3
 	watch_begin
-	ok "four times the log's size is appended" bulk 1 32
+	ok "more than twice the log's size is appended" bulk 1 20
 	watch_end
 	is "$(grep -vxE 'ok|low|slow' "$WORK/states")" "" "no node's log is ever full"
 	ok "nor are there more than three files of snapshots" [ "$(sort -n "$WORK/files" | tail -n 1)" -le 3 ]
@@ -121,7 +121,8 @@ a_node_vanishes()
 mount_small || exit
 cluster up -n 4 --bare || exit 1
 for i in 1 2 3; do
-	init_node $i $DIR/n$i --segments 32 && start_node $i $DIR/n$i || exit 1
+	# who holds 3000 locks through elections on a slow machine needs a long lease
+	init_node $i $DIR/n$i --segments 32 --lease 20s && start_node $i $DIR/n$i || exit 1
 done
 becomes "three nodes have a leader" 60 agree_in 1
 hold_begin kept 3000

@@ -30,6 +30,7 @@ removed() { rm "$1"; }
 damaged_snapshots()
 {
 	ok "n1 leads" lead 1
+	ok "n3 has a snapshot" has_snapshot 3
 	damaged one_byte_changed '.*byte [0-9]+'
 	damaged cut_off 'its file has [0-9]+ bytes, not [0-9]+'
 	damaged removed 'its file is missing'
@@ -39,6 +40,7 @@ no_room_to_save()
 {
 	local n
 	ok "n1 leads" lead 1
+	ok "n3 has a snapshot" has_snapshot 3
 	n=$(snap_index 3)
 	dd if=/dev/zero of=$DIR/n3/filler bs=4k status=none 2>/dev/null
 	on 3 kill -USR1 "$(daemon_pid 3)"

@@ -142,6 +142,13 @@ snap_index()
 	name=${name%%-*}
 	echo $((10#${name:-0}))
 }
+# has_snapshot I: it has one, or saves one now
+has_snapshot()
+{
+	[ "$(snap_index "$1")" = 0 ] || return 0
+	on "$1" kill -USR1 "$(daemon_pid "$1")"
+	wait_for 60 newer "$1" 0 && wait_for 30 one_snapshot "$1"
+}
 newer() { [ "$(snap_index "$1")" -gt "$2" ]; }
 one_snapshot() { [ "$(snapshots "$1" | wc -l)" = 1 ] && [ -z "$(unfinished "$1")" ]; }
 
@@ -149,20 +156,29 @@ one_snapshot() { [ "$(snapshots "$1" | wc -l)" = 1 ] && [ -z "$(unfinished "$1")
 watch_begin()
 {
 	: >"$WORK/watch"
-	: >"$WORK/states"
+	: >"$WORK/usage"
 	: >"$WORK/files"
 	(
 		while [ -e "$WORK/watch" ]; do
 			for i in 1 2 3; do
-				st $i .disk.state
+				st $i "\"$i \(.disk.used_bytes * 16 / .disk.capacity_bytes | floor) \(.disk.state)\""
 				(cd $DIR/n$i && set -- snapshot-* && echo $# >&3)
 			done
 			sleep 0.1
-		done >>"$WORK/states" 3>>"$WORK/files"
+		done >>"$WORK/usage" 3>>"$WORK/files"
 	) &
 	watch_pid=$!
 }
-watch_end() { rm "$WORK/watch"; wait $watch_pid; }
+
+# watch_end: says how often each node's log was seen so full, and what its state was called then
+watch_end()
+{
+	rm "$WORK/watch"
+	wait $watch_pid
+	sort -k 1,1 -k 2,2n -k 3 "$WORK/usage" | uniq -c |
+		awk '{ printf "# n%d: %2d/16 of its log in use, %s: %d times\n", $2, $3, $4, $1 }'
+	cut -d' ' -f3 "$WORK/usage" >"$WORK/states"
+}
 
 # log_says I REGEX, told I: what node I's daemon has logged; since told_reset
 log_says() { tail -n "+${told[$1]:-1}" "$DIR/n$1/kquorumd.log" | grep -qE -- "$2"; }
