@@ -14,7 +14,7 @@ static const struct {
 	{ -EREMOTE, "this node is not the leader: ask the leader" },
 	{ -EAGAIN, "the leader has not committed anything in its term yet: try again" },
 	{ -EBUSY, "another change, or a transfer, is under way: try again" },
-	{ -EINVAL, "no such configuration: it needs a voter, a node has one part, settings change alone" },
+	{ -EINVAL, "no configuration: it needs a voter, a node has one part, settings come alone" },
 	{ -ESTALE, "the configuration has changed since it was looked at: look again" },
 	{ -EALREADY, "that is the configuration in force" },
 	{ -EDOM, "all voters would be witnesses: one that may lead for good is needed" },

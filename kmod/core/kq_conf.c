@@ -46,7 +46,8 @@ static bool is_text(const char *s, u32 room)
  */
 const char *kq_conf_check_member(const struct kquorum_conf_member *m)
 {
-	if (m->flags & ~(KQUORUM_CONF_PROMOTE | KQUORUM_CONF_WITNESS) || memchr_inv(m->zero, 0, sizeof(m->zero)))
+	if (m->flags & ~(KQUORUM_CONF_PROMOTE | KQUORUM_CONF_WITNESS) ||
+	    memchr_inv(m->zero, 0, sizeof(m->zero)))
 		return "a node has more than this version understands";
 	if (!is_text(m->name, sizeof(m->name)) || !is_text(m->address, sizeof(m->address)))
 		return "a name or address is no text";

@@ -368,7 +368,7 @@ struct kq_core {
 	struct kquorum_conf_member founder[KQ_MAX_NODES + 1];	/* by id: what they are called */
 	u64 conf_index;			/* where it is in the log; 0: nowhere, it is empty */
 	struct kq_effective eff;	/* what its settings come to */
-	u64 overlap_until_ns;		/* leader: what was before is of no use then; 0: not known */
+	u64 overlap_until_ns;		/* leader: what was before is no use then; 0: unknown */
 	u64 conf_applied;		/* where the newest is that is applied */
 	struct kq_entry *base_conf;	/* the newest that was taken off the log's beginning */
 	u64 conf_count;			/* how often another took effect here */

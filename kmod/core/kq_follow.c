@@ -61,7 +61,6 @@ static void advance_commit(struct kq_core *core, u64 commit)
 	kq_machines_apply(core);
 }
 
-
 /**
  * kq_is_of_another_history() - is this a configuration of a log that began elsewhere?
  * @core: the core
@@ -122,7 +121,8 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 		if (index > core->log.last) {
 			u32 bytes = kq_record_size(le32_to_cpu(rec.len));
 
-			core->store_full = !kq_disk_has_room(core, bytes, kq_room_of(le16_to_cpu(rec.type)));
+			core->store_full = !kq_disk_has_room(core, bytes,
+							     kq_room_of(le16_to_cpu(rec.type)));
 			if (core->store_full)
 				return false;
 			if (kq_is_of_another_history(core, &rec, (const u8 *)p + sizeof(rec))) {

@@ -432,12 +432,13 @@ static int check_change(const struct kq_core *core, const struct kq_conf_change 
  * Return: 0: it is in the log; -EREMOTE when not leader; -EAGAIN: no entry of this term is
  * committed yet; -EBUSY: another change, or a transfer, is under way; -EINVAL: it cannot be used;
  * -ESTALE: the configuration is another by now; -EALREADY: it is in force; -EINPROGRESS: the
- * settings before those in force are not out of use yet; -EDOM: all voters would be witnesses; -EDESTADDRREQ: a node
- * joins that @change does not describe; -ENOTUNIQ: another member has that name; -EADDRINUSE:
- * another one that is connected has that address; -EEXIST: a node that joins has a session of its
- * earlier life; -EHOSTUNREACH: a node that joins is not connected; -EKEYREJECTED: it is one that
- * left with that number and had another name; -ENOSPC: no room in the log, not even for this;
- * -ENOTCONN: no majority of its voters is connected and caught up; or as kq_leader_append().
+ * settings before those in force are not out of use yet; -EDOM: all voters would be witnesses;
+ * -EDESTADDRREQ: a node joins that @change does not describe; -ENOTUNIQ: another member has that
+ * name; -EADDRINUSE: another one that is connected has that address; -EEXIST: a node that joins has
+ * a session of its earlier life; -EHOSTUNREACH: a node that joins is not connected; -EKEYREJECTED:
+ * it is one that left with that number and had another name; -ENOSPC: no room in the log, not even
+ * for this; -ENOTCONN: no majority of its voters is connected and caught up; or as
+ * kq_leader_append().
  */
 int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_change *change)
 {

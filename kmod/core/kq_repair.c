@@ -203,7 +203,7 @@ void kq_repair_recv_fetch(struct kq_core *core, const struct kq_wire_hdr *h, con
 	kq_msg_send(core, msg, max_t(u64, core->hs.term, 1));
 }
 
-/* Puts the records back. Returns how many; fewer than there are: the peer, or memory, is to blame. */
+/* Puts the records back. Returns how many; fewer than came: the peer, or memory, is to blame. */
 static u64 put_back(struct kq_core *core, const struct kq_body_fetched *b, const void *end,
 		    u64 last, u64 match_term)
 {

@@ -301,8 +301,9 @@ static int kq_wal_check_args(const struct kq_wal *wal, const struct kq_hard_stat
 	first = kq_entry_index(entries[0]);
 	if (first > wal->end_index + 1 || first <= hs->snap.index)
 		return -EINVAL;
-	if ((first == 1) != !base_term || (first == wal->end_index + 1 &&
-					   base_term != wal->end_term))
+	if (!base_term != !(first - 1))
+		return -EINVAL;
+	if (first == wal->end_index + 1 && base_term != wal->end_term)
 		return -EINVAL;
 	return kq_wal_check_entries(entries, count, first, max_t(u64, base_term, 1), hs->term);
 }

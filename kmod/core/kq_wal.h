@@ -168,7 +168,7 @@ struct kq_wal_extent {
 #define KQ_RECORD_GAP	0xffff
 #define KQ_RECORD_FILL	0xfffe
 
-/* What recovery is given of each segment to begin with: header, scratch, first header of a batch. */
+/* What recovery is given of each segment to begin with: header, scratch, a batch's header. */
 #define KQ_WAL_HEAD_BYTES (3 * KQ_WAL_BLOCK)
 
 /**

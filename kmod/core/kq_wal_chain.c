@@ -590,7 +590,7 @@ static void kq_chain_judge(struct kq_wal *wal, u32 slot, const void *data, u32 p
 	if (later < 0)
 		return;
 	if (later) {
-		kq_chain_break(wal, slot, pos, "batch %llu cannot be read, but later ones are there",
+		kq_chain_break(wal, slot, pos, "batch %llu cannot be read, but later ones can",
 			       seq);
 		return;
 	}

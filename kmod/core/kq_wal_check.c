@@ -98,8 +98,8 @@ static bool kq_head_sane(const struct kq_wal *wal, const struct kq_wal_head *h)
 	if (h->hs.snap.index > h->end_index || h->hs.snap.term > h->hs.term ||
 	    !h->hs.snap.index != !h->hs.snap.term)
 		return false;
-	if (h->restart && (h->first || h->repaired || !h->end_index || h->end_index != h->hs.snap.index ||
-			   h->end_term != h->hs.snap.term))
+	if (h->restart && (h->first || h->repaired || !h->end_index ||
+			   h->end_index != h->hs.snap.index || h->end_term != h->hs.snap.term))
 		return false;
 	if (!h->first || h->repaired)
 		return h->base_term == h->end_term && (!h->repaired || h->first);

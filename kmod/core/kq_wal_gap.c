@@ -34,7 +34,7 @@ static int tell_gap(struct kq_wal *wal, u64 after, u64 last, u64 term, kq_wal_en
  * @ctx: for @deliver
  * @err: gets what @deliver returned
  *
- * If anything was cut off in a batch that is missing, only what is committed is sure to have stayed.
+ * If anything was cut off in a batch that is missing, only what is committed is sure to be there.
  *
  * Return: NULL; else why this is no gap, for a person.
  */

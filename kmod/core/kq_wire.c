@@ -187,8 +187,8 @@ static const char *check_fetch(const struct kq_body_fetch *b)
 	u64 first = le64_to_cpu(b->first), last = le64_to_cpu(b->last);
 	u64 at = le64_to_cpu(b->match_index);
 
-	return !first || last < first || last >= KQ_WIRE_TERM_MAX || (at != last && at != last + 1) ||
-		!b->match_term ? "entries asked for" : NULL;
+	return !first || last < first || last >= KQ_WIRE_TERM_MAX || !b->match_term ||
+		(at != last && at != last + 1) ? "entries asked for" : NULL;
 }
 
 static const char *check_met(const struct kq_body_met *b)

@@ -280,7 +280,7 @@ enum kquorum_disk_attr {
 	KQUORUM_DISK_OFFSET,		/* u64: bytes in that slot */
 	KQUORUM_DISK_TORN,		/* u64: bytes of a torn last batch that recovery cut off */
 	KQUORUM_DISK_CROSSED,		/* u32: damaged places behind which recovery went on */
-	KQUORUM_DISK_TO_REPAIR,		/* u64: entries that were missing then, 0: none is any more */
+	KQUORUM_DISK_TO_REPAIR,		/* u64: entries that were missing then, 0: none is now */
 	KQUORUM_DISK_MISSING,		/* u64: how many of them are missing still */
 	KQUORUM_DISK_MISSING_FROM,	/* u64: index of the first */
 	KQUORUM_DISK_LACKS,		/* u32: bit n: node n has not got that one either */
@@ -301,7 +301,7 @@ enum kquorum_scrub_attr {
 	KQUORUM_SCRUB_TOTAL,		/* u64: of so many */
 	KQUORUM_SCRUB_PLACES,		/* u32: where something cannot be read */
 	KQUORUM_SCRUB_MISSING,		/* u64: entries that a start would have missed */
-	KQUORUM_SCRUB_REWRITTEN,	/* u64: of these, written again: no snapshot stands for them */
+	KQUORUM_SCRUB_REWRITTEN,	/* u64: of these, those that were written again */
 	KQUORUM_SCRUB_SEGMENT,		/* u32: slot with the first damage */
 	KQUORUM_SCRUB_OFFSET,		/* u64: bytes in that slot */
 	KQUORUM_SCRUB_ENDED,		/* u64 ns since the last one ended; absent: none has */
