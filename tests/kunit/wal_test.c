@@ -6,7 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/vmalloc.h>
-#include "core/kq_wal.h"
+#include "core/kq_wal_priv.h"
 
 #define SEGMENT_BYTES	(64u * 1024)
 #define SEGMENTS	4u

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # A false peer: connects to port 7420 of ADDRESS as node 3 of the tests' cluster (id 0x77, nodes 1 to
 # 3), does something wrong, and says how the other side takes it: "greeted", "closed", "open".
-#	peer.pl ADDRESS garbage|cluster|version|header|body [INCARNATION SETTINGS]
+#	peer.pl ADDRESS garbage|cluster|version|header|body [INCARNATION]
 # garbage, cluster, version: the greeting is wrong; header, body: what follows a right one is.
-# INCARNATION is node 3's present one, hexadecimal; it would be shut out by another one. SETTINGS are
-# heartbeat, election timeout, lease, delta (ms) and drift (ppm), with commas between.
+# INCARNATION is node 3's present one, hexadecimal; it would be shut out by another one.
 use strict;
 use warnings;
 no warnings 'portable';
@@ -14,7 +13,6 @@ use IO::Select;
 
 my ($address, $how) = @ARGV;
 my $incarnation = hex($ARGV[2] // 1);
-my @settings = split /,/, $ARGV[3] // '';
 my @table = map { my $c = $_; $c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8; $c } 0 .. 255;
 
 # CRC32C
@@ -29,7 +27,6 @@ sub cluster_hash {
 	my $id = pack 'Q<', shift;
 	my ($hi, $lo) = (crc(0, $id), crc(0x6b71, $id));
 	$lo = crc($lo, pack 'L<', $_) for 1 .. 3;
-	$lo = crc($lo, pack 'L<*', @settings);
 	return $hi << 32 | $lo;
 }
 
@@ -45,7 +42,7 @@ sub hello {
 sub message {
 	my ($crc_error, $to_inc) = @_;
 	my $body = "\0" x 8;
-	my $h = pack 'L< C C S< L< L< Q< L< L< Q< Q< Q< L<', 0x314d514b, 1, 5, 0, 0, length $body,
+	my $h = pack 'L< C C S< L< L< Q< L< L< Q< Q< Q< L<', 0x314d514b, 2, 5, 0, 0, length $body,
 		cluster_hash(0x77), 3, 1, $incarnation, $to_inc, 1, crc(0, $body);
 	return $h . pack('L<', crc(0, $h) ^ $crc_error) . $body;
 }
