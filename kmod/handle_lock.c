@@ -63,9 +63,11 @@ static u64 left_ns(const struct kq_lock *lock, u64 now)
 
 static bool at_risk(const struct kq_lock *lock, u64 now)
 {
-	u64 lease = (u64)lock->node->core->eff.lease_ms * NSEC_PER_MSEC;
+	const struct kq_core *core = lock->node->core;
 
-	return lock->owner.state == KQUORUM_LOCK_GRANTED && left_ns(lock, now) < lease / 3;
+	/* A handle may outlive its node. */
+	return lock->owner.state == KQUORUM_LOCK_GRANTED &&
+		(!core || left_ns(lock, now) < (u64)core->eff.lease_ms * NSEC_PER_MSEC / 3);
 }
 
 /*
