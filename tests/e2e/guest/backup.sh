@@ -59,7 +59,7 @@ a_snapshot_is_kept()
 another_cluster_is_made_from_it()
 {
 	run kq 4 snapshot restore "$BACKUP" --dir $DIR/n4 --name copy --node n4 --listen 10.77.0.4 \
-		--segment-size 256K --segments 8 --rtt-scale 4
+		--segment-size 256K --segments 8
 	is "$rc" 0 "a node begins with it"
 	like "$out" "begins with index $((saved + JUMP))" "far above all indexes that were"
 	ok "it starts" start_node 4 $DIR/n4
