@@ -262,7 +262,7 @@ static bool may_rot(struct sim *s, struct sim_node *n)
 {
 	u32 i;
 
-	if (!s->conf_index || s->d.w_member || n->rotten)
+	if (!s->conf_index || s->d.w_member || s->d.nodes == 1 || n->rotten)
 		return false;
 	for (i = 1; i <= s->d.nodes; i++)
 		if (sim_disk_bad(s, &s->node[i]) && (!is_damaged(&s->node[i]) ||
