@@ -284,8 +284,10 @@ static void append_one(struct sim *s, struct sim_node *n)
 	data = sim_calloc(1, len);
 	id = cpu_to_le64(a->id);
 	memcpy(data, &id, sizeof(id));
-	for (i = 8; i < len; i++)
+	for (i = 8; i < len && i < 8 + 256; i++)
 		data[i] = (u8)(a->id * 31 + i);
+	for (; i < len; i += 256)
+		memcpy(data + i, data + i - 256, min(256, len - i));
 	a->p.entry = kq_entry_alloc(KQ_ENTRY_APPEND, data, len);
 	free(data);
 	if (!a->p.entry)

@@ -156,15 +156,18 @@ static void seg_release(struct sim *s, struct sim_node *n, u32 slot)
 		sim_fail(s, n, "gives segment %u up, which it needs: on its disk is the snapshot of %llu",
 			 slot, (unsigned long long)n->durable_snap);
 	memset(n->block_kept + slot * blocks, 0, blocks);
+	n->seg_kept[slot] = false;
 	heal(s, n, slot);
 }
 
 /* Its opening may have come through when the power went: nobody was told. */
-static bool seg_kept(const struct sim *s, const struct sim_node *n, u32 slot)
+static bool seg_kept(const struct sim *s, struct sim_node *n, u32 slot)
 {
 	u64 blocks = seg(s) / KQ_WAL_BLOCK;
 
-	return memchr(n->block_kept + slot * blocks, 1, blocks);
+	if (n->seg_kept[slot])
+		n->seg_kept[slot] = memchr(n->block_kept + slot * blocks, 1, blocks);
+	return n->seg_kept[slot];
 }
 
 static void note_segment(struct sim_node *n, const struct kq_batch *b)
@@ -320,6 +323,7 @@ void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b)
 		return;
 	if (b->first || b->restart)
 		n->written_last = b->last;
+	n->seg_kept[b->slot] = true;
 	n->last_first = place(s, b) / KQ_WAL_BLOCK;
 	n->last_block = (place(s, b) + b->len) / KQ_WAL_BLOCK - 1;
 	for (i = 0; i < b->len / KQ_WAL_BLOCK; i++)
@@ -595,7 +599,8 @@ void disk_released(struct sim *s, struct sim_node *n)
 	u32 i;
 
 	for (i = 0; i < s->d.segments; i++)
-		if (n->core->wal->slots[i].state == KQ_WAL_SLOT_FREE && seg_kept(s, n, i))
+		if (n->seg_kept[i] && n->core->wal->slots[i].state == KQ_WAL_SLOT_FREE &&
+		    seg_kept(s, n, i))
 			seg_release(s, n, i);
 }
 

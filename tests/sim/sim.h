@@ -164,6 +164,13 @@ struct sim_file {
 	struct kq_snap_ref ref;
 };
 
+/* The configuration that a node was last seen to go by, as its log has it. */
+struct sim_conf_read {
+	u32 len;
+	u8 bytes[KQ_CONF_MAX];
+	struct kq_conf conf;
+};
+
 /* The bytes of a disk. */
 struct sim_arena {
 	u8 *bytes, *dirty;	/* dirty: by block */
@@ -193,6 +200,7 @@ struct sim_node {
 	struct sim_arena *arena;
 	u8 *disk;
 	u8 *block_kept;		/* per block: acknowledged */
+	bool seg_kept[SIM_SEGMENTS];	/* per segment: some of its blocks may be */
 	u64 last_first, last_block;	/* of the batch acknowledged last */
 	struct kq_batch *batch;
 	s32 batch_error;
@@ -240,6 +248,7 @@ struct sim_node {
 	/* checker's shadow */
 	struct kq_conf seen_conf;	/* the newest of its log, over restarts */
 	u64 seen_conf_index;
+	struct sim_conf_read conf_read;
 	u64 seen_count_ms;	/* settings_count_ms() by the settings before its own */
 	u32 seen_delta_ms;	/* likewise the larger Delta */
 	u64 counted_until;	/* true time: a leader counts on its vote, over restarts */
