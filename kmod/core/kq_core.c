@@ -130,21 +130,13 @@ void kq_core_destroy(struct kq_core *core)
 static int recover_fill(struct kq_core *core, const struct kq_record *rec)
 {
 	const struct kq_entry *old = kq_log_get(&core->log, le64_to_cpu(rec->index));
-	struct kq_entry *e;
 	int err;
 
 	if (le64_to_cpu(rec->index) <= core->log.base_index)
 		return 0;
 	if (old)
 		return old->rec.term == rec->term && old->rec.crc == rec->crc ? 0 : -EUCLEAN;
-	e = kq_entry_from_record(rec, rec + 1);
-	if (!e)
-		return -ENOMEM;
-	err = kq_machines_prepare(e);
-	if (!err)
-		err = kq_log_fill(&core->log, e);
-	if (err)
-		kq_entry_free(e);
+	err = kq_machines_log(&core->log, rec, rec + 1, kq_log_fill);
 	return err == -EINVAL ? -EUCLEAN : err;
 }
 
@@ -167,8 +159,6 @@ static int recover_gap(struct kq_core *core, u64 after, u64 last, u64 term)
 int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *payload)
 {
 	struct kq_core *core = ctx;
-	struct kq_entry *e;
-	int err;
 
 	if (le16_to_cpu(rec->type) == KQ_RECORD_FILL)
 		return recover_fill(core, payload);
@@ -186,15 +176,7 @@ int kq_core_recover_entry(void *ctx, const struct kq_record *rec, const void *pa
 	}
 	if (le64_to_cpu(rec->index) <= core->log.last)
 		kq_log_truncate(&core->log, le64_to_cpu(rec->index) - 1);
-	e = kq_entry_from_record(rec, payload);
-	if (!e)
-		return -ENOMEM;
-	err = kq_machines_prepare(e);
-	if (!err)
-		err = kq_log_append(&core->log, e);
-	if (err)
-		kq_entry_free(e);
-	return err;
+	return kq_machines_log(&core->log, rec, payload, kq_log_append);
 }
 
 /**
@@ -259,7 +241,7 @@ void kq_core_start(struct kq_core *core, u64 now_ns, const struct kq_wal_report 
 	core->now_ns = now_ns;
 	core->report = *report;
 	core->hs = report->hs;
-	kq_repair_rebase(core, &report->hs.snap);
+	kq_trim_missing(core, &report->hs.snap);
 	/* Who may not go on writing, or does not speak with anybody, has what is before that. */
 	if (core->log.missing && (core->cfg.survivor || report->health == KQ_WAL_DAMAGED)) {
 		u64 first = 0, last;

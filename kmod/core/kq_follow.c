@@ -90,7 +90,6 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 		struct kq_record rec;
 		const void *next = kq_wire_next_record(p, end, &rec);
 		u64 index = le64_to_cpu(rec.index);
-		struct kq_entry *e;
 
 		if (!KQ_ASSERT(core, next))	/* kq_wire_check_body() has seen it */
 			return false;
@@ -129,12 +128,10 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 				core->refused = "a configuration of another cluster";
 				return false;
 			}
-			e = kq_entry_from_record(&rec, (const u8 *)p + sizeof(rec));
-			if (!e || kq_machines_prepare(e) || kq_log_append(&core->log, e)) {
-				kq_entry_free(e);
+			if (kq_machines_log(&core->log, &rec, (const u8 *)p + sizeof(rec),
+					    kq_log_append))
 				return false;
-			}
-			kq_member_logged(core, e);
+			kq_member_logged(core, kq_log_get(&core->log, index));
 		}
 		core->verified = max(core->verified, index);
 		p = next;

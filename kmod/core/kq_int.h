@@ -109,6 +109,8 @@ void kq_disk_watch(struct kq_core *core);
 /* kq_send.c */
 struct kq_msg *kq_msg_alloc(struct kq_core *core, u32 to, u8 type, u32 body);
 void *kq_msg_body(struct kq_msg *msg);
+u32 kq_msg_entries_fit(const struct kq_core *core, u64 first, u64 *last);
+void kq_msg_put_entries(const struct kq_core *core, u64 first, u64 last, void *out);
 void kq_msg_send_failed(struct kq_core *core, struct kq_msg *msg);
 void kq_msg_send(struct kq_core *core, struct kq_msg *msg, u64 term);
 void kq_msgs_free(struct list_head *list);
@@ -165,11 +167,11 @@ bool kq_is_of_another_history(const struct kq_core *core, const struct kq_record
 			      const void *payload);
 
 /* kq_repair.c */
-void kq_repair_rebase(struct kq_core *core, const struct kq_snap_ref *ref);
 void kq_repair_start(struct kq_core *core);
 void kq_repair_tick(struct kq_core *core);
 void kq_repair_recv_fetch(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
+int kq_repair_batch(struct kq_core *core, u64 *first, u64 last, struct kq_batch **batch);
 int kq_repair_encode(struct kq_core *core, struct kq_batch **batch);
 void kq_repair_written(struct kq_core *core);
 bool kq_repair_covers(const struct kq_core *core, const struct kq_snap_ref *ref);
@@ -239,6 +241,8 @@ extern const struct kq_machine_ops kq_resource_machine_ops;
 
 int kq_machines_check(struct kq_core *core, const struct kq_record *rec, const void *payload);
 int kq_machines_prepare(struct kq_entry *e);
+int kq_machines_log(struct kq_log *log, const struct kq_record *rec, const void *payload,
+		    int (*put)(struct kq_log *log, struct kq_entry *e));
 void kq_machines_apply(struct kq_core *core);
 
 /* kq_sum.c */
@@ -260,6 +264,7 @@ int kq_scrub_encode(struct kq_core *core, struct kq_batch **batch);
 /* kq_trim.c */
 void kq_snap_release(struct kq_core *core, u64 index);
 void kq_snap_settle(struct kq_core *core);
+void kq_trim_missing(struct kq_core *core, const struct kq_snap_ref *ref);
 void kq_trim(struct kq_core *core);
 
 /* kq_m_session.c */

@@ -78,6 +78,28 @@ int kq_machines_prepare(struct kq_entry *e)
 	return e->claim && e->resource ? 0 : -ENOMEM;
 }
 
+/**
+ * kq_machines_log() - a record becomes an entry of the log, ready to be applied
+ * @log: the log
+ * @rec: checked record
+ * @payload: its payload
+ * @put: kq_log_append() or kq_log_fill()
+ *
+ * Return: 0, -ENOMEM, or as @put.
+ */
+int kq_machines_log(struct kq_log *log, const struct kq_record *rec, const void *payload,
+		    int (*put)(struct kq_log *log, struct kq_entry *e))
+{
+	struct kq_entry *e = kq_entry_from_record(rec, payload);
+	int err = e ? kq_machines_prepare(e) : -ENOMEM;
+
+	if (!err)
+		err = put(log, e);
+	if (err)
+		kq_entry_free(e);
+	return err;
+}
+
 static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 {
 	u16 type = le16_to_cpu(e->rec.type);

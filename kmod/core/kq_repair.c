@@ -13,35 +13,10 @@
  */
 #include "kq_int.h"
 
-/**
- * kq_repair_rebase() - what is missing below a snapshot is not needed
- * @core: the core, all entries delivered, not started
- * @ref: the snapshot that the log refers to
- */
-void kq_repair_rebase(struct kq_core *core, const struct kq_snap_ref *ref)
-{
-	struct kq_log *log = &core->log;
-	u64 first = 0, last;
-
-	if (!kq_log_gap(log, &first, &last) || first > ref->index || ref->index > log->last)
-		return;
-	while (log->base_index < ref->index) {
-		struct kq_entry *e = kq_log_take_first(log);
-
-		if (e && le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF) {
-			kq_entry_free(core->base_conf);
-			core->base_conf = e;
-		} else {
-			kq_entry_free(e);
-		}
-	}
-	log->base_term = ref->term;
-}
-
 /* For a person: where to look. How many are missing changes, and stands elsewhere in the status. */
 static void say(struct kq_core *core)
 {
-	u64 first = 0, last = 0;
+	u64 first = core->repair.from, last = 0;
 
 	kq_log_gap(&core->log, &first, &last);
 	snprintf(core->reason, sizeof(core->reason),
@@ -163,43 +138,27 @@ void kq_repair_tick(struct kq_core *core)
 void kq_repair_recv_fetch(struct kq_core *core, const struct kq_wire_hdr *h, const void *body)
 {
 	const struct kq_body_fetch *b = body;
-	u64 first = le64_to_cpu(b->first), last = le64_to_cpu(b->last), i;
+	u64 first = le64_to_cpu(b->first), last = le64_to_cpu(b->last);
 	u64 at = le64_to_cpu(b->match_index);
 	bool same = at > core->log.base_index && at <= core->log.last &&
 		kq_log_term(&core->log, at) == le64_to_cpu(b->match_term);
 	struct kq_body_fetched *r;
 	struct kq_msg *msg;
-	u32 bytes = 0;
-	u8 *out;
+	u32 bytes;
 
-	if (KQ_BREAK(REPAIR_ANY))
-		same = true;
-	for (i = first; same && i <= last; i++) {
-		const struct kq_entry *e = kq_log_get(&core->log, i);
-		u32 size = e ? kq_record_size(kq_entry_len(e)) : 0;
-
-		if (!e || (bytes && bytes + size > KQ_APPEND_BYTES))
-			break;
-		bytes += size;
-	}
+	if (!same && !KQ_BREAK(REPAIR_ANY))
+		last = first - 1;
+	bytes = kq_msg_entries_fit(core, first, &last);
 	msg = kq_msg_alloc(core, le32_to_cpu(h->from), KQ_MSG_FETCHED, sizeof(*r) + bytes);
 	if (!msg)
 		return;
-	last = same ? i : first;	/* behind the last that goes */
 	r = kq_msg_body(msg);
 	r->first = b->first;
 	r->match_index = b->match_index;
 	r->match_term = b->match_term;
-	r->count = cpu_to_le32((u32)(last - first));
+	r->count = cpu_to_le32((u32)(last + 1 - first));
 	r->flags = cpu_to_le32(kq_is_leader(core) ? KQ_FETCHED_LEADS : 0);
-	out = (u8 *)(r + 1);
-	for (i = first; i < last; i++) {
-		const struct kq_entry *e = kq_log_get(&core->log, i);
-
-		memcpy(out, &e->rec, sizeof(e->rec));
-		memcpy(out + sizeof(e->rec), e->data, kq_entry_len(e));
-		out += kq_record_size(kq_entry_len(e));
-	}
+	kq_msg_put_entries(core, first, last, r + 1);
 	kq_msg_send(core, msg, max_t(u64, core->hs.term, 1));
 }
 
@@ -214,7 +173,6 @@ static u64 put_back(struct kq_core *core, const struct kq_body_fetched *b, const
 	while (p < end) {
 		struct kq_record rec;
 		const void *next = kq_wire_next_record(p, end, &rec);
-		struct kq_entry *e;
 
 		if (!KQ_ASSERT(core, next))	/* kq_wire_check_body() has seen it */
 			break;
@@ -228,11 +186,8 @@ static u64 put_back(struct kq_core *core, const struct kq_body_fetched *b, const
 			core->refused = "a configuration of another cluster";
 			break;
 		}
-		e = kq_entry_from_record(&rec, (const u8 *)p + sizeof(rec));
-		if (!e || kq_machines_prepare(e) || kq_log_fill(&core->log, e)) {
-			kq_entry_free(e);
+		if (kq_machines_log(&core->log, &rec, (const u8 *)p + sizeof(rec), kq_log_fill))
 			break;
-		}
 		term = le64_to_cpu(rec.term);
 		p = next;
 		index++;
@@ -283,7 +238,36 @@ void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, c
 }
 
 /**
- * kq_repair_encode() - make a batch of what was put back
+ * kq_repair_batch() - make a batch that puts entries back
+ * @core: the core
+ * @first: index of the first; gets that of the next that is to be put back, 0 when none is
+ * @last: index of the last
+ * @batch: gets it, with as many as it takes
+ *
+ * Return: as kq_wal_encode_repaired().
+ */
+int kq_repair_batch(struct kq_core *core, u64 *first, u64 last, struct kq_batch **batch)
+{
+	struct kq_entry *entries[64];
+	u32 count = 0;
+	u64 i;
+	int err;
+
+	for (i = *first; i <= last && count < ARRAY_SIZE(entries); i++)
+		entries[count++] = kq_log_get(&core->log, i);
+	core->hs.commit = core->commit;
+	err = kq_wal_encode_repaired(core->wal, &core->hs, entries, count, KQ_WAL_ROOM_INTERNAL,
+				     batch);
+	if (err)
+		return err;
+	*first += (*batch)->entries;
+	if (*first > last)
+		*first = 0;
+	return 0;
+}
+
+/**
+ * kq_repair_encode() - make a batch of what was fetched
  * @core: the core; core->repair.first is set
  * @batch: gets it
  *
@@ -292,23 +276,11 @@ void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, c
 int kq_repair_encode(struct kq_core *core, struct kq_batch **batch)
 {
 	struct kq_repair *r = &core->repair;
-	struct kq_entry *entries[64];
-	u32 count = 0;
-	u64 i;
-	int err;
+	int err = kq_repair_batch(core, &r->first, r->last, batch);
 
-	for (i = r->first; i <= r->last && count < ARRAY_SIZE(entries); i++)
-		entries[count++] = kq_log_get(&core->log, i);
-	err = kq_wal_encode_repaired(core->wal, &core->hs, entries, count, KQ_WAL_ROOM_INTERNAL,
-				     batch);
 	if (err == -ENOSPC)
 		r->snapshot = true;	/* one makes room */
-	if (err)
-		return err;
-	r->first += (*batch)->entries;
-	if (r->first > r->last)
-		r->first = 0;
-	return 0;
+	return err;
 }
 
 /**

@@ -6,32 +6,16 @@
  */
 #include "kq_int.h"
 
-static u32 append_bytes(const struct kq_core *core, u64 first, u64 *last)
-{
-	u32 bytes = 0;
-	u64 i;
-
-	for (i = first; i <= core->log.last; i++) {
-		u32 size = kq_record_size(kq_entry_len(kq_log_get(&core->log, i)));
-
-		if (bytes && bytes + size > KQ_APPEND_BYTES)
-			break;
-		bytes += size;
-	}
-	*last = i - 1;
-	return bytes;
-}
-
 static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool entries,
 			u32 flags)
 {
+	u64 last = entries ? core->log.last : prev;
+	u32 bytes = kq_msg_entries_fit(core, prev + 1, &last);
 	struct kq_body_append *b;
 	struct kq_msg *msg;
-	u64 last = prev, i;
-	u32 bytes = entries ? append_bytes(core, prev + 1, &last) : 0;
-	u8 *out;
 
-	if (!KQ_ASSERT(core, prev >= core->log.base_index))
+	if (!KQ_ASSERT(core, prev >= core->log.base_index) ||
+	    !KQ_ASSERT(core, !entries || last > prev))
 		return false;
 	msg = kq_msg_alloc(core, p->id, KQ_MSG_APPEND, sizeof(*b) + bytes);
 	if (!msg)
@@ -46,14 +30,7 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 	b->count = cpu_to_le32((u32)(last - prev));
 	b->flags = cpu_to_le32(flags);
 	b->promise_ms = cpu_to_le32(core->eff.count_ms);
-	out = (u8 *)(b + 1);
-	for (i = prev + 1; i <= last; i++) {
-		const struct kq_entry *e = kq_log_get(&core->log, i);
-
-		memcpy(out, &e->rec, sizeof(e->rec));
-		memcpy(out + sizeof(e->rec), e->data, kq_entry_len(e));
-		out += kq_record_size(kq_entry_len(e));
-	}
+	kq_msg_put_entries(core, prev + 1, last, b + 1);
 	if (last > prev) {
 		u32 slot = (p->inflight_start + p->inflight_count) % KQ_INFLIGHT_MSGS;
 
@@ -248,7 +225,7 @@ int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const vo
 		     enum kq_wal_room room)
 {
 	u32 size = kq_record_size(le32_to_cpu(rec->len));
-	struct kq_entry *e;
+	struct kq_record own = *rec;
 	int err;
 
 	if (room == KQ_WAL_ROOM_CLIENT && core->transfer_to)
@@ -262,20 +239,13 @@ int kq_leader_append(struct kq_core *core, const struct kq_record *rec, const vo
 		return -ENOSPC;
 	if (!kq_disk_has_room(core, size, room))
 		return -ENOSPC;
-	e = kq_entry_from_record(rec, payload);
-	if (!e)
-		return -ENOMEM;
-	e->rec.index = cpu_to_le64(core->log.last + 1);
-	e->rec.term = cpu_to_le64(core->hs.term);
-	err = kq_machines_prepare(e);
-	if (!err)
-		err = kq_log_append(&core->log, e);
-	if (err) {
-		kq_entry_free(e);
+	own.index = cpu_to_le64(core->log.last + 1);
+	own.term = cpu_to_le64(core->hs.term);
+	err = kq_machines_log(&core->log, &own, payload, kq_log_append);
+	if (err)
 		return err;
-	}
 	core->uncommitted_bytes += size;
-	kq_member_logged(core, e);
+	kq_member_logged(core, kq_log_get(&core->log, core->log.last));
 	return 0;
 }
 

@@ -313,7 +313,7 @@ int kq_core_restore(struct kq_core *core, struct kq_restore *rs, const struct kq
 		return -EINVAL;
 	if (!kq_snap_same(ref, &report->hs.snap))
 		return -ESTALE;
-	kq_repair_rebase(core, ref);
+	kq_trim_missing(core, ref);
 	if (ref->index < core->log.base_index || ref->index > core->log.last ||
 	    kq_log_term(&core->log, ref->index) != ref->term)
 		return -EUCLEAN;

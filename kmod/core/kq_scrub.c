@@ -390,28 +390,20 @@ void kq_scrub_settle(struct kq_core *core)
 int kq_scrub_encode(struct kq_core *core, struct kq_batch **batch)
 {
 	struct kq_core_scrub *scrub = &core->scrub;
-	struct kq_entry *entries[64];
-	u32 count = 0;
-	u64 i;
+	bool none;
 	int err;
 
 	*batch = NULL;
 	clamp_range(core, &scrub->first, &scrub->last);
-	for (i = scrub->first; i <= scrub->last && count < ARRAY_SIZE(entries); i++)
-		entries[count++] = kq_log_get(&core->log, i);
-	core->hs.commit = core->commit;
-	err = count ? kq_wal_encode_repaired(core->wal, &core->hs, entries, count,
-					     KQ_WAL_ROOM_INTERNAL, batch) : 0;
+	none = scrub->first > scrub->last;
+	err = none ? 0 : kq_repair_batch(core, &scrub->first, scrub->last, batch);
 	if (err == -ENOMEM)
 		return err;
-	if (err || !count) {
+	if (err || none) {
 		scrub->error = err;
 		scrub->first = 0;
 		return 0;
 	}
-	scrub->first += (*batch)->entries;
 	scrub->rewritten += (*batch)->entries;
-	if (scrub->first > scrub->last)
-		scrub->first = 0;
 	return 0;
 }

@@ -56,6 +56,54 @@ void *kq_msg_body(struct kq_msg *msg)
 	return msg->data + sizeof(struct kq_wire_hdr);
 }
 
+/**
+ * kq_msg_entries_fit() - how much of the log goes into one message?
+ * @core: the core
+ * @first: index of the first entry that is to go
+ * @last: of the last; gets that of the last that goes, below @first if none does
+ *
+ * One goes however long it is. What is missing does not, and nothing behind it.
+ *
+ * Return: bytes.
+ */
+u32 kq_msg_entries_fit(const struct kq_core *core, u64 first, u64 *last)
+{
+	u32 bytes = 0;
+	u64 i;
+
+	for (i = first; i <= *last; i++) {
+		const struct kq_entry *e = kq_log_get(&core->log, i);
+		u32 size = e ? kq_record_size(kq_entry_len(e)) : 0;
+
+		if (!e || (bytes && bytes + size > KQ_APPEND_BYTES))
+			break;
+		bytes += size;
+	}
+	*last = i - 1;
+	return bytes;
+}
+
+/**
+ * kq_msg_put_entries() - copy entries into a message
+ * @core: the core
+ * @first: index of the first
+ * @last: of the last, as kq_msg_entries_fit() said
+ * @out: zeroed, and as many bytes as it said
+ */
+void kq_msg_put_entries(const struct kq_core *core, u64 first, u64 last, void *out)
+{
+	u8 *to = out;
+	u64 i;
+
+	for (i = first; i <= last; i++) {
+		const struct kq_entry *e = kq_log_get(&core->log, i);
+
+		memcpy(to, &e->rec, sizeof(e->rec));
+		memcpy(to + sizeof(e->rec), e->data, kq_entry_len(e));
+		to += kq_record_size(kq_entry_len(e));
+	}
+}
+
 static void seal(struct kq_msg *msg, u64 term)
 {
 	struct kq_wire_hdr *h = (struct kq_wire_hdr *)msg->data;

@@ -98,6 +98,36 @@ static u64 trim_limit(struct kq_core *core)
 	return limit;
 }
 
+/* The first entry goes, if it is there. A configuration stays known as long as it holds. */
+static void drop_first(struct kq_core *core)
+{
+	struct kq_entry *e = kq_log_take_first(&core->log);
+
+	if (e && le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF) {
+		kq_entry_free(core->base_conf);
+		core->base_conf = e;
+	} else {
+		kq_entry_free(e);
+	}
+}
+
+/**
+ * kq_trim_missing() - what is missing below a snapshot is not needed
+ * @core: the core, all entries delivered, not started
+ * @ref: the snapshot that the log refers to; it may be one that cannot be had
+ */
+void kq_trim_missing(struct kq_core *core, const struct kq_snap_ref *ref)
+{
+	struct kq_log *log = &core->log;
+	u64 first = 0, last;
+
+	if (!kq_log_gap(log, &first, &last) || first > ref->index || ref->index > log->last)
+		return;
+	while (log->base_index < ref->index)
+		drop_first(core);
+	log->base_term = ref->term;
+}
+
 /**
  * kq_trim() - take off the log what is not needed any more
  * @core: the core
@@ -115,20 +145,14 @@ void kq_trim(struct kq_core *core)
 	if (log->missing)
 		return;
 	for (n = 0; n < TRIM_ENTRIES && log->base_index < limit; n++) {
-		struct kq_entry *e;
+		u64 before = log->bytes;
 
 		if (log->last - log->base_index <= keep && log->bytes <= bytes)
 			break;
 		if (!KQ_ASSERT(core, log->base_index < core->snap.index || KQ_BREAK(SNAP_LOG_GAP)))
 			return;
-		e = kq_log_take_first(log);
-		core->written_bytes -= kq_record_size(kq_entry_len(e));
-		if (le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF) {
-			kq_entry_free(core->base_conf);
-			core->base_conf = e;
-		} else {
-			kq_entry_free(e);
-		}
+		drop_first(core);
+		core->written_bytes -= before - log->bytes;
 	}
 }
 
