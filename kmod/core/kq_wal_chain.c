@@ -1,298 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log on disk, while it is recovered: batches are followed one by one along the
- * chain, also behind damage (kq_wal_gap.c). Where that cannot be, delivery ends, and from there
- * on each block that could begin a batch is looked at, for the newest header of all.
+ * The log on disk, while it is recovered: batches are followed one by one along the chain, also
+ * behind damage (kq_wal_gap.c). Where that cannot be, delivery ends, and from there on each block
+ * that could begin a batch is looked at, for the newest header of all (kq_wal_scan.c).
  */
 #include "kq_break.h"
 #include "kq_wal_priv.h"
 
-/* Damage that nobody can go on behind: nothing after it is delivered. */
-#define kq_chain_break(wal, ...) do {						\
-	kq_scan_damage(wal, __VA_ARGS__);					\
-	(wal)->scan.stop = true;						\
-} while (0)
-
-/**
- * kq_scan_fail() - end recovery with an error
- * @wal: the log
- * @err: negative errno
- * @slot: where
- * @pos: byte in that segment
- * @fmt: why, for a person
- *
- * Nothing is read after the first error, so that is the one that the report names.
- * Return: @err.
- */
-int kq_scan_fail(struct kq_wal *wal, int err, u32 slot, u32 pos, const char *fmt, ...)
-{
-	struct kq_wal_scan *scan = &wal->scan;
-	va_list ap;
-
-	scan->error = err;
-	scan->slot = slot;
-	scan->pos = pos;
-	va_start(ap, fmt);
-	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-/**
- * kq_scan_damage() - something that may have been acknowledged cannot be read
- * @wal: the log
- * @slot: where
- * @pos: byte in that segment
- * @fmt: what is wrong, for a person
- *
- * The first damage is what the report names; it wins over a torn tail.
- */
-void kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...)
-{
-	struct kq_wal_scan *scan = &wal->scan;
-	va_list ap;
-
-	if (scan->damaged)
-		return;
-	scan->damaged = true;
-	scan->slot = slot;
-	scan->pos = pos;
-	scan->bytes = 0;
-	va_start(ap, fmt);
-	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
-	va_end(ap);
-}
-
-/**
- * kq_scan_crossed() - something cannot be read, and what it was is known
- * @wal: the log
- * @slot: where
- * @pos: byte in that segment
- * @fmt: what is wrong, for a person
- */
-void kq_scan_crossed(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...)
-{
-	struct kq_wal_scan *scan = &wal->scan;
-	va_list ap;
-
-	if (scan->crossed++ || scan->damaged)
-		return;
-	scan->slot = slot;
-	scan->pos = pos;
-	scan->bytes = 0;
-	va_start(ap, fmt);
-	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
-	va_end(ap);
-}
-
-/**
- * kq_scan_torn() - the last write was torn, unless something worse is known
- * @wal: the log
- * @slot: where
- * @pos: byte in that segment
- * @bytes: what is cut off
- */
-void kq_scan_torn(struct kq_wal *wal, u32 slot, u32 pos, u32 bytes)
-{
-	struct kq_wal_scan *scan = &wal->scan;
-
-	if (scan->damaged || scan->torn)
-		return;
-	scan->torn = true;
-	if (scan->crossed)
-		return;
-	scan->slot = slot;
-	scan->pos = pos;
-	scan->bytes = bytes;
-	snprintf(scan->reason, sizeof(scan->reason),
-		 "the last write (batch %llu) was torn and never acknowledged: cut off",
-		 (unsigned long long)wal->seq + 1);
-}
-
-static void kq_scan_note(struct kq_wal *wal, const struct kq_wal_head *h)
-{
-	struct kq_wal_scan *scan = &wal->scan;
-
-	if (wal->generation_max < h->generation)
-		wal->generation_max = h->generation;
-	if (scan->have && (h->generation < scan->newest.generation ||
-			   (h->generation == scan->newest.generation &&
-			    h->seq <= scan->newest.seq)))
-		return;
-	scan->newest = *h;
-	scan->have = true;
-}
-
-/**
- * kq_scan_last_whole() - the last batch of a segment of which nothing is missing
- * @wal: the log
- * @slot: segment
- * @data: the whole of it
- * @last: its header
- *
- * Damage is no torn write: a batch with a bad sector counts. What stands within one whose header is
- * there is not looked at, for a client may have written that.
- *
- * Return: false: there is none.
- */
-bool kq_scan_last_whole(struct kq_wal *wal, u32 slot, const void *data, struct kq_wal_head *last)
-{
-	const struct kq_wal_slot *s = &wal->slots[slot];
-	u32 pos = KQ_WAL_FIRST, missing, first_bad;
-	u64 seq = s->base_seq;
-	struct kq_wal_head h;
-	bool found = false;
-
-	while (pos < wal->segment_bytes) {
-		if (kq_head_read(wal, slot, data, pos, &h) != KQ_HEAD_OK ||
-		    h.generation != s->generation || h.seq < seq) {
-			pos += KQ_WAL_BLOCK;
-			continue;
-		}
-		if (kq_batch_sectors(wal, &h, data, &missing, &first_bad) || !missing) {
-			*last = h;
-			found = true;
-		}
-		seq = h.seq + 1;
-		pos += h.bytes;
-	}
-	return found;
-}
-
-/**
- * kq_scan_base() - tell that the log begins anew
- * @wal: the log
- * @index: behind this one
- * @term: of that entry
- * @deliver: gets it
- * @ctx: for @deliver
- *
- * Return: 0, or the error that ends recovery.
- */
-int kq_scan_base(struct kq_wal *wal, u64 index, u64 term, kq_wal_entry_fn deliver, void *ctx)
-{
-	struct kq_record rec = { .index = cpu_to_le64(index), .term = cpu_to_le64(term),
-				 .type = cpu_to_le16(KQ_RECORD_BASE) };
-
-	wal->scan.base = index;
-	wal->scan.delivered = index;
-	return deliver(ctx, &rec, NULL);
-}
-
-/* Could @h have been written after the last batch of the chain? */
-static bool kq_head_later(const struct kq_wal *wal, const struct kq_wal_head *h)
-{
-	return h->seq > wal->seq && h->attempt >= wal->attempt;
-}
-
-/**
- * kq_scan_heads() - look for headers of batches
- * @wal: the log
- * @slot: segment
- * @data: the whole of it
- * @from: byte where to begin
- * @generation: only of this one; 0: of any
- * @note: they count for the newest
- *
- * Return: how many later ones than the chain's last are there, or negative errno.
- */
-int kq_scan_heads(struct kq_wal *wal, u32 slot, const void *data, u32 from,
-		  u64 generation, bool note)
-{
-	struct kq_wal_head h;
-	int found = 0;
-	u32 pos;
-
-	for (pos = from; pos < wal->segment_bytes; pos += KQ_WAL_BLOCK) {
-		enum kq_head st = kq_head_read(wal, slot, data, pos, &h);
-
-		if (st != KQ_HEAD_OK && st != KQ_HEAD_NEWER)
-			continue;
-		if ((generation && h.generation != generation) || !kq_head_later(wal, &h))
-			continue;
-		if (st == KQ_HEAD_NEWER)
-			return kq_scan_fail(wal, -EPROTONOSUPPORT, slot, pos,
-					    "a batch of a newer log format: use that version");
-		found++;
-		if (note)
-			kq_scan_note(wal, &h);
-	}
-	return found;
-}
-
-/* After damage: could what follows the newest header be newer still? */
-static void kq_scan_suspect(struct kq_wal *wal, u32 slot, const void *data)
-{
-	struct kq_wal_scan *scan = &wal->scan;
-	struct kq_wal_head h;
-	u32 pos = KQ_WAL_FIRST;
-	enum kq_head st;
-	bool here = scan->have && scan->newest.slot == slot;
-
-	if (here)
-		pos = scan->newest.pos + scan->newest.bytes;
-	if (pos >= wal->segment_bytes) {
-		scan->suspect = false;
-		return;
-	}
-	st = kq_head_read(wal, slot, data, pos, &h);
-	if (st == KQ_HEAD_BAD || st == KQ_HEAD_INSANE)
-		scan->suspect = true;
-	else if (here)
-		scan->suspect = false;
-}
-
-/**
- * kq_scan_attempts() - attempts that left sectors must not be used again
- * @wal: the log
- * @data: the whole segment
- * @generation: of the batch that may be written there
- * @seq: likewise
- * @from: byte where it may be written
- *
- * Return: how many bytes they cover.
- */
-u32 kq_scan_attempts(struct kq_wal *wal, const void *data, u64 generation, u64 seq,
-		     u32 from)
-{
-	u32 end = min_t(u32, wal->segment_bytes, from + KQ_WAL_BATCH_MAX);
-	u32 bytes = 0;
-	u32 pos;
-
-	for (pos = from; pos < end; pos += KQ_WAL_SECTOR) {
-		const struct kq_wal_sector *s = kq_sector_at(data, pos);
-		u32 attempt = le32_to_cpu(s->attempt);
-
-		if (attempt >= KQ_WAL_ATTEMPT_MAX || kq_sector_blank(s) ||
-		    !kq_sector_stamped(wal, s, generation, seq, pos / KQ_WAL_SECTOR) ||
-		    !kq_sector_whole(s))
-			continue;
-		wal->scan.attempt = max_t(u32, wal->scan.attempt, attempt);
-		bytes = pos + KQ_WAL_SECTOR - from;
-	}
-	return bytes;
-}
-
-/**
- * kq_scan_newest() - after damage: what in this segment is newer than all that is known?
- * @wal: the log
- * @slot: segment
- * @data: the whole of it
- * @from: byte where to begin
- * @generation: only of this one; 0: of any
- */
-void kq_scan_newest(struct kq_wal *wal, u32 slot, const void *data, u32 from,
-		    u64 generation)
-{
-	const struct kq_wal_head *h = &wal->scan.newest;
-
-	kq_scan_heads(wal, slot, data, from, generation, true);
-	kq_scan_suspect(wal, slot, data);
-	if (wal->scan.have && h->slot == slot)
-		kq_scan_attempts(wal, data, h->generation, h->seq + 1, h->pos + h->bytes);
-}
-
-/* The chain, batch by batch */
+/* Batch by batch */
 
 static int kq_batch_deliver(struct kq_wal *wal, const struct kq_wal_head *h, const u8 *body,
 			    kq_wal_entry_fn deliver, void *ctx)
@@ -341,25 +56,43 @@ static void kq_batch_accept(struct kq_wal *wal, const struct kq_wal_head *h, u64
 	kq_scan_note(wal, h);
 }
 
-/* How following the chain through a segment ended. */
-enum kq_chain {
-	KQ_CHAIN_MORE,		/* a batch was taken */
-	KQ_CHAIN_END,		/* no batch there */
-	KQ_CHAIN_TORN,		/* the batch there is not complete */
-	KQ_CHAIN_HEAD,		/* what is there cannot be read */
-	KQ_CHAIN_BODY,		/* its header can be, not all of its records */
-	KQ_CHAIN_DAMAGED,	/* noted already */
-	KQ_CHAIN_ERROR,
-};
+/**
+ * kq_batch_take() - the next batch of the chain: deliver what is in it
+ * @wal: the log, up to the batch before
+ * @data: the segment
+ * @h: its header
+ * @whole: nothing of it is missing; else what cannot be read is told to be missing
+ * @deliver: gets it
+ * @ctx: for @deliver
+ *
+ * Return: KQ_CHAIN_MORE: the log goes up to it; KQ_CHAIN_DAMAGED or KQ_CHAIN_ERROR.
+ */
+enum kq_chain kq_batch_take(struct kq_wal *wal, const void *data, const struct kq_wal_head *h,
+			    bool whole, kq_wal_entry_fn deliver, void *ctx)
+{
+	const char *head = kq_batch_check_head(wal, h);
+	const char *body = head ? NULL : kq_batch_check_body(wal, h, data, wal->scan.buf);
+	u64 end = wal->end_index;
+
+	if (head || (body && whole)) {
+		kq_chain_break(wal, h->slot, h->pos, "batch %llu: %s", (unsigned long long)h->seq,
+			       head ? head : body);
+		return KQ_CHAIN_DAMAGED;
+	}
+	if (body ? kq_wal_tell_batch(wal, h, deliver, ctx) :
+	    kq_batch_deliver(wal, h, wal->scan.buf, deliver, ctx))
+		return KQ_CHAIN_ERROR;
+	kq_batch_accept(wal, h, end);
+	return KQ_CHAIN_MORE;
+}
 
 /* The batch at @pos, with header @h: is it the next, and whole? Then it is taken. */
 static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *data, u32 pos,
 				   struct kq_wal_head *h, kq_wal_entry_fn deliver, void *ctx)
 {
-	u64 generation = wal->slots[slot].generation, end = wal->end_index;
+	u64 generation = wal->slots[slot].generation;
 	unsigned long long seq = wal->seq + 1;
 	u32 missing, bad, first_bad = 0;
-	const char *what;
 
 	switch (kq_head_read(wal, slot, data, pos, h)) {
 	case KQ_HEAD_NONE:
@@ -390,128 +123,7 @@ static enum kq_chain kq_chain_step(struct kq_wal *wal, u32 slot, const void *dat
 		return KQ_CHAIN_BODY;
 	if (bad || (missing && !KQ_BREAK(TORN)))
 		return KQ_CHAIN_TORN;
-	what = kq_batch_check_head(wal, h);
-	if (!what)
-		what = kq_batch_check_body(wal, h, data, wal->scan.buf);
-	if (what) {
-		kq_chain_break(wal, slot, pos, "batch %llu: %s", seq, what);
-		return KQ_CHAIN_DAMAGED;
-	}
-	if (kq_batch_deliver(wal, h, wal->scan.buf, deliver, ctx))
-		return KQ_CHAIN_ERROR;
-	kq_batch_accept(wal, h, end);
-	return KQ_CHAIN_MORE;
-}
-
-/* Going on behind damage */
-
-/* The batch with header @h is not whole, and was: what stands in it that can be read? */
-static enum kq_chain kq_chain_cross_body(struct kq_wal *wal, const void *data,
-					 const struct kq_wal_head *h, kq_wal_entry_fn deliver,
-					 void *ctx)
-{
-	u64 end = wal->end_index;
-	u32 missing, first_bad = h->pos;
-	u32 bad = kq_batch_sectors(wal, h, data, &missing, &first_bad);
-	const char *what = kq_batch_check_head(wal, h);
-	int err;
-
-	if (what) {
-		kq_chain_break(wal, h->slot, h->pos, "batch %llu: %s",
-			       (unsigned long long)h->seq, what);
-		return KQ_CHAIN_DAMAGED;
-	}
-	if (bad)
-		kq_scan_crossed(wal, h->slot, h->pos,
-				"batch %llu: %u bad sectors (checksum), the first at offset %u",
-				(unsigned long long)h->seq, bad, first_bad);
-	else
-		kq_scan_crossed(wal, h->slot, h->pos,
-				"batch %llu has %u sectors that were never written",
-				(unsigned long long)h->seq, missing);
-	/* The damage may be where nothing stands. */
-	if (!kq_batch_check_body(wal, h, data, wal->scan.buf))
-		err = kq_batch_deliver(wal, h, wal->scan.buf, deliver, ctx);
-	else
-		err = kq_wal_cross_body(wal, h, deliver, ctx);
-	if (err) {
-		kq_scan_fail(wal, err, h->slot, h->pos, "what is missing was refused");
-		return KQ_CHAIN_ERROR;
-	}
-	kq_batch_accept(wal, h, end);
-	return KQ_CHAIN_MORE;
-}
-
-/* Batches are missing before what @g tells of, which is in @slot at @pos. */
-static enum kq_chain kq_chain_cross_gap(struct kq_wal *wal, u32 slot, u32 pos,
-					const struct kq_wal_gap *g, kq_wal_entry_fn deliver,
-					void *ctx)
-{
-	unsigned long long seq = wal->seq + 1;
-	const char *what;
-	int err;
-
-	what = kq_wal_cross_gap(wal, g, deliver, ctx, &err);
-	if (what) {
-		kq_chain_break(wal, slot, pos, "batch %llu is missing, and batch %llu %s", seq,
-			       (unsigned long long)g->seq, what);
-		return KQ_CHAIN_DAMAGED;
-	}
-	if (err) {
-		kq_scan_fail(wal, err, slot, pos, "what is missing was refused");
-		return KQ_CHAIN_ERROR;
-	}
-	if (g->seq == seq + 1)
-		kq_scan_crossed(wal, slot, pos, "batch %llu cannot be read", seq);
-	else
-		kq_scan_crossed(wal, slot, pos, "batches %llu to %llu cannot be read", seq,
-				(unsigned long long)g->seq - 1);
-	return KQ_CHAIN_MORE;
-}
-
-/* The next header of this segment behind @from. Returns false: there is none. */
-static bool kq_chain_find(struct kq_wal *wal, u32 slot, const void *data, u32 from,
-			  struct kq_wal_head *h)
-{
-	for (; from < wal->segment_bytes; from += KQ_WAL_BLOCK)
-		if (kq_head_read(wal, slot, data, from, h) == KQ_HEAD_OK &&
-		    h->generation == wal->slots[slot].generation && h->seq > wal->seq + 1 &&
-		    h->attempt >= wal->attempt)
-			return true;
-	return false;
-}
-
-/*
- * The chain does not go on at @pos: is something behind it, so that this was no torn write? Then
- * go on there. Returns KQ_CHAIN_END: nothing is in this segment.
- */
-static enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32 *pos,
-				    const struct kq_wal_head *h, enum kq_chain how,
-				    const struct kq_wal_slot *next, kq_wal_entry_fn deliver,
-				    void *ctx)
-{
-	bool readable = how == KQ_CHAIN_TORN || how == KQ_CHAIN_BODY;
-	bool beyond = next && next->base_seq > wal->seq + 1;
-	u32 behind = *pos + (readable ? h->bytes : KQ_WAL_BLOCK);
-	struct kq_wal_head later;
-	struct kq_wal_gap gap;
-	bool found;
-
-	if (*pos >= wal->segment_bytes)
-		return KQ_CHAIN_END;
-	found = kq_chain_find(wal, slot, data, behind, &later);
-	if (readable) {
-		if (how == KQ_CHAIN_TORN && !found && !beyond)
-			return KQ_CHAIN_END;
-		*pos = behind;
-		return kq_chain_cross_body(wal, data, h, deliver, ctx);
-	}
-	if (!found)
-		return KQ_CHAIN_END;
-	kq_wal_gap_before(wal, &later, &gap);
-	how = kq_chain_cross_gap(wal, slot, *pos, &gap, deliver, ctx);
-	*pos = later.pos;
-	return how;
+	return kq_batch_take(wal, data, h, true, deliver, ctx);
 }
 
 /* Segments */
@@ -546,32 +158,6 @@ static bool kq_slot_follows(const struct kq_wal *wal, const struct kq_wal_slot *
 		return false;
 	return s->remade ||
 	       (s->base_index == wal->end_index && s->base_term == wal->end_term);
-}
-
-/* Is the segment in @slot one that the log went on in later, after batches that are missing? */
-static enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
-				       kq_wal_entry_fn deliver, void *ctx)
-{
-	const struct kq_wal_slot *s = &wal->slots[slot];
-	struct kq_wal_gap gap = {
-		.seq = s->base_seq,
-		.prev_crc = s->prev_crc,
-		.end_index = s->base_index,
-		.end_term = s->base_term,
-		.cut = true,
-	};
-	struct kq_wal_head h;
-
-	if (s->base_seq <= wal->seq + 1) {
-		kq_chain_break(wal, slot, 0,
-			       "this segment begins with batch %llu, which does not follow batch %llu",
-			       (unsigned long long)s->base_seq, (unsigned long long)wal->seq);
-		return KQ_CHAIN_DAMAGED;
-	}
-	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) == KQ_HEAD_OK &&
-	    h.generation == s->generation && h.seq == s->base_seq)
-		kq_wal_gap_before(wal, &h, &gap);
-	return kq_chain_cross_gap(wal, slot, 0, &gap, deliver, ctx);
 }
 
 /* The chain ended at @pos and no later segment goes on. What does that mean? */

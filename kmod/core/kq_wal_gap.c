@@ -6,6 +6,8 @@
  */
 #include "kq_wal_priv.h"
 
+/* What is missing */
+
 /* No log of this size can have had more entries than that. */
 static u64 most_entries(const struct kq_wal *wal)
 {
@@ -26,19 +28,12 @@ static int tell_gap(struct kq_wal *wal, u64 after, u64 last, u64 term, kq_wal_en
 	return deliver(ctx, &rec, NULL);
 }
 
-/**
- * kq_wal_cross_gap() - batches are missing
- * @wal: the log, up to the batch before them
- * @g: what is known of the one behind them
- * @deliver: is told which entries are missing
- * @ctx: for @deliver
- * @err: gets what @deliver returned
- *
- * If anything was cut off in a batch that is missing, only what is committed is sure to be there.
- *
- * Return: NULL; else why this is no gap, for a person.
+/*
+ * Batches are missing before that of which @g tells. If anything was cut off in one of them, only
+ * what is committed is sure to be there. Returns NULL, with what @deliver returned in @err; else
+ * why this is no gap, for a person.
  */
-const char *kq_wal_cross_gap(struct kq_wal *wal, const struct kq_wal_gap *g,
+static const char *cross_gap(struct kq_wal *wal, const struct kq_wal_gap *g,
 			     kq_wal_entry_fn deliver, void *ctx, int *err)
 {
 	struct kq_wal_scan *scan = &wal->scan;
@@ -69,31 +64,28 @@ const char *kq_wal_cross_gap(struct kq_wal *wal, const struct kq_wal_gap *g,
 }
 
 /**
- * kq_wal_cross_body() - the records of a batch cannot be read, its header can
+ * kq_wal_tell_batch() - the records of a batch cannot be read, its header can
  * @wal: the log up to the batch before
  * @h: the header; kq_batch_check_head() has nothing against it
  * @deliver: is told which entries are missing
  * @ctx: for @deliver
  *
- * Return: what @deliver returned.
+ * Return: 0, or the error that ends recovery.
  */
-int kq_wal_cross_body(struct kq_wal *wal, const struct kq_wal_head *h, kq_wal_entry_fn deliver,
+int kq_wal_tell_batch(struct kq_wal *wal, const struct kq_wal_head *h, kq_wal_entry_fn deliver,
 		      void *ctx)
 {
+	int err;
+
 	/* What it put back is missing as before. */
 	if (!h->first || h->repaired)
 		return 0;
-	return tell_gap(wal, h->first - 1, h->end_index, h->end_term, deliver, ctx);
+	err = tell_gap(wal, h->first - 1, h->end_index, h->end_term, deliver, ctx);
+	return err ? kq_scan_fail(wal, err, h->slot, h->pos, "what is missing was refused") : 0;
 }
 
-/**
- * kq_wal_gap_before() - what does a header say of what was before it?
- * @wal: the log, up to the last batch that is there
- * @h: header of a later one
- * @g: filled in
- */
-void kq_wal_gap_before(const struct kq_wal *wal, const struct kq_wal_head *h,
-		       struct kq_wal_gap *g)
+/* What does the header @h of a later batch say of what was before it? */
+static void gap_before(const struct kq_wal *wal, const struct kq_wal_head *h, struct kq_wal_gap *g)
 {
 	bool adds = h->first && !h->repaired;
 
@@ -103,9 +95,148 @@ void kq_wal_gap_before(const struct kq_wal *wal, const struct kq_wal_head *h,
 	g->end_term = h->base_term;
 	g->snap = h->hs.snap;
 	g->cut = (s32)(h->cut_seq - (u32)wal->seq) > 0;
-	/* It begins the log anew itself. */
-	if (h->restart)
-		g->cut = true;
+}
+
+/* Going on behind it */
+
+/* The batch with header @h is not whole, and was: what stands in it that can be read? */
+static enum kq_chain cross_batch(struct kq_wal *wal, const void *data, const struct kq_wal_head *h,
+				 kq_wal_entry_fn deliver, void *ctx)
+{
+	u32 missing, first_bad = h->pos;
+	u32 bad = kq_batch_sectors(wal, h, data, &missing, &first_bad);
+	/* The damage may be where nothing stands. */
+	enum kq_chain how = kq_batch_take(wal, data, h, false, deliver, ctx);
+
+	if (how != KQ_CHAIN_MORE)
+		return how;
+	if (bad)
+		kq_scan_crossed(wal, h->slot, h->pos,
+				"batch %llu: %u bad sectors (checksum), the first at offset %u",
+				(unsigned long long)h->seq, bad, first_bad);
+	else
+		kq_scan_crossed(wal, h->slot, h->pos,
+				"batch %llu has %u sectors that were never written",
+				(unsigned long long)h->seq, missing);
+	return how;
+}
+
+/* Batches are missing before what @g tells of, which is in @slot at @pos. */
+static enum kq_chain cross_batches(struct kq_wal *wal, u32 slot, u32 pos,
+				   const struct kq_wal_gap *g, kq_wal_entry_fn deliver, void *ctx)
+{
+	unsigned long long seq = wal->seq + 1;
+	const char *what;
+	int err;
+
+	what = cross_gap(wal, g, deliver, ctx, &err);
+	if (what) {
+		kq_chain_break(wal, slot, pos, "batch %llu is missing, and batch %llu %s", seq,
+			       (unsigned long long)g->seq, what);
+		return KQ_CHAIN_DAMAGED;
+	}
+	if (err) {
+		kq_scan_fail(wal, err, slot, pos, "what is missing was refused");
+		return KQ_CHAIN_ERROR;
+	}
+	if (g->seq == seq + 1)
+		kq_scan_crossed(wal, slot, pos, "batch %llu cannot be read", seq);
+	else
+		kq_scan_crossed(wal, slot, pos, "batches %llu to %llu cannot be read", seq,
+				(unsigned long long)g->seq - 1);
+	return KQ_CHAIN_MORE;
+}
+
+/* The next header of this segment behind @from. Returns false: there is none. */
+static bool find_later(struct kq_wal *wal, u32 slot, const void *data, u32 from,
+		       struct kq_wal_head *h)
+{
+	for (; from < wal->segment_bytes; from += KQ_WAL_BLOCK)
+		if (kq_head_read(wal, slot, data, from, h) == KQ_HEAD_OK &&
+		    h->generation == wal->slots[slot].generation && h->seq > wal->seq + 1 &&
+		    h->attempt >= wal->attempt)
+			return true;
+	return false;
+}
+
+/**
+ * kq_chain_cross() - the chain does not go on: was this no torn write?
+ * @wal: the log
+ * @slot: segment
+ * @data: the whole of it
+ * @pos: where; gets where to go on
+ * @h: the header that is there, if it can be read
+ * @how: what is there
+ * @next: the segment that comes next in the log; NULL: none
+ * @deliver: gets what stands behind it, and what is missing
+ * @ctx: for @deliver
+ *
+ * It was none if something is behind it.
+ *
+ * Return: KQ_CHAIN_MORE; KQ_CHAIN_END: nothing is in this segment; KQ_CHAIN_DAMAGED or
+ * KQ_CHAIN_ERROR.
+ */
+enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32 *pos,
+			     const struct kq_wal_head *h, enum kq_chain how,
+			     const struct kq_wal_slot *next, kq_wal_entry_fn deliver, void *ctx)
+{
+	bool readable = how == KQ_CHAIN_TORN || how == KQ_CHAIN_BODY;
+	bool beyond = next && next->base_seq > wal->seq + 1;
+	u32 behind = *pos + (readable ? h->bytes : KQ_WAL_BLOCK);
+	struct kq_wal_head later;
+	struct kq_wal_gap gap;
+	bool found;
+
+	if (*pos >= wal->segment_bytes)
+		return KQ_CHAIN_END;
+	found = find_later(wal, slot, data, behind, &later);
+	if (readable) {
+		if (how == KQ_CHAIN_TORN && !found && !beyond)
+			return KQ_CHAIN_END;
+		*pos = behind;
+		return cross_batch(wal, data, h, deliver, ctx);
+	}
+	if (!found)
+		return KQ_CHAIN_END;
+	gap_before(wal, &later, &gap);
+	how = cross_batches(wal, slot, *pos, &gap, deliver, ctx);
+	*pos = later.pos;
+	return how;
+}
+
+/**
+ * kq_chain_cross_to() - does the log go on in this segment, after batches that are missing?
+ * @wal: the log
+ * @slot: segment
+ * @data: the whole of it
+ * @deliver: is told what is missing
+ * @ctx: for @deliver
+ *
+ * Return: as kq_chain_cross().
+ */
+enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
+				kq_wal_entry_fn deliver, void *ctx)
+{
+	const struct kq_wal_slot *s = &wal->slots[slot];
+	struct kq_wal_gap gap = {
+		.seq = s->base_seq,
+		.prev_crc = s->prev_crc,
+		.end_index = s->base_index,
+		.end_term = s->base_term,
+		.cut = true,
+	};
+	struct kq_wal_head h;
+
+	if (s->base_seq <= wal->seq + 1) {
+		kq_chain_break(wal, slot, 0,
+			       "this segment begins with batch %llu, which does not follow batch %llu",
+			       (unsigned long long)s->base_seq, (unsigned long long)wal->seq);
+		return KQ_CHAIN_DAMAGED;
+	}
+	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) == KQ_HEAD_OK &&
+	    h.generation == s->generation && h.seq == s->base_seq)
+		gap_before(wal, &h, &gap);
+	return cross_batches(wal, slot, 0, &gap, deliver, ctx);
 }
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the parts of the log share: kq_wal.c writes, kq_wal_check.c judges single
- * sectors and batches, kq_wal_recover.c the whole.
+ * sectors and batches, kq_wal_recover.c the whole, segment by segment.
  * Nobody else includes this.
  */
 #ifndef KQ_WAL_PRIV_H
@@ -77,6 +77,23 @@ enum kq_head {
 	KQ_HEAD_INSANE,		/* numbers in it that were never written */
 	KQ_HEAD_NEWER,		/* a newer version's */
 };
+
+/* How following the chain through a segment ended. */
+enum kq_chain {
+	KQ_CHAIN_MORE,		/* a batch was taken */
+	KQ_CHAIN_END,		/* no batch there */
+	KQ_CHAIN_TORN,		/* the batch there is not complete */
+	KQ_CHAIN_HEAD,		/* what is there cannot be read */
+	KQ_CHAIN_BODY,		/* its header can be, not all of its records */
+	KQ_CHAIN_DAMAGED,	/* noted already */
+	KQ_CHAIN_ERROR,
+};
+
+/* Damage that nobody can go on behind: nothing after it is delivered. */
+#define kq_chain_break(wal, ...) do {						\
+	kq_scan_damage(wal, __VA_ARGS__);					\
+	(wal)->scan.stop = true;						\
+} while (0)
 
 enum kq_wal_mode {
 	KQ_WAL_RECOVERING,
@@ -220,12 +237,13 @@ const char *kq_batch_check_head(const struct kq_wal *wal, const struct kq_wal_he
 const char *kq_batch_check_body(const struct kq_wal *wal, const struct kq_wal_head *h,
 				const void *data, u8 *body);
 
-/* kq_wal_chain.c */
+/* kq_wal_scan.c */
 int __printf(5, 6) kq_scan_fail(struct kq_wal *wal, int err, u32 slot, u32 pos,
 				const char *fmt, ...);
 void __printf(4, 5) kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...);
 void __printf(4, 5) kq_scan_crossed(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...);
 void kq_scan_torn(struct kq_wal *wal, u32 slot, u32 pos, u32 bytes);
+void kq_scan_note(struct kq_wal *wal, const struct kq_wal_head *h);
 bool kq_scan_last_whole(struct kq_wal *wal, u32 slot, const void *data, struct kq_wal_head *last);
 int kq_scan_base(struct kq_wal *wal, u64 index, u64 term, kq_wal_entry_fn deliver, void *ctx);
 int kq_scan_heads(struct kq_wal *wal, u32 slot, const void *data, u32 from,
@@ -234,17 +252,22 @@ u32 kq_scan_attempts(struct kq_wal *wal, const void *data, u64 generation, u64 s
 		     u32 from);
 void kq_scan_newest(struct kq_wal *wal, u32 slot, const void *data, u32 from,
 		    u64 generation);
+
+/* kq_wal_chain.c */
+enum kq_chain kq_batch_take(struct kq_wal *wal, const void *data, const struct kq_wal_head *h,
+			    bool whole, kq_wal_entry_fn deliver, void *ctx);
 u32 kq_slot_after(const struct kq_wal *wal, u64 generation);
 int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 		  kq_wal_entry_fn deliver, void *ctx);
 
 /* kq_wal_gap.c */
-const char *kq_wal_cross_gap(struct kq_wal *wal, const struct kq_wal_gap *g,
-			     kq_wal_entry_fn deliver, void *ctx, int *err);
-int kq_wal_cross_body(struct kq_wal *wal, const struct kq_wal_head *h, kq_wal_entry_fn deliver,
+int kq_wal_tell_batch(struct kq_wal *wal, const struct kq_wal_head *h, kq_wal_entry_fn deliver,
 		      void *ctx);
-void kq_wal_gap_before(const struct kq_wal *wal, const struct kq_wal_head *h,
-		       struct kq_wal_gap *g);
+enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32 *pos,
+			     const struct kq_wal_head *h, enum kq_chain how,
+			     const struct kq_wal_slot *next, kq_wal_entry_fn deliver, void *ctx);
+enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
+				kq_wal_entry_fn deliver, void *ctx);
 bool kq_wal_remake(struct kq_wal *wal, u32 slot, const void *data);
 
 static inline const struct kq_wal_sector *kq_sector_at(const void *data, u32 pos)

@@ -192,6 +192,54 @@ static void a_log_that_began_anew_in_a_gap_goes_on_from_there(void **state)
 	}
 }
 
+/* The branch that it left had come further than the snapshot, and so has what is committed now. */
+static void a_log_that_began_anew_below_its_end_needs_nothing_of_before(void **state)
+{
+	u32 i;
+
+	(void)state;
+	init();
+	n.hs.commit = 3;
+	for (i = 0; i < 5; i++)
+		put(i, 0, 2);
+	n.hs.term = 2;
+	n.hs.snap = (struct kq_snap_ref){ .index = 7, .term = 2, .bytes = 5 };
+	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+	node_write(&n);
+	n.want.base = n.want.last = 7;
+	n.want.term[7] = 2;
+	n.hs.commit = 20;
+	for (i = 5; i < 14; i++)
+		put(i, 0, 2);
+	assert_true(b[13].slot != b[5].slot);
+	assert_clean();
+	lose(4);
+	node_assert_goes_on(&n, NOTHING_MISSING);
+	assert_int_equal(n.got.base, 7);
+	node_free(&n);
+}
+
+/* It says nothing of the entries before it, and counts for nothing itself. */
+static void a_torn_new_beginning_behind_a_gap_does_not_hide_it(void **state)
+{
+	u32 i;
+
+	(void)state;
+	init();
+	n.hs.commit = 3;
+	for (i = 0; i < 5; i++)
+		put(i, 0, 2);
+	n.hs.snap = (struct kq_snap_ref){ .index = 7, .term = 1, .bytes = 5 };
+	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+	memset(n.batch->data + 3 * KQ_WAL_SECTOR, 0, KQ_WAL_SECTOR);
+	memcpy(node_at(&n, n.batch->slot, n.batch->offset), n.batch->data, n.batch->len);
+	lose(4);
+	assert_int_equal(node_recover(&n), 0);
+	assert_int_equal(n.report.health, KQ_WAL_DAMAGED);
+	assert_false(n.report.vote_known);
+	node_free(&n);
+}
+
 /* Ten batches of two entries each, of which that of 7 and 8 is damaged. */
 static void build_damaged(void)
 {
@@ -436,6 +484,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_cut_behind_a_gap_may_be_lost_as_well_later),
 		cmocka_unit_test(a_snapshot_in_a_gap_stands_for_what_is_before_it),
 		cmocka_unit_test(a_log_that_began_anew_in_a_gap_goes_on_from_there),
+		cmocka_unit_test(a_log_that_began_anew_below_its_end_needs_nothing_of_before),
+		cmocka_unit_test(a_torn_new_beginning_behind_a_gap_does_not_hide_it),
 		cmocka_unit_test(what_is_put_back_is_found_again),
 		cmocka_unit_test(what_was_put_back_may_be_damaged_itself),
 		cmocka_unit_test(what_is_being_put_back_may_be_torn),
