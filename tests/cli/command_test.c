@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "files.h"
 #include "test.h"
 
 struct cli cli;
@@ -26,25 +27,6 @@ static bool node_runs;
 static unsigned int daemon_in;	/* statuses until there is a daemon; 0: as it is */
 static int other_end = -1;	/* of the descriptor that stands in for a handle */
 
-int kquorum_open(struct kquorum **k, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*k = NULL;
-	return 0;
-}
-
-void kquorum_close(struct kquorum *k)
-{
-	(void)k;
-}
-
-const char *kquorum_error(const struct kquorum *k)
-{
-	(void)k;
-	return "the library's words";
-}
-
 int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 {
 	(void)k;
@@ -53,11 +35,6 @@ int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 		status.daemon = true;
 	*st = status;
 	return node_runs ? 0 : -ENODEV;
-}
-
-const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
-{
-	return id && id <= st->n_peers ? &st->peers[id - 1] : NULL;
 }
 
 int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const int *fds,
@@ -131,32 +108,6 @@ int kquorum_log_dump(struct kquorum *k, uint64_t first, uint64_t last, kquorum_l
 	(void)k;
 	(void)last;
 	return cb(&e, user);
-}
-
-int kquorum_events_open(struct kquorum_events **e, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*e = NULL;
-	return 0;
-}
-
-void kquorum_events_close(struct kquorum_events *e)
-{
-	(void)e;
-}
-
-int kquorum_events_fd(const struct kquorum_events *e)
-{
-	(void)e;
-	return -1;
-}
-
-int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *record)
-{
-	(void)e;
-	(void)record;
-	return -EAGAIN;
 }
 
 /* --- the cluster ----------------------------------------------------------------------- */
@@ -415,49 +366,16 @@ static void resources_without_quorum_are_of_yesterday(void **state)
 	assert_null(strstr(out, "no quorum"));
 }
 
-/* The directory of the node @node, id 1, of the cluster @name; only what start reads of it. */
-static void write_node(const char *dir, const char *name, uint64_t cluster_id, const char *node)
-{
-	struct kquorum_config c;
-	char path[256], err[256];
-	FILE *f;
-
-	kquorum_config_defaults(&c);
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	snprintf(c.node_name, sizeof(c.node_name), "%s", node);
-	c.cluster_id = cluster_id;
-	assert_int_equal(kquorum_address_parse("10.0.0.1", &c.listen, err, sizeof(err)), 0);
-	c.advertise = c.members[0].address = c.listen;
-	snprintf(c.members[0].name, sizeof(c.members[0].name), "%s", node);
-	c.n_members = 1;
-	assert_int_equal(kquorum_config_number(&c, err, sizeof(err)), 0);
-	snprintf(path, sizeof(path), "%s/kquorum.conf", dir);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_int_equal(kquorum_config_write(f, &c), 0);
-	fclose(f);
-}
-
-static char tmp[] = "/tmp/kquorum-command.XXXXXX";
-
 static int setup_directory(void **state)
 {
-	strcpy(tmp + strlen(tmp) - 6, "XXXXXX");
-	return setup(state) || !mkdtemp(tmp);
+	tmp_make();
+	return setup(state);
 }
 
 static int teardown_directory(void **state)
 {
-	static const char *const names[] = { "kquorum.conf", "kquorumd", "kquorumd.log" };
-	char path[256];
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", tmp, names[i]);
-		unlink(path);
-	}
-	return rmdir(tmp);
+	return tmp_remove();
 }
 
 static int start(const char *options)
@@ -471,18 +389,18 @@ static int start(const char *options)
 static void start_refuses_another_node_that_runs(void **state)
 {
 	(void)state;
-	write_node(tmp, "demo", 0xabc, "n2");
+	put_config(tmp, "demo", 0xabc, "n2");
 	assert_int_equal(start(""), 1);
 	assert_contains(out, "node n1 of cluster demo runs here already, not n2 of demo\n");
 	assert_contains(out, "kquorum stop first");
-	write_node(tmp, "other", 0xdef, "n1");
+	put_config(tmp, "other", 0xdef, "n1");
 	assert_int_equal(start(""), 1);
 	assert_contains(out, "node n1 of cluster demo runs here already, not n1 of other\n");
-	write_node(tmp, "demo", 0xdef, "n1");
+	put_config(tmp, "demo", 0xdef, "n1");
 	assert_int_equal(start(""), 1);
 	assert_contains(out, "cluster ids differ: 0000000000000abc and 0000000000000def\n");
 	assert_fits();
-	write_node(tmp, "demo", 0xabc, "n1");
+	put_config(tmp, "demo", 0xabc, "n1");
 	assert_int_equal(start(""), 0);
 	assert_contains(out, "node n1 already runs");
 	assert_contains(out, "daemon up");
@@ -495,18 +413,14 @@ static void start_refuses_another_node_that_runs(void **state)
 static void start_says_when_only_the_daemon_was_started(void **state)
 {
 	char path[256];
-	FILE *f;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/kquorumd", tmp);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs("#!/bin/sh\n", f);
-	fclose(f);
+	put_text(path, "#!/bin/sh\n");
 	assert_int_equal(chmod(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s:%s", tmp, getenv("PATH"));
 	setenv("PATH", path, 1);
-	write_node(tmp, "demo", 0xabc, "n1");
+	put_config(tmp, "demo", 0xabc, "n1");
 	status.daemon = false;
 	assert_int_equal(start("--no-daemon"), 0);
 	assert_contains(out, "no daemon");

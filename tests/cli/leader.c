@@ -2,7 +2,6 @@
 /* A leader in place of libkquorum: see leader.h. */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -172,62 +171,6 @@ int kquorum_log_dump(struct kquorum *k, uint64_t first, uint64_t last, kquorum_l
 		cb(&e, user);
 	}
 	return 0;
-}
-
-const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < st->n_peers; i++)
-		if (st->peers[i].id == id)
-			return &st->peers[i];
-	return NULL;
-}
-
-int kquorum_open(struct kquorum **k, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*k = NULL;
-	return 0;
-}
-
-void kquorum_close(struct kquorum *k)
-{
-	(void)k;
-}
-
-const char *kquorum_error(const struct kquorum *k)
-{
-	(void)k;
-	return "the module's words";
-}
-
-int kquorum_events_open(struct kquorum_events **e, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*e = NULL;
-	return 0;
-}
-
-void kquorum_events_close(struct kquorum_events *e)
-{
-	(void)e;
-}
-
-/* There is always news, so that nobody waits in vain. */
-int kquorum_events_fd(const struct kquorum_events *e)
-{
-	(void)e;
-	return open("/dev/zero", O_RDONLY | O_CLOEXEC);
-}
-
-int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *record)
-{
-	(void)e;
-	(void)record;
-	return -EAGAIN;
 }
 
 void leader_begin(unsigned int nodes)

@@ -7,13 +7,12 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "files.h"
 #include "leader.h"
 #include "reserve.h"
 #include "test.h"
 
 struct cli cli;
-
-static char run_directory[] = "/tmp/kquorum-test-XXXXXX";
 
 /* --- running it ----------------------------------------------------------------------------- */
 
@@ -21,7 +20,7 @@ static int setup(void **state)
 {
 	(void)state;
 	leader_begin(3);
-	reserve_directory = run_directory;
+	reserve_directory = tmp;
 	return 0;
 }
 
@@ -29,20 +28,14 @@ static int setup(void **state)
 static int setup_all(void **state)
 {
 	(void)state;
-	return mkdtemp(run_directory) ? 0 : -1;
+	tmp_make();
+	return 0;
 }
 
 static int teardown_all(void **state)
 {
-	unsigned int id;
-	char path[128];
-
 	(void)state;
-	for (id = 1; id <= KQUORUM_MAX_NODES; id++) {
-		snprintf(path, sizeof(path), "%s/join-%016x-%u.lock", run_directory, 0xabc, id);
-		unlink(path);
-	}
-	return rmdir(run_directory);
+	return tmp_remove();
 }
 
 static int member(const char *words)
@@ -272,7 +265,7 @@ static void ends_at_what_does_not_pass(void **state)
 		w->refused = 0;
 		w->errors[0] = final[i];
 		assert_int_equal(member("add n4=10.0.0.4 --id 4"), 1);
-		assert_string_equal(out, "kquorum member: the module's words\n");
+		assert_string_equal(out, "kquorum member: the library's words\n");
 	}
 	w->refused = 0;
 	w->errors[0] = -EPERM;
@@ -286,13 +279,13 @@ static void says_who_is_missing(void **state)
 	node_down(&w->st, 2);
 	node_down(&w->st, 3);
 	assert_int_equal(member("remove n2 --force"), 1);
-	assert_contains(out, "the module's words:\n  n3 (down, heard 12.0s ago)\n");
+	assert_contains(out, "the library's words:\n  n3 (down, heard 12.0s ago)\n");
 	assert_int_equal(member("demote n2 --force"), 1);
 	assert_contains(out, "n3 (down, heard 12.0s ago)\n");
 	/* A new voter may be waited for. */
 	learner_up(&w->st, 4);
 	assert_int_equal(member("promote n4 -w 0"), 75);
-	assert_contains(out, "n4: not yet: the module's words:\n"
+	assert_contains(out, "n4: not yet: the library's words:\n"
 			"  n2 (down, heard 12.0s ago), n3 (down, heard 12.0s ago)\n"
 			"  to go on with it: kquorum member promote n4\n");
 	/* So may the end of a change. */
@@ -445,7 +438,7 @@ static void remove_knows_who_was_there(void **state)
 	/* Who cannot read it does not say that nobody was there. */
 	w->log_error = -ENOMEM;
 	assert_int_equal(member("remove n6"), 1);
-	assert_contains(out, "the log cannot be read: the module's words");
+	assert_contains(out, "the log cannot be read: the library's words");
 }
 
 static void list_shows_what_each_is(void **state)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "files.h"
 #include "images.h"
 #include "seed_file.h"
 #include "snapshot.h"
@@ -27,25 +28,6 @@ static struct kquorum_status status;
 static bool node_runs;
 static bool as_survivor;	/* it was started to give its state away */
 
-int kquorum_open(struct kquorum **k, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*k = (void *)&status;
-	return 0;
-}
-
-void kquorum_close(struct kquorum *k)
-{
-	(void)k;
-}
-
-const char *kquorum_error(const struct kquorum *k)
-{
-	(void)k;
-	return "no node runs here";
-}
-
 int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 {
 	(void)k;
@@ -53,16 +35,6 @@ int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 		return -ENODEV;
 	*st = status;
 	return 0;
-}
-
-const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < st->n_peers; i++)
-		if (st->peers[i].id == id)
-			return &st->peers[i];
-	return NULL;
 }
 
 int node_start_from(struct kquorum *k, const char *dir, const struct kquorum_config *c)
@@ -101,30 +73,13 @@ int kquorum_snapshot_save(struct kquorum *k)
 
 /* --- files ---------------------------------------------------------------------------------- */
 
-static char tmp[] = "/tmp/kquorum-restore.XXXXXX";
-
-static bool is_there(const char *name)
-{
-	return !access(name, F_OK);
-}
-
-static void put(const char *name, const void *data, size_t len)
-{
-	FILE *f = fopen(name, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(data, 1, len, f), len);
-	fclose(f);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(tmp + strlen(tmp) - 6, "XXXXXX");
-	assert_non_null(mkdtemp(tmp));
+	tmp_make();
 	assert_int_equal(chdir(tmp), 0);
 	image = image_of_all(20);
-	put("a.kqs", image.data, image.len);
+	put_file("a.kqs", image.data, image.len);
 	node_runs = as_survivor = false;
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = IMAGE_CLUSTER, .node_id = 2,
@@ -135,13 +90,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[200];
-
 	(void)state;
 	free(image.data);
-	assert_int_equal(chdir("/"), 0);
-	snprintf(command, sizeof(command), "rm -rf %s", tmp);
-	return system(command);
+	return tmp_remove();
 }
 
 static int restore(const char *more)
@@ -219,7 +170,7 @@ static void what_is_damaged_is_refused(void **state)
 {
 	(void)state;
 	image.data[image.len / 2] ^= 1;
-	put("bad.kqs", image.data, image.len);
+	put_file("bad.kqs", image.data, image.len);
 	assert_int_equal(restore("bad.kqs"), KQUORUM_EXIT_ERROR);
 	assert_contains(out, "damaged");
 	assert_false(is_there("d"));
@@ -232,7 +183,7 @@ static void one_from_before_the_cluster_began_is_refused(void **state)
 	struct bytes none = image_of_nothing();
 
 	(void)state;
-	put("none.kqs", none.data, none.len);
+	put_file("none.kqs", none.data, none.len);
 	free(none.data);
 	assert_int_equal(restore("none.kqs"), KQUORUM_EXIT_ERROR);
 	assert_contains(out, "there is nothing in it");
@@ -243,7 +194,7 @@ static void a_node_is_not_overwritten_unasked(void **state)
 {
 	(void)state;
 	assert_int_equal(restore("a.kqs"), 0);
-	put("d/founded", "x", 1);
+	put_file("d/founded", "x", 1);
 	assert_int_equal(restore("a.kqs"), KQUORUM_EXIT_ERROR);
 	assert_contains(out, "already has a node (n7)");
 	assert_true(is_there("d/founded"));
@@ -293,8 +244,8 @@ static void put_node(void)
 	assert_non_null(f);
 	assert_int_equal(kquorum_config_write(f, &c), 0);
 	fclose(f);
-	put("d/segment-0000", "old", 3);
-	put("d/founded", "x", 1);
+	put_file("d/segment-0000", "old", 3);
+	put_file("d/founded", "x", 1);
 }
 
 static void it_is_told_first_what_is_lost(void **state)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "files.h"
 #include "rollout.h"
 #include "status.h"
 #include "test.h"
@@ -30,25 +31,6 @@ static struct world {
 
 /* --- the module ----------------------------------------------------------------------------- */
 
-int kquorum_open(struct kquorum **k, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*k = (void *)w;
-	return 0;
-}
-
-void kquorum_close(struct kquorum *k)
-{
-	(void)k;
-}
-
-const char *kquorum_error(const struct kquorum *k)
-{
-	(void)k;
-	return "the module's words";
-}
-
 int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 {
 	(void)k;
@@ -56,16 +38,6 @@ int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 		return -ENODEV;
 	*st = w->st;
 	return 0;
-}
-
-const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < st->n_peers; i++)
-		if (st->peers[i].id == id)
-			return &st->peers[i];
-	return NULL;
 }
 
 /* It has nothing yet, and has heard of nobody. */
@@ -160,17 +132,6 @@ static void other_machine(void)
 
 /* --- running it ----------------------------------------------------------------------------- */
 
-static char tmp[] = "/tmp/kquorum-test-XXXXXX";
-
-static void put_file(const char *name, const char *text)
-{
-	FILE *f = fopen(name, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
-
 /* A file with n1, which is this machine, and n2 to n@n, of which n2 is the other one. */
 static void write_plan(unsigned int n)
 {
@@ -182,7 +143,7 @@ static void write_plan(unsigned int n)
 		      "segments = 2\n[members]\nn1 = 127.0.0.1:1\nn2 = 127.0.0.1:%u\n", port);
 	for (i = 3; i <= n; i++)
 		at += snprintf(text + at, sizeof(text) - at, "n%u = 127.0.0.1:%u\n", i, i);
-	put_file("plan", text);
+	put_text("plan", text);
 }
 
 static int roll(const char *more)
@@ -325,7 +286,7 @@ static void it_is_made_anew_when_there_is_a_cluster(void **state)
 
 	(void)state;
 	assert_int_equal(roll(""), 75);
-	put_file("node/snapshot-00000000000000000001-1.kqs", "old");
+	put_text("node/snapshot-00000000000000000001-1.kqs", "old");
 	other_belongs();
 	assert_int_equal(roll(""), 75);
 	assert_contains(out, "demo: n2 belongs to a cluster: this machine joins it\n"
@@ -357,7 +318,7 @@ static void what_stands_in_its_way_is_said(void **state)
 	assert_int_equal(roll(""), 1);
 	assert_contains(out, "was a node of a cluster that has begun");
 	assert_fits();
-	put_file("node/kquorum.conf", "nonsense\n");
+	put_text("node/kquorum.conf", "nonsense\n");
 	assert_int_equal(roll(""), 1);
 	assert_contains(out, "node/kquorum.conf:1: ");
 	assert_int_equal(system("rm -r node"), 0);
@@ -384,16 +345,17 @@ int main(void)
 		TEST(it_is_made_anew_when_there_is_a_cluster),
 		TEST(what_stands_in_its_way_is_said),
 	};
-	char clean[64];
 	int ret;
 
 	w = mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (w == MAP_FAILED || !mkdtemp(tmp) || chdir(tmp))
+	if (w == MAP_FAILED)
+		return 1;
+	tmp_make();
+	if (chdir(tmp))
 		return 1;
 	other_machine();
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
-	snprintf(clean, sizeof(clean), "rm -rf %s", tmp);
-	return chdir("/") || system(clean) ? 1 : ret;
+	return tmp_remove() ? 1 : ret;
 }

@@ -15,25 +15,6 @@ static struct kquorum_status status;
 static int start_error;
 static unsigned int ends_in;	/* statuses until it has ended; 0: as it is */
 
-int kquorum_open(struct kquorum **k, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*k = NULL;
-	return 0;
-}
-
-void kquorum_close(struct kquorum *k)
-{
-	(void)k;
-}
-
-const char *kquorum_error(const struct kquorum *k)
-{
-	(void)k;
-	return "the library's words";
-}
-
 int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 {
 	(void)k;
@@ -43,13 +24,6 @@ int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 	}
 	*st = status;
 	return 0;
-}
-
-const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
-{
-	(void)st;
-	(void)id;
-	return NULL;
 }
 
 int kquorum_scrub_start(struct kquorum *k, uint64_t rate)
@@ -72,32 +46,6 @@ int kquorum_scrub_stop(struct kquorum *k)
 	snprintf(status.scrub.reason, sizeof(status.scrub.reason), "it was stopped");
 	ends_in = 2;
 	return 0;
-}
-
-int kquorum_events_open(struct kquorum_events **e, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*e = NULL;
-	return 0;
-}
-
-void kquorum_events_close(struct kquorum_events *e)
-{
-	(void)e;
-}
-
-int kquorum_events_fd(const struct kquorum_events *e)
-{
-	(void)e;
-	return -1;
-}
-
-int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *record)
-{
-	(void)e;
-	(void)record;
-	return -EAGAIN;
 }
 
 static int setup(void **state)

@@ -149,7 +149,7 @@ static void what_does_not_pass_is_said(void **state)
 	(void)state;
 	w->errors[0] = -ENOSPC;
 	assert_int_equal(settings("set lease=20s"), 1);
-	assert_contains(out, "the module's words");
+	assert_contains(out, "the library's words");
 	assert_int_equal(w->changes, 0);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "files.h"
 #include "images.h"
 #include "test.h"
 #include "../../userspace/lib/snapshots.h"
@@ -37,40 +38,11 @@ static const char *appears;	/* somebody makes a file of this name meanwhile */
 static const char *vanishes;	/* before it is locked, and another one is there */
 static bool tell_calls;		/* what makes a file last is told, in its order */
 
-int kquorum_open(struct kquorum **k, char *err, size_t errlen)
-{
-	(void)err;
-	(void)errlen;
-	*k = NULL;
-	return 0;
-}
-
-void kquorum_close(struct kquorum *k)
-{
-	(void)k;
-}
-
-const char *kquorum_error(const struct kquorum *k)
-{
-	(void)k;
-	return "the library's words";
-}
-
 int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 {
 	(void)k;
 	*st = status;
 	return node_runs ? 0 : -ENODEV;
-}
-
-const struct kquorum_peer_status *kquorum_status_peer(const struct kquorum_status *st, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < st->n_peers; i++)
-		if (st->peers[i].id == id)
-			return &st->peers[i];
-	return NULL;
 }
 
 int kquorum_snapshot_save(struct kquorum *k)
@@ -143,24 +115,7 @@ int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
 
 /* --- files ---------------------------------------------------------------------------------- */
 
-static char tmp[] = "/tmp/kquorum-snapshot.XXXXXX";
 static char path[128], other[128], used[256];
-
-static bool is_there(const char *file)
-{
-	struct stat st;
-
-	return !lstat(file, &st);
-}
-
-static void put_file(const char *file, const void *data, size_t len)
-{
-	FILE *f = fopen(file, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(data, 1, len, f), len);
-	fclose(f);
-}
 
 static void assert_holds(const char *file, const void *data, size_t len)
 {
@@ -177,24 +132,9 @@ static void assert_holds(const char *file, const void *data, size_t len)
 /* The directory of the node, with the snapshot in use. */
 static void put_directory(uint64_t cluster_id)
 {
-	char name[KQUORUM_SNAPSHOT_NAME_MAX], conf[200], err[200];
-	struct kquorum_config c;
-	FILE *f;
+	char name[KQUORUM_SNAPSHOT_NAME_MAX];
 
-	kquorum_config_defaults(&c);
-	strcpy(c.name, "demo");
-	strcpy(c.node_name, "n1");
-	c.cluster_id = cluster_id;
-	assert_int_equal(kquorum_address_parse("10.0.0.1", &c.listen, err, sizeof(err)), 0);
-	c.advertise = c.members[0].address = c.listen;
-	strcpy(c.members[0].name, "n1");
-	c.n_members = 1;
-	assert_int_equal(kquorum_config_number(&c, err, sizeof(err)), 0);
-	snprintf(conf, sizeof(conf), "%s/kquorum.conf", tmp);
-	f = fopen(conf, "w");
-	assert_non_null(f);
-	assert_int_equal(kquorum_config_write(f, &c), 0);
-	fclose(f);
+	put_config(tmp, "demo", cluster_id, "n1");
 	kquorum_snapshot_name(name, image.ref.index, image.ref.term);
 	snprintf(used, sizeof(used), "%s/%s", tmp, name);
 	put_file(used, image.data, image.len);
@@ -212,8 +152,7 @@ static void use_snapshot(void)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(tmp + strlen(tmp) - 6, "XXXXXX");
-	assert_non_null(mkdtemp(tmp));
+	tmp_make();
 	snprintf(path, sizeof(path), "%s/a.kqs", tmp);
 	snprintf(other, sizeof(other), "%s/a.kqs.new", tmp);
 	image = image_of_all(60);
@@ -232,12 +171,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[200];
-
 	(void)state;
 	free(image.data);
-	snprintf(command, sizeof(command), "rm -rf %s", tmp);
-	return system(command);
+	return tmp_remove();
 }
 
 __attribute__((format(printf, 1, 2)))

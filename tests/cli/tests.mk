@@ -20,33 +20,34 @@ cli_netlink_test_LINK := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind se
 	close get_portid)
 cli_hold_test_WITH := userspace/cli/hold.c $(CLI_TEST_COMMON)
 # The library is what is replaced here.
-cli_command_test_WITH := tests/cli/child.c $(addprefix userspace/lib/,config.c snapshots.c) \
+CLI_COMMAND := $(addprefix tests/cli/,child.c files.c library.c)
+cli_command_test_WITH := $(CLI_COMMAND) $(addprefix userspace/lib/,config.c snapshots.c) \
 	$(addprefix userspace/cli/,append.c clock.c directory.c entry.c format.c hold.c lock.c log.c nodes.c \
 	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
-cli_scrub_test_WITH := tests/cli/child.c userspace/lib/config.c $(addprefix userspace/cli/,clock.c format.c \
+cli_scrub_test_WITH := $(CLI_COMMAND) userspace/lib/config.c $(addprefix userspace/cli/,clock.c format.c \
 	nodes.c options.c output.c parse.c scrub.c)
-cli_member_test_WITH := tests/cli/child.c tests/cli/leader.c userspace/lib/config.c \
+cli_member_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
 	member_plan.c nodes.c options.c output.c parse.c reserve.c)
-cli_settings_test_WITH := tests/cli/child.c tests/cli/leader.c userspace/lib/config.c \
+cli_settings_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c nodes.c options.c output.c parse.c settings.c)
 cli_member_plan_test_WITH := userspace/cli/member_plan.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_member_replace_test_WITH := $(cli_member_plan_test_WITH)
 cli_join_test_WITH := userspace/cli/join.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_rollout_plan_test_WITH := $(addprefix userspace/cli/,rollout_plan.c join.c nodes.c) \
 	kmod/core/kq_platform_user.c $(CLI_TEST_COMMON)
-cli_rollout_test_WITH := tests/cli/child.c $(addprefix userspace/cli/,rollout.c rollout_plan.c rollout_ask.c \
+cli_rollout_test_WITH := $(CLI_COMMAND) $(addprefix userspace/cli/,rollout.c rollout_plan.c rollout_ask.c \
 	init.c init_command.c directory.c join.c member_plan.c nodes.c options.c output.c parse.c format.c \
 	clock.c) userspace/daemon/ask.c kmod/core/kq_platform_user.c \
 	$(addprefix userspace/lib/,config.c snapshots.c)
 # The core makes the snapshots that are read here.
 CLI_TEST_IMAGES := tests/cli/images.c tests/core/snap_state.c $(wildcard kmod/core/*.c)
 cli_snapshot_file_test_WITH := $(CLI_TEST_IMAGES) userspace/cli/snapshot_file.c
-cli_snapshot_test_WITH := tests/cli/child.c $(CLI_TEST_IMAGES) \
+cli_snapshot_test_WITH := $(CLI_COMMAND) $(CLI_TEST_IMAGES) \
 	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
 	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c)
 cli_snapshot_test_LINK := $(addprefix -Wl$(comma)--wrap=,read flock fsync renameat2)
-cli_restore_test_WITH := tests/cli/child.c $(CLI_TEST_IMAGES) \
+cli_restore_test_WITH := $(CLI_COMMAND) $(CLI_TEST_IMAGES) \
 	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
 	$(addprefix userspace/cli/,clock.c directory.c format.c init.c join.c nodes.c options.c output.c \
 	parse.c recover.c restore.c seed.c seed_file.c)
