@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Snapshots for a node whose log has gaps: which stands for what is missing, and what then is left. */
+#include "kq_int.h"
+#include "damaged.h"
+#include "snap_state.h"
+
+static struct image im;
+
+static int teardown(void **state)
+{
+	image_free(&im);
+	return trio_teardown(state);
+}
+
+static int install(struct trio *t, uint32_t id)
+{
+	struct kq_restore *rs;
+	int err;
+
+	rs = image_restore(&im, &t->core[id]->cfg, 1000, &err, NULL);
+	assert_non_null(rs);
+	err = kq_core_install(t->core[id], t->now, rs);
+	kq_restore_free(rs);
+	return err;
+}
+
+/* Node 1's own tail, of term 2, is of a dead branch, and damaged; node 2 leads in a later one. */
+static struct kq_core *dead_branch(struct trio *t)
+{
+	uint64_t last;
+
+	trio_lead(t);
+	append_many(t, 1, 10);
+	trio_pass(t, 200);
+	image_take(&im, t->core[2], 4096);
+	assert_int_equal(im.ref.term, TRIO_TERM);
+	t->cut[1] = true;
+	append_many(t, 1, 60);
+	last = t->core[1]->log.last;
+	trio_pass(t, 2000);
+	trio_power_off(t, 1);
+	damage(t, 1, last - 20);
+	trio_power_on(t, 1, &report);
+	assert_damaged(t->core[1], last - 20, 1);
+	assert_true(trio_elect(t, 2));
+	trio_pass(t, 4000);
+	t->cut[1] = false;
+	connect_all(t, 1);
+	trio_pass(t, 3000);
+	return t->core[1];
+}
+
+static void a_snapshot_stands_for_what_the_leader_has_not_got(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = dead_branch(t);
+
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_int_equal(c->log.missing, 1);
+	assert_true(c->repair.snapshot);
+	assert_true(kq_core_needs_snapshot(t->core[2], 1));
+	assert_true(t->core[2]->log.last < c->report.claimed_index);
+	assert_int_equal(t->core[2]->peer[1].snap_index, t->core[2]->log.last);
+	/* One in which something may be lacking that this node acknowledged. */
+	assert_int_equal(install(t, 1), -ESTALE);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	/* One that ends earlier, and in a later term. */
+	image_free(&im);
+	image_take(&im, t->core[2], 4096);
+	assert_true(im.ref.index < c->report.claimed_index);
+	assert_true(im.ref.term > TRIO_TERM);
+	assert_int_equal(install(t, 1), 0);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	trio_pass(t, 500);
+	assert_repaired(t, 1, 2);
+	assert_takes_part(t, 2, 1);
+	/* Nothing of that is left on its disk. */
+	trio_power_off(t, 1);
+	trio_power_on(t, 1, &report);
+	assert_int_equal(t->core[1]->log.base_index, im.ref.index);
+	assert_int_equal(t->core[1]->log.missing, 0);
+	kq_core_fail(t->core[1], -EIO, "its snapshot is no file here");
+}
+
+static void a_snapshot_of_the_whole_log_stands_for_it(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = dead_branch(t);
+
+	append_many(t, 2, 80);
+	image_free(&im);
+	image_take(&im, t->core[2], 4096);
+	assert_true(im.ref.index >= c->report.claimed_index);
+	/* Also for one that has seen a later term itself. */
+	c->recovered_term = im.ref.term;
+	assert_int_equal(install(t, 1), 0);
+	trio_pass(t, 500);
+	assert_repaired(t, 1, 2);
+	assert_takes_part(t, 2, 1);
+}
+
+/* All is back, and cannot be written; the snapshot that makes room is not refused. */
+static void a_snapshot_makes_room_for_what_was_put_back(void **state)
+{
+	struct trio *t = *state;
+	struct kq_body_fetch f;
+	struct kq_batch *b;
+	struct kq_core *c;
+	struct answer a;
+	const char *why;
+
+	trio_lead(t);
+	append_many(t, 1, 30);
+	trio_pass(t, 200);
+	image_take(&im, t->core[1], 4096);
+	c = restart_damaged(t, 3, 10, 14);
+	connect_all(t, 3);
+	ask(t, 1, &f);
+	answer(t, &a, &f, 10, 5);
+	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
+		kq_batch_free(b);
+	assert_int_equal(answer_say(t, 1, &a, &why), 0);
+	trio_pass(t, 2000);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_int_equal(c->log.missing, 0);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	assert_int_equal(im.ref.index, c->log.last);
+	assert_int_equal(install(t, 3), 0);
+	/* The log has that entry; what is before it is on no disk. */
+	assert_int_equal(c->restart_at, im.ref.index);
+	trio_pass(t, 500);
+	assert_int_equal(c->log.base_index, im.ref.index);
+	assert_repaired(t, 3, 1);
+	assert_takes_part(t, 1, 3);
+}
+
+/* What is missing below the snapshot that it has is not needed. */
+static void what_is_missing_below_a_snapshot_is_not_fetched(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c;
+	uint64_t at;
+
+	trio_lead(t);
+	append_many(t, 1, 26);
+	trio_pass(t, 200);
+	image_take(&im, t->core[3], 4096);
+	at = im.ref.index;
+	assert_int_equal(kq_core_snapshot_done(t->core[3], t->now, &im.ref), 0);
+	append_many(t, 1, 10);
+	trio_pass(t, 200);
+	trio_power_off(t, 3);
+	damage(t, 3, at - 1);
+	damage(t, 3, at);
+	damage(t, 3, at + 5);
+	c = trio_power_on(t, 3, &report);
+	assert_int_equal(report.crossed, 3);
+	assert_int_equal(report.hs.snap.index, at);
+	assert_int_equal(c->log.base_index, at);
+	assert_int_equal(c->log.base_term, im.ref.term);
+	assert_damaged(c, at + 5, 1);
+	assert_true(c->stateless);		/* it was not restored here */
+	connect_all(t, 3);
+	trio_pass(t, 500);
+	assert_int_equal(c->log.missing, 0);
+	assert_int_equal(c->repair.total, 0);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_non_null(strstr(c->reason, "snapshot: "));
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	image_free(&im);
+	image_take(&im, t->core[1], 4096);
+	assert_int_equal(install(t, 3), 0);
+	trio_pass(t, 500);
+	assert_repaired(t, 3, 1);
+	assert_takes_part(t, 1, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, damaged_setup, teardown)
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_snapshot_stands_for_what_the_leader_has_not_got),
+		TEST(a_snapshot_of_the_whole_log_stands_for_it),
+		TEST(a_snapshot_makes_room_for_what_was_put_back),
+		TEST(what_is_missing_below_a_snapshot_is_not_fetched),
+	};
+
+	if (argc > 1)		/* a pattern: only these */
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
