@@ -93,6 +93,53 @@ static bool snapshot(struct kq_wal *wal, u64 *last, u64 term, struct kq_hard_sta
 	return true;
 }
 
+static void make_entries(struct kq_entry **e, u32 count, u64 first, u64 term, struct input *in)
+{
+	u8 data[4096];
+	u32 i;
+
+	memset(data, input_u8(in), sizeof(data));
+	for (i = 0; i < count; i++) {
+		e[i] = kq_entry_alloc(KQ_ENTRY_APPEND, data, 1 + input_u8(in) * 16);
+		e[i]->rec.index = cpu_to_le64(first + i);
+		e[i]->rec.term = cpu_to_le64(term);
+		e[i]->rec.crc = cpu_to_le32(kq_entry_crc(&e[i]->rec, e[i]->data));
+	}
+}
+
+/* What came of it goes to the disk, unless it was refused; the entries are given back. */
+static u32 write_batch(struct kq_batch *b, struct kq_entry **e, u32 count)
+{
+	u32 i, entries = b ? b->entries : 0;
+
+	if (b)
+		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
+	kq_batch_free(b);
+	for (i = 0; i < count; i++)
+		kq_entry_free(e[i]);
+	return entries;
+}
+
+/* Entries of the log come again, as if they had been missing. Returns false: it is not asked for. */
+static bool put_back(struct kq_wal *wal, u64 term, struct kq_hard_state *hs, u8 how, u32 count,
+		     struct input *in)
+{
+	struct kq_batch *b = NULL;
+	struct kq_entry *e[4];
+	u64 first, room = wal->end_index - min(wal->end_index, hs->snap.index);
+
+	if (how < 0xe0 || how >= 0xf0 || !count || !room)
+		return false;
+	hs->term = max(term, wal->term);
+	count = min_t(u64, count, room);
+	first = hs->snap.index + 1 + input_u8(in) % (room - count + 1);
+	make_entries(e, count, first, 1 + input_u8(in) % min_t(u64, wal->end_term, 8), in);
+	if (kq_wal_encode_repaired(wal, hs, e, count, KQ_WAL_ROOM_INTERNAL, &b))
+		b = NULL;
+	write_batch(b, e, count);
+	return true;
+}
+
 static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct kq_snap_ref *snap,
 		       struct input *in)
 {
@@ -100,10 +147,9 @@ static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct kq_snap_
 	struct kq_hard_state hs = { .vote = how % 4, .incarnation = 1, .commit = *last,
 				    .snap = *snap };
 	struct kq_entry *e[4];
-	u32 count = input_u8(in) % 5, i;
+	u32 count = input_u8(in) % 5;
 	struct kq_batch *b = NULL;
 	u64 was = *last, base_term;
-	u8 data[4096];
 
 	*term += input_u8(in) % 2;
 	if (snapshot(wal, last, *term, &hs, how)) {
@@ -111,28 +157,18 @@ static void write_some(struct kq_wal *wal, u64 *last, u64 *term, struct kq_snap_
 			*snap = hs.snap;
 		return;
 	}
+	if (put_back(wal, *term, &hs, how, count, in))
+		return;
 	hs.term = *term;
-	memset(data, input_u8(in), sizeof(data));
 	if (count && *last > 4 && input_u8(in) > 200)
 		*last = max(*last - input_u8(in) % 4, snap->index);
 	base_term = *last == wal->end_index ? wal->end_term : !!*last;
-	for (i = 0; i < count; i++) {
-		e[i] = kq_entry_alloc(KQ_ENTRY_APPEND, data, 1 + input_u8(in) * 16);
-		e[i]->rec.index = cpu_to_le64(*last + i + 1);
-		e[i]->rec.term = cpu_to_le64(*term);
-		e[i]->rec.crc = cpu_to_le32(kq_entry_crc(&e[i]->rec, e[i]->data));
-	}
-	if (!kq_wal_encode(wal, &hs, e, count, base_term, KQ_WAL_ROOM_VOTE, &b)) {
-		memcpy(disk + b->slot * SEGMENT + b->offset, b->data, b->len);
-		*last += b->entries;
-		if (!b->entries)
-			*last = was;
-	} else {
-		*last = was;	/* full: nothing was cut off either */
-	}
-	kq_batch_free(b);
-	for (i = 0; i < count; i++)
-		kq_entry_free(e[i]);
+	make_entries(e, count, *last + 1, *term, in);
+	if (kq_wal_encode(wal, &hs, e, count, base_term, KQ_WAL_ROOM_VOTE, &b))
+		b = NULL;
+	/* Without entries, or when it is full, nothing was cut off either. */
+	count = write_batch(b, e, count);
+	*last = count ? *last + count : was;
 }
 
 /* A change of one byte, or a sector that comes from elsewhere; its CRC is mended or not. */
