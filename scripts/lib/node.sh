@@ -6,12 +6,12 @@
 KQ_NET=10.77.0
 
 # node_init RUN I N DIR CLUSTER_ID RTT_SCALE: 'kquorum init' on node I of N, unless it was done; its
-# log has KQ_SEGMENTS segments of 1 MiB (default 8)
+# log has KQ_SEGMENTS segments (default 8) of KQ_SEGMENT_SIZE (default 1M)
 node_init()
 {
 	local run=$1 i=$2 n=$3 dir=$4 id=$5 rtt_scale=$6 peer args
 	args=(--dir "$dir" --name demo --node "n$i" --listen "$KQ_NET.$i"
-		--segment-size 1M --segments "${KQ_SEGMENTS:-8}")
+		--segment-size "${KQ_SEGMENT_SIZE:-1M}" --segments "${KQ_SEGMENTS:-8}")
 	[ "$n" = 1 ] || args+=(--cluster-id "$id")
 	for ((peer = 1; peer <= n; peer++)); do
 		[ "$peer" = "$i" ] || args+=(--peer "n$peer=$KQ_NET.$peer")

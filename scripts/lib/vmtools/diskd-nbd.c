@@ -68,7 +68,7 @@ struct nbd_reply {
 #define TICK_MS			100
 
 static bool stopping, hanging;
-static int waiting_fd = -1;	/* control client that waits for "cut-in-write" */
+static int waiting_fd = -1;	/* control client that waits for "cut-at-flush" */
 
 void server_stop(void)
 {

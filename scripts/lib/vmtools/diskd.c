@@ -34,7 +34,6 @@
 
 #define SECTOR			512
 #define PENDING_BYTES_MAX	(64UL << 20)	/* more is written out: a cache is finite */
-#define ARMED_MS_MAX		5000
 #define LIE_BYTES_MAX		(512UL << 20)
 
 struct write_op {
@@ -55,8 +54,10 @@ static struct {
 	uint64_t lie_ms;	/* 0: honest */
 	uint64_t n_writes, n_fua, n_flushes;
 	bool error;		/* answer writes and flushes with EIO */
-	uint64_t armed_until_ms;	/* 0, or: cut at the next flush, at the latest then */
+	uint64_t armed_until_ms;	/* 0, or: cut at that flush, at the latest then */
 	uint64_t armed_seed;
+	uint64_t armed_flush;	/* how many flushes with something to flush come before it, + 1 */
+	uint64_t armed_seen;	/* of these */
 } disk = { .last = &disk.first };
 
 static void image_write(uint64_t offset, const void *data, uint32_t len)
@@ -244,39 +245,60 @@ static void cut(uint64_t seed, struct cut_result *r)
 	}
 }
 
-static void cut_and_stop(uint64_t seed, char *answer, size_t size)
+/* @when: what the seed says nothing about, "": nothing */
+static void cut_and_stop(uint64_t seed, const char *when, char *answer, size_t size)
 {
 	struct cut_result r;
 
 	cut(seed, &r);
-	snprintf(answer, size, "ok seed %llu: of the writes since the last flush "
-		 "%u kept, %u torn, %u lost; %u with FUA kept\n", (unsigned long long)seed,
+	snprintf(answer, size, "ok seed %llu%s: of the writes since the last flush "
+		 "%u kept, %u torn, %u lost; %u with FUA kept\n", (unsigned long long)seed, when,
 		 r.kept, r.torn, r.lost, r.fua);
 	server_stop();
 }
 
-/* Is now the moment that "cut-in-write" waits for? @flush: a flush is about to be served. */
+/*
+ * Is now the moment that "cut-at-flush" waits for? @flush: a flush is about to be served. One with
+ * nothing to write does not count: a cut there loses nothing.
+ */
 bool disk_armed_cut(bool flush, char *answer, size_t size)
 {
+	bool late = disk.armed_until_ms && now_ms() >= disk.armed_until_ms;
+	char when[64];
+
 	if (!disk.armed_until_ms)
 		return false;
-	if (!(flush && disk.pending_bytes) && now_ms() < disk.armed_until_ms)
+	disk.armed_seen += flush && disk.pending_bytes;
+	if (disk.armed_seen < disk.armed_flush && !late)
 		return false;
+	if (disk.armed_seen < disk.armed_flush)
+		snprintf(when, sizeof(when), ", late after %llu flushes",
+			 (unsigned long long)disk.armed_seen);
+	else
+		snprintf(when, sizeof(when), ", before flush %llu",
+			 (unsigned long long)disk.armed_flush);
 	disk.armed_until_ms = 0;
-	cut_and_stop(disk.armed_seed, answer, size);
+	cut_and_stop(disk.armed_seed, when, answer, size);
 	return true;
+}
+
+static void arm(uint64_t seed, uint64_t flush, uint64_t ms)
+{
+	disk.armed_seed = seed;
+	disk.armed_flush = flush;
+	disk.armed_seen = 0;
+	disk.armed_until_ms = now_ms() + ms;
 }
 
 /* One command line on the control socket; the answer goes to @answer, "" if it comes later. */
 void disk_control(const char *line, char *answer, size_t size)
 {
-	unsigned long long seed;
+	unsigned long long seed, flush, ms;
 
 	if (sscanf(line, "cut %llu", &seed) == 1) {
-		cut_and_stop(seed, answer, size);
-	} else if (sscanf(line, "cut-in-write %llu", &seed) == 1) {
-		disk.armed_seed = seed;
-		disk.armed_until_ms = now_ms() + ARMED_MS_MAX;
+		cut_and_stop(seed, "", answer, size);
+	} else if (sscanf(line, "cut-at-flush %llu %llu %llu", &seed, &flush, &ms) == 3) {
+		arm(seed, flush, ms);
 		answer[0] = '\0';
 	} else if (!strncmp(line, "hang", 4)) {
 		server_hang(true);
@@ -294,9 +316,10 @@ void disk_control(const char *line, char *answer, size_t size)
 		server_stop();
 	} else if (!strncmp(line, "stat", 4)) {
 		snprintf(answer, size, "ok writes %llu, with FUA %llu, flushes %llu, "
-			 "bytes not flushed %llu%s\n", (unsigned long long)disk.n_writes,
+			 "bytes not flushed %llu%s%s\n", (unsigned long long)disk.n_writes,
 			 (unsigned long long)disk.n_fua, (unsigned long long)disk.n_flushes,
-			 (unsigned long long)disk.pending_bytes, disk.lie_ms ? ", LYING" : "");
+			 (unsigned long long)disk.pending_bytes, disk.armed_until_ms ? ", a cut is near" : "",
+			 disk.lie_ms ? ", LYING" : "");
 	} else {
 		snprintf(answer, size, "error: not a command: %s\n", line);
 	}
@@ -327,8 +350,8 @@ static const char usage[] =
 "  --lie MS   acknowledge a flush at once, honour it MS milliseconds later: a cut in between\n"
 "             loses what was promised (to show that a checker notices)\n"
 "Commands on CONTROL-SOCKET (kq-say): cut SEED   lose and tear what is not flushed, and end\n"
-"  cut-in-write SEED   the same when the next flush comes in that has something to flush, before\n"
-"             it is served (after 5 s at the latest)\n"
+"  cut-at-flush SEED N MS   the same when the Nth flush from now comes in that has something to\n"
+"             flush, before it is served; at the latest after so many milliseconds\n"
 "  quit   write all and end    hang, resume   stop and go on answering    eio   fail writes\n"
 "  stat   counters\n";
 
