@@ -109,9 +109,43 @@ KQ_INIT_MODULES='boot: virtio_pci virtio_blk 9pnet_virtio 9p overlay virtio_cons
 net: virtio_net
 ext4: ext4'
 
-# initramfs_build: makes (or reuses) the initramfs of KERNEL_RELEASE; sets KERNEL_INITRD
+# le_number FILE OFFSET BYTES: a number in there
+le_number() { od -An -t"u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
+
+# kernel_bare: sets KERNEL_BOOT: KERNEL_IMAGE without its compression, which an emulated processor
+# takes longer to undo than to boot the rest. QEMU starts such a kernel when that can be entered in
+# PVH mode; else, or without the program that unpacks it, it is the image itself.
+# Format: Documentation/arch/x86/boot.rst
+kernel_bare()
+{
+	KERNEL_BOOT=$KQ_KERNELS/vmlinux-$KERNEL_RELEASE
+	if [ "$KERNEL_BOOT" -nt "$KERNEL_IMAGE" ]; then
+		[ -s "$KERNEL_BOOT" ] || KERNEL_BOOT=$KERNEL_IMAGE
+		return 0
+	fi
+	local image=$KERNEL_IMAGE start length unpack
+	start=$((($(le_number "$image" 497 1) + 1) * 512 + $(le_number "$image" 584 4)))
+	length=$(le_number "$image" 588 4)
+	case $(od -An -tx1 -j "$start" -N 4 "$image" | tr -d ' ') in
+	fd377a58) unpack=xz ;;
+	28b52ffd) unpack=zstd ;;
+	*) unpack=false ;;
+	esac
+	(
+		flock 9
+		# behind it stands its size, in 4 bytes
+		head -c $((start + length - 4)) "$image" | tail -c +$((start + 1)) |
+			$unpack -dc >"$KERNEL_BOOT.new" 2>/dev/null || : >"$KERNEL_BOOT.new"
+		[[ $(readelf -n "$KERNEL_BOOT.new" 2>/dev/null) = *0x00000012* ]] || : >"$KERNEL_BOOT.new"
+		mv "$KERNEL_BOOT.new" "$KERNEL_BOOT"
+	) 9>"$KQ_KERNELS/.lock"
+	[ -s "$KERNEL_BOOT" ] || KERNEL_BOOT=$KERNEL_IMAGE
+}
+
+# initramfs_build: makes (or reuses) the initramfs of KERNEL_RELEASE; sets KERNEL_INITRD, KERNEL_BOOT
 initramfs_build()
 {
+	kernel_bare
 	KERNEL_INITRD=$KQ_KERNELS/initramfs-$KERNEL_RELEASE.cpio
 	local init=$KQ_LIB/guest-init busybox
 	if [ "$KERNEL_INITRD" -nt "$init" ] && [ "$KERNEL_INITRD" -nt "$KQ_LIB/kernels.sh" ] &&

@@ -19,7 +19,7 @@ qemu_accel()
 			log=$(mktemp)
 			note "trying KVM (once, at most 15 s)"
 			timeout -k 1 15 qemu-system-x86_64 -enable-kvm -cpu host -m 256 -nodefaults \
-				-no-reboot -display none -serial "file:$log" -kernel "$KERNEL_IMAGE" \
+				-no-reboot -display none -serial "file:$log" -kernel "$KERNEL_BOOT" \
 				-initrd "$KERNEL_INITRD" </dev/null \
 				-append "console=ttyS0 panic=-1 kq.probe" >/dev/null 2>&1 || true
 			grep -q "kq-init: probe ok" "$log" && answer=kvm
@@ -70,7 +70,7 @@ vm_qemu_args()
 	esac
 	QEMU_ARGS=(
 		"${QEMU_ACCEL[@]}" -smp "$1" -m "$2" -nodefaults -no-user-config -no-reboot
-		-display none -chardev "file,id=console,path=$3,append=on" -serial chardev:console -kernel "$KERNEL_IMAGE" -initrd "$KERNEL_INITRD"
+		-display none -chardev "file,id=console,path=$3,append=on" -serial chardev:console -kernel "$KERNEL_BOOT" -initrd "$KERNEL_INITRD"
 		-append "console=ttyS0 loglevel=5 panic=-1 net.ifnames=0 tsc=reliable no_timer_check mitigations=off${VM_APPEND:+ $VM_APPEND}$clock"
 		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device virtio-9p-pci,fsdev=root,mount_tag=kqroot
