@@ -670,6 +670,47 @@ static void what_is_in_it_is_shown_in_json(void **state)
 			"\"comm\":\t\"test\",\n\t\t\t\"session\":\t102,\n\t\t\t\"owner\":\t12,\n\t\t\t\"index\":\t9\n");
 }
 
+/* In whatever order a node wrote what was changed meanwhile. */
+static void one_state_has_one_sum(void **state)
+{
+	struct kq_snap_session first = {
+		.node = cpu_to_le32(1), .id = cpu_to_le64(5), .last_id = cpu_to_le64(5),
+	};
+	struct kq_snap_session second = first;
+	uint8_t records[1024];
+	char sum[2][40], *at;
+	size_t n;
+	int i;
+
+	(void)state;
+	second.node = cpu_to_le32(2);
+	for (i = 0; i < 2; i++) {
+		n = record_add(records, 0, KQ_SNAP_SESSION, i ? &second : &first, sizeof(first));
+		n = record_add(records, n, KQ_SNAP_SESSION, i ? &first : &second, sizeof(first));
+		free(image.data);
+		image = image_made(records, n);
+		put_file(path, image.data, image.len);
+		assert_int_equal(snapshot("show -j %s", path), 0);
+		at = strstr(out, "\"state_sum\":\t\"");
+		assert_non_null(at);
+		snprintf(sum[i], sizeof(sum[i]), "%.31s", at);
+	}
+	assert_string_equal(sum[0], sum[1]);
+	assert_int_equal(snapshot("show %s", path), 0);
+	snprintf(sum[1], sizeof(sum[1]), "\nstate sum %.16s, ", strchr(sum[0], '\t') + 2);
+	assert_contains(out, sum[1]);
+	assert_int_equal(snapshot("verify -j %s", path), 0);
+	assert_contains(out, "\"state_sum\":");
+	second.last_id = cpu_to_le64(6);
+	n = record_add(records, 0, KQ_SNAP_SESSION, &second, sizeof(first));
+	n = record_add(records, n, KQ_SNAP_SESSION, &first, sizeof(first));
+	free(image.data);
+	image = image_made(records, n);
+	put_file(path, image.data, image.len);
+	assert_int_equal(snapshot("show -j %s", path), 0);
+	assert_null(strstr(out, sum[0]));
+}
+
 static void nothing_is_shown_of_what_is_not_whole(void **state)
 {
 	(void)state;
@@ -781,6 +822,7 @@ int main(void)
 		WITH_FILES(what_is_in_it_is_shown),
 		WITH_FILES(the_holder_is_shown_first),
 		WITH_FILES(what_is_in_it_is_shown_in_json),
+		WITH_FILES(one_state_has_one_sum),
 		WITH_FILES(nothing_is_shown_of_what_is_not_whole),
 		WITH_FILES(the_one_in_use_is_told),
 		WITH_FILES(the_one_in_use_is_told_in_json),

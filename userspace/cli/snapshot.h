@@ -17,7 +17,9 @@ extern const struct cli_command command_snapshot_show, command_snapshot_restore;
 
 /* "index 5, term 2, 14 KiB (14012 bytes), CRC32C 0123abcd" of one that was read to its end. */
 const char *snapshot_describe(const struct snapshot_reader *r, char *buf, size_t size);
-/* The same and whose it is, into a JSON object. */
+/* Over the state in it: two files may differ in how they were written, but not in this. */
+uint64_t snapshot_state_sum(const struct snapshot_reader *r);
+/* Which it is and whose, into a JSON object. */
 void snapshot_json(cJSON *o, const struct snapshot_reader *r);
 /* "3 nodes have sessions; 2 locks are held, 1 request waits" */
 const char *snapshot_count(const struct snapshot_reader *r, char *buf, size_t size);

@@ -212,6 +212,8 @@ static void print_contents(const struct contents *c, const struct snapshot_reade
 	printf("%s: a snapshot of cluster id %016" PRIx64 "\n", path,
 	       (uint64_t)le64_to_cpu(r->raw.head.cluster));
 	printf("%s\n", snapshot_describe(r, what, sizeof(what)));
+	printf("state sum %016" PRIx64 ", the same on all nodes at this index\n",
+	       snapshot_state_sum(r));
 	printf("%s\n", snapshot_count(r, what, sizeof(what)));
 	if (c->has_conf) {
 		print_members(c);

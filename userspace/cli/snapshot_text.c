@@ -18,6 +18,11 @@ const char *snapshot_describe(const struct snapshot_reader *r, char *buf, size_t
 	return buf;
 }
 
+uint64_t snapshot_state_sum(const struct snapshot_reader *r)
+{
+	return kq_snap_hash(r->raw.head.sum, sizeof(r->raw.head.sum));
+}
+
 static const char *plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
@@ -46,6 +51,7 @@ void snapshot_json(cJSON *o, const struct snapshot_reader *r)
 	json_u64(o, "bytes", r->raw.ref.bytes);
 	snprintf(crc, sizeof(crc), "%08" PRIx32, r->raw.ref.crc);
 	cJSON_AddStringToObject(o, "crc32c", crc);
+	json_hex(o, "state_sum", snapshot_state_sum(r));
 	json_u64(o, "sessions", r->open_sessions);
 	json_u64(o, "claims", r->claims);
 	json_u64(o, "held", r->held);
