@@ -37,9 +37,9 @@ u32 kq_wal_first_for(const struct kq_wal *wal, u64 index, u64 generation)
 /**
  * kq_wal_release() - give the segments back that are not needed any more
  * @wal: the log, recovered
- * @index: of the snapshot that a durable batch in the segment being written names
+ * @index: of the snapshot that a durable batch in the segment being written names; 0: none
  *
- * The one being written stays.
+ * The one being written stays. Without a snapshot all do, also those in which there is no entry.
  *
  * Return: how many have become spare.
  */
@@ -48,7 +48,8 @@ u32 kq_wal_release(struct kq_wal *wal, u64 index)
 	u32 first = kq_wal_first_for(wal, index, wal->generation);
 	u32 freed = 0, i;
 
-	if (wal->mode != KQ_WAL_WRITABLE || first == KQ_WAL_NO_SLOT || wal->slot == KQ_WAL_NO_SLOT)
+	if (!index || wal->mode != KQ_WAL_WRITABLE || first == KQ_WAL_NO_SLOT ||
+	    wal->slot == KQ_WAL_NO_SLOT)
 		return 0;
 	for (i = 0; i < wal->segments; i++) {
 		struct kq_wal_slot *s = &wal->slots[i];

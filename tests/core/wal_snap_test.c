@@ -71,6 +71,22 @@ static void restart(u64 index, u64 term)
 	restarted(index, term);
 }
 
+/* Votes alone fill segments, and no snapshot stands for these. */
+static void without_a_snapshot_nothing_is_given_up(void **state)
+{
+	u32 i;
+
+	(void)state;
+	node_init(&n, SEG, 6);
+	assert_clean();
+	for (i = 0; i < 40; i++)
+		node_vote(&n, 1 + i, 1);
+	assert_int_equal(n.want.last, 0);
+	assert_int_equal(kq_wal_release(n.wal, 0), 0);
+	assert_clean();
+	node_free(&n);
+}
+
 static void a_log_goes_on_for_ever_in_the_same_segments(void **state)
 {
 	u32 i, freed = 0;
@@ -516,6 +532,7 @@ static void a_vote_survives_that_its_segment_is_used_again(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_snapshot_nothing_is_given_up),
 		cmocka_unit_test(a_log_goes_on_for_ever_in_the_same_segments),
 		cmocka_unit_test(torn_writes_among_segments_that_are_used_again),
 		cmocka_unit_test(a_log_begins_anew_behind_an_installed_snapshot),
