@@ -53,11 +53,13 @@ static inline uint64_t input_near(struct input *in, const uint64_t *known, size_
 /* Checksums of records, body and header, where what is there has the right shape. */
 static inline void wire_seal(struct kq_wire_hdr *h, uint8_t *body, uint32_t len)
 {
-	uint8_t *p = body + (h->type == KQ_MSG_APPEND ? sizeof(struct kq_body_append) : 0);
-	uint8_t *end = body + len;
+	size_t before = h->type == KQ_MSG_APPEND ? sizeof(struct kq_body_append) :
+		h->type == KQ_MSG_FETCHED ? sizeof(struct kq_body_fetched) :
+		h->type == KQ_MSG_PROPOSE ? 0 : len;
+	uint8_t *p = body + before, *end = body + len;
 
 	h->len = cpu_to_le32(len);
-	while ((h->type == KQ_MSG_APPEND || h->type == KQ_MSG_PROPOSE) && p < end) {
+	while (p < end) {
 		struct kq_record rec;
 		const uint8_t *next = kq_wire_next_record(p, end, &rec);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Fuzz target: a whole core between two peers that say anything that passes the decoder, a
- * disk and programs that do anything, in any order. Nothing may panic, nothing may leak,
- * no invariant may break by what a peer says; what the core sends must pass the decoder.
+ * disk and programs that do anything, in any order. Its log is blank at first, or lacks entries.
+ * Nothing may panic, nothing may leak, no invariant may break by what a peer says; what the core
+ * sends must pass the decoder.
  */
 #include <stdlib.h>
 
@@ -79,7 +80,7 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 		rec.settled = cpu_to_le64(number(w));
 		rec.type = cpu_to_le16(types[input_u8(&w->in) % ARRAY_SIZE(types)]);
 		rec.node = cpu_to_le32(type == KQ_MSG_PROPOSE ? from : input_u8(&w->in) % 5);
-		if (type == KQ_MSG_APPEND) {
+		if (type != KQ_MSG_PROPOSE) {
 			rec.index = cpu_to_le64(++index);
 			rec.term = cpu_to_le64(term);
 		}
@@ -149,6 +150,23 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 	return p;
 }
 
+/* What this core lacks, or now and then something else: first, last, and the entry to match. */
+static void gap(struct world *w, uint64_t g[4])
+{
+	const struct kq_core *c = w->core;
+	uint8_t how = input_u8(&w->in);
+
+	g[0] = 0;
+	if (how & 1 || !kq_log_gap(&c->log, &g[0], &g[1])) {
+		g[0] = number(w);
+		g[1] = number(w);
+	}
+	g[2] = how & 2 ? g[1] : g[1] + 1;
+	if (g[2] > c->log.last && !(how & 4))
+		g[2] = c->log.last;
+	g[3] = how & 8 ? number(w) : kq_log_term(&c->log, g[2]);
+}
+
 static void message(struct world *w)
 {
 	static uint8_t buf[16 * 1024];
@@ -158,7 +176,7 @@ static void message(struct world *w)
 	struct kq_wire_peer peer;
 	struct kq_wire_hdr h = { .type = type };
 	const char *why = NULL;
-	uint64_t term, prev, prev_term;
+	uint64_t term, prev, prev_term, g[4];
 
 	if (!c->peer[from].connected)
 		return;
@@ -178,13 +196,25 @@ static void message(struct world *w)
 		p = put_records(w, p, type, from, prev, input_u8(&w->in) & 1 ? term : prev_term,
 				count);
 		break;
+	case KQ_MSG_FETCH:
+		gap(w, g);
+		p = put64(put64(put64(put64(p, g[0]), g[1]), g[2]), g[3]);
+		break;
+	case KQ_MSG_FETCHED:
+		gap(w, g);
+		count = input_u8(&w->in) % 6;
+		p = put64(put64(put64(p, g[0]), g[2]), g[3]);
+		p = put64(p, count | (uint64_t)(input_u8(&w->in) % 2) << 32);
+		p = put_records(w, p, type, from, g[0] - 1, input_u8(&w->in) & 1 ? term : g[3],
+				count);
+		break;
 	case KQ_MSG_PROPOSE:
 		p = put_records(w, p, type, from, 0, 0, 1 + input_u8(&w->in) % 4);
 		break;
 	case KQ_MSG_APPEND_RESP:
 		for (count = 0; count < 7; count++)
 			p = put_number(w, p);
-		p = put64(p, input_u8(&w->in) % 32);
+		p = put64(p, input_u8(&w->in) % 64);
 		break;
 	case KQ_MSG_PROPOSE_RESP:
 		p = put_number(w, put_number(w, p));
@@ -375,6 +405,48 @@ static void step(struct world *w)
 	drain(w);
 }
 
+/* A log of 12 entries, of which 5 to 9 are lost; @disk: its first segment, blank. */
+static void damaged_log(uint8_t disk[SEGMENT])
+{
+	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
+	struct kq_conf conf = { .voters = 0xe, .origin = identity(1), .before = TEST_SETTINGS,
+				.now = TEST_SETTINGS };
+	struct kq_hard_state hs = { .term = 2, .incarnation = 5, .identity = identity(1) };
+	struct kq_wal *wal = kq_wal_create(77, 1, SEGMENT, SEGMENTS);
+	uint8_t payload[KQ_CONF_MAX];
+	struct kq_wal_report rep;
+	uint32_t id, i, index = 0;
+	int slot;
+
+	for (id = 1; id <= 3; id++)
+		conf.identity[id] = identity(id);
+	for (slot = 0; slot < (int)SEGMENTS; slot++)
+		kq_wal_scan_header(wal, slot, disk);
+	while ((slot = kq_wal_next_segment(wal)) >= 0)
+		kq_wal_scan_segment(wal, slot, disk, SEGMENT, NULL, NULL);
+	kq_wal_scan_end(wal, &rep);
+	for (i = 0; i < 12; i++) {
+		uint32_t len = index ? 5 : kq_conf_write(&conf, nameless, NULL, payload);
+		struct kq_entry *e = kq_entry_alloc(index ? KQ_ENTRY_APPEND : KQ_ENTRY_CONF,
+						    index ? "bytes" : (void *)payload, len);
+		struct kq_batch *b;
+
+		e->rec.index = cpu_to_le64(++index);
+		e->rec.term = cpu_to_le64(index < 8 ? 1 : 2);
+		e->rec.crc = cpu_to_le32(kq_entry_crc(&e->rec, e->data));
+		if (kq_wal_encode(wal, &hs, &e, 1, index < 2 ? 0 : index < 9 ? 1 : 2,
+				  KQ_WAL_ROOM_CLIENT, &b))
+			abort();
+		if (b->slot)
+			abort();
+		if (index < 5 || index > 9)
+			memcpy(disk + b->offset, b->data, b->len);
+		kq_batch_free(b);
+		kq_entry_free(e);
+	}
+	kq_wal_destroy(wal);
+}
+
 static void start(struct world *w)
 {
 	struct kq_config cfg = {
@@ -384,19 +456,24 @@ static void start(struct world *w)
 			 .delta_ms = 50, .drift_ppm = 500 },
 		.segment_bytes = SEGMENT,
 	};
-	static uint8_t blank[SEGMENT];
+	static uint8_t blank[SEGMENT], log[SEGMENT];
+	bool damaged = input_u8(&w->in) & 1;
 	struct kq_wal_report rep;
 	uint32_t id;
 	int slot;
 
 	w->now = 1000000000;
+	if (damaged) {
+		memset(log, 0, sizeof(log));
+		damaged_log(log);
+	}
 	w->core = kq_core_create(&cfg);
 	for (slot = 0; slot < (int)SEGMENTS; slot++)
-		kq_wal_scan_header(w->core->wal, slot, blank);
+		kq_wal_scan_header(w->core->wal, slot, slot || !damaged ? blank : log);
 	while ((slot = kq_wal_next_segment(w->core->wal)) >= 0)
-		kq_wal_scan_segment(w->core->wal, slot, blank, SEGMENT, kq_core_recover_entry,
-				    w->core);
-	if (kq_wal_scan_end(w->core->wal, &rep))
+		kq_wal_scan_segment(w->core->wal, slot, slot || !damaged ? blank : log, SEGMENT,
+				    kq_core_recover_entry, w->core);
+	if (kq_wal_scan_end(w->core->wal, &rep) || damaged != (rep.health == KQ_WAL_GAPS))
 		abort();
 	kq_core_start(w->core, w->now, &rep);
 	drain(w);
