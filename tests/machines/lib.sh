@@ -40,7 +40,7 @@ cluster_up()
 	trap 'exit 1' INT TERM HUP
 	vc down >/dev/null 2>&1 || true
 	note "seed $seed, kernel $kernel, machines in $KQ_VM_CLUSTER"
-	KQ_SEGMENTS=${log_mib:-8} vc up --kernel "$kernel" --rtt-scale 3 "$@" >"$KQ_VM_CLUSTER.up.log" 2>&1 || {
+	KQ_SEGMENTS=${segments:-${log_mib:-8}} vc up --kernel "$kernel" --rtt-scale 3 "$@" >"$KQ_VM_CLUSTER.up.log" 2>&1 || {
 		sed 's/^/# /' "$KQ_VM_CLUSTER.up.log"
 		echo "Bail out! no cluster"
 		exit 1

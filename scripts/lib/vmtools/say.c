@@ -16,7 +16,7 @@
 int main(int argc, char **argv)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct timeval limit = { .tv_sec = 20 };
+	struct timeval limit = { .tv_sec = 90 };
 	int i, s, failed = 0;
 	char line[8192], copy[4096];
 	FILE *f;
