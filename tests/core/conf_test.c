@@ -151,6 +151,32 @@ static void what_cannot_be_used_is_refused(void **state)
 	}
 }
 
+/* Who has left may have had no name. */
+static void who_has_left_is_written_with_a_name_or_without(void **state)
+{
+	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
+	const char *names[KQ_MAX_NODES + 1] = { [4] = "n4" };
+	struct kq_settings set = { .heartbeat_ms = 100, .election_ms = 1000, .lease_ms = 2000,
+				   .delta_ms = 50, .drift_ppm = 500 };
+	struct kq_conf conf = { .voters = 0x2, .left = 0x30, .origin = 3, .before = set, .now = set };
+	struct kq_conf read = {};
+	u8 payload[KQ_CONF_MAX];
+	u32 len;
+
+	(void)state;
+	conf.identity[1] = 3;
+	conf.left_identity[4] = 8;
+	conf.left_identity[5] = 9;
+	len = kq_conf_write(&conf, nameless, names, payload);
+	assert_null(kq_conf_read(payload, len, &read));
+	assert_int_equal(read.left, conf.left);
+	assert_string_equal(kq_conf_left(payload, &read, 4)->name, "n4");
+	assert_string_equal(kq_conf_left(payload, &read, 5)->name, "");
+	assert_int_equal(kq_conf_write(&conf, nameless, NULL, payload), len);
+	assert_string_equal(kq_conf_left(payload, &read, 4)->name, "");
+	assert_null(kq_conf_left(payload, &read, 1));
+}
+
 static void nodes_are_told_one_after_the_other(void **state)
 {
 	u32 seen[KQ_MAX_NODES], count = 0, id;
@@ -174,6 +200,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_reached_is_what_a_majority_has),
 		cmocka_unit_test(learners_decide_nothing),
 		cmocka_unit_test(what_cannot_be_used_is_refused),
+		cmocka_unit_test(who_has_left_is_written_with_a_name_or_without),
 		cmocka_unit_test(nodes_are_told_one_after_the_other),
 	};
 

@@ -588,6 +588,9 @@ static void a_snapshot_is_in_use_once_its_reference_is_on_disk(void **state)
 	ref.term++;
 	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
 	ref = im.ref;
+	ref.index = 0;
+	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
+	ref = im.ref;
 	ref.bytes = 0;
 	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
 	t->disk_hangs[2] = true;
@@ -603,6 +606,8 @@ static void a_snapshot_is_in_use_once_its_reference_is_on_disk(void **state)
 	assert_int_equal(c->log.base_index, c->log.last - 4);
 	assert_true(c->log.base_index <= im.ref.index);
 	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -ESTALE);
+	assert_false(kq_core_needs_snapshot(t->core[1], 0));
+	assert_false(kq_core_needs_snapshot(t->core[1], KQ_MAX_NODES + 1));
 	kq_core_fail(c, -EIO, "test");
 	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -EIO);
 }

@@ -264,6 +264,17 @@ static int deliver_fill(struct kq_core *c, uint64_t index, uint64_t term)
 	return kq_core_recover_entry(c, &fill, &rec);
 }
 
+/* Another entry than the one that is there, of the same term. */
+static int deliver_other(struct kq_core *c, uint64_t index, uint64_t term)
+{
+	const struct kq_record fill = { .type = cpu_to_le16(KQ_RECORD_FILL) };
+	struct kq_record rec = { .type = cpu_to_le16(KQ_ENTRY_NOOP), .node = cpu_to_le32(2),
+				 .index = cpu_to_le64(index), .term = cpu_to_le64(term) };
+
+	rec.crc = cpu_to_le32(kq_entry_crc(&rec, NULL));
+	return kq_core_recover_entry(c, &fill, &rec);
+}
+
 static void what_recovery_tells_of_gaps_is_noted(void **state)
 {
 	struct trio *t = *state;
@@ -276,6 +287,7 @@ static void what_recovery_tells_of_gaps_is_noted(void **state)
 	/* As it is there: it may be read again, or have been there all the time. */
 	assert_int_equal(deliver_fill(c, 7, 4), 0);
 	assert_int_equal(deliver_fill(c, 7, 5), -EUCLEAN);
+	assert_int_equal(deliver_other(c, 7, 4), -EUCLEAN);
 	assert_int_equal(deliver_fill(c, 11, 5), -EUCLEAN);
 	assert_int_equal(c->log.missing, 8);
 	/* A gap that cuts off within that one, and where the log ends with it. */
@@ -283,6 +295,9 @@ static void what_recovery_tells_of_gaps_is_noted(void **state)
 	assert_int_equal(c->log.last, 4);
 	assert_int_equal(c->log.missing, 3);
 	assert_int_equal(kq_log_term(&c->log, 4), 3);
+	/* One that a batch before it has cut off. */
+	assert_int_equal(deliver_gap(c, 4, 3, 3), 0);
+	assert_int_equal(c->log.last, 4);
 	assert_int_equal(deliver_gap(c, 4, 6, 4), 0);
 	assert_int_equal(c->log.missing, 5);
 	/* Memory fails at each step, which recovery takes for its end. */

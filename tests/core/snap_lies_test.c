@@ -80,10 +80,10 @@ static void seal_frame(struct kq_snap_frame *f, uint32_t len, uint32_t *chain)
 
 static void seal(void)
 {
-	uint32_t chain;
+	uint32_t len = min_t(uint32_t, le16_to_cpu(head->head_len), sizeof(*head)), chain;
 
 	head->crc = 0;
-	chain = kq_crc(0, head, sizeof(*head));
+	chain = kq_crc(0, head, len);
 	head->crc = cpu_to_le32(chain);
 	seal_frame(frame, records_len, &chain);
 	seal_frame(end_frame, sizeof(*end), &chain);
@@ -156,6 +156,7 @@ static void a_head_that_cannot_be_is_refused(void **state)
 	LIE(head->head_len = cpu_to_le16(8), "its head cannot have 8 bytes");
 	LIE(head->head_len = cpu_to_le16(KQ_SNAP_HEAD_MAX + 1), "its head cannot have 1025 bytes");
 	LIE(head->version = cpu_to_le16(1), "its head is not of version 1");
+	LIE(head->head_len = cpu_to_le16(sizeof(*head) - 8), "its head is not of version 2");
 	LIE(head->zero = cpu_to_le64(1), "its head is not of version 2");
 	LIE(head->index = 0, "its head has an index or term that cannot be");
 	LIE(head->term = 0, "its head has an index or term that cannot be");
@@ -216,6 +217,8 @@ static void a_configuration_that_cannot_be_is_refused(void **state)
 
 	(void)state;
 	RECORD_LIE(rec->len = cpu_to_le16(sizeof(*s) - 1), "a configuration that cannot be used");
+	RECORD_LIE(record(KQ_SNAP_SESSION, 0)->type = cpu_to_le16(KQ_SNAP_CONF),
+		   "a configuration that cannot be used");		/* there is one */
 	RECORD_LIE(s->index = 0, "a configuration that cannot be used");
 	RECORD_LIE(s->term = 0, "a configuration that cannot be used");
 	RECORD_LIE(s->index = cpu_to_le64(good.ref.index + 1), "a configuration that cannot be used");
@@ -255,9 +258,14 @@ static void a_claim_that_cannot_be_is_refused(void **state)
 {
 	struct kq_snap_record *rec = record(KQ_SNAP_CLAIM, 0);
 	struct kq_snap_claim *c = (void *)(rec + 1);
+	struct kq_snap_record *last = record(KQ_SNAP_CLAIM, 2);
 
 	(void)state;
 	RECORD_LIE(rec->len = cpu_to_le16(sizeof(*c)), "a claim that cannot be");
+	RECORD_LIE(record(KQ_SNAP_CONF, 0)->type = cpu_to_le16(KQ_SNAP_CLAIM),
+		   "a claim that cannot be");				/* that long */
+	RECORD_LIE(last->len = cpu_to_le16(le16_to_cpu(last->len) - 2),
+		   "frame 0 ends within a record");
 	RECORD_LIE(c->node = 0, "a claim that cannot be");
 	RECORD_LIE(c->node = cpu_to_le32(KQ_MAX_NODES + 1), "a claim that cannot be");
 	RECORD_LIE(c->session = 0, "a claim that cannot be");
@@ -282,9 +290,26 @@ static void a_restore_that_is_not_finished_is_not_taken(void **state)
 	assert_int_equal(kq_core_restore(c, rs, &rep), -EINVAL);
 	assert_int_equal(kq_restore_finish(rs), -ENODATA);
 	assert_int_equal(kq_restore_feed(rs, good.data, 1), -ENODATA);
+	assert_int_equal(kq_restore_finish(rs), -ENODATA);
 	assert_int_equal(kq_core_restore(c, rs, &rep), -EINVAL);
 	c->state = KQUORUM_NODE_RUNNING;
 	assert_int_equal(kq_core_install(c, 1, rs), -EINVAL);
+	kq_restore_free(rs);
+	/* Whole, and too late. */
+	rs = kq_restore_create(&lone_config, 1);
+	assert_int_equal(kq_restore_feed(rs, good.data, good.len), 0);
+	assert_int_equal(kq_core_restore(c, rs, &rep), -EINVAL);
+	assert_int_equal(kq_restore_finish(rs), 0);
+	assert_true(kq_restore_conf(rs, &conf));
+	kq_restore_free(rs);
+	/* Memory that failed once is not asked for again. */
+	rs = kq_restore_create(&lone_config, 1);
+	kq_alloc_fail_at = 1;
+	assert_int_equal(kq_restore_feed(rs, good.data, good.len), -ENOMEM);
+	kq_alloc_fail_at = 0;
+	assert_int_equal(kq_restore_feed(rs, good.data, good.len), -ENOMEM);
+	assert_int_equal(kq_restore_finish(rs), -ENOMEM);
+	assert_false(kq_restore_conf(rs, &conf));
 	kq_restore_free(rs);
 	kq_core_destroy(c);
 }

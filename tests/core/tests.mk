@@ -8,7 +8,7 @@ include tests/objects.mk
 
 CORE_TEST_BUILD := $(BUILD)/tests
 
-CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_gap kq_wal_recover kq_wal_scan kq_wal_release kq_wal_room kq_entry kq_platform_user
+CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_extent kq_wal_gap kq_wal_recover kq_wal_scan kq_wal_release kq_wal_room kq_entry kq_platform_user
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 

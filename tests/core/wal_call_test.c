@@ -97,6 +97,42 @@ static void recovery_takes_only_what_it_asked_for(void **state)
 	node_free(&n);
 }
 
+/* Nothing is given up, looked at or closed before there is a log in use. */
+static void a_log_that_is_not_in_use_gives_nothing_up(void **state)
+{
+	struct kq_wal_extent x;
+	struct kq_wal *wal;
+	u32 i;
+
+	(void)state;
+	wal = kq_wal_create(CLUSTER, NODE, SEG, 6);
+	assert_int_equal(kq_wal_release(wal, 5), 0);
+	assert_int_equal(kq_wal_get_extent(wal, NULL, &x), -EINVAL);
+	kq_wal_close_segment(wal);
+	kq_wal_destroy(wal);
+	node_init(&n, SEG, 2);
+	assert_int_equal(node_recover(&n), 0);
+	assert_int_equal(kq_wal_release(n.wal, 5), 0);		/* there is no segment */
+	for (i = 0; i < 16; i++)
+		node_vote(&n, 1 + i, 1);
+	kq_wal_close_segment(n.wal);
+	assert_true(kq_wal_is_open(n.wal));		/* there is no room in another */
+	assert_int_equal(node_recover(&n), 0);
+	assert_int_equal(n.report.health, KQ_WAL_CLEAN);
+	node_free(&n);
+	node_init(&n, SEG, 6);
+	assert_int_equal(node_recover(&n), 0);
+	for (i = 0; i < 20; i++)
+		node_add(&n, 0, 1, 100);
+	kq_wal_close_segment(n.wal);
+	assert_false(kq_wal_is_open(n.wal));
+	assert_int_equal(kq_wal_release(n.wal, 20), 0);		/* the one to be written says what is needed */
+	node_add(&n, 0, 1, 100);
+	assert_int_equal(node_recover(&n), 0);
+	node_assert_same(&n);
+	node_free(&n);
+}
+
 static void an_error_ends_recovery_for_good(void **state)
 {
 	struct kq_wal_report report;
@@ -238,6 +274,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(recovery_takes_only_what_it_asked_for),
 		cmocka_unit_test(an_entry_that_is_refused_ends_recovery),
 		cmocka_unit_test(an_error_ends_recovery_for_good),
+		cmocka_unit_test(a_log_that_is_not_in_use_gives_nothing_up),
 		cmocka_unit_test(entries_that_recovery_would_refuse_are_not_encoded),
 		cmocka_unit_test(a_log_whose_numbers_are_used_up_is_not_continued),
 		cmocka_unit_test(more_than_the_disk_holds_has_no_room),

@@ -240,6 +240,69 @@ static void a_torn_new_beginning_behind_a_gap_does_not_hide_it(void **state)
 	node_free(&n);
 }
 
+static int refuse_at(void *ctx, const struct kq_record *rec, const void *payload)
+{
+	u32 *left = ctx;
+
+	return (*left)-- ? 0 : -EUCLEAN;
+}
+
+/* Whoever gets what the log holds refuses one thing after the other: each time that ends it. */
+static void assert_each_refusal_ends_recovery(void)
+{
+	u32 at, slot;
+	int err, next;
+
+	for (at = 0, err = -EUCLEAN; err; at++) {
+		struct kq_wal *wal = kq_wal_create(CLUSTER, NODE, SEG, 6);
+		struct kq_wal_report report;
+		u32 left = at;
+
+		for (slot = 0; slot < 6; slot++)
+			assert_int_equal(kq_wal_scan_header(wal, slot, node_at(&n, slot, 0)), 0);
+		for (err = 0; !err && (next = kq_wal_next_segment(wal)) >= 0; )
+			err = kq_wal_scan_segment(wal, next, node_at(&n, next, 0), SEG, refuse_at,
+						  &left);
+		assert_int_equal(kq_wal_scan_end(wal, &report), err);
+		assert_true(!err || err == -EUCLEAN);
+		assert_true(!err || strstr(report.reason, "refused"));
+		kq_wal_destroy(wal);
+	}
+	assert_true(at > 1);
+}
+
+static void what_is_refused_ends_recovery(void **state)
+{
+	u32 i;
+
+	(void)state;
+	init();
+	for (i = 0; i < 20; i++)
+		put(i, 0, 2);
+	assert_true(b[19].slot != b[0].slot);
+	assert_clean();
+	assert_each_refusal_ends_recovery();
+	flip(2, 4);
+	lose(4);
+	for (i = 0; b[i + 1].slot == b[0].slot; i++)
+		;
+	lose(i);		/* the last of its segment */
+	assert_each_refusal_ends_recovery();
+	node_free(&n);
+	/* A log that begins behind a snapshot, and anew behind another. */
+	init();
+	for (i = 0; i < 20; i++)
+		put(i, 0, 2);
+	n.hs.snap = (struct kq_snap_ref){ .index = 36, .term = 1, .bytes = 5 };
+	put(20, 0, 2);
+	assert_true(kq_wal_release(n.wal, 36));
+	n.hs.snap.index = 60;
+	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+	node_write(&n);
+	assert_each_refusal_ends_recovery();
+	node_free(&n);
+}
+
 /* Ten batches of two entries each, of which that of 7 and 8 is damaged. */
 static void build_damaged(void)
 {
@@ -486,6 +549,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_log_that_began_anew_in_a_gap_goes_on_from_there),
 		cmocka_unit_test(a_log_that_began_anew_below_its_end_needs_nothing_of_before),
 		cmocka_unit_test(a_torn_new_beginning_behind_a_gap_does_not_hide_it),
+		cmocka_unit_test(what_is_refused_ends_recovery),
 		cmocka_unit_test(what_is_put_back_is_found_again),
 		cmocka_unit_test(what_was_put_back_may_be_damaged_itself),
 		cmocka_unit_test(what_is_being_put_back_may_be_torn),

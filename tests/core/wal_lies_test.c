@@ -59,7 +59,7 @@ static void tell(void *sector, const struct word *w)
 static const struct lie {
 	const char *reason;
 	u32 batch;		/* counted from 0, of 4 */
-	struct word set[5];
+	struct word set[8];
 } lies[] = {
 	{ "batch 2 cannot be read", 1, { { HEAD(version), 0 } } },
 	{ "batch 2 cannot be read", 1, { { HEAD(head_len), 496 } } },
@@ -88,6 +88,18 @@ static const struct lie {
 	{ "batch 2 cannot be read", 1,
 	  { { HEAD(flags), KQ_WAL_REPAIRED }, { HEAD(body_bytes), 0 }, { HEAD(first_index), 0 },
 	    { HEAD(base_term), 2 } } },
+	{ "batch 2 cannot be read", 1,		/* a new beginning, and has entries that were missing */
+	  { { HEAD(flags), KQ_WAL_RESTART | KQ_WAL_REPAIRED }, { HEAD(base_term), 2 },
+	    { HEAD(snap_index), 4 }, { HEAD(snap_term), 2 } } },
+	{ "batch 2 cannot be read", 1,		/* behind no snapshot */
+	  { { HEAD(flags), KQ_WAL_RESTART }, { HEAD(body_bytes), 0 }, { HEAD(first_index), 0 },
+	    { HEAD(end_index), 0 }, { HEAD(end_term), 0 }, { HEAD(base_term), 0 } } },
+	{ "batch 2 cannot be read", 1,		/* behind another entry than the snapshot's */
+	  { { HEAD(flags), KQ_WAL_RESTART }, { HEAD(body_bytes), 0 }, { HEAD(first_index), 0 },
+	    { HEAD(base_term), 2 }, { HEAD(snap_index), 3 }, { HEAD(snap_term), 2 } } },
+	{ "batch 2 cannot be read", 1,
+	  { { HEAD(flags), KQ_WAL_RESTART }, { HEAD(body_bytes), 0 }, { HEAD(first_index), 0 },
+	    { HEAD(base_term), 2 }, { HEAD(snap_index), 4 }, { HEAD(snap_term), 1 } } },
 	{ "batch 2 cannot be read", 1, { { HEAD(magic), 1 } } },
 	{ "batch 2 cannot be read", 1, { { HEAD(cluster), 1 } } },
 	{ "batch 2 cannot be read", 1, { { HEAD(node), NODE + 1 } } },
@@ -109,6 +121,9 @@ static const struct lie {
 	  { { HEAD(flags), KQ_WAL_REPAIRED }, { HEAD(base_term), 2 } } },
 	{ "batch 2: it puts entries back that the log does not have", 1,
 	  { { HEAD(flags), KQ_WAL_REPAIRED }, { HEAD(end_index), 2 }, { HEAD(end_term), 1 } } },
+	{ "batch 2: it puts entries back that the log does not have", 1,
+	  { { HEAD(flags), KQ_WAL_REPAIRED }, { HEAD(first_index), 2 }, { HEAD(end_index), 2 },
+	    { HEAD(end_term), 1 }, { HEAD(body_bytes), BODY / 2 }, { RECORD(index), 2 } } },
 	{ "batch 2: its body fails its checksum", 1, { { HEAD(body_crc), 1 } } },
 	{ "batch 2: a record fails its check", 1, { { RECORD(len), U32_MAX - 8 } } },
 	{ "batch 2: a record fails its check", 1, { { RECORD(len), BODY } } },

@@ -311,6 +311,14 @@ static void what_recovery_would_refuse_is_not_encoded(void **state)
 	assert_int_equal(encode_restart(8, 5), -EINVAL);
 	assert_int_equal(encode_restart(20, 7), -EINVAL);
 	assert_int_equal(encode_restart(20, 0), -EINVAL);
+	n.hs.term = 4;			/* the node has seen a later one */
+	assert_int_equal(encode_restart(20, 4), -EINVAL);
+	n.hs.term = KQ_WAL_NUMBER_MAX;
+	assert_int_equal(encode_restart(20, 4), -EINVAL);
+	n.hs.term = 6;
+	kq_alloc_fail_at = 1;
+	assert_int_equal(encode_restart(20, 5), -ENOMEM);
+	kq_alloc_fail_at = 0;
 	refer(8);
 	node_add(&n, 9, 1, 10);
 	assert_clean();

@@ -278,6 +278,18 @@ static void each_field_of_what_was_fetched_is_checked(void **state)
 	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "entry checksum or fields");
 }
 
+static void each_field_of_a_met_is_checked(void **state)
+{
+	struct kq_body_met met = { .flags = cpu_to_le32(KQ_MET_EMPTY) };
+
+	(void)state;
+	assert_null(body_of(KQ_MSG_MET, &met, sizeof(met)));
+	met.zero = cpu_to_le32(1);
+	assert_string_equal(body_of(KQ_MSG_MET, &met, sizeof(met)), "unknown flags");
+	met = (struct kq_body_met){ .flags = cpu_to_le32(2) };
+	assert_string_equal(body_of(KQ_MSG_MET, &met, sizeof(met)), "unknown flags");
+}
+
 static void every_type_has_a_name_and_no_other(void **state)
 {
 	unsigned int type;
@@ -294,6 +306,7 @@ int main(void)
 		cmocka_unit_test(each_field_of_a_body_is_checked),
 		cmocka_unit_test(each_field_of_a_fetch_is_checked),
 		cmocka_unit_test(each_field_of_what_was_fetched_is_checked),
+		cmocka_unit_test(each_field_of_a_met_is_checked),
 		cmocka_unit_test(every_type_has_a_name_and_no_other),
 	};
 
