@@ -15,19 +15,13 @@ static struct kq_entry **log_slot(const struct kq_log *log, u64 index)
 			   [(index - 1) & (CHUNK_SIZE - 1)];
 }
 
-/* The table's part for what was taken off is used again. */
-static void log_shift(struct kq_log *log, u64 first)
+/* All of the first chunk was taken off: its place in the table is used again. */
+static void log_shift(struct kq_log *log)
 {
-	u64 gone = first - log->chunk_first;
-
-	if (!gone)
-		return;
-	if (gone < log->chunk_count) {
-		memmove(log->chunks, log->chunks + gone,
-			(log->chunk_count - gone) * sizeof(*log->chunks));
-		memset(log->chunks + log->chunk_count - gone, 0, gone * sizeof(*log->chunks));
-	}
-	log->chunk_first = first;
+	kq_free(log->chunks[0]);
+	memmove(log->chunks, log->chunks + 1, (log->chunk_count - 1) * sizeof(*log->chunks));
+	log->chunks[log->chunk_count - 1] = NULL;
+	log->chunk_first++;
 }
 
 /* Room for one more entry: a new chunk, and a longer table when that is full. */
@@ -181,11 +175,8 @@ struct kq_entry *kq_log_take_first(struct kq_log *log)
 		log->missing--;
 	log->base_index = index;
 	log->base_term = e ? kq_entry_term(e) : 0;
-	if (!(index & (CHUNK_SIZE - 1))) {
-		kq_free(log->chunks[0]);
-		log->chunks[0] = NULL;
-		log_shift(log, index >> CHUNK_BITS);
-	}
+	if (!(index & (CHUNK_SIZE - 1)))
+		log_shift(log);
 	return e;
 }
 

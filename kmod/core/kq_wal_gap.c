@@ -164,7 +164,7 @@ static bool find_later(struct kq_wal *wal, u32 slot, const void *data, u32 from,
  * @wal: the log
  * @slot: segment
  * @data: the whole of it
- * @pos: where; gets where to go on
+ * @pos: where, within it; gets where to go on
  * @h: the header that is there, if it can be read
  * @how: what is there
  * @next: the segment that comes next in the log; NULL: none
@@ -187,8 +187,6 @@ enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32
 	struct kq_wal_gap gap;
 	bool found;
 
-	if (*pos >= wal->segment_bytes)
-		return KQ_CHAIN_END;
 	found = find_later(wal, slot, data, behind, &later);
 	if (readable) {
 		if (how == KQ_CHAIN_TORN && !found && !beyond)

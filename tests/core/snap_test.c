@@ -214,6 +214,45 @@ static void a_node_without_claims_or_sessions_is_saved_too(void **state)
 	assert_int_equal(kq_alloc_live, 0);
 }
 
+/* As they are listed, page by page. */
+static void resources_are_found_in_the_order_of_their_names(void **state)
+{
+	static const char *const names[] = { "a", "b/1", "b/2", "c", "d" };
+	struct kq_core *c = lone_create();
+	const struct kq_resource *r;
+	uint32_t i;
+
+	(void)state;
+	assert_null(kq_resources_next(c->res, "", 0, false));
+	for (i = 5; i--; )
+		lone_acquire(c, 1, i + 1, names[i]);
+	for (r = kq_resources_next(c->res, "", 0, false), i = 0; r; i++) {
+		assert_string_equal(r->name, names[i]);
+		assert_ptr_equal(kq_resources_next(c->res, r->name, r->name_len, false), r);
+		r = kq_resources_next(c->res, r->name, r->name_len, true);
+	}
+	assert_int_equal(i, 5);
+	r = kq_resources_next(c->res, "b", 1, false);
+	assert_string_equal(r->name, "b/1");
+	assert_null(kq_resources_next(c->res, "e", 1, false));
+	kq_core_destroy(c);
+}
+
+static void a_founders_name_has_its_length(void **state)
+{
+	struct kq_core *c = lone_create();
+	char text[200];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(kq_core_name_founder(c, 2, "n2", "10.0.0.2:7420"), 0);
+	assert_int_equal(kq_core_name_founder(c, 2, text, "10.0.0.2:7420"), -EINVAL);
+	assert_int_equal(kq_core_name_founder(c, 2, "n2", text), -EINVAL);
+	assert_int_equal(kq_core_name_founder(c, 2, "n 2", "10.0.0.2:7420"), -EINVAL);
+	kq_core_destroy(c);
+}
+
 static void a_save_is_refused_where_it_makes_no_sense(void **state)
 {
 	struct kq_core *c = lone_create();
@@ -663,6 +702,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_was_restored_goes_on_like_the_other),
 		cmocka_unit_test(what_changes_while_it_is_saved_is_saved_as_it_was),
 		cmocka_unit_test(a_node_without_claims_or_sessions_is_saved_too),
+		cmocka_unit_test(resources_are_found_in_the_order_of_their_names),
+		cmocka_unit_test(a_founders_name_has_its_length),
 		cmocka_unit_test(a_save_is_refused_where_it_makes_no_sense),
 		cmocka_unit_test(a_save_without_memory_harms_nobody),
 		cmocka_unit_test(a_restore_without_memory_says_so),

@@ -325,6 +325,47 @@ static void what_recovery_would_refuse_is_not_encoded(void **state)
 	node_free(&n);
 }
 
+/* What a writer refuses that knows of the snapshot in use: it forgets, and a start names it. */
+static void what_forgets_the_snapshot_is_damage(void **state)
+{
+	static const char *const why[] = {
+		"batch 3: its snapshot is older than that of the batch before",
+		"batch 3: it begins the log anew behind a snapshot that was in use",
+		"batch 3: it cuts off what its snapshot stands for",
+	};
+	u32 slot, i;
+	u64 offset;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(why); i++) {
+		node_init(&n, SEG, 6);
+		assert_clean();
+		n.hs.term = 5;
+		node_add(&n, 0, 10, 10);
+		snapshot(8);
+		n.wal->snap_index = 0;
+		if (i == 1) {
+			assert_int_equal(encode_restart(8, 5), 0);
+		} else {
+			n.hs.snap = (struct kq_snap_ref){};
+			assert_int_equal(node_encode(&n, i ? 7 : 0, i ? 3 : 0, 10,
+						     KQ_WAL_ROOM_VOTE), 0);
+		}
+		slot = n.batch->slot;
+		offset = n.batch->offset;
+		node_write(&n);
+		if (i == 2) {
+			node_head(&n, slot, offset)->snap_index = cpu_to_le64(8);
+			node_head(&n, slot, offset)->snap_term = cpu_to_le64(5);
+			node_reseal(&n, slot, offset);
+		}
+		assert_int_equal(node_recover(&n), 0);
+		assert_int_equal(n.report.health, KQ_WAL_DAMAGED);
+		assert_string_equal(n.report.reason, why[i]);
+		node_free(&n);
+	}
+}
+
 static void what_no_writer_writes_is_damage(void **state)
 {
 	static const struct {
@@ -548,6 +589,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_histories_with_snapshots_match_a_model),
 		cmocka_unit_test(what_recovery_would_refuse_is_not_encoded),
 		cmocka_unit_test(what_no_writer_writes_is_damage),
+		cmocka_unit_test(what_forgets_the_snapshot_is_damage),
 		cmocka_unit_test(a_log_that_begins_above_its_snapshot_is_damage),
 		cmocka_unit_test(what_is_not_needed_any_more_may_rot),
 		cmocka_unit_test(each_flipped_byte_of_what_is_needed_is_noticed),
