@@ -359,6 +359,53 @@ static void strange_proposals_are_refused(void **state)
 	}
 }
 
+/* Who greets with what no node says is not taken, and nobody is a peer of itself. */
+static void a_peer_that_is_none_is_not_taken(void **state)
+{
+	static const struct {
+		uint32_t id;
+		uint64_t identity, incarnation;
+		uint32_t flags;
+	} none[] = {
+		{ 0, TRIO_IDENTITY(2), 1, 0 },
+		{ KQ_MAX_NODES + 1, TRIO_IDENTITY(2), 1, 0 },
+		{ 1, TRIO_IDENTITY(1), 1, 0 },
+		{ 2, 0, 1, 0 },
+		{ 2, TRIO_IDENTITY(2), 0, 0 },
+		{ 2, TRIO_IDENTITY(2), 1, KQUORUM_PAST_EMPTY << 1 },
+	};
+	struct trio *t = *state;
+	size_t i;
+
+	kq_core_peer_down(t->core[1], t->now, 2);
+	for (i = 0; i < ARRAY_SIZE(none); i++) {
+		const struct kquorum_past past = {
+			.identity = cpu_to_le64(none[i].identity),
+			.incarnation = cpu_to_le64(none[i].incarnation),
+			.flags = cpu_to_le32(none[i].flags),
+		};
+
+		assert_int_equal(kq_core_peer_up(t->core[1], t->now, none[i].id, &past), -EINVAL);
+	}
+	assert_false(t->core[1]->peer[2].connected);
+}
+
+/* Who has none asks for no session to be renewed. */
+static void a_session_that_is_none_is_not_renewed(void **state)
+{
+	struct kq_body_renew r = { .sent_ns = cpu_to_le64(5) };
+	struct trio *t = *state;
+	const char *why;
+
+	trio_lead(t);
+	trio_take(t, 1, 3, KQ_MSG_RENEW_RESP);
+	t->core[1]->session[3].id = 0;
+	t->core[1]->peer[3].renew_session = 77;
+	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, TRIO_TERM, &r, sizeof(r), &why), 0);
+	assert_int_equal(t->core[1]->peer[3].renew_session, 77);
+	assert_int_equal(trio_take(t, 1, 3, KQ_MSG_RENEW_RESP), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -375,6 +422,8 @@ int main(int argc, char **argv)
 		TRIO_TEST(an_entry_beyond_the_window_of_its_session_has_no_effect),
 		TRIO_TEST(a_leader_that_contradicts_itself_is_refused),
 		TRIO_TEST(strange_proposals_are_refused),
+		TRIO_TEST(a_peer_that_is_none_is_not_taken),
+		TRIO_TEST(a_session_that_is_none_is_not_renewed),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

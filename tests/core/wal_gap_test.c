@@ -411,7 +411,17 @@ static void only_what_was_in_the_log_is_put_back(void **state)
 	n.kept[8] = n.kept[9];
 	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
 	n.kept[8] = other;
+	/* Nor is anything longer than entries are, or has none of their numbers. */
+	other->rec.len = cpu_to_le32(KQ_PAYLOAD_MAX + 1);
+	assert_int_equal(node_encode_repaired(&n, 8, 1), -EINVAL);
+	other->rec.len = n.kept[7]->rec.len;
+	n.hs.term = 0;			/* below what the node has seen */
+	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
+	n.hs.term = 1;
 	assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
+	n.wal->mode = KQ_WAL_HARD_STATE_ONLY;
+	assert_int_equal(node_encode_repaired(&n, 7, 2), -EUCLEAN);
+	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), -EUCLEAN);
 	node_unkeep(&n);
 	node_free(&n);
 }
