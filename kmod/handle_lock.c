@@ -61,13 +61,17 @@ static u64 left_ns(const struct kq_lock *lock, u64 now)
 	return core->local.deadline_ns - now;
 }
 
+/* So little is left that it is time to say so. */
+static bool is_short(const struct kq_core *core, u64 left)
+{
+	return !core || left < (u64)core->eff.lease_ms * NSEC_PER_MSEC / 3;
+}
+
 static bool at_risk(const struct kq_lock *lock, u64 now)
 {
-	const struct kq_core *core = lock->node->core;
-
 	/* A handle may outlive its node. */
 	return lock->owner.state == KQUORUM_LOCK_GRANTED &&
-		(!core || left_ns(lock, now) < (u64)core->eff.lease_ms * NSEC_PER_MSEC / 3);
+		is_short(lock->node->core, left_ns(lock, now));
 }
 
 /*
@@ -294,17 +298,17 @@ void kq_lock_changed(struct kq_owner *owner)
 void kq_locks_tick(struct kq_step *step)
 {
 	struct kq_node *node = step->node;
+	u64 deadline = step->core->local.deadline_ns;
+	bool was = node->at_risk;
 	struct kq_lock *lock;
-	bool risk = false;
 
-	list_for_each_entry(lock, &node->locks, link) {
-		if (!at_risk(lock, step->now))
-			continue;
-		risk = true;
-		if (!node->at_risk)
+	/* One lease stands for all locks: a million of them are looked at when that is news. */
+	node->at_risk = is_short(step->core, deadline > step->now ? deadline - step->now : 0);
+	if (!node->at_risk || was)
+		return;
+	list_for_each_entry(lock, &node->locks, link)
+		if (lock->owner.state == KQUORUM_LOCK_GRANTED)
 			wake_up_interruptible_poll(&lock->wait, EPOLLPRI);
-	}
-	node->at_risk = risk;
 }
 
 /**

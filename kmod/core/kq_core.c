@@ -61,6 +61,7 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 	kq_overlap_effective(core);
 	INIT_LIST_HEAD(&core->held);
 	INIT_LIST_HEAD(&core->owners);
+	core->owners_by_id = RB_ROOT;
 	INIT_LIST_HEAD(&core->pending);
 	INIT_LIST_HEAD(&core->changed);
 	INIT_LIST_HEAD(&core->done);

@@ -256,6 +256,7 @@ struct kq_proposal {
 /**
  * struct kq_owner - who holds or awaits one lock on this node; lives in its handle
  * @node: core's list of owners
+ * @by_id: core's tree of them
  * @changed: on the core's list of changed owners
  * @id: unique for the life of the node
  * @state: enum kquorum_lock_state
@@ -265,6 +266,7 @@ struct kq_proposal {
  */
 struct kq_owner {
 	struct list_head node;
+	struct rb_node by_id;
 	struct list_head changed;
 	u64 id;
 	u64 session;
@@ -454,6 +456,7 @@ struct kq_core {
 
 	struct kq_local_session local;
 	struct list_head owners;
+	struct rb_root owners_by_id;	/* the same */
 	struct list_head pending;	/* proposals with a seq, in order of seq */
 	u32 pending_count;
 	u64 linger_until_ns;		/* until then some of them linger; 0: none */

@@ -18,9 +18,24 @@ static void set_state(struct kq_core *core, struct kq_owner *o, u32 state, s32 e
 	changed(core, o);
 }
 
+/* Its number is the highest so far. */
+static void add(struct kq_core *core, struct kq_owner *o)
+{
+	struct rb_node **link = &core->owners_by_id.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = &parent->rb_right;
+	}
+	rb_link_node(&o->by_id, parent, link);
+	rb_insert_color(&o->by_id, &core->owners_by_id);
+	list_add_tail(&o->node, &core->owners);
+}
+
 static void let_go(struct kq_core *core, struct kq_owner *o)
 {
 	list_del_init(&o->node);
+	rb_erase(&o->by_id, &core->owners_by_id);
 	o->closed = true;
 	changed(core, o);
 }
@@ -138,7 +153,7 @@ int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 	((struct kq_acquire_cmd *)o->acquire.entry->data)->owner = cpu_to_le64(o->id);
 	((struct kq_release_cmd *)o->release.entry->data)->owner = cpu_to_le64(o->id);
 	o->state = KQUORUM_LOCK_ASKING;
-	list_add_tail(&o->node, &core->owners);
+	add(core, o);
 	ask(core, o);
 	return 0;
 }
@@ -200,11 +215,15 @@ void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p)
 
 static struct kq_owner *find(struct kq_core *core, u64 id)
 {
-	struct kq_owner *o;
+	struct rb_node *n = core->owners_by_id.rb_node;
 
-	list_for_each_entry(o, &core->owners, node)
+	while (n) {
+		struct kq_owner *o = rb_entry(n, struct kq_owner, by_id);
+
 		if (o->id == id)
 			return o;
+		n = id < o->id ? n->rb_left : n->rb_right;
+	}
 	return NULL;
 }
 
