@@ -121,11 +121,11 @@ a_node_vanishes()
 mount_small || exit
 cluster up -n 4 --bare || exit 1
 for i in 1 2 3; do
-	# who holds 3000 locks through elections on a slow machine needs a long lease
+	# who holds 12000 locks through elections on a slow machine needs a long lease
 	init_node $i $DIR/n$i --segments 32 --lease 20s && start_node $i $DIR/n$i || exit 1
 done
 becomes "three nodes have a leader" 60 agree_in 1
-hold_begin kept 3000
+hold_begin kept 12000
 load_begin
 ONLY=$*
 run_tests each_node_saves_by_itself so_many_entries_make_one asked_for_by_hand a_node_starts_from_its_snapshot \

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Snapshots on their way from the leader's daemon to that of a node that was away. Sourced by snapshot.sh.
 
-SLOW=16384	# bytes a second: half a minute for a snapshot, time enough to do something in the middle
+SLOW=65536	# bytes a second, the least there is: half a minute for a snapshot, time to do something in the middle
 
 rate() { local i; for i in 1 2 3; do setting $i rate "$1"; done; }
 

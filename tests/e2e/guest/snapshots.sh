@@ -99,7 +99,7 @@ hold_begin()
 	on 2 build/e2e/holders "$1" "$2" <"$WORK/hold" >"$WORK/held" 2>&1 &
 	hold_pid=$!
 	exec {hold_fd}>"$WORK/hold"
-	becomes "$2 locks are held" 120 grep -q "^held $2 " "$WORK/held"
+	becomes "$2 locks are held" 300 grep -q "^held $2 " "$WORK/held"
 	on 1 build/e2e/holders "$1" 1 </dev/null >"$WORK/queued" 2>&1 &
 	queue_pid=$!
 }
