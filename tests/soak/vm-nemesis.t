@@ -33,7 +33,7 @@ leader_now()
 	local i
 	leader_now=
 	for i in 1 2 3; do
-		there $i kquorum status -j 2>/dev/null | jq -e '.role == "leader" and .quorum' >/dev/null || continue
+		there $i kquorum status -j 2>/dev/null | jq -en 'input | .role == "leader" and .quorum' >/dev/null || continue
 		leader_now=$i
 		return
 	done

@@ -107,8 +107,9 @@ kq()
 # st I JQ: something of node I's status
 st() { kq "$1" status -j 2>/dev/null | jq -r "$2"; }
 
-# st_is I JQ: an expression about node I's status is true
-st_is() { kq "$1" status -j 2>/dev/null | jq -e "$2" >/dev/null; }
+# st_is I JQ: an expression about node I's status is true. Without a status it is not ('input' fails
+# then; jq 1.6 by itself finds nothing wrong with no input at all).
+st_is() { kq "$1" status -j 2>/dev/null | jq -en "input | $2" >/dev/null; }
 
 # daemon_pid I: of node I's kquorumd
 daemon_pid()
@@ -161,12 +162,12 @@ flip()
 # start_node I DIR
 start_node() { kq "$1" start --dir "$2"; }
 
-# bring_up DIR [INIT_OPTION]...: namespaces and NODES nodes with state in DIR/n1, ...
+# bring_up DIR [INIT_OPTION]...: namespaces (SPACES, if more than nodes) and NODES nodes with state in DIR/n1, ...
 bring_up()
 {
 	local dir=$1 i
 	shift
-	cluster up -n "$NODES" --bare || return 1
+	cluster up -n "${SPACES:-$NODES}" --bare || return 1
 	for ((i = 1; i <= NODES; i++)); do
 		init_node "$i" "$dir/n$i" "$@" || return 1
 		start_node "$i" "$dir/n$i" || return 1
@@ -266,7 +267,7 @@ no_port() { ! ip -n kqbr link show "port$1"; }
 show_cluster()
 {
 	local i
-	for ((i = 1; i <= NODES; i++)); do
+	for ((i = 1; i <= ${SPACES:-NODES}; i++)); do
 		[ -e "/run/netns/kq$i" ] || continue
 		echo "--- n$i"
 		kq "$i" status

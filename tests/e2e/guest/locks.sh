@@ -12,7 +12,7 @@ holder()
 }
 
 # held NODE NAME: it is held, as NODE sees it
-held() { kq "$1" resource show "$2" -j | jq -e '.holder != null'; }
+held() { kq "$1" resource show "$2" -j | jq -en 'input | .holder != null'; }
 # waiting NODE NAME COUNT: so many wait, as NODE sees it
 waiting() { [ "$(kq "$1" resource show "$2" -j | jq '.queue | length')" = "$3" ]; }
 # gone NODE NAME: it is not in the list

@@ -103,7 +103,7 @@ holder_is_killed()
 		is "$rc" 0 "the lock of a killed holder goes to the next ($k)"
 	done
 }
-st_holds() { kq "$1" resource show "$2" -j | jq -e '.holder != null'; }
+st_holds() { kq "$1" resource show "$2" -j | jq -en 'input | .holder != null'; }
 
 leader_is_cut_off()
 {
