@@ -258,7 +258,10 @@ static void a_node_that_was_set_back_sees_that_it_is_not_the_one_that_is_known(v
 	assert_null(disowned(3ULL << 40 | 33, past.identity));
 	assert_null(disowned(2ULL << 40 | 22, past.identity));
 	assert_string_equal(disowned(5ULL << 40 | 56, past.identity),	/* the same number */
-			    "it met start 5 of this node, these files make it start 5: "
+			    "it met another start 5 of this node: another machine has its files: "
+			    "stop one; or these are older: bring newer ones back");
+	assert_string_equal(disowned(6ULL << 40 | 66, past.identity),
+			    "it met start 6 of this node, these files make it start 5: "
 			    "bring newer ones back");
 	assert_string_equal(disowned(3ULL << 40 | 34, past.identity),
 			    "it met another start 3 of this node than these files had: "

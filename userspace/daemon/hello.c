@@ -203,6 +203,9 @@ bool kqd_hello_disowns(const struct kqd_hello *h, const struct kquorum_past *pas
 	if (met < now)
 		snprintf(why, whylen, "it met another start %llu of this node than these files had: bring "
 			 "those of then back", met);
+	else if (met == now)
+		snprintf(why, whylen, "it met another start %llu of this node: another machine has its files: "
+			 "stop one; or these are older: bring newer ones back", met);
 	else
 		snprintf(why, whylen, "it met start %llu of this node, these files make it start %llu: bring "
 			 "newer ones back", met, now);

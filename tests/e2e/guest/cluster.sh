@@ -10,6 +10,7 @@
 # shellcheck source=tests/e2e/guest/refuse.sh
 . "$(dirname "$0")/refuse.sh"
 DELTA_MS=500
+SPACES=4	# one for a clone
 case ${1-} in
 heart) heart "$2"; exit ;;	# the commands of holders
 stamp) boot_ms && echo "$boot_ms" >"$2"; exit ;;
@@ -22,7 +23,8 @@ becomes "three nodes elect one leader" 60 agree_in 1
 run_tests status_fields lock_runs_a_command releases_go_with_the_next_request lock_that_is_held \
 	queue_is_fifo killed_holder_releases_at_once cancelled_wait_leaves_nothing tokens_rise \
 	fence_refuses_lower_tokens unprivileged_users_are_denied bad_greetings_are_refused \
-	other_settings_do_not_count a_node_with_older_files_is_refused bad_messages_are_refused \
+	other_settings_do_not_count a_node_with_older_files_is_refused \
+	a_cloned_disk_is_noticed a_node_of_another_cluster_is_refused bad_messages_are_refused \
 	transfer_moves_leadership \
 	stopped_leader_hands_over minority_grants_nothing_and_guard_band_holds all_daemons_killed
 nodes_stop_cleanly

@@ -94,6 +94,45 @@ a_node_with_older_files_is_refused()
 	becomes "and is taken again" 60 st_is 3 '.quorum and .session_left_ms > 0'
 }
 
+# Two machines run with one disk's files: whichever comes second stays outside, and is told so.
+a_cloned_disk_is_noticed()
+{
+	node_down 3
+	rm -rf /tmp/kq/clone
+	cp -a /tmp/kq/n3 /tmp/kq/clone
+	sed -i 's/^listen.*/listen = 10.77.0.4/' /tmp/kq/clone/kquorum.conf
+	ok "n3 starts" start_node 3 /tmp/kq/n3
+	becomes "and is taken" 60 st_is 3 '.quorum and .session_left_ms > 0'
+	ok "a copy of its disk is started on another machine" start_node 4 /tmp/kq/clone
+	becomes "which is told why it stays outside" 40 \
+		st_is 4 '.why | gsub("\\s+"; " ") | test("n1 at .* is not connected: .*another machine has its files: stop one")'
+	ok "it has no lease" st_is 4 '.quorum | not'
+	ok "n3 goes on" st_is 3 '.quorum and .session_left_ms > 0'
+	run kq 4 lock -w 1 clone -- true
+	ok "the copy grants nothing" [ "$rc" != 0 ]
+	run kq 3 lock -w 60 clone -- true
+	is "$rc" 0 "n3 does"
+	node_down 4
+	rm -rf /tmp/kq/clone
+}
+
+# Its kquorum.conf has the addresses of a cluster that it was not made for.
+a_node_of_another_cluster_is_refused()
+{
+	node_down 3
+	init_node 3 /tmp/kq/other --cluster-id 78 >/dev/null
+	ok "a node of another cluster starts in the place of n3" start_node 3 /tmp/kq/other
+	becomes "its status says that it is of another cluster" 40 \
+		st_is 3 '.why | gsub("\\s+"; " ") | test("n1 at .* is not connected: .*of another cluster")'
+	becomes "and theirs too" 40 st_is 1 '.nodes[] | select(.node == "n3") | .reason | test("of another cluster")'
+	run kq 1 lock -w 60 other -- true
+	is "$rc" 0 "they go on"
+	node_down 3
+	rm -rf /tmp/kq/other
+	ok "n3 itself starts" start_node 3 /tmp/kq/n3
+	becomes "and is taken" 60 st_is 3 '.quorum and .session_left_ms > 0'
+}
+
 bad_messages_are_refused()
 {
 	local before how
