@@ -24,7 +24,7 @@ arrives()
 	becomes "n$1 receives a snapshot" 120 log_says "$1" 'received the snapshot of index' || show_daemons
 	becomes "and what came after it" 60 caught_up "$1"
 	becomes "nothing else is left of it" 60 one_snapshot "$1"
-	is "$(held_locks "$1")" "$(held_locks 2)" "the locks are those that the others know of"
+	becomes "the locks are those that the others know of" 30 same_locks "$1"
 }
 
 # caught_up I: it has all that n2 had when this was first asked

@@ -124,6 +124,9 @@ held_locks()
 		[.resource, .token, ((.holder, .queue[]) | [.node_id, .session, .owner, .index, .token])]' | sort | md5sum
 }
 
+# same_locks I: as node 2 knows it; who waits may change between two looks
+same_locks() { [ "$(held_locks "$1")" = "$(held_locks 2)" ]; }
+
 # token_of I: of a lock that is taken there now
 token_of() { kq "$1" lock -w 60 token -- printenv KQUORUM_TOKEN; }
 

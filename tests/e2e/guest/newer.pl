@@ -1,0 +1,27 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0
+# newer.pl FILE: makes a snapshot file one of format version 9, with the checksum that its head has then
+# (kmod/core/kq_snap_format.h)
+use strict;
+use warnings;
+
+# CRC32C
+sub crc {
+	my ($c, $bytes) = (shift ^ 0xffffffff, shift);
+	for my $byte (unpack 'C*', $bytes) {
+		$c ^= $byte;
+		$c = $c & 1 ? ($c >> 1) ^ 0x82f63b78 : $c >> 1 for 1 .. 8;
+	}
+	return $c ^ 0xffffffff;
+}
+
+open my $f, '+<:raw', $ARGV[0] or die "$ARGV[0]: $!\n";
+read $f, my $head, 1024;
+my $len = unpack 'v', substr $head, 10, 2;
+$head = substr $head, 0, $len;
+substr($head, 12, 4) = pack 'V', 0;
+die "it is not as expected\n" if seek($f, 12, 0) && read($f, my $was, 4) && unpack('V', $was) != crc(0, $head);
+substr($head, 8, 2) = pack 'v', 9;
+substr($head, 12, 4) = pack 'V', crc(0, $head);
+seek $f, 0, 0;
+print $f $head;
