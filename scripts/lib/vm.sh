@@ -18,10 +18,11 @@ qemu_accel()
 		if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 			log=$(mktemp)
 			note "trying KVM (once, at most 15 s)"
-			timeout -k 1 15 qemu-system-x86_64 -enable-kvm -cpu host -m 256 -nodefaults \
+			# in a shell of its own, for the shell says so when a program is aborted
+			(timeout -k 1 15 qemu-system-x86_64 -enable-kvm -cpu host -m 256 -nodefaults \
 				-no-reboot -display none -serial "file:$log" -kernel "$KERNEL_BOOT" \
 				-initrd "$KERNEL_INITRD" </dev/null \
-				-append "console=ttyS0 panic=-1 kq.probe" >/dev/null 2>&1 || true
+				-append "console=ttyS0 panic=-1 kq.probe"; true) >/dev/null 2>&1
 			grep -q "kq-init: probe ok" "$log" && answer=kvm
 			rm -f "$log"
 		fi
