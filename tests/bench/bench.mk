@@ -20,6 +20,16 @@ bench: ## floor, kquorum and etcd side by side: a table and build/bench.json (8 
 	@cp build/bench/out/bench.json build/bench.json
 	@echo "every figure: build/bench.json"
 
+bench-state: ## a million locks, snapshots of them, a new node: ratios and build/bench-state.json (about half an hour)
+	@scripts/setup --for build --for vm
+	@$(MAKE) module KERNEL=$(BENCH_KERNEL)
+	@$(MAKE) userspace e2e-build build/bench/copy
+	@rm -f build/bench-state.json
+	@KQ_BENCH_HOST_LOAD=$$(cut -d' ' -f1 /proc/loadavg) scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 \
+		--mem 8192 --disk 8G --timeout 5400 --shared build/bench/out -- tests/bench/state
+	@cp build/bench/out/state.json build/bench-state.json
+	@echo "every figure: build/bench-state.json"
+
 # one part alone, say KQ_BENCH_ONLY="floor etcd"; needs no kquorum.ko for these
 bench-part: bench-build
 	@$(BENCH_RUN) $(if $(findstring kquorum,$(KQ_BENCH_ONLY)),,--no-module) -- tests/bench/run
@@ -36,8 +46,12 @@ build/bench/etcd-bench: tests/bench/etcd-bench.c tests/bench/samples.c tests/ben
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
 
+build/bench/copy: tests/bench/copy.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 build/bench/bench-report: tests/bench/report.c
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcjson
 
-.PHONY: bench bench-part bench-build
+.PHONY: bench bench-state bench-part bench-build

@@ -78,13 +78,15 @@ static void take(const char *prefix)
 
 int main(int argc, char **argv)
 {
-	struct rlimit files = { 65536, 65536 };
+	struct rlimit files;
 	uint64_t token = 0;
 	char line[64];
 
 	if (argc != 3 || !(count = strtoul(argv[2], NULL, 10)))
 		die("usage: holders PREFIX COUNT");
-	setrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max = count + 64;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		die("so many files may not be open");
 	locks = calloc(count, sizeof(*locks));
 	if (!locks || kquorum_open(&k, line, sizeof(line)))
 		die(locks ? line : "no memory");
