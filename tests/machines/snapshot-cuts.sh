@@ -1,21 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # Power cuts while snapshots are saved, sent and installed, and while the log is recycled. Needs
-# lib.sh, power-cuts.sh (for its appenders) and a cluster.
+# lib.sh, power-cuts.sh (for its appenders), snapshot-checks.sh and a cluster.
 #
 # Before a machine that lost its power starts its node, its directory is looked at: which step did
 # the cut leave (steps below)? Then the node starts without its daemon, so that what its log refers
 # to is what it was before the cut; then the daemon, which goes on from there.
-#
-# The log's beginning goes with each snapshot, so who wants to see what was acknowledged has to read
-# all the time: each machine has a reader, whose lines are kept on this host.
 
 STATE=/var/lib/kquorum/demo
 SEGMENT=262144		# bytes of a segment: each is used again before long
-HELD=300		# locks of each machine
 SECONDS_MAX=20		# what is provoked is over by then
 
-declare -A met=() max_generation=() before=() used=() arming=()
+declare -A met=() segments_used=() before=() used=() arming=()
 
 # --- one machine ------------------------------------------------------------------------
 
@@ -33,7 +29,11 @@ save_now() { on "$1" pkill -USR1 -x kquorumd; }
 has_above() { [ "$(snap_index "$1")" -gt "$2" ] 2>/dev/null; }
 saves_above() { save_now "$1"; within 20 has_above "$1" "$2"; }
 
-armed() { vc disk "$1" stat | grep -q 'a cut is near'; }
+# armed NODE: the cut that arm asked for is near, or has come
+armed()
+{
+	! kill -0 "${arming[$1]}" 2>/dev/null || vc disk "$1" stat 2>/dev/null | grep -q 'a cut is near'
+}
 
 # directory: what a start will find, for a shell on a machine: snapshot files, those among them that
 # are not whole, and the generations of the log's segments (8 bytes at 24: kmod/core/kq_wal_format.h)
@@ -48,9 +48,11 @@ directory='cd /var/lib/kquorum/demo && perl -e '\''
 		[ ! -e "$f" ] || kquorum snapshot verify "$f" >/dev/null 2>&1 || echo "broken $f"
 	done'
 
-# newest_generation NODE, opened_last: of the segments
-opened_last() { awk '$1 == "generation" && $2 > n { n = $2 } END { print n + 0 }'; }
-newest_generation() { on "$1" sh -c "$directory" | opened_last; }
+# generations: of what directory says: the newest one, and how many files have been used at all
+generations()
+{
+	awk '$1 == "generation" && $2 { files++; if ($2 > n) n = $2 } END { print n + 0, files + 0 }'
+}
 
 # steps BEFORE USED: of what directory says, which steps did the cut leave, when the newest snapshot
 # was that of index BEFORE and the log refers to that of USED? One word each:
@@ -84,24 +86,23 @@ steps()
 # Sets used; 1: it does not run.
 looked_at()
 {
-	local node=$1 found status left step generation opened=
+	local node=$1 found status left step
 	found=$(on "$node" sh -c "$directory; kquorum start --no-daemon --dir . >/tmp/start 2>&1 || cat /tmp/start
 		echo; kquorum status -j | tr -d '\n\t'")
 	status=$(tail -n 1 <<<"$found")
 	used[$node]=$(jq '.snapshot.index // 0' <<<"$status" 2>/dev/null)
 	left=$(steps "${before[$node]:-0}" "${used[$node]:-0}" <<<"$found" | sort -u | tr '\n' ' ')
-	generation=$(opened_last <<<"$found")
-	[ "$generation" = "${max_generation[$node]:-0}" ] || opened=", segment $generation is open"
-	max_generation[$node]=$generation
-	note "$node has ${left% }: $(awk '$1 == "file" { printf "%s%s (%s)", sep, $2, $3; sep = ", " }' \
-		<<<"$found"); its log refers to ${used[$node]}$opened"
+	segments_used[$node]=$(generations <<<"$found")
+	note "$node has ${left% }: $(awk '/^file snapshot-/ { printf "%s%s (%s)", sep, $2, $3; sep = ", " }' \
+		<<<"$found"); its log refers to ${used[$node]}," \
+		"segments opened, files used: ${segments_used[$node]}"
 	for step in $left; do met["$2 $step"]=$((${met["$2 $step"]:-0} + 1)); done
 	if grep -q '^broken' <<<"$found" || [[ $left = *MISSING* ]]; then
 		note "$node: a finished snapshot is not whole, or missing: $(grep '^broken' <<<"$found")"
 	elif [ "$(jq -r .state <<<"$status")" = running ]; then
 		return 0
 	fi
-	grep -vE '^(generation|file)' <<<"$found" | cut -c1-500 | sed "s/^/#   $node: /"
+	grep -vE '^(generation|file snapshot-)' <<<"$found" | cut -c1-500 | sed "s/^/#   $node: /"
 	return 1
 }
 
@@ -143,175 +144,6 @@ snapshots_all_the_time()
 		daemon_starts $node
 	done
 	holders_start
-}
-
-# --- locks ------------------------------------------------------------------------------
-
-# holder NODE: holds many locks for as long as the machine has power and a session, and says so every
-# other second
-holder()
-{
-	local run=1
-	while [ ! -e "$KQ_VM_CLUSTER/stop-holders" ]; do
-		while [ -s "$held/$1.$run" ]; do run=$((run + 1)); done
-		# shellcheck disable=SC2016
-		vc exec -t 3600 "$1" sh -c 'while sleep 2; do echo || exit; done |
-			build/e2e/holders "kept-$0" "$1" | while read -r word count token; do
-				echo "$word $count $token"
-				[ "$count" = "$1" ] || break
-			done' "$1" $HELD >"$held/$1.$run" 2>>"$held/errors"
-		sleep 1
-	done
-}
-
-holders_start()
-{
-	local node
-	held=$KQ_VM_CLUSTER/held
-	mkdir -p "$held"
-	holder_pids=()
-	for node in n1 n2 n3; do
-		holder $node &
-		holder_pids+=($!)
-	done
-}
-
-# all_held NODE...: they say that they hold all of their locks
-all_held()
-{
-	local node file
-	for node; do
-		file=$(find "$held" -name "$node.*" -newermt "-9 seconds" | sort -V | tail -n 1)
-		[ -n "$file" ] && [ "$(tail -n 1 "$file" | awk '{ print $2 }')" = $HELD ] || return 1
-	done
-}
-
-# --- what was appended ------------------------------------------------------------------
-
-# whole_lines FILE...: the power went in the midst of the last one
-whole_lines()
-{
-	local file
-	for file; do
-		if [ -n "$(tail -c 1 "$file")" ]; then sed '$d' "$file"; else cat "$file"; fi
-	done
-}
-
-# reader NODE: follows its log
-reader()
-{
-	local run=1 from
-	while [ ! -e "$KQ_VM_CLUSTER/stop-readers" ]; do
-		while [ -s "$read/$1.$run" ]; do run=$((run + 1)); done
-		from=$(whole_lines "$read/$1".* 2>/dev/null | last_read)
-		vc exec -t 3600 "$1" kquorum log -f --from $((from + 1)) >"$read/$1.$run" 2>>"$read/errors.$1"
-		sleep 1
-	done
-}
-
-last_read() { awk '$1 + 0 > n { n = $1 } END { print n + 0 }'; }
-
-readers_start()
-{
-	local node
-	read=$KQ_VM_CLUSTER/read
-	mkdir -p "$read"
-	reader_pids=()
-	for node in n1 n2 n3; do
-		reader $node &
-		reader_pids+=($!)
-	done
-}
-
-# what_is_lost: what was acknowledged and not read as it was acknowledged; nothing: all is well. Where
-# all machines lost their power at once, the log may have begun anew behind what nobody had read yet.
-what_is_lost()
-{
-	whole_lines "$read"/n?.* | awk '$4 == "append" { print $1, $2, $NF }' |
-		sort -u -k 1,1n -k 2,2n -k 3,3 >"$read/all"
-	awk 'seen[$1]++ { print "two entries with one index:", $0 }' "$read/all" | head -n 5
-	acked >"$read/acked"
-	[ -s "$read/acked" ] || echo "nothing was acknowledged: this shows nothing"
-	awk 'FILENAME == ARGV[1] { at[$1] = $2 " " $3; next }
-		!($1 in at) { unseen++; if (unseen <= 5) first = first " " $1; next }
-		at[$1] != $2 " " $3 { n++; if (n <= 5) print "acknowledged and lost:", $0, "- there is:", at[$1] }
-		END {
-			if (n) print n, "acknowledged lines are lost"
-			if (unseen) print unseen, "acknowledged lines nobody has read:" first " ..."
-		}' "$read/all" "$read/acked" >"$read/wrong"
-	grep -v 'nobody has read' "$read/wrong"
-	unseen=$(awk '/nobody has read/ { print $1 }' "$read/wrong")
-	[ $((${unseen:-0} * 20)) -le "$(wc -l <"$read/acked")" ] || cat "$read/wrong"
-}
-
-has_read() { [ "$(whole_lines "$read"/n?.* | last_read)" -ge "$1" ]; }
-
-# lines_are_right NAME: one check of all that was acknowledged
-lines_are_right()
-{
-	local wrong
-	appenders_stop
-	within 60 has_read "$(acked | awk '$1 > n { n = $1 } END { print n + 0 }')" ||
-		note "the readers are late"
-	touch "$KQ_VM_CLUSTER/stop-readers"
-	wrong=$(what_is_lost)
-	[ -z "$wrong" ] || sed 's/^/# /' <<<"$wrong"
-	check "$(truth [ -z "$wrong" ])" "$1"
-	note "$(wc -l <"$read/acked") acknowledged, $(wc -l <"$read/all") read;" \
-		"$(awk '/nobody has read/ { print $1 }' "$read/wrong" | grep . || echo 0) gone before they were read"
-}
-
-# --- states -----------------------------------------------------------------------------
-
-# sum_of NODE: saves the state of that node into a file of its own
-sum_of()
-{
-	on "$1" kquorum snapshot save --force -j "/run/kq-common/state.$1" 2>/dev/null |
-		jq -r '"\(.index) \(.state_sum)"' >"$KQ_VM_CLUSTER/sum.$1"
-}
-
-# contents NODE: of that file, which the sum is taken of, but for how it was written
-contents()
-{
-	build/bin/kquorum snapshot show --claims -j "$KQ_VM_CLUSTER/common/state.$1" |
-		jq -S 'del(.file, .bytes, .crc32c, .saved_term)'
-}
-
-# same_index: the states of all three are there, of one index
-same_index()
-{
-	local node pids=()
-	within 30 same_applied n1 n2 n3 || return
-	for node in n1 n2 n3; do
-		sum_of $node &
-		pids+=($!)
-	done
-	wait "${pids[@]}"
-	[ "$(cut -d' ' -f1 "$KQ_VM_CLUSTER"/sum.n? | sort | uniq -c | awk '{ print $1 }')" = 3 ]
-}
-
-# states_agree: while nothing is appended, the three are in one state: their sums, and what is in it
-states_agree()
-{
-	local node wrong=0
-	touch "$KQ_VM_CLUSTER/common/pause"
-	rm -f "$KQ_VM_CLUSTER/common/saving"
-	if ! within 120 same_index; then
-		note "no one index at which to compare: $(cat "$KQ_VM_CLUSTER"/sum.n? | tr '\n' ';')"
-		wrong=1
-	elif [ "$(sort -u "$KQ_VM_CLUSTER"/sum.n? | wc -l)" != 1 ]; then
-		note "the states differ: $(cat "$KQ_VM_CLUSTER"/sum.n? | tr '\n' ';')"
-		wrong=1
-	fi
-	contents n1 >"$KQ_VM_CLUSTER/contents.n1"
-	for node in n2 n3; do
-		contents $node | diff "$KQ_VM_CLUSTER/contents.n1" - | head -n 10 | sed 's/^/# /' |
-			grep . && wrong=1
-	done
-	[ $wrong = 1 ] || note "one state at index $(cat "$KQ_VM_CLUSTER/sum.n1"), $(
-		jq .claims "$KQ_VM_CLUSTER/contents.n1") claims"
-	rm -f "$KQ_VM_CLUSTER/common/pause"
-	return $wrong
 }
 
 # --- each step on purpose ---------------------------------------------------------------
@@ -456,8 +288,10 @@ ship_steps()
 	check $bad "cut before each of $((flush - 1)) flushes of a snapshot that comes, a node starts"
 }
 
-# room NODE: in the segment that it writes, but for less than one more big line takes: 3 blocks
-room() { echo $((SEGMENT - 3 * 4096 - $(st "$1" .disk.offset_bytes))); }
+BIG=12288		# bytes that a big line takes when it is written alone
+
+# room NODE: in the segment that it writes, for all but one more of these
+room() { echo $((SEGMENT - BIG - $(st "$1" .disk.offset_bytes))); }
 
 # fill NODE: big lines are appended until it has none
 fill()
@@ -466,7 +300,7 @@ fill()
 	for ((i = 0; i < 20; i++)); do
 		room=$(room "$1")
 		[ "$room" -gt 0 ] || return 0
-		big_lines "$1" $((room / 8400 + 1))
+		big_lines "$1" $((room < BIG ? 1 : room / BIG))
 		within 60 same_applied n1 n2 n3
 	done
 	return 1
@@ -496,12 +330,14 @@ recycle_steps()
 		opened=()
 		for node in "${nodes[@]}"; do
 			# what was appended for the other one may have filled its next segment in part
-			[ "$(room "$node")" -gt 0 ] || opened[$node]=$(newest_generation "$node")
+			[ "$(room "$node")" -gt 0 ] || opened[$node]=$(on "$node" sh -c "$directory" | generations)
 		done
 		both_at $flush recycle more_lines || bad=1
 		for node in "${!opened[@]}"; do
-			step="recycle lost"
-			[ "${max_generation[$node]}" -le "${opened[$node]}" ] || step="recycle opened"
+			step="recycle opened"
+			[ "${segments_used[$node]}" != "${opened[$node]}" ] || step="recycle lost"
+			# a file that was never used before is none that is used again
+			[ "${segments_used[$node]#* }" = "${opened[$node]#* }" ] || step="recycle new"
 			met[$step]=$((${met[$step]:-0} + 1))
 		done
 	done
@@ -549,6 +385,25 @@ cut_and_return()
 	returns random "${nodes[@]}" || bad=1
 }
 
+# single_cut I: one machine is cut; the locks of those that keep their power are to survive that, for
+# as long as a new leader takes less than a lease. Counts in survived and perished.
+single_cut()
+{
+	local node run
+	local -A had=()
+	for node in $(others_than "${nodes[0]}"); do
+		run=$(holding "$node") && had[$node]=$run
+	done
+	cut_and_return "$1"
+	for node in "${!had[@]}"; do
+		if [ "$(holding "$node")" = "${had[$node]}" ]; then
+			survived=$((survived + 1))
+		else
+			perished=$((perished + 1))
+		fi
+	done
+}
+
 # away I: one machine is away while the others lose their power too, so that their log begins anew
 # behind what it has; they send it a snapshot, and in the midst of that the next one is cut
 away()
@@ -562,7 +417,7 @@ away()
 	work_goes_on || note "nothing is acknowledged without $node"
 	big_lines "${nodes[0]}" 90
 	sleep 2
-	cut_and_return "$1, the others"
+	cut_and_return "$1"
 	leader_among "${nodes[@]}" >/dev/null || note "no leader without $node"
 	returns random $node || bad=1
 	sleep "$((RANDOM % 4)).$((RANDOM % 10))"
@@ -571,7 +426,7 @@ away()
 # random_snapshot_cuts N
 random_snapshot_cuts()
 {
-	local i bad=0 stuck=0 differ=0 lost=0 node
+	local i bad=0 stuck=0 differ=0 lost=0 survived=0 perished=0 node
 	touch "$KQ_VM_CLUSTER/common/saving"
 	for ((i = 1; i <= $1; i++)); do
 		if [ $((RANDOM % 5)) = 0 ]; then
@@ -580,7 +435,7 @@ random_snapshot_cuts()
 			work_goes_on || { stuck=$((stuck + 1)); note "nothing is acknowledged"; }
 			sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 			choose
-			cut_and_return $i
+			if [ ${#nodes[@]} = 1 ]; then single_cut $i; else cut_and_return $i; fi
 		fi
 		[ $bad = 0 ] || break
 		[ $((i % 5)) != 0 ] && [ $i != "$1" ] && continue
@@ -593,5 +448,8 @@ random_snapshot_cuts()
 	check "$(truth [ $differ = 0 ])" "and state checksums agree"
 	within 90 all_held n1 n2 n3 || lost=1
 	check $lost "each machine gets its locks again, and holds them"
-	for node in n1 n2 n3; do note "$node has opened segment number ${max_generation[$node]:-?} of 32 files"; done
+	note "of those of machines that kept their power: survived $survived times, lost $perished times"
+	check "$(truth [ $((survived > 0 || perished == 0)) = 1 ])" \
+		"who keeps its power keeps its locks while another machine is cut"
+	for node in n1 n2 n3; do note "$node: segments opened, files used: ${segments_used[$node]:-?}"; done
 }

@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$(realpath "$0")")/../.." || exit 1
 . tests/machines/lib.sh
 . tests/machines/power-cuts.sh
+. tests/machines/snapshot-checks.sh
 . tests/machines/snapshot-cuts.sh
 
 make -s build/e2e/holders >&2 || { echo "Bail out! build/e2e/holders"; exit 1; }
