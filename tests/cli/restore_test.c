@@ -104,6 +104,19 @@ static int restore(const char *more)
 	return run(&command_snapshot, words);
 }
 
+/* The member's priority, as if it had been in the cluster from its beginning. */
+static int look_at_member(const struct snapshot_record *r, void *user)
+{
+	const struct kquorum_conf_member *m;
+
+	(void)user;
+	assert_int_equal(r->type, KQ_SNAP_CONF);
+	m = kq_conf_member(r->conf.payload, &r->conf.conf, 1);
+	assert_non_null(m);
+	assert_int_equal(m->priority, KQUORUM_PRIORITY_DEFAULT);
+	return 0;
+}
+
 /* The configuration of @dir and the snapshot that its log begins with. */
 static void read_made(const char *dir, struct kquorum_config *c, struct snapshot_reader *r,
 		      uint64_t index)
@@ -122,7 +135,7 @@ static void read_made(const char *dir, struct kquorum_config *c, struct snapshot
 	term = le64_to_cpu(r->raw.head.saved_term) + 1;
 	kquorum_snapshot_name(name, index, term);
 	snprintf(file, sizeof(file), "%s/%s", dir, name);
-	snapshot_reader_init(r, c->cluster_id, NULL, NULL);
+	snapshot_reader_init(r, c->cluster_id, look_at_member, NULL);
 	if (snapshot_path_read(r, file))
 		fail_msg("%s: %s", file, r->why);
 	assert_true(r->has_conf);
@@ -299,6 +312,22 @@ static void a_new_cluster_takes_the_place_of_the_old_one(void **state)
 	assert_fits();
 }
 
+/* Else nothing would start by itself any more, and kquorum start would ask which. */
+static void what_is_kept_is_no_second_node(void **state)
+{
+	char dir[300];
+
+	(void)state;
+	put_node();
+	assert_int_equal(run(&command_recover, "recover --dir d --i-know-what-i-lose"), 0);
+	assert_true(is_there("d.before-recover-000000000000004d/kquorum.conf"));
+	state_directory = tmp;
+	assert_int_equal(directory_find(NULL, NULL, dir, sizeof(dir)), 0);
+	assert_string_equal(dir + strlen(tmp), "/d");
+	/* Where it is meant it is found. */
+	assert_int_equal(directory_find(NULL, "d.before-recover-000000000000004d", dir, sizeof(dir)), 0);
+}
+
 static void what_cannot_be_read_is_told(void **state)
 {
 	(void)state;
@@ -351,6 +380,7 @@ int main(void)
 		TEST(it_is_told_first_what_is_lost),
 		TEST(a_node_that_runs_is_left_alone),
 		TEST(a_new_cluster_takes_the_place_of_the_old_one),
+		TEST(what_is_kept_is_no_second_node),
 		TEST(what_cannot_be_read_is_told),
 		TEST(a_node_with_nothing_is_not_recovered_from),
 		TEST(old_files_are_never_overwritten),

@@ -226,9 +226,14 @@ int wait_give_up(const struct kquorum_status *st, const char *what, const char *
 
 /* directory.c */
 
+extern const char *state_directory;	/* KQUORUM_STATE_DIR, but in tests */
+
+/* kquorum recover keeps the old files in the directory's name with this and the cluster's id. */
+#define DIRECTORY_KEPT ".before-recover-"
+
 /*
  * The node's directory from --dir, an operand (a name, or a path with a slash)
- * or, with neither, the only one below KQUORUM_STATE_DIR. 0 or an exit code.
+ * or, with neither, the only one below state_directory. 0 or an exit code.
  */
 int directory_find(const char *dir, const char *name, char *buf, size_t size);
 int directory_read_config(const char *dir, struct kquorum_config *c);

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../lib/snapshots.h"
 #include "cli.h"
 
 #define FILL_BYTES (1024 * 1024)
+
+const char *state_directory = KQUORUM_STATE_DIR;
 
 static bool has_config(const char *dir)
 {
@@ -24,21 +27,22 @@ static bool has_config(const char *dir)
 /* The only node below KQUORUM_STATE_DIR, or an explanation. */
 static int find_only(char *buf, size_t size)
 {
-	DIR *d = opendir(KQUORUM_STATE_DIR);
+	DIR *d = opendir(state_directory);
 	char names[1024] = "";
 	unsigned int found = 0;
 	struct dirent *e;
 
 	if (!d && errno == EACCES) {
-		cli_error("%s: %s", KQUORUM_STATE_DIR, strerror(errno));
+		cli_error("%s: %s", state_directory, strerror(errno));
 		return KQUORUM_EXIT_DENIED;
 	}
 	while (d && (e = readdir(d))) {
 		char path[400];
 
-		if (e->d_name[0] == '.')
+		/* What kquorum recover keeps is the node of a cluster that is no more. */
+		if (e->d_name[0] == '.' || strstr(e->d_name, DIRECTORY_KEPT))
 			continue;
-		snprintf(path, sizeof(path), "%s/%.255s", KQUORUM_STATE_DIR, e->d_name);
+		snprintf(path, sizeof(path), "%s/%.255s", state_directory, e->d_name);
 		if (!has_config(path))
 			continue;
 		if (!found++)
@@ -53,10 +57,11 @@ static int find_only(char *buf, size_t size)
 	if (found == 1)
 		return 0;
 	if (found)
-		cli_error("%u nodes are below %s: name one of%s", found, KQUORUM_STATE_DIR, names);
+		cli_error("%u nodes are below %s: name one of%s", found, state_directory, names);
 	else
-		cli_error("no node is below %s: make one with kquorum init, or give --dir",
-			  KQUORUM_STATE_DIR);
+		cli_error("no node is below %s: make one with kquorum init, or give --dir\n"
+			  "  was there one, and its disk is lost? on the leader of its cluster:\n"
+			  "  kquorum member replace NODE NODE=ADDR", state_directory);
 	return found ? KQUORUM_EXIT_USAGE : KQUORUM_EXIT_NOT_FOUND;
 }
 
@@ -69,7 +74,7 @@ int directory_find(const char *dir, const char *name, char *buf, size_t size)
 	if (dir || strchr(name, '/'))
 		snprintf(buf, size, "%s", dir ? dir : name);
 	else
-		snprintf(buf, size, "%s/%s", KQUORUM_STATE_DIR, name);
+		snprintf(buf, size, "%s/%s", state_directory, name);
 	if (has_config(buf))
 		return 0;
 	if (errno == EACCES) {
@@ -344,11 +349,41 @@ int sync_directory(const char *dir)
 	return ret;
 }
 
+/*
+ * Filling takes a while, to find at its end that it was in vain. A file system that does not say how
+ * large it is may have room.
+ */
+static int check_room(const char *dir, const struct kquorum_config *c)
+{
+	uint64_t all = (uint64_t)c->segment_bytes * c->segments, there = 0, room;
+	char path[512], a[FORMAT_MAX], b[FORMAT_MAX];
+	struct statvfs fs;
+	struct stat st;
+	unsigned int i;
+
+	if (statvfs(dir, &fs) || !fs.f_blocks)
+		return 0;
+	for (i = 0; i < c->segments; i++) {
+		segment_path(path, sizeof(path), dir, i);
+		if (!stat(path, &st))
+			there += st.st_size;
+	}
+	room = (uint64_t)(geteuid() ? fs.f_bavail : fs.f_bfree) * fs.f_frsize;
+	if (all <= there || all - there <= room)
+		return 0;
+	cli_error("%s: no room: the log takes %s, and %s are free\n"
+		  "  make room, or use a smaller --segment-size or --segments", dir,
+		  format_bytes(a, all), format_bytes(b, room + there));
+	return KQUORUM_EXIT_ERROR;
+}
+
 int directory_fill_segments(const char *dir, const struct kquorum_config *c)
 {
 	char path[512];
 	unsigned int i;
 
+	if (check_room(dir, c))
+		return KQUORUM_EXIT_ERROR;
 	for (i = 0; i < c->segments; i++) {
 		int fd, ret;
 

@@ -88,7 +88,7 @@ static void report(const struct init *in)
 	       in->c.name, in->c.node_name, in->c.node_id, of, in->c.cluster_id, in->dir,
 	       in->c.segments, format_bytes(size, (uint64_t)in->c.segment_bytes * in->c.segments));
 	if (in->joins) {
-		printf("\nThen: kquorum start %s%s; kquorum member add, on the leader, takes it from there\n",
+		printf("\nThen: kquorum start %s%s; what printed this line on the leader takes it from there\n",
 		       in->given_dir ? "--dir " : "", in->given_dir ? in->quoted_dir : in->c.name);
 		return;
 	}
@@ -183,7 +183,7 @@ static int run(int argc, char **argv)
 const struct cli_command command_init = {
 	.name = "init",
 	.synopsis = "--name NAME --node NODE --listen ADDR[:PORT] [--peer NODE=ADDR[:PORT]]...\n"
-		    "                     or: --from FILE [--node NODE] [--timeout TIME]",
+		    "       kquorum init --from FILE [--node NODE] [--timeout TIME]",
 	.summary = "make this machine a node of a cluster",
 	.details = "Makes the node's directory, fills its log and prints what to run on the other machines.\n"
 		   "Node ids follow from the order of the names (n2 before n10), so they agree everywhere.\n"

@@ -63,7 +63,8 @@ static int explain(const struct recover *r, int argc, char **argv)
 		  "  - whoever holds something loses it; all is free %s after the start\n"
 		  "  - other survivors do not belong to it: each joins anew, and its own log is deleted\n"
 		  "  Can a majority be brought back, or one more disk of it? Then do that instead.\n"
-		  "  Of several survivors take the one whose last index is the highest: kquorum status",
+		  "  Of several survivors take the one whose last entry has the highest term, and of those\n"
+		  "  with that term the highest index: kquorum log -n 1 on each, while its node runs.",
 		  r->old.node_name, r->old.name, format_duration(wait, seed_wait_ns(&r->old)));
 	fprintf(stderr, "  To do it: kquorum");
 	for (i = 0; i < argc; i++)
@@ -258,7 +259,7 @@ static int recover(struct recover *r)
 
 	if (ret)
 		return ret;
-	snprintf(behind, sizeof(behind), ".before-recover-%016" PRIx64, r->old.cluster_id);
+	snprintf(behind, sizeof(behind), DIRECTORY_KEPT "%016" PRIx64, r->old.cluster_id);
 	beside(r, ".new", r->fresh, sizeof(r->fresh));
 	beside(r, behind, r->before, sizeof(r->before));
 	if (!access(r->before, F_OK)) {

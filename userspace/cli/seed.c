@@ -29,7 +29,7 @@ static uint32_t put_conf(struct image *im, const struct kq_snap_head *from, cons
 			 uint64_t index)
 {
 	const struct kquorum_conf_member *member[KQ_MAX_NODES + 1] = {};
-	struct kquorum_conf_member m = {};
+	struct kquorum_conf_member m = { .priority = KQUORUM_PRIORITY_DEFAULT };
 	struct kq_conf conf = {
 		.voters = kq_node_bit(want->node), .origin = want->origin,
 		.lineage = {
