@@ -185,6 +185,41 @@ static void followers_are_not_called_silent(void **state)
 	assert_contains(out, "1h02m");
 }
 
+/* As after kquorum recover, which goes on 2^40 above. */
+static void status_fits_with_large_indexes(void **state)
+{
+	(void)state;
+	status.commit_index = status.applied_index = status.last_index = (1ULL << 40) + 7;
+	status.first_index = (1ULL << 40) + 3;
+	status.snapshot.index = (1ULL << 40) + 2;
+	status.snapshot.bytes = 4200;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_fits();
+	assert_contains(out, "leader n2, term 4\n  committed 1099511627783, applied 1099511627783 \302\267 ");
+	assert_contains(out, "\n  5 entries since; log from 1099511627779 on (right behind it)\n");
+	status.commit_index = status.applied_index = 9;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "term 4 \302\267 committed 9, applied 9 \302\267 daemon up\n");
+}
+
+/* It may be about to be asked in, or never; nobody knows how far it is. */
+static void status_tells_nothing_of_who_was_never_heard(void **state)
+{
+	struct kquorum_peer_status *p = &status.peers[status.n_peers++];
+
+	(void)state;
+	*p = (struct kquorum_peer_status){ .id = 4, .name = "n4", .has_progress = true,
+		.seen_ns = KQUORUM_NEVER, .rtt_ns = KQUORUM_NEVER, .disk_ns = KQUORUM_NEVER };
+	status.leader = 1;
+	status.role = KQUORUM_LEADER;
+	status.last_index = 9;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "none   down       -      -    -  ");
+	p->match_index = 3;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "none   down       3      6    -  ");
+}
+
 static void status_names_who_is_missing_without_alarm(void **state)
 {
 	const char *line;
@@ -436,6 +471,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(followers_are_not_called_silent, setup),
+		cmocka_unit_test_setup(status_fits_with_large_indexes, setup),
+		cmocka_unit_test_setup(status_tells_nothing_of_who_was_never_heard, setup),
 		cmocka_unit_test_setup(status_names_who_is_missing_without_alarm, setup),
 		cmocka_unit_test_setup(status_shows_what_each_is, setup),
 		cmocka_unit_test_setup(status_tells_of_snapshots, setup),

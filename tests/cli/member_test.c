@@ -89,6 +89,20 @@ static void add_goes_the_whole_way(void **state)
 	assert_int_equal(w->changes, 1);
 }
 
+/* Broken off, and typed again without the number. */
+static void add_names_a_machine_that_waits_already(void **state)
+{
+	(void)state;
+	newcomer_up(&w->st, 4);
+	strcpy(node_row(&w->st, 4)->name, "n4");
+	assert_int_equal(member("add n4=10.0.0.4 -w 0"), 75);
+	assert_contains(out, "--id n4=5");
+	assert_contains(out, "A machine called n4 has number 4 and waits to be taken in. Is it that one? "
+			"The same\n  command with --id 4.\n");
+	assert_int_equal(member("add n6=10.0.0.6 -w 0"), 75);
+	assert_null(strstr(out, "Is it that one?"));
+}
+
 static void add_says_why_it_waits(void **state)
 {
 	(void)state;
@@ -345,7 +359,9 @@ static void whoever_leads_is_to_be_asked(void **state)
 	assert_contains(out, "  kquorum member set-address n3 10.0.0.9:1\n");
 	/* What is so already needs no leader. */
 	assert_int_equal(member("set-address n3 10.0.0.3"), 0);
-	assert_string_equal(out, "n3 is known there\n");
+	assert_contains(out, "n3 is known there\n  should its kquorum.conf say to listen on the old address: ");
+	assert_contains(out, "kquorum stop; kquorum start\n");
+	assert_fits();
 }
 
 static void election_passes(unsigned int look)
@@ -568,6 +584,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		IN_A_CLUSTER(add_goes_the_whole_way),
+		IN_A_CLUSTER(add_names_a_machine_that_waits_already),
 		IN_A_CLUSTER(add_says_why_it_waits),
 		IN_A_CLUSTER(add_is_taken_up_by_its_number),
 		IN_A_CLUSTER(add_gives_no_number_to_two),

@@ -320,9 +320,58 @@ static void names_who_is_missing_in_a_working_cluster(void **state)
 		snprintf(st.peers[i].name, sizeof(st.peers[i].name), "n%u", i + 1);
 	}
 	assert_contains(missing_of(&st), "without n2 (down, heard 2m05s ago) and 6 more: ");
-	assert_true(strlen(why) <= 101);
+	assert_true(strchr(why, '\n') - why <= 100);
+	/* Once, for the first of them. */
+	assert_string_equal(strchr(why, '\n') + 1, "  should it be gone for good, or its disk: "
+			    "kquorum member replace n2 NAME=ADDR\n");
 	st.quorum = false;
 	assert_string_equal(missing_of(&st), "");
+}
+
+static void says_the_way_out_when_nodes_stay_away(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.peers[2].connected = false;
+	st.peers[2].seen_ns = 61 * NS_PER_SEC;
+	strcpy(st.peers[2].reason, "peer does not answer (TCP)");
+	/* Only the leader has heard them, or not. */
+	assert_string_equal(missing_of(&st), "without n3 (down): kquorum start there, or open the port\n");
+	st.leader = 1;
+	st.role = KQUORUM_LEADER;
+	assert_string_equal(missing_of(&st),
+			    "without n3 (down, heard 61.0s ago): kquorum start there, or open the port\n"
+			    "  should it be gone for good, or its disk: kquorum member replace n3 NAME=ADDR\n");
+	st.peers[2].seen_ns = 59 * NS_PER_SEC;
+	assert_null(strstr(missing_of(&st), "replace"));
+
+	st.quorum = false;
+	st.leader = 0;
+	st.role = KQUORUM_FOLLOWER;
+	st.peers[1].connected = false;
+	st.peers[1].seen_ns = st.peers[2].seen_ns = 61 * NS_PER_SEC;
+	assert_contains(why_of(&st), "  are they up (kquorum start there), and are their ports open?\n"
+			"  should too few come back, ever: kquorum recover says what that loses, and does it\n");
+	st.peers[1].seen_ns = 10 * NS_PER_SEC;
+	assert_null(strstr(why_of(&st), "recover"));
+	st.peers[1].seen_ns = KQUORUM_NEVER;
+	assert_null(strstr(why_of(&st), "recover"));
+}
+
+static void says_to_who_lost_its_disk_that_it_must_not_begin(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.quorum = false;
+	st.leader = 0;
+	st.conf_index = st.last_index = st.term = 0;
+	st.voters = 0;
+	st.peers[1].connected = st.peers[2].connected = false;
+	assert_null(strstr(why_of(&st), "lost its disk"));
+	strcpy(st.peers[1].reason, "refused: it is of another cluster, or has other founders (1, here 2)");
+	assert_contains(why_of(&st), "kquorum member replace (or add), then here what that prints, with --force\n");
 }
 
 static void names_who_is_missing_by_its_part(void **state)
@@ -727,6 +776,8 @@ int main(void)
 		cmocka_unit_test(says_why_nobody_can_connect),
 		cmocka_unit_test(says_what_is_wrong_with_snapshots_and_nothing_of_ports),
 		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),
+		cmocka_unit_test(says_the_way_out_when_nodes_stay_away),
+		cmocka_unit_test(says_to_who_lost_its_disk_that_it_must_not_begin),
 		cmocka_unit_test(names_who_is_missing_by_its_part),
 		cmocka_unit_test(tells_what_change_is_under_way),
 		cmocka_unit_test(says_that_it_has_left),

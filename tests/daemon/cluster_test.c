@@ -129,6 +129,38 @@ static void why_a_node_is_refused_is_noted(void **state)
 	assert_true(wait_for(all_connected));
 }
 
+/*
+ * A node whose address another number had, in an older configuration, dials itself: nothing is wrong
+ * with it that its status should tell.
+ */
+static void its_own_number_is_not_noted(void **state)
+{
+	struct kqd_hello own = { .from = 2, .name = "n2", .to = 3, .cluster = 0xc0ffee,
+		.past = { .identity = htole64(2), .incarnation = htole64(1) } };
+	struct kqd_hello other = { .from = 3, .name = "n3", .to = 2, .cluster = 0xdecaf,
+		.past = { .identity = htole64(3), .incarnation = htole64(1) } };
+	struct kquorum_hello wire;
+	int fd, later;
+
+	(void)state;
+	daemon_kill(3);
+	cut(2, 3);
+	fd = connect_to(2);
+	kqd_hello_encode(&wire, &own);
+	send(fd, &wire, sizeof(wire), 0);
+	assert_true(closed_without_a_word(fd, 2000));
+	close(fd);
+	/* What comes later has been noted, so that this would have been. */
+	later = connect_to(2);
+	kqd_hello_encode(&wire, &other);
+	send(later, &wire, sizeof(wire), 0);
+	assert_true(wait_for(stranger_is_noted));
+	close(later);
+	assert_false(noted(2, 2, "it wants node 3"));
+	daemon_start(3, false);
+	assert_true(wait_for(all_connected));
+}
+
 static void dead_leader_is_replaced(void **state)
 {
 	unsigned int i;
@@ -365,6 +397,7 @@ int main(void)
 		cmocka_unit_test(broken_connection_is_made_again),
 		cmocka_unit_test(peer_that_was_away_is_found_again),
 		cmocka_unit_test(why_a_node_is_refused_is_noted),
+		cmocka_unit_test(its_own_number_is_not_noted),
 		cmocka_unit_test(dead_leader_is_replaced),
 		cmocka_unit_test(newer_daemon_wins),
 		cmocka_unit_test(restarted_node_is_taken_again),

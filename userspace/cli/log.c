@@ -53,8 +53,8 @@ static int show_entry(const struct kquorum_log_entry *e, void *user)
 {
 	struct showing *s = user;
 	const char *remark = entry_remark(e);
-	/* Index, term, node and type take 45 of 100 columns. */
-	char text[56];
+	/* Index, term, node and type take 45 of 100 columns, and a few more when indexes are long. */
+	char text[51];
 
 	if (e->index < s->next)
 		return 0;
@@ -67,8 +67,8 @@ static int show_entry(const struct kquorum_log_entry *e, void *user)
 	}
 	entry_describe(e, s->st, text, sizeof(text) - strlen(remark));
 	if (!s->shown++)
-		puts("     INDEX    TERM  NODE     TYPE     WHAT");
-	printf("%10" PRIu64 "%c %6" PRIu64 "  %-8.8s %-8s %s%s\n", e->index, e->committed ? ' ' : '?', e->term,
+		puts("     INDEX    TERM  NODE     TYPE          WHAT");
+	printf("%10" PRIu64 "%c %6" PRIu64 "  %-8.8s %-13s %s%s\n", e->index, e->committed ? ' ' : '?', e->term,
 	       node_name(s->st, e->node), entry_type_name(e->type), remark, text);
 	return 0;
 }

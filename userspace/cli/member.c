@@ -115,7 +115,9 @@ static const struct change {
 	{ "set", 1, "NODE", TAKES_WAIT | TAKES_PRIORITY | TAKES_WITNESS | TAKES_NO_WITNESS, false,
 	  take_old, member_plan_set, "is preferred so" },
 	{ "set-address", 2, "NODE ADDR[:PORT]", TAKES_WAIT, false, take_old_and_address,
-	  member_plan_address, "is known there" },
+	  member_plan_address, "is known there\n"
+	  "  should its kquorum.conf say to listen on the old address: change that, then, on it,\n"
+	  "  kquorum stop; kquorum start" },
 	{ "replace", 2, "OLD NEW=ADDR[:PORT]", TAKES_WAIT | TAKES_ID, false, take_old_and_new,
 	  member_plan_replace, "has taken its place" },
 };
@@ -245,6 +247,7 @@ static void print_line(struct member *m)
 			if (remark.text[0])
 				printf("  %s\n", remark.text);
 			printf("  kquorum start %s\n", m->st.name);
+			member_print_waiting(&m->st, m->job.name, m->job.id);
 		}
 		fflush(stdout);
 	}
@@ -616,6 +619,9 @@ const struct cli_command command_member = {
 		   "           when that has been steady for a while, a witness to any that has caught up\n"
 		   "  remove   is refused while no majority of those that stay is up and has caught up; --force\n"
 		   "           is needed when none of them may fail any more, or one that is down would stay\n"
+		   "  set-address\n"
+		   "           says where the others reach it from now on; where it listens says its kquorum.conf:\n"
+		   "           change that too, then, on it, kquorum stop; kquorum start\n"
 		   "Broken off before the new machine was taken in, --id with the number in its line goes on.\n",
 	.options = options,
 	.json = true,

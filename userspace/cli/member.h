@@ -67,5 +67,7 @@ uint32_t member_free_id(const struct kquorum_status *st, uint32_t others);
 
 /* @one_line: as one of several JSON documents. */
 void member_print_list(const struct kquorum_status *st, bool one_line);
+/* Is a machine called @name there already, with another number than @id, that no command waits for? */
+void member_print_waiting(const struct kquorum_status *st, const char *name, uint32_t id);
 
 #endif /* KQUORUM_CLI_MEMBER_H */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kquorum member list: who belongs to the cluster. */
+#include <string.h>
+
 #include "member.h"
 
 static cJSON *list_json(const struct kquorum_status *st)
@@ -45,6 +47,19 @@ static void print_rows(const struct kquorum_status *st)
 			  p->address[0] ? p->address : NULL, role, p->member ? priority : NULL });
 	}
 	table_print(&t, stdout);
+}
+
+void member_print_waiting(const struct kquorum_status *st, const char *name, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (p->id != id && p->connected && !status_is_member(st, p->id) && !strcmp(p->name, name))
+			printf("A machine called %s has number %u and waits to be taken in. Is it that one? The same\n"
+			       "  command with --id %u.\n", name, p->id, p->id);
+	}
 }
 
 void member_print_list(const struct kquorum_status *st, bool one_line)

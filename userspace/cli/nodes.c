@@ -159,6 +159,7 @@ bool reason_helps(const char *reason)
 	static const char *const vague[] = {
 		"Connection refused", "no answer", "timed out", "No route", "unreachable",
 		"is down", "reset", "closed the connection", "connection broken", "replaced",
+		"does not answer",
 	};
 	size_t i;
 

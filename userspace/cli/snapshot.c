@@ -189,7 +189,7 @@ static int run(int argc, char **argv)
 const struct cli_command command_snapshot = {
 	.name = "snapshot",
 	.synopsis = "[save FILE | verify FILE... | show FILE | restore FILE] [OPTION]...",
-	.summary = "save, check and show snapshots of the state",
+	.summary = "save, check, show and restore snapshots of the state",
 	.details = "A snapshot is all that holds at one index of the log: who belongs to the cluster, sessions,\n"
 		   "locks and who waits for them; not what was appended. Each node saves one into its directory\n"
 		   "now and then, and its log begins behind that; without an operand it is told which that is.\n"

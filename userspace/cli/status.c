@@ -63,7 +63,8 @@ static void peer_numbers(const struct kquorum_status *st, const struct kquorum_p
 {
 	bool self = p->id == st->node_id, leads = st->role == KQUORUM_LEADER;
 
-	n->has_match = self || (leads && p->has_progress);
+	/* Of who is no member and has sent nothing there is nothing to tell. */
+	n->has_match = self || (leads && p->has_progress && (p->member || p->match_index));
 	n->match = self ? st->durable_index : p->match_index;
 	n->lag = st->last_index > n->match ? st->last_index - n->match : 0;
 	/* What was measured before the connection broke is no news. */
@@ -93,34 +94,57 @@ static void add_peer_row(struct table *t, const struct kquorum_status *st,
 		p->id == st->node_id ? "now" : format_duration(seen, n.seen_ns) });
 }
 
+/* Between two parts of a line, of so many columns: a line break when they do not fit on one. */
+static const char *joint(size_t columns, const char *text)
+{
+	return columns > 100 ? "\n  " : text;
+}
+
+static void print_head(const struct kquorum_status *st)
+{
+	char leads[KQUORUM_NODE_NAME_MAX + 16] = "no leader", far[80];
+	int columns;
+
+	if (st->leader && st->quorum)
+		snprintf(leads, sizeof(leads), "leader %s", node_name(st, st->leader));
+	snprintf(far, sizeof(far), "committed %" PRIu64 ", applied %" PRIu64, st->commit_index,
+		 st->applied_index);
+	columns = snprintf(NULL, 0, "%s: quorum %s, may lose %u of %u . %s, term %" PRIu64 " . %s . daemon %s",
+			   st->name, st->quorum ? "yes" : "no", status_may_lose(st), status_voters(st),
+			   leads, st->term, far, st->daemon ? "up" : "down");
+	printf("%s%s%s: %squorum %s%s, may lose %u of %u \302\267 ", colour_on(COLOUR_BOLD), st->name,
+	       colour_off(), colour_on(st->quorum ? COLOUR_GOOD : COLOUR_BAD), st->quorum ? "yes" : "no",
+	       colour_off(), status_may_lose(st), status_voters(st));
+	printf("%s, term %" PRIu64 "%s%s \302\267 daemon %s%s%s\n", leads, st->term,
+	       joint(columns, " \302\267 "), far, colour_on(st->daemon ? COLOUR_NONE : COLOUR_BAD),
+	       st->daemon ? "up" : "down", colour_off());
+}
+
+static void print_snapshot(const struct kquorum_status *st)
+{
+	char range[160], bytes[FORMAT_MAX], which[80];
+	size_t n;
+
+	status_log_range(st, range, sizeof(range));
+	n = snprintf(which, sizeof(which), "snapshot of index %" PRIu64 " (%s),", st->snapshot.index,
+		     format_bytes(bytes, st->snapshot.bytes));
+	printf("%s%s%s\n", which, joint(n + 1 + strlen(range), " "), range);
+}
+
 static void print_status(const struct kquorum_status *st)
 {
 	struct table t = { 0 };
 	char why[4096];
 	unsigned int i;
 
-	printf("%s%s%s: %squorum %s%s, may lose %u of %u \302\267 ", colour_on(COLOUR_BOLD), st->name,
-	       colour_off(), colour_on(st->quorum ? COLOUR_GOOD : COLOUR_BAD), st->quorum ? "yes" : "no",
-	       colour_off(), status_may_lose(st), status_voters(st));
-	if (st->leader && st->quorum)
-		printf("leader %s, ", node_name(st, st->leader));
-	else
-		fputs("no leader, ", stdout);
-	printf("term %" PRIu64 " \302\267 committed %" PRIu64 ", applied %" PRIu64
-	       " \302\267 daemon %s%s%s\n", st->term, st->commit_index, st->applied_index,
-	       colour_on(st->daemon ? COLOUR_NONE : COLOUR_BAD), st->daemon ? "up" : "down", colour_off());
+	print_head(st);
 	table_row(&t, 9, (const char *[]){ "NODE", "ADDRESS", "ROLE", "STATE", "MATCH", "LAG", "RTT",
 					   "DISK", "SEEN" });
 	for (i = 0; i < st->n_peers; i++)
 		add_peer_row(&t, st, &st->peers[i]);
 	table_print(&t, stdout);
-	if (st->snapshot.index) {
-		char range[160], bytes[FORMAT_MAX];
-
-		status_log_range(st, range, sizeof(range));
-		printf("snapshot of index %" PRIu64 " (%s), %s\n", st->snapshot.index,
-		       format_bytes(bytes, st->snapshot.bytes), range);
-	}
+	if (st->snapshot.index)
+		print_snapshot(st);
 	if (st->lineage.how)
 		printf("%s from index %" PRIu64 " of cluster %016" PRIx64 "; begins with index %" PRIu64 "\n",
 		       lineage_name(st->lineage.how), st->lineage.index, st->lineage.cluster_id,

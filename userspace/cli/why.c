@@ -17,6 +17,9 @@
 
 #define COLUMNS 100
 
+/* Who is away for so long may not just be starting again. */
+#define GONE_NS	(60 * NS_PER_SEC)
+
 /* So the reason begins when the log is good, and what it goes on from cannot be had. */
 #define STATELESS "snapshot: "
 
@@ -305,6 +308,19 @@ static void why_too_few(struct text *t, const struct kquorum_status *st, const c
 		    nodes_majority(voters), *which ? " (a change is under way)" : "");
 }
 
+static bool all_long_gone(const struct kquorum_status *st, uint32_t nodes)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (nodes & node_bit(p->id) && (p->seen_ns == KQUORUM_NEVER || p->seen_ns < GONE_NS))
+			return false;
+	}
+	return true;
+}
+
 static void why_voters(struct text *t, const struct kquorum_status *st)
 {
 	uint32_t voters = st->voters | st->outgoing, live = nodes_live(st, voters);
@@ -316,6 +332,19 @@ static void why_voters(struct text *t, const struct kquorum_status *st)
 		say(t, "%u of %u voters can be reached and work, which is enough; the others:\n",
 		    node_count(live), node_count(voters));
 	why_nodes(t, st, voters);
+	if (!status_has_majority(st) && all_long_gone(st, voters & ~live))
+		say(t, "  should too few come back, ever: kquorum recover says what that loses, and does it\n");
+}
+
+static bool others_founded(const struct kquorum_status *st, uint32_t nodes)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (nodes & node_bit(st->peers[i].id) && !st->peers[i].connected &&
+		    strstr(st->peers[i].reason, "of another cluster"))
+			return true;
+	return false;
 }
 
 /* There is no configuration yet, and so nobody who could vote. */
@@ -336,6 +365,9 @@ static void why_begin(struct text *t, const struct kquorum_status *st)
 			missing &= ~node_bit(st->peers[i].id);
 	}
 	why_nodes(t, st, missing);
+	if (others_founded(st, missing))
+		say(t, "  did this machine belong to their cluster, and lost its disk? It does not begin anew: on the\n"
+		       "  leader there, kquorum member replace (or add), then here what that prints, with --force\n");
 	if (!missing && first)
 		say(t, "  all are connected to this one; %s, the first of them, begins it: see its status\n",
 		    node_name(st, first));
@@ -434,6 +466,23 @@ static void say_snapshots(struct text *t, const struct kquorum_status *st)
 	    st->daemon ? "kquorumd sends it" : "nobody sends it");
 }
 
+/* Who has been away for longer than a reboot may be gone for good; at the leader, which knows. */
+static void say_replace_lost(struct text *t, const struct kquorum_status *st, uint32_t missing)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++) {
+		const struct kquorum_peer_status *p = &st->peers[i];
+
+		if (!(missing & node_bit(p->id)) || st->role != KQUORUM_LEADER || p->connected ||
+		    p->seen_ns == KQUORUM_NEVER || p->seen_ns < GONE_NS)
+			continue;
+		say(t, "  should it be gone for good, or its disk: kquorum member replace %s NAME=ADDR\n",
+		    node_name(st, p->id));
+		return;
+	}
+}
+
 void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 {
 	uint32_t members = status_members(st), missing = members & ~nodes_live(st, members);
@@ -451,6 +500,7 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 	if (names[0])
 		say(&t, "without %s: %s\n", names, down ? "kquorum start there, or open the port" :
 		    "kquorum status there says why");
+	say_replace_lost(&t, st, missing);
 	say_snapshots(&t, st);
 	/* Who is no member, and would be connected but for a reason, may be about to join. */
 	for (i = 0; i < st->n_peers; i++) {

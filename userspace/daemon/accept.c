@@ -236,7 +236,9 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 	}
 	kqd_log_limited(&d->listen.refused, LOG_NOTICE, "%s a connection from %s: %s",
 			g->disowned ? "cannot take" : "refused", where, g->why);
-	if (g->peer && !d->peers[g->peer].connected && kqd_node_serves(d)) {
+	/* Who says that it is this node is most likely its own dialling of where another one was. */
+	if (g->peer && g->peer != d->st.node_id && !d->peers[g->peer].connected &&
+	    kqd_node_serves(d)) {
 		snprintf(why, sizeof(why), "%s%s", g->disowned ? "" : "refused: ", g->why);
 		kqd_genl_note(&d->genl, g->peer, why);
 	}
