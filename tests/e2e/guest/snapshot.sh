@@ -131,7 +131,7 @@ ONLY=$*
 run_tests each_node_saves_by_itself so_many_entries_make_one asked_for_by_hand a_node_starts_from_its_snapshot \
 	a_daemon_is_killed a_node_vanishes \
 	away_gets_a_snapshot leader_dies_in_the_middle connection_breaks_in_the_middle a_new_member_gets_one \
-	daemons_killed_in_the_middle damaged_snapshots no_room_to_save
+	daemons_killed_in_the_middle damaged_snapshots snapshots_that_are_refused no_room_to_save
 load_end
 is "$(cat "$WORK/load.failed")" "" "no request failed meanwhile"
 hold_end
