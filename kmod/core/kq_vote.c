@@ -10,7 +10,7 @@ static void log_end(const struct kq_core *core, u64 *index, u64 *term)
 {
 	*index = core->log.last;
 	*term = kq_log_term(&core->log, core->log.last);
-	if (core->state == KQUORUM_NODE_DAMAGED && !KQ_BREAK(SHORT_VOTE)) {
+	if (core->state == KQUORUM_NODE_DAMAGED) {
 		*index = core->report.claimed_index;
 		*term = core->report.claimed_term;
 	}

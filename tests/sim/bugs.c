@@ -41,8 +41,6 @@ static const struct {
 	    "camunda#5368, CCF#8094", "w_stall=20", "w_oneway=10"),
 	BUG(VOTE_VOLATILE, "vote-volatile", "a vote is given before it is on disk", "hraft#661"),
 	BUG(ELECTION, "election", "votes for a log that is less up-to-date", "paper 5.4.1"),
-	BUG(SHORT_VOTE, "short-vote", "a damaged node votes by what it can still read",
-	    "NuRaft#185", "w_rot=5", "rot_tail_pct=100"),
 	BUG(MAJORITY, "majority", "half of the nodes are a majority", "paper 5.2"),
 	BUG(DISK_HANGS, "disk-hangs", "a leader whose disk hangs goes on with heartbeats",
 	    "hraft#503, tarantool#9399", "w_hang=8"),
