@@ -315,6 +315,37 @@ static void a_node_whose_vote_is_not_known_says_nothing(void **state)
 	assert_int_equal(kq_core_canvass(c, t->now), -EIO);
 }
 
+/* It is read up to somewhere, and its newest header tells how far it went. */
+static void a_node_whose_log_cannot_be_read_on_votes_by_its_newest_header(void **state)
+{
+	struct kq_body_vote_req v = { .last_index = cpu_to_le64(8), .last_term = cpu_to_le64(3) };
+	struct kq_wal_report report;
+	struct trio *t = *state;
+	struct kq_core *c;
+	const char *why;
+
+	c = trio_replace(t, &report);
+	t->cut[3] = true;
+	report.hs.incarnation = 1;
+	report.hs.term = 3;
+	report.health = KQ_WAL_DAMAGED;
+	report.claimed_index = 9;
+	report.claimed_term = 3;
+	kq_core_start(c, t->now, &report);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	assert_true(c->log.last < report.claimed_index);
+	assert_int_equal(trio_up(c, t->now, 1, TRIO_INCARNATION(1)), 0);
+	t->now += 5000 * MS;
+	kq_core_tick(c, t->now);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_VOTE_REQ, 4, &v, sizeof(v), &why), 0);
+	assert_int_equal(c->hs.term, 4);
+	assert_int_equal(c->hs.vote, 0);
+	v.last_index = cpu_to_le64(9);
+	assert_int_equal(trio_say(t, 1, 3, KQ_MSG_VOTE_REQ, 4, &v, sizeof(v), &why), 0);
+	assert_int_equal(c->hs.vote, 1);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+}
+
 static void logs_with_the_same_entries_have_the_same_crc(void **state)
 {
 	struct trio *t = *state;
@@ -372,6 +403,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_node_that_stops_does_not_stand_and_has_not_stopped_before),
 		TRIO_TEST(a_node_that_was_restarted_waits_before_it_votes_or_stands),
 		TRIO_TEST(a_node_whose_vote_is_not_known_says_nothing),
+		TRIO_TEST(a_node_whose_log_cannot_be_read_on_votes_by_its_newest_header),
 		TRIO_TEST(messages_before_the_start_and_of_strangers_are_ignored),
 	};
 
