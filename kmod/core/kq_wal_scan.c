@@ -5,6 +5,16 @@
  */
 #include "kq_wal_priv.h"
 
+/* Where and why, for the report. */
+static void __printf(4, 0) scan_say(struct kq_wal_scan *scan, u32 slot, u32 pos, const char *fmt,
+				    va_list ap)
+{
+	scan->slot = slot;
+	scan->pos = pos;
+	scan->bytes = 0;
+	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
+}
+
 /**
  * kq_scan_fail() - end recovery with an error
  * @wal: the log
@@ -47,11 +57,8 @@ void kq_scan_damage(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...)
 	if (scan->damaged)
 		return;
 	scan->damaged = true;
-	scan->slot = slot;
-	scan->pos = pos;
-	scan->bytes = 0;
 	va_start(ap, fmt);
-	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
+	scan_say(scan, slot, pos, fmt, ap);
 	va_end(ap);
 }
 
@@ -69,11 +76,8 @@ void kq_scan_crossed(struct kq_wal *wal, u32 slot, u32 pos, const char *fmt, ...
 
 	if (scan->crossed++ || scan->damaged)
 		return;
-	scan->slot = slot;
-	scan->pos = pos;
-	scan->bytes = 0;
 	va_start(ap, fmt);
-	vsnprintf(scan->reason, sizeof(scan->reason), fmt, ap);
+	scan_say(scan, slot, pos, fmt, ap);
 	va_end(ap);
 }
 

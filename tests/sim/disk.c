@@ -599,8 +599,7 @@ void disk_released(struct sim *s, struct sim_node *n)
 	u32 i;
 
 	for (i = 0; i < s->d.segments; i++)
-		if (n->seg_kept[i] && n->core->wal->slots[i].state == KQ_WAL_SLOT_FREE &&
-		    seg_kept(s, n, i))
+		if (n->core->wal->slots[i].state == KQ_WAL_SLOT_FREE && seg_kept(s, n, i))
 			seg_release(s, n, i);
 }
 

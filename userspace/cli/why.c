@@ -308,16 +308,18 @@ static void why_too_few(struct text *t, const struct kquorum_status *st, const c
 		    nodes_majority(voters), *which ? " (a change is under way)" : "");
 }
 
+static bool long_gone(const struct kquorum_peer_status *p)
+{
+	return p->seen_ns != KQUORUM_NEVER && p->seen_ns >= GONE_NS;
+}
+
 static bool all_long_gone(const struct kquorum_status *st, uint32_t nodes)
 {
 	unsigned int i;
 
-	for (i = 0; i < st->n_peers; i++) {
-		const struct kquorum_peer_status *p = &st->peers[i];
-
-		if (nodes & node_bit(p->id) && (p->seen_ns == KQUORUM_NEVER || p->seen_ns < GONE_NS))
+	for (i = 0; i < st->n_peers; i++)
+		if (nodes & node_bit(st->peers[i].id) && !long_gone(&st->peers[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -471,11 +473,10 @@ static void say_replace_lost(struct text *t, const struct kquorum_status *st, ui
 {
 	unsigned int i;
 
-	for (i = 0; i < st->n_peers; i++) {
+	for (i = 0; st->role == KQUORUM_LEADER && i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
 
-		if (!(missing & node_bit(p->id)) || st->role != KQUORUM_LEADER || p->connected ||
-		    p->seen_ns == KQUORUM_NEVER || p->seen_ns < GONE_NS)
+		if (!(missing & node_bit(p->id)) || p->connected || !long_gone(p))
 			continue;
 		say(t, "  should it be gone for good, or its disk: kquorum member replace %s NAME=ADDR\n",
 		    node_name(st, p->id));
