@@ -38,6 +38,17 @@ static const char *why_of(const struct kquorum_status *st)
 	return why;
 }
 
+/* Nobody else can be reached. */
+static struct kquorum_status cut_off(void)
+{
+	struct kquorum_status st = healthy();
+
+	st.quorum = false;
+	st.leader = 0;
+	st.peers[1].connected = st.peers[2].connected = false;
+	return st;
+}
+
 static void silent_when_all_is_well(void **state)
 {
 	struct kquorum_status st = healthy();
@@ -164,12 +175,9 @@ static void says_what_a_new_cluster_waits_for(void **state)
 
 static void names_missing_peers(void **state)
 {
-	struct kquorum_status st = healthy();
+	struct kquorum_status st = cut_off();
 
 	(void)state;
-	st.quorum = false;
-	st.leader = 0;
-	st.peers[1].connected = st.peers[2].connected = false;
 	strcpy(st.peers[1].reason, "connection refused");
 	st.peers[2].seen_ns = 3 * NS_PER_SEC;
 	why_of(&st);
@@ -228,12 +236,9 @@ static void tells_of_lost_votes(void **state)
 
 static void says_what_to_do_about_missing_peers(void **state)
 {
-	struct kquorum_status st = healthy();
+	struct kquorum_status st = cut_off();
 
 	(void)state;
-	st.quorum = false;
-	st.leader = 0;
-	st.peers[1].connected = st.peers[2].connected = false;
 	strcpy(st.peers[1].reason, "10.0.0.2:7420: Connection refused");
 	assert_contains(why_of(&st), "  are they up (kquorum start there), and are their ports open?\n");
 	strcpy(st.peers[2].reason, "its cluster id or its list of members is another");
@@ -361,14 +366,11 @@ static void says_the_way_out_when_nodes_stay_away(void **state)
 
 static void says_to_who_lost_its_disk_that_it_must_not_begin(void **state)
 {
-	struct kquorum_status st = healthy();
+	struct kquorum_status st = cut_off();
 
 	(void)state;
-	st.quorum = false;
-	st.leader = 0;
 	st.conf_index = st.last_index = st.term = 0;
 	st.voters = 0;
-	st.peers[1].connected = st.peers[2].connected = false;
 	assert_null(strstr(why_of(&st), "lost its disk"));
 	strcpy(st.peers[1].reason, "refused: it is of another cluster, or has other founders (1, here 2)");
 	assert_contains(why_of(&st), "kquorum member replace (or add), then here what that prints, with --force\n");
@@ -428,14 +430,11 @@ static void tells_what_change_is_under_way(void **state)
 
 static void says_that_it_has_left(void **state)
 {
-	struct kquorum_status st = healthy();
+	struct kquorum_status st = cut_off();
 
 	(void)state;
 	st.left = true;
 	st.voters = 0xc;
-	st.quorum = false;
-	st.leader = 0;
-	st.peers[1].connected = st.peers[2].connected = false;
 	assert_contains(why_of(&st), "this node has left the cluster, and takes no part any more: kquorum stop");
 	assert_contains(why, "kquorum member add, on the leader");
 	assert_contains(why, "--force");

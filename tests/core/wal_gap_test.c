@@ -156,20 +156,27 @@ static void a_snapshot_in_a_gap_stands_for_what_is_before_it(void **state)
 	node_free(&n);
 }
 
+/* Five batches, with little of them known to be committed; then the log begins anew: n.batch. */
+static void put_five_and_begin_anew(u64 index, u64 term)
+{
+	u32 i;
+
+	init();
+	n.hs.commit = 3;
+	for (i = 0; i < 5; i++)
+		put(i, 0, 2);
+	n.hs.term = term;
+	n.hs.snap = (struct kq_snap_ref){ .index = index, .term = term, .bytes = 5 };
+	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+}
+
 static void a_log_that_began_anew_in_a_gap_goes_on_from_there(void **state)
 {
 	u32 with;
 
 	(void)state;
 	for (with = 0; with < 3; with++) {
-		u32 i;
-
-		init();
-		n.hs.commit = 3;
-		for (i = 0; i < 5; i++)
-			put(i, 0, 2);
-		n.hs.snap = (struct kq_snap_ref){ .index = 20, .term = 1, .bytes = 5 };
-		assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+		put_five_and_begin_anew(20, 1);
 		b[5] = (struct place){ .slot = n.batch->slot, .pos = n.batch->offset,
 				       .bytes = n.batch->len };
 		node_write(&n);
@@ -198,13 +205,7 @@ static void a_log_that_began_anew_below_its_end_needs_nothing_of_before(void **s
 	u32 i;
 
 	(void)state;
-	init();
-	n.hs.commit = 3;
-	for (i = 0; i < 5; i++)
-		put(i, 0, 2);
-	n.hs.term = 2;
-	n.hs.snap = (struct kq_snap_ref){ .index = 7, .term = 2, .bytes = 5 };
-	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+	put_five_and_begin_anew(7, 2);
 	node_write(&n);
 	n.want.base = n.want.last = 7;
 	n.want.term[7] = 2;
@@ -222,15 +223,8 @@ static void a_log_that_began_anew_below_its_end_needs_nothing_of_before(void **s
 /* It says nothing of the entries before it, and counts for nothing itself. */
 static void a_torn_new_beginning_behind_a_gap_does_not_hide_it(void **state)
 {
-	u32 i;
-
 	(void)state;
-	init();
-	n.hs.commit = 3;
-	for (i = 0; i < 5; i++)
-		put(i, 0, 2);
-	n.hs.snap = (struct kq_snap_ref){ .index = 7, .term = 1, .bytes = 5 };
-	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
+	put_five_and_begin_anew(7, 1);
 	memset(n.batch->data + 3 * KQ_WAL_SECTOR, 0, KQ_WAL_SECTOR);
 	memcpy(node_at(&n, n.batch->slot, n.batch->offset), n.batch->data, n.batch->len);
 	lose(4);
