@@ -64,6 +64,17 @@ cluster_end()
 	vc down >/dev/null 2>&1 || true
 }
 
+# in_background FUNCTION: of each machine, all at once; sets $pids
+in_background()
+{
+	local node
+	pids=()
+	for node in n1 n2 n3; do
+		"$1" $node &
+		pids+=($!)
+	done
+}
+
 # all_ended PID...
 all_ended()
 {

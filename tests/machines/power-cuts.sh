@@ -29,12 +29,8 @@ appenders_start()
 	acks=$KQ_VM_CLUSTER/acks
 	mkdir -p "$acks"
 	rm -f "$KQ_VM_CLUSTER/stop" "$KQ_VM_CLUSTER/common/stop"
-	appender_pids=()
-	local node
-	for node in n1 n2 n3; do
-		appender $node &
-		appender_pids+=($!)
-	done
+	in_background appender
+	appender_pids=("${pids[@]}")
 }
 
 appenders_stop()

@@ -29,14 +29,9 @@ holder()
 
 holders_start()
 {
-	local node
 	held=$KQ_VM_CLUSTER/held
 	mkdir -p "$held"
-	holder_pids=()
-	for node in n1 n2 n3; do
-		holder $node &
-		holder_pids+=($!)
-	done
+	in_background holder
 }
 
 # holding NODE: the run of its holder that says now that it has all its locks; 1: none does
@@ -81,14 +76,9 @@ last_read() { awk '$1 + 0 > n { n = $1 } END { print n + 0 }'; }
 
 readers_start()
 {
-	local node
 	read=$KQ_VM_CLUSTER/read
 	mkdir -p "$read"
-	reader_pids=()
-	for node in n1 n2 n3; do
-		reader $node &
-		reader_pids+=($!)
-	done
+	in_background reader
 }
 
 # what_is_lost: what was acknowledged and not read as it was acknowledged; nothing: all is well. Where
@@ -148,12 +138,8 @@ contents()
 # same_index: the states of all three are there, of one index
 same_index()
 {
-	local node pids=()
 	within 30 same_applied n1 n2 n3 || return
-	for node in n1 n2 n3; do
-		sum_of $node &
-		pids+=($!)
-	done
+	in_background sum_of
 	wait "${pids[@]}"
 	[ "$(cut -d' ' -f1 "$KQ_VM_CLUSTER"/sum.n? | sort | uniq -c | awk '{ print $1 }')" = 3 ]
 }
