@@ -4,16 +4,8 @@
 # (kmod/core/kq_snap_format.h)
 use strict;
 use warnings;
-
-# CRC32C
-sub crc {
-	my ($c, $bytes) = (shift ^ 0xffffffff, shift);
-	for my $byte (unpack 'C*', $bytes) {
-		$c ^= $byte;
-		$c = $c & 1 ? ($c >> 1) ^ 0x82f63b78 : $c >> 1 for 1 .. 8;
-	}
-	return $c ^ 0xffffffff;
-}
+use FindBin;
+require "$FindBin::Bin/crc32c.pl";
 
 open my $f, '+<:raw', $ARGV[0] or die "$ARGV[0]: $!\n";
 read $f, my $head, 1024;

@@ -10,18 +10,11 @@ use warnings;
 no warnings 'portable';
 use IO::Socket::INET;
 use IO::Select;
+use FindBin;
+require "$FindBin::Bin/crc32c.pl";
 
 my ($address, $how) = @ARGV;
 my $incarnation = hex($ARGV[2] // 1);
-my @table = map { my $c = $_; $c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8; $c } 0 .. 255;
-
-# CRC32C
-sub crc {
-	my ($c, $bytes) = @_;
-	$c ^= 0xffffffff;
-	$c = $table[($c ^ $_) & 255] ^ ($c >> 8) for unpack 'C*', $bytes;
-	return $c ^ 0xffffffff;
-}
 
 sub cluster_hash {
 	my $id = pack 'Q<', shift;
