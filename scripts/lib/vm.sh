@@ -22,7 +22,7 @@ qemu_accel()
 			(timeout -k 1 15 qemu-system-x86_64 -enable-kvm -cpu host -m 256 -nodefaults \
 				-no-reboot -display none -serial "file:$log" -kernel "$KERNEL_BOOT" \
 				-initrd "$KERNEL_INITRD" </dev/null \
-				-append "console=ttyS0 panic=-1 kq.probe"; true) >/dev/null 2>&1
+				-append "console=ttyS0 panic=-1 kq.probe" || true) >/dev/null 2>&1
 			grep -q "kq-init: probe ok" "$log" && answer=kvm
 			rm -f "$log"
 		fi
