@@ -115,6 +115,40 @@ static void add_says_why_it_waits(void **state)
 	assert_contains(out, "waiting: n4 is not connected: it is of another cluster");
 }
 
+/* In a log of a script or of a service manager. */
+static void what_it_waits_for_is_said_without_a_terminal_too(void **state)
+{
+	(void)state;
+	strcpy(node_row(&w->st, 4)->reason, "it is of another cluster");
+	assert_int_equal(member("add n4=10.0.0.4 --id 4 -w 1.4"), 75);
+	assert_int_equal(count("waiting: n4 is not connected: it is of another cluster\n"), 1);
+	assert_int_equal(member("add n4=10.0.0.4 --id 4 -w 1.4 -j"), 75);
+	assert_null(strstr(out, "waiting: "));
+}
+
+/* A wait of ten minutes for a machine that catches up makes some lines, and not thousands. */
+static void a_log_gets_few_lines(void **state)
+{
+	struct cli_waiting w = { 0 };
+	const uint64_t s = NS_PER_SEC;
+
+	(void)state;
+	assert_false(cli_waiting_due(&w, 100 * s, false, "one"));
+	assert_false(cli_waiting_due(&w, 100 * s + s / 2, false, "two"));
+	assert_true(cli_waiting_due(&w, 101 * s, false, "two"));
+	assert_false(cli_waiting_due(&w, 200 * s, false, "two"));
+	assert_true(cli_waiting_due(&w, 201 * s, false, "three"));
+	assert_false(cli_waiting_due(&w, 202 * s, false, "four"));
+	assert_false(cli_waiting_due(&w, 230 * s, false, "four"));
+	/* What was held back is said later, unless it is as it was. */
+	assert_true(cli_waiting_due(&w, 231 * s, false, "four"));
+	assert_false(cli_waiting_due(&w, 300 * s, false, ""));
+	memset(&w, 0, sizeof(w));
+	assert_true(cli_waiting_due(&w, 100 * s, true, "one"));
+	assert_false(cli_waiting_due(&w, 100 * s, true, "one"));
+	assert_true(cli_waiting_due(&w, 100 * s, true, "two"));
+}
+
 static void add_is_taken_up_by_its_number(void **state)
 {
 	(void)state;
@@ -586,6 +620,8 @@ int main(void)
 		IN_A_CLUSTER(add_goes_the_whole_way),
 		IN_A_CLUSTER(add_names_a_machine_that_waits_already),
 		IN_A_CLUSTER(add_says_why_it_waits),
+		IN_A_CLUSTER(what_it_waits_for_is_said_without_a_terminal_too),
+		cmocka_unit_test(a_log_gets_few_lines),
 		IN_A_CLUSTER(add_is_taken_up_by_its_number),
 		IN_A_CLUSTER(add_gives_no_number_to_two),
 		IN_A_CLUSTER(numbers_are_held_where_only_root_writes),

@@ -109,6 +109,18 @@ void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_error_because(const char *what, const char *why);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool cli_progress_wanted(void);
+/* What a command that goes on for minutes waits for. */
+struct cli_waiting {
+	uint64_t begun_ns, told_ns;	/* 0: not yet */
+	char told[512];
+};
+/*
+ * Is @why, what is waited for at @now, to be said? On a terminal whenever it changes. Elsewhere,
+ * where it ends up in a log, when the wait has lasted a moment, and not in every detail.
+ */
+bool cli_waiting_due(struct cli_waiting *w, uint64_t now, bool terminal, const char *why);
+/* Says on stderr what is waited for; not with -j. */
+void cli_waiting(struct cli_waiting *w, const char *why);
 const char *colour_on(enum cli_colour colour);
 const char *colour_off(void);
 /* The exit code for a negative errno of libkquorum. */

@@ -42,7 +42,7 @@ struct member {
 	uint32_t told_id;	/* that in the line which was printed, 0: none was */
 	int reservation;
 	int late;		/* exit code should the time be over now */
-	char told[512];
+	struct cli_waiting waiting;
 };
 
 /* --- operands ------------------------------------------------------------------------------- */
@@ -432,15 +432,6 @@ static int give_up(const struct member *m)
 	return m->late;
 }
 
-static void tell(struct member *m)
-{
-	if (!strcmp(m->job.why, m->told))
-		return;
-	snprintf(m->told, sizeof(m->told), "%s", m->job.why);
-	if (cli_progress_wanted())
-		cli_note("waiting: %s", m->told);
-}
-
 static void pause_for_news(const struct member *m, uint64_t until)
 {
 	struct pollfd p = { kquorum_events_fd(m->events), POLLIN, 0 };
@@ -466,7 +457,7 @@ static int carry_out(struct member *m)
 		}
 		if (step(m, &ret))
 			return ret;
-		tell(m);
+		cli_waiting(&m->waiting, m->job.why);
 		if (now_ns() >= until)
 			return give_up(m);
 		pause_for_news(m, until);

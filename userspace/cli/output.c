@@ -11,6 +11,10 @@
 
 #define COLUMNS 100
 
+/* Without a terminal: said first after so long, and again no sooner than that. */
+#define WAITING_FIRST_NS NS_PER_SEC
+#define WAITING_AGAIN_NS (30 * NS_PER_SEC)
+
 /* On a terminal, lines break between words; elsewhere a message stays one line for grep. */
 static void print_wrapped(const char *text)
 {
@@ -80,6 +84,26 @@ void cli_note(const char *format, ...)
 bool cli_progress_wanted(void)
 {
 	return isatty(STDERR_FILENO) && !cli.json;
+}
+
+bool cli_waiting_due(struct cli_waiting *w, uint64_t now, bool terminal, const char *why)
+{
+	if (!w->begun_ns)
+		w->begun_ns = now;
+	if (!why[0] || !strcmp(why, w->told))
+		return false;
+	if (!terminal && (w->told_ns ? now - w->told_ns < WAITING_AGAIN_NS :
+			  now - w->begun_ns < WAITING_FIRST_NS))
+		return false;
+	w->told_ns = now;
+	snprintf(w->told, sizeof(w->told), "%s", why);
+	return true;
+}
+
+void cli_waiting(struct cli_waiting *w, const char *why)
+{
+	if (!cli.json && cli_waiting_due(w, now_ns(), isatty(STDERR_FILENO), why))
+		cli_note("waiting: %s", why);
 }
 
 static bool colours_wanted(void)

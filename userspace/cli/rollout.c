@@ -21,7 +21,7 @@ struct run {
 	struct kquorum *k;		/* NULL: not yet */
 	bool made, started;		/* by this command */
 	uint32_t taken;			/* bit n: node n, likewise */
-	char told[512];
+	struct cli_waiting waiting;
 	int late;			/* exit code should the time be over now */
 };
 
@@ -313,15 +313,6 @@ static void report(const struct run *u)
 	json_print(o, false);
 }
 
-static void tell(struct run *u)
-{
-	if (!strcmp(u->r.why, u->told))
-		return;
-	snprintf(u->told, sizeof(u->told), "%s", u->r.why);
-	if (cli_progress_wanted())
-		cli_note("waiting: %s", u->told);
-}
-
 enum step { STEP_ACTED, STEP_WAITS, STEP_ENDED };
 
 /* What is to be done next is done. */
@@ -387,7 +378,7 @@ static int carry_out(struct run *u)
 	while ((did = step(u, &ret)) != STEP_ENDED) {
 		if (did == STEP_ACTED)
 			continue;
-		tell(u);
+		cli_waiting(&u->waiting, u->r.why);
 		if (now_ns() >= until) {
 			cli_error("not yet: %s\n  the same command goes on with it", u->r.why);
 			return u->late;
