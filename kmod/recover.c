@@ -45,14 +45,16 @@ static int scan_segments(struct kq_node *node, void *buf, u32 *slot)
 	return next == -ENOENT ? 0 : next;
 }
 
-/* Such a file of another size was cut off: a person wants to know that it is not just missing. */
-static bool begins_like(struct file *file, const struct kq_snap_ref *ref)
+/* It is of another size: says what that may mean. One that cannot be read says nothing. */
+static void say_size(struct file *file, loff_t bytes, const struct kq_snap_ref *ref, char *why,
+		     size_t size)
 {
 	struct kq_snap_head head;
 	loff_t pos = 0;
+	ssize_t got = kernel_read(file, &head, sizeof(head), &pos);
 
-	return kernel_read(file, &head, sizeof(head), &pos) == sizeof(head) &&
-		le64_to_cpu(head.index) == ref->index && le64_to_cpu(head.term) == ref->term;
+	if (got == min_t(loff_t, bytes, sizeof(head)))
+		kq_snap_say_size(ref, &head, got, bytes, why, size);
 }
 
 /* Is @file the snapshot that the log refers to? Returns -ESTALE: it is another one. */
@@ -64,9 +66,7 @@ static int restore_from(struct kq_node *node, struct file *file, const struct kq
 	int err;
 
 	if (bytes != (loff_t)report->hs.snap.bytes) {
-		if (begins_like(file, &report->hs.snap))
-			snprintf(why, size, "its file has %lld bytes, not %llu", bytes,
-				 report->hs.snap.bytes);
+		say_size(file, bytes, &report->hs.snap, why, size);
 		return -ESTALE;
 	}
 	rs = kq_restore_create(&node->cfg, kq_clock());
@@ -87,7 +87,7 @@ static int restore_from(struct kq_node *node, struct file *file, const struct kq
 static int restore_snapshot(struct kq_node *node, const struct kq_wal_report *report)
 {
 	const struct kq_snap_ref *ref = &report->hs.snap;
-	char why[120] = "its file is missing", text[sizeof(why) + 40];
+	char why[120] = "", text[sizeof(why) + 40];
 	u32 i;
 
 	if (!ref->index)
@@ -98,7 +98,8 @@ static int restore_snapshot(struct kq_node *node, const struct kq_wal_report *re
 		if (!err || err == -ENOMEM || err == -EINTR)
 			return err;
 	}
-	snprintf(text, sizeof(text), "that of index %llu: %s", ref->index, why);
+	snprintf(text, sizeof(text), "that of index %llu: %s", ref->index,
+		 why[0] ? why : "its file is missing");
 	kq_core_restore_failed(node->core, text);
 	return 0;
 }

@@ -206,6 +206,8 @@ void kq_snap_reader_init(struct kq_snap_reader *r, u64 cluster, u64 origin);
 int kq_snap_read(struct kq_snap_reader *r, const void *data, size_t len, kq_snap_record_fn deliver,
 		 void *ctx);
 int kq_snap_read_end(struct kq_snap_reader *r);
+void kq_snap_say_size(const struct kq_snap_ref *ref, const void *begin, size_t have, u64 bytes,
+		      char *why, size_t size);
 u64 kq_snap_hash(const void *payload, u32 len);
 u64 kq_snap_hash_two(const void *a, u32 a_len, const void *b, u32 b_len);
 

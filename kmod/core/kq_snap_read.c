@@ -289,3 +289,35 @@ int kq_snap_read_end(struct kq_snap_reader *r)
 	return fail(r, -ENODATA, "cut off after %llu bytes: its end is missing",
 		    (unsigned long long)r->ref.bytes);
 }
+
+/**
+ * kq_snap_say_size() - a file has not the size of a snapshot: was it that one?
+ * @ref: the snapshot
+ * @begin: what the file begins with
+ * @have: bytes there: all of the file, or a head of a snapshot
+ * @bytes: the file's size, which is not that of @ref
+ * @why: what is wrong with the snapshot's file as far as it is known; set to what this file tells
+ * @size: bytes there
+ *
+ * A file that was cut off is not just missing, and a person wants to know that. Of one that is
+ * empty, or too short to tell whose it was, it is assumed while nothing better is known.
+ */
+void kq_snap_say_size(const struct kq_snap_ref *ref, const void *begin, size_t have, u64 bytes,
+		      char *why, size_t size)
+{
+	struct kq_snap_head head;
+
+	if (have < sizeof(head)) {
+		if (why[0])
+			return;
+	} else {
+		memcpy(&head, begin, sizeof(head));
+		if (le64_to_cpu(head.index) != ref->index || le64_to_cpu(head.term) != ref->term)
+			return;
+	}
+	if (!bytes)
+		snprintf(why, size, "its file is empty");
+	else
+		snprintf(why, size, "its file has %llu bytes, not %llu",
+			 (unsigned long long)bytes, (unsigned long long)ref->bytes);
+}

@@ -747,6 +747,13 @@ static void the_one_in_use_is_told(void **state)
 		 (unsigned long long)image.ref.index - 2);
 	assert_contains(out, want);
 	assert_fits();
+	assert_int_equal(truncate(used, 10), 0);
+	assert_int_equal(snapshot("--dir %s", tmp), 0);
+	assert_contains(out, "its file was cut off, or is another one: ");
+	assert_int_equal(truncate(used, 0), 0);
+	assert_int_equal(snapshot("--dir %s", tmp), 0);
+	assert_contains(out, "its file is empty: ");
+	assert_fits();
 	status.first_index = image.ref.index + 1;
 	unlink(used);
 	assert_int_equal(snapshot("--dir %s", tmp), 0);
@@ -772,10 +779,13 @@ static void the_one_in_use_is_told_in_json(void **state)
 	snprintf(want, sizeof(want), "\"crc32c\":\t\"%08x\",\n\t\t\"file\":\t\"%s\",\n\t\t"
 		 "\"file_missing\":\tfalse,\n\t\t\"age_ms\":\t", image.ref.crc, used);
 	assert_contains(out, want);
+	snprintf(want, sizeof(want), ",\n\t\t\"file_bytes\":\t%llu\n",
+		 (unsigned long long)image.ref.bytes);
+	assert_contains(out, want);
 	assert_contains(out, "\"first_index\":\t3,");
 	unlink(used);
 	assert_int_equal(snapshot("-j --dir %s", tmp), 0);
-	assert_contains(out, "\"file_missing\":\ttrue,\n\t\t\"age_ms\":\tnull");
+	assert_contains(out, "\"file_missing\":\ttrue,\n\t\t\"age_ms\":\tnull,\n\t\t\"file_bytes\":\tnull");
 }
 
 static void what_is_to_be_done_must_be_known(void **state)

@@ -314,6 +314,41 @@ static void a_restore_that_is_not_finished_is_not_taken(void **state)
 	kq_core_destroy(c);
 }
 
+/* What is said of the snapshot @ref when a file has @bytes, and something was said before. */
+static const char *said_of(const struct kq_snap_ref *ref, uint64_t bytes, const char *before)
+{
+	static char why[120];
+	size_t have = bytes < sizeof(*head) ? bytes : sizeof(*head);
+
+	snprintf(why, sizeof(why), "%s", before);
+	kq_snap_say_size(ref, good.data, have, bytes, why, sizeof(why));
+	return why;
+}
+
+static void a_file_of_another_size_says_what_became_of_it(void **state)
+{
+	struct kq_snap_ref ref = {
+		.index = le64_to_cpu(head->index), .term = le64_to_cpu(head->term),
+		.bytes = good.len,
+	};
+	char why[120];
+
+	assert_string_equal(said_of(&ref, 0, ""), "its file is empty");
+	snprintf(why, sizeof(why), "its file has 10 bytes, not %u", good.len);
+	assert_string_equal(said_of(&ref, 10, ""), why);
+	/* Either may be of another snapshot: what is known for certain stays. */
+	assert_string_equal(said_of(&ref, 0, "damaged"), "damaged");
+	assert_string_equal(said_of(&ref, 10, "damaged"), "damaged");
+	snprintf(why, sizeof(why), "its file has %u bytes, not %u", good.len - 1, good.len);
+	assert_string_equal(said_of(&ref, good.len - 1, ""), why);
+	assert_string_equal(said_of(&ref, good.len - 1, "its file is empty"), why);
+	ref.index++;
+	assert_string_equal(said_of(&ref, good.len - 1, ""), "");
+	ref.index--;
+	ref.term++;
+	assert_string_equal(said_of(&ref, good.len - 1, ""), "");
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -325,6 +360,7 @@ int main(int argc, char **argv)
 		TEST(a_session_that_cannot_be_is_refused),
 		TEST(a_claim_that_cannot_be_is_refused),
 		TEST(a_restore_that_is_not_finished_is_not_taken),
+		TEST(a_file_of_another_size_says_what_became_of_it),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

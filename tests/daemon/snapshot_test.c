@@ -386,7 +386,17 @@ static void one_that_is_gone_is_replaced(void **state)
 	CHANGE(node->applied = 1001);
 	daemon_start(1, false);
 	assert_true(comes_into_use(1001));
-	assert_int_equal(daemon_said(1, "the snapshot in use is not in"), 1);
+	assert_int_equal(daemon_said(1, "the snapshot in use is not whole in"), 1);
+	assert_int_equal(daemon_said(1, "No such file"), 1);
+	/* One that has its name, and nothing in it, is no better. */
+	sleep_ms(200);
+	dir_path(path, 1, 1001, 3);
+	assert_int_equal(truncate(path, 0), 0);
+	daemon_kill(1);
+	CHANGE(node->applied = 1002);
+	daemon_start(1, false);
+	assert_true(comes_into_use(1002));
+	assert_int_equal(daemon_said(1, ".kqs: it is empty"), 1);
 }
 
 static bool told_of_lock(void) { return noted(1, 1, "is locked, by another kquorumd?"); }

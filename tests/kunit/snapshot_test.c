@@ -779,6 +779,27 @@ static void with_a_damaged_snapshot_it_says_what_is_wrong_with_it(struct kunit *
 	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
 }
 
+static void a_snapshot_that_is_empty_is_called_so(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct kq_snap_ref ref;
+	struct file *file;
+	char why[60];
+
+	go_round(test, f, "right");
+	ref = ref_of(test, f, "right");
+	file = fixture_open(f->mnt, "snapshot", O_WRONLY | O_CREAT | O_TRUNC);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	fput(file);
+	f->snapshots[0] = "snapshot";
+	restart(test, f);
+	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_DAMAGED));
+	snprintf(why, sizeof(why), "snapshot: that of index %llu: its file is empty", ref.index);
+	KUNIT_EXPECT_STREQ(test, reason(f), why);
+	KUNIT_EXPECT_EQ(test, handed_over(test, f, "right", true).error, 0);
+	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
+}
+
 static void killed_while_its_snapshot_is_read_it_goes(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -953,6 +974,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(it_starts_with_the_snapshot_that_its_log_refers_to),
 	KUNIT_CASE(without_its_snapshot_it_is_damaged_until_one_is_installed),
 	KUNIT_CASE(with_a_damaged_snapshot_it_says_what_is_wrong_with_it),
+	KUNIT_CASE(a_snapshot_that_is_empty_is_called_so),
 	KUNIT_CASE(killed_while_its_snapshot_is_read_it_goes),
 	KUNIT_CASE(without_memory_for_its_snapshot_it_starts_later),
 	KUNIT_CASE(each_failing_allocation_leaves_nothing),

@@ -32,6 +32,7 @@ struct file {
 	char path[640];
 	char why[512];		/* it was not looked for */
 	uint64_t age_ns;
+	uint64_t bytes;
 };
 
 static uint64_t age_of(const struct stat *st)
@@ -58,6 +59,7 @@ static void look_for_file(const struct kquorum_status *st, const char *given, st
 	snprintf(f->path, sizeof(f->path), "%s/%s", dir, name);
 	f->found = !stat(f->path, &file);
 	f->looked = f->found || errno == ENOENT;
+	f->bytes = f->found ? file.st_size : 0;
 	if (f->found)
 		f->age_ns = age_of(&file);
 	else if (!f->looked)
@@ -82,6 +84,10 @@ static void list_json(const struct kquorum_status *st, const struct file *f)
 		cJSON_AddNullToObject(s, "file_missing");
 	if (s)
 		json_time(s, "age_ms", f->age_ns);
+	if (s && f->found)
+		json_u64(s, "file_bytes", f->bytes);
+	else if (s)
+		cJSON_AddNullToObject(s, "file_bytes");
 	json_print(o, false);
 }
 
@@ -100,8 +106,11 @@ static void list_text(const struct kquorum_status *st, const struct file *f)
 	if (f->found)
 		printf(", saved %s ago", format_duration(age, f->age_ns));
 	putchar('\n');
-	if (f->found)
+	if (f->found && f->bytes == s->bytes)
 		printf("  %s\n", f->path);
+	else if (f->found)
+		printf("  its file %s: %s\n  kquorumd saves another one as soon as it notices\n",
+		       f->bytes ? "was cut off, or is another one" : "is empty", f->path);
 	else if (f->looked)
 		printf("  its file is gone: %s\n  kquorumd saves another one as soon as it notices\n",
 		       f->path);

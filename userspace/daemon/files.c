@@ -198,14 +198,33 @@ static int files_newest(struct kqd_files *f)
 	return n < 0 ? n : 0;
 }
 
+/* Is there a file with all bytes of it? What is in them a scrub looks at. */
+static bool files_has(const struct kqd_files *f, const char *name, uint64_t bytes, char *why,
+		      size_t size)
+{
+	struct stat st;
+
+	if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		snprintf(why, size, "%s", strerror(errno));
+	else if (!st.st_size)
+		snprintf(why, size, "it is empty");
+	else if ((uint64_t)st.st_size != bytes)
+		snprintf(why, size, "it has %llu bytes, not %llu", (unsigned long long)st.st_size,
+			 (unsigned long long)bytes);
+	else
+		return true;
+	return false;
+}
+
 /* Is there what the log refers to, and something newer? */
 static void files_look(struct kqd *d)
 {
 	const struct kqd_ref *used = &d->st.snapshot;
 	struct kquorum_snapshot_file in_use = { used->index, used->term };
 	struct kqd_files *f = &d->snap.files;
-	char name[KQUORUM_SNAPSHOT_NAME_MAX];
+	char name[KQUORUM_SNAPSHOT_NAME_MAX], why[80];
 	int n = files_newest(f);
+	bool whole;
 
 	f->dirty = n < 0;
 	f->used = used->index;
@@ -214,13 +233,10 @@ static void files_look(struct kqd *d)
 	if (!used->index)
 		return;
 	kquorum_snapshot_name(name, used->index, used->term);
-	if (!faccessat(f->dir, name, F_OK, 0)) {
-		d->snap.lost = false;
-		return;
-	}
-	if (!d->snap.lost && errno == ENOENT)
-		kqd_err("the snapshot in use is not in %s: %s", d->opt.dir, name);
-	d->snap.lost = true;
+	whole = files_has(f, name, used->bytes, why, sizeof(why));
+	if (!whole && !d->snap.lost)
+		kqd_err("the snapshot in use is not whole in %s: %s: %s", d->opt.dir, name, why);
+	d->snap.lost = !whole;
 }
 
 /**
