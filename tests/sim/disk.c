@@ -530,6 +530,9 @@ void disk_undo(struct sim *s, struct sim_node *n, u32 count)
 	s->st.damaged++;
 }
 
+#define COPIED		1	/* a block that had been written */
+#define COPIED_ROT	2	/* and had gone bad; what it held is in other blocks again */
+
 /* Somebody copies the files of @n. */
 void disk_copy(struct sim *s, struct sim_node *n)
 {
@@ -540,7 +543,9 @@ void disk_copy(struct sim *s, struct sim_node *n)
 		n->copied = sim_calloc(1, blocks);
 	}
 	for (i = 0; i < blocks; i++) {
-		n->copied[i] = n->arena->dirty[i];
+		n->copied[i] = n->arena->dirty[i] ? COPIED : 0;
+		if (n->rot[i])
+			n->copied[i] |= COPIED_ROT;
 		if (n->copied[i])
 			memcpy(n->copy + i * KQ_WAL_BLOCK, n->disk + i * KQ_WAL_BLOCK,
 			       KQ_WAL_BLOCK);
@@ -562,8 +567,10 @@ void disk_set_back(struct sim *s, struct sim_node *n)
 			put(n, i * KQ_WAL_BLOCK, n->copied[i] ? n->copy + i * KQ_WAL_BLOCK : blank,
 			    KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
-	memset(n->rot, 0, blocks);
-	n->rotten = false;
+	for (i = 0; i < blocks; i++)
+		n->rot[i] = !!(n->copied[i] & COPIED_ROT);
+	n->rotten = memchr(n->rot, 1, blocks);
+	n->mended = true;
 	disk_undo_forget(n);
 	snap_files(n, n->file, n->copied_file);
 	n->set_back = true;

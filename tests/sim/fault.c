@@ -500,7 +500,7 @@ static bool may_begin_without(struct sim *s, const struct sim_node *n)
 /* May another machine get the number of @n? As it would be started then: @joins. */
 bool fault_may_lose(struct sim *s, struct sim_node *n, bool *joins)
 {
-	if (sim_disk_bad(s, n) && !(n->set_back && !n->rotten))
+	if (sim_disk_bad(s, n) && !(n->set_back && !is_damaged(n)))
 		return false;
 	if (one_is_set_back(s, n) || !(s->conf_index ? may_wipe(s, n) : may_begin_without(s, n)))
 		return false;
