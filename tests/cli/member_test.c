@@ -393,8 +393,9 @@ static void whoever_leads_is_to_be_asked(void **state)
 	assert_contains(out, "  kquorum member set-address n3 10.0.0.9:1\n");
 	/* What is so already needs no leader. */
 	assert_int_equal(member("set-address n3 10.0.0.3"), 0);
-	assert_contains(out, "n3 is known there\n  should its kquorum.conf say to listen on the old address: ");
-	assert_contains(out, "kquorum stop; kquorum start\n");
+	assert_contains(out, "n3 is known there\n  unless it listens on all addresses: ");
+	assert_contains(out, "put the new one into its kquorum.conf, as listen and as\n  advertise, then, on it, "
+			"systemctl reload kquorumd");
 	assert_fits();
 }
 

@@ -248,6 +248,20 @@ static void says_what_to_do_about_missing_peers(void **state)
 	assert_null(strstr(why_of(&st), "port"));
 }
 
+static void says_that_it_listens_elsewhere(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	strcpy(st.peers[0].address, "10.0.0.9:7420");
+	strcpy(st.peers[0].reason, "listens on 10.0.0.1:7420, not where the others look for it");
+	assert_string_equal(why_of(&st),
+			    "this node listens on 10.0.0.1:7420, not where the others look for it, 10.0.0.9:7420\n"
+			    "  in its kquorum.conf: listen = 10.0.0.9:7420 and advertise = 10.0.0.9:7420, then systemctl reload\n"
+			    "    kquorumd (or pkill -HUP kquorumd)\n"
+			    "  should that address be wrong: kquorum member set-address n1 ADDR, on the leader\n");
+}
+
 static void says_why_nobody_can_connect(void **state)
 {
 	struct kquorum_status st = healthy();
@@ -772,6 +786,7 @@ int main(void)
 		cmocka_unit_test(tells_of_the_wait_after_a_restart),
 		cmocka_unit_test(tells_of_lost_votes),
 		cmocka_unit_test(says_what_to_do_about_missing_peers),
+		cmocka_unit_test(says_that_it_listens_elsewhere),
 		cmocka_unit_test(says_why_nobody_can_connect),
 		cmocka_unit_test(says_what_is_wrong_with_snapshots_and_nothing_of_ports),
 		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),

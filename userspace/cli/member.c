@@ -116,8 +116,8 @@ static const struct change {
 	  take_old, member_plan_set, "is preferred so" },
 	{ "set-address", 2, "NODE ADDR[:PORT]", TAKES_WAIT, false, take_old_and_address,
 	  member_plan_address, "is known there\n"
-	  "  should its kquorum.conf say to listen on the old address: change that, then, on it,\n"
-	  "  kquorum stop; kquorum start" },
+	  "  unless it listens on all addresses: put the new one into its kquorum.conf, as listen and as\n"
+	  "  advertise, then, on it, systemctl reload kquorumd (or pkill -HUP kquorumd)" },
 	{ "replace", 2, "OLD NEW=ADDR[:PORT]", TAKES_WAIT | TAKES_ID, false, take_old_and_new,
 	  member_plan_replace, "has taken its place" },
 };
@@ -612,7 +612,8 @@ const struct cli_command command_member = {
 		   "           is needed when none of them may fail any more, or one that is down would stay\n"
 		   "  set-address\n"
 		   "           says where the others reach it from now on; where it listens says its kquorum.conf:\n"
-		   "           change that too, then, on it, kquorum stop; kquorum start\n"
+		   "           change listen and advertise there too, then, on it, systemctl reload kquorumd\n"
+		   "           (or pkill -HUP kquorumd); until then its kquorum status says so\n"
 		   "Broken off before the new machine was taken in, --id with the number in its line goes on.\n",
 	.options = options,
 	.json = true,

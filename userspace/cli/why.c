@@ -419,6 +419,17 @@ static void why_left(struct text *t)
 	       "  (with --force, for there are files here)\n");
 }
 
+/* Its address was changed in the configuration, and in its kquorum.conf not yet. */
+static void why_elsewhere(struct text *t, const struct kquorum_status *st,
+			  const struct kquorum_peer_status *self)
+{
+	say_wrapped(t, "this node %s, %s", self->reason, self->address);
+	say_wrapped(t, "  in its kquorum.conf: listen = %s and advertise = %s, then systemctl reload "
+		    "kquorumd (or pkill -HUP kquorumd)", self->address, self->address);
+	say_wrapped(t, "  should that address be wrong: kquorum member set-address %s ADDR, on the leader",
+		    node_name(st, st->node_id));
+}
+
 /* Of itself a node says why it takes no connections, or what is wrong with its snapshots. */
 static void why_self(struct text *t, const struct kquorum_status *st)
 {
@@ -426,11 +437,14 @@ static void why_self(struct text *t, const struct kquorum_status *st)
 
 	if (!self || !self->reason[0])
 		return;
-	if (strncmp(self->reason, "cannot listen ", 14))
+	if (!strncmp(self->reason, "listens on ", 11))
+		why_elsewhere(t, st, self);
+	else if (strncmp(self->reason, "cannot listen ", 14))
 		say_wrapped(t, "%s", self->reason);
 	else
 		say(t, "this node %s\n"
-		       "  others connect to it there: free the port, or correct kquorum.conf\n", self->reason);
+		       "  others connect to it there: free the port, or correct kquorum.conf and\n"
+		       "  systemctl reload kquorumd (or pkill -HUP kquorumd)\n", self->reason);
 }
 
 /* Which snapshots are on their way, and how much of them is there. */

@@ -67,6 +67,14 @@ static void listen_pause_over(struct kqd_timer *t)
 	listen_accept(s);
 }
 
+/* Whatever went wrong is over. */
+static void listen_forget(struct kqd *d)
+{
+	d->listen.why[0] = '\0';
+	d->listen.failures = 0;
+	kqd_own_note(d, KQD_OWN_LISTEN, "");
+}
+
 static void listen_failed(struct kqd *d, const char *why)
 {
 	bool patience = ++d->listen.failures < LISTEN_QUIET;
@@ -77,7 +85,7 @@ static void listen_failed(struct kqd *d, const char *why)
 		snprintf(text, sizeof(text), "cannot listen on %s port %u: %s", d->config.listen.host,
 			 d->config.listen.port, why);
 		kqd_err("%s; trying on", text);
-		kqd_genl_note(&d->genl, d->st.node_id, text);
+		kqd_own_note(d, KQD_OWN_LISTEN, text);
 	}
 	kqd_timer_in(&d->listen.retry, LISTEN_RETRY_NS);
 }
@@ -96,6 +104,7 @@ static int listen_open(struct kqd_listener *s, const struct kqd_address *a)
 		return rc;
 	}
 	s->fd = fd;
+	s->at = *a;
 	listen_accept(s);
 	return 0;
 }
@@ -140,10 +149,7 @@ static void listen_resolved(struct kqd_resolve *r)
 		listen_failed(d, strerror(-rc));
 		return;
 	}
-	if (l->why[0])
-		kqd_genl_note(&d->genl, d->st.node_id, "");
-	l->why[0] = '\0';
-	l->failures = 0;
+	listen_forget(d);
 }
 
 static bool listen_idle(const struct kqd_listen *l)
@@ -209,6 +215,7 @@ void kqd_listen_update(struct kqd *d, bool wanted)
 	}
 	if (!wanted) {
 		kqd_timer_stop(&l->retry);
+		listen_forget(d);
 		return;
 	}
 	if (!listen_idle(l) || l->retry.at_ns)

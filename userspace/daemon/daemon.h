@@ -102,6 +102,7 @@ struct kqd_listener {
 	struct kqd_timer pause;		/* after an error of accept */
 	int fd;				/* -1: none */
 	bool closing;
+	struct kqd_address at;		/* where it listens */
 	struct kqd_address address;	/* of the connection just accepted */
 };
 
@@ -138,6 +139,27 @@ struct kqd_links {
 	bool lost;			/* it has no carrier */
 };
 
+/* What may be wrong with this node itself, what matters most first. */
+enum kqd_own_kind {
+	KQD_OWN_LISTEN,		/* it cannot listen */
+	KQD_OWN_ADDRESS,	/* it does not listen where the others look for it */
+	KQD_OWN_SNAPSHOT,
+	KQD_OWN_NOTES,
+};
+
+struct kqd_own {
+	char note[KQD_OWN_NOTES][KQD_NOTE_MAX];
+	char said[KQD_NOTE_MAX];	/* to the module, with @told */
+	bool told;
+	char logged[2 * KQUORUM_ADDRESS_MAX + 2];	/* where it is not, and where it listens */
+	/* of its address, where that is a name */
+	struct kqd_resolve resolve;
+	bool resolving;
+	char looked_up[KQUORUM_ADDRESS_MAX + 1];
+	struct kqd_addresses known;
+	uint64_t again_ns;
+};
+
 struct kqd_options {
 	const char *dir;
 	bool foreground;
@@ -166,6 +188,7 @@ struct kqd {
 
 	struct kqd_peer peers[KQUORUM_MAX_NODES + 1];	/* by id */
 	struct kqd_listen listen;
+	struct kqd_own own;
 	struct kqd_greet *greets;
 	struct kqd_asker *askers;
 	struct kqd_links links;
@@ -207,6 +230,12 @@ void kqd_dial_greeted(struct kqd_peer *p, const char *why);
 void kqd_listen_init(struct kqd *d);
 void kqd_listen_update(struct kqd *d, bool wanted);
 void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g);
+
+/* own.c */
+void kqd_own_init(struct kqd *d);
+void kqd_own_forget(struct kqd *d);
+void kqd_own_note(struct kqd *d, enum kqd_own_kind which, const char *why);
+void kqd_own_update(struct kqd *d);
 
 /* greet.c */
 void kqd_greet_start(struct kqd *d, int fd, uint32_t peer, const struct kqd_address *address);

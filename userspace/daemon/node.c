@@ -240,6 +240,7 @@ static bool node_take(struct kqd *d, const struct kqd_status *st)
 	node_settings(d);
 	kqd_elect_init(&d->elect, d->election_ms, kqd_random());
 	memset(&d->handover, 0, sizeof(d->handover));
+	kqd_own_forget(d);
 	kqd_info("took node %s of cluster %s: %s, term %llu", kqd_node_name(d, d->st.node_id),
 		 d->st.cluster, kqd_state_name(d->st.state), (unsigned long long)d->st.term);
 	kqd_peers_begin(d);
@@ -487,6 +488,7 @@ void kqd_node_refresh(struct kqd *d)
 	kqd_config_founded(d);
 	node_leave(d);
 	kqd_listen_update(d, kqd_node_serves(d));
+	kqd_own_update(d);
 	kqd_peers_update(d, first);
 	node_follow_leader(d, first ? NULL : &old);
 	node_elect(d);
@@ -553,6 +555,7 @@ int kqd_node_init(struct kqd *d)
 		d->peers[i].id = i;
 		kqd_dial_init(&d->peers[i]);
 	}
+	kqd_own_init(d);
 	kqd_listen_init(d);
 	kqd_snapshot_init(d);
 	kqd_scrub_init(d);

@@ -88,11 +88,7 @@ void kqd_snapshot_request(struct kqd *d)
  */
 void kqd_snapshot_note(struct kqd *d, const char *why)
 {
-	/* That this node cannot listen matters more, and says so again by itself. */
-	if (d->listen.why[0] || (!why[0] && !d->snap.noted))
-		return;
-	d->snap.noted = why[0];
-	kqd_genl_note(&d->genl, d->st.node_id, why);
+	kqd_own_note(d, KQD_OWN_SNAPSHOT, why);
 }
 
 /**
@@ -109,7 +105,6 @@ void kqd_snapshot_drop(struct kqd *d)
 	d->snap.by_hand = false;
 	d->snap.lost = false;
 	d->snap.damaged = 0;
-	d->snap.noted = false;
 	d->snap.files.stale = true;
 	d->snap.files.n_refused = 0;
 }

@@ -87,7 +87,6 @@ struct kqd_snapshots {
 	bool by_hand;			/* somebody asks for one */
 	bool lost;			/* the file of the one in use is gone */
 	uint64_t damaged;		/* index of one in use whose file proved damaged, 0: none */
-	bool noted;			/* the status says what is wrong with them */
 };
 
 /* snapshot.c */
