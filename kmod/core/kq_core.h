@@ -316,7 +316,8 @@ struct kq_local_session {
  * @lacks: have not got what is needed next
  * @first: put back, and not given to the disk yet; 0: nothing is
  * @last: up to this index
- * @snapshot: the leader has not got it: one will stand for it
+ * @need: the leader has not got it, or there is no room: a snapshot of this index, or a later one,
+ *	may stand for it; 0: none is needed
  */
 struct kq_repair {
 	u64 total;
@@ -327,7 +328,7 @@ struct kq_repair {
 	kq_nodes lacks;
 	u64 first;
 	u64 last;
-	bool snapshot;
+	u64 need;
 };
 
 /* --- the log on disk is read while it is in use (kq_scrub.c) --------------------------------- */

@@ -190,10 +190,9 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 		bool says = core->stateless && !KQ_BREAK(STATELESS_SILENT);
 		u64 need = max(core->hs.snap.index, core->log.base_index);
 
-		if (core->repair.snapshot)
-			need = max(need, core->report.claimed_index);
+		need = max(need, core->repair.need);
 		/* Says that it is faulty, and what it lacks if that can be mended. */
-		respond(core, says || core->repair.snapshot ? KQ_APPEND_STATELESS : 0, 0, need);
+		respond(core, says || core->repair.need ? KQ_APPEND_STATELESS : 0, 0, need);
 		return;
 	}
 	if (!has_what_it_acknowledged(core, le64_to_cpu(b->match), prev, prev_term))

@@ -175,6 +175,9 @@ int kq_repair_batch(struct kq_core *core, u64 *first, u64 last, struct kq_batch 
 int kq_repair_encode(struct kq_core *core, struct kq_batch **batch);
 void kq_repair_written(struct kq_core *core);
 bool kq_repair_covers(const struct kq_core *core, const struct kq_snap_ref *ref);
+bool kq_repair_goes_on(const struct kq_core *core, const struct kq_snap_ref *ref);
+void kq_repair_refused(struct kq_core *core, const struct kq_snap_ref *ref);
+void kq_repair_installed(struct kq_core *core, const struct kq_snap_ref *ref);
 
 /* kq_propose.c */
 void kq_propose_submit(struct kq_core *core, struct kq_proposal *p);

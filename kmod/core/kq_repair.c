@@ -8,8 +8,10 @@
  * newest header claims, and only a log that has that one answers. Until all is back, and on disk,
  * the node takes nothing new, leads nobody, and votes by the log end that it had.
  *
- * What the leader itself has no more, or has not for it is of a dead branch, a snapshot stands for
- * that is new enough: see kq_repair_covers(). What nobody has is lost, and the node says so.
+ * What the leader itself has no more, or has not for it is of a dead branch, a snapshot stands for:
+ * for all of the log if it is new enough, see kq_repair_covers(); else for what is missing up to
+ * its last entry, if the log has that one, see kq_repair_goes_on(). What nobody has is lost, and
+ * the node says so.
  */
 #include "kq_int.h"
 
@@ -222,7 +224,7 @@ void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, c
 		/* What the leader of this term has not got, nobody needs. */
 		if (le32_to_cpu(b->flags) & KQ_FETCHED_LEADS && core->leader == from &&
 		    le64_to_cpu(h->term) == core->hs.term)
-			r->snapshot = true;
+			r->need = max(r->need, index);
 		kq_repair_tick(core);
 		return;
 	}
@@ -279,19 +281,19 @@ int kq_repair_encode(struct kq_core *core, struct kq_batch **batch)
 	int err = kq_repair_batch(core, &r->first, r->last, batch);
 
 	if (err == -ENOSPC)
-		r->snapshot = true;	/* one makes room */
+		r->need = core->report.claimed_index;	/* it makes room */
 	return err;
 }
 
 /**
- * kq_repair_written() - what was put back is on disk
+ * kq_repair_written() - what was put back is on disk, or not needed there any more
  * @core: the core
  */
 void kq_repair_written(struct kq_core *core)
 {
 	if (!core->repair.total)
 		return;		/* a snapshot came first */
-	if (!core->log.missing && !core->repair.first)
+	if (!core->log.missing && !core->repair.first && !(core->batch && core->batch->repaired))
 		finish(core);
 	else
 		kq_repair_tick(core);
@@ -313,4 +315,58 @@ bool kq_repair_covers(const struct kq_core *core, const struct kq_snap_ref *ref)
 {
 	return ref->index >= core->report.claimed_index || ref->term > core->recovered_term ||
 		KQ_BREAK(REPAIR_OLD);
+}
+
+/**
+ * kq_repair_goes_on() - does the log go on behind a snapshot that does not stand for all of it?
+ * @core: the core, entries of whose log are missing
+ * @ref: the snapshot
+ *
+ * Where the log has the very entry that the snapshot ends with, it had all before it too, and may
+ * go on.
+ *
+ * Return: true: it does, and not all that is missing is behind it.
+ */
+bool kq_repair_goes_on(const struct kq_core *core, const struct kq_snap_ref *ref)
+{
+	u64 first = 0, last;
+
+	return kq_log_gap(&core->log, &first, &last) && first < ref->index &&
+		kq_log_get(&core->log, ref->index) &&
+		kq_log_term(&core->log, ref->index) == ref->term;
+}
+
+/**
+ * kq_repair_refused() - a snapshot that came is of no use
+ * @core: the core
+ * @ref: the snapshot
+ *
+ * Should it be as new as was asked for, this log is another one there: one that stands for all of
+ * it is needed.
+ */
+void kq_repair_refused(struct kq_core *core, const struct kq_snap_ref *ref)
+{
+	if (core->repair.need && ref->index >= core->repair.need)
+		core->repair.need = core->report.claimed_index;
+}
+
+/**
+ * kq_repair_installed() - a snapshot stands for what is missing up to its last entry
+ * @core: the core; kq_repair_goes_on()
+ * @ref: the snapshot
+ */
+void kq_repair_installed(struct kq_core *core, const struct kq_snap_ref *ref)
+{
+	struct kq_repair *r = &core->repair;
+
+	kq_trim_missing(core, ref);
+	core->written_bytes = core->log.bytes;
+	if (r->first && r->first <= ref->index)
+		r->first = r->last > ref->index ? ref->index + 1 : 0;
+	r->from = max(r->from, ref->index + 1);
+	r->need = 0;
+	r->lacks = 0;
+	r->waits = false;
+	if (core->log.missing)
+		say(core);
 }

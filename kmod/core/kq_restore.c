@@ -359,8 +359,9 @@ static void restart_log(struct kq_core *core, struct kq_restore *rs)
 /* Has the log this very entry, so that what follows it may be what the leader has too? */
 static bool log_goes_on(const struct kq_core *core, const struct kq_snap_ref *ref)
 {
-	/* What is missing, or not on disk yet, would have to be put back even so. */
-	if (ref->index > core->log.last || ref->index < core->log.base_index || core->repair.total)
+	if (core->repair.total)
+		return !kq_repair_covers(core, ref);
+	if (ref->index > core->log.last || ref->index < core->log.base_index)
 		return false;
 	return kq_log_term(&core->log, ref->index) == ref->term || KQ_BREAK(INSTALL_RACES);
 }
@@ -381,7 +382,7 @@ static int may_install(const struct kq_core *core, const struct kq_restore *rs)
 	/* Without a state there is a log all the same: it goes on from one that is no older. */
 	if (core->stateless && ref->index < max(core->hs.snap.index, core->log.base_index))
 		return -ESTALE;
-	if (core->repair.total && !kq_repair_covers(core, ref))
+	if (core->repair.total && !kq_repair_covers(core, ref) && !kq_repair_goes_on(core, ref))
 		return -ESTALE;
 	return ref->index <= core->commit && !KQ_BREAK(INSTALL_BELOW) ? -ESTALE : 0;
 }
@@ -404,6 +405,8 @@ int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs)
 	u64 term = le64_to_cpu(rs->reader.head.saved_term);
 	int err = may_install(core, rs);
 
+	if (err == -ESTALE)
+		kq_repair_refused(core, ref);
 	if (err)
 		return err;
 	core->now_ns = now_ns;
@@ -416,14 +419,19 @@ int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs)
 	if (term > core->hs.term || core->role != KQUORUM_FOLLOWER)
 		kq_become_follower(core, max(term, core->hs.term),
 				   term > core->hs.term ? 0 : core->leader);
-	if (log_goes_on(core, ref))
-		core->snap_next = *ref;
-	else
+	if (!log_goes_on(core, ref)) {
 		restart_log(core, rs);
+	} else {
+		core->snap_next = *ref;
+		if (core->repair.total)
+			kq_repair_installed(core, ref);
+	}
 	swap_state(core, rs);
 	core->verified = max(core->verified, ref->index);
-	if (core->state == KQUORUM_NODE_DAMAGED) {
-		core->stateless = false;
+	core->stateless = false;
+	if (core->repair.total) {
+		kq_repair_written(core);
+	} else if (core->state == KQUORUM_NODE_DAMAGED) {
 		core->state = KQUORUM_NODE_RUNNING;
 		core->disk_state = KQUORUM_DISK_OK;
 		core->reason[0] = '\0';

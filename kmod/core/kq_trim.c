@@ -59,7 +59,8 @@ void kq_snap_release(struct kq_core *core, u64 index)
  */
 void kq_snap_settle(struct kq_core *core)
 {
-	if (core->state != KQUORUM_NODE_RUNNING)
+	/* Who is being repaired gets one that stands for a part of what is missing. */
+	if (core->state != KQUORUM_NODE_RUNNING && !core->repair.total)
 		return;
 	if (core->snap_next.index && core->durable >= core->snap_next.index) {
 		core->hs.snap = core->snap_next;

@@ -57,7 +57,7 @@ static void a_snapshot_stands_for_what_the_leader_has_not_got(void **state)
 
 	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
 	assert_int_equal(c->log.missing, 1);
-	assert_true(c->repair.snapshot);
+	assert_true(c->repair.need);
 	assert_true(kq_core_needs_snapshot(t->core[2], 1));
 	assert_true(t->core[2]->log.last < c->report.claimed_index);
 	assert_int_equal(t->core[2]->peer[1].snap_index, t->core[2]->log.last);
@@ -175,6 +175,132 @@ static void what_is_missing_below_a_snapshot_is_not_fetched(void **state)
 	assert_takes_part(t, 1, 3);
 }
 
+/* Nobody has entries 10 to 12 any more; what stands for them is older than the log's end. */
+static struct kq_core *trimmed(struct trio *t)
+{
+	trio_lead(t);
+	append_many(t, 1, 30);
+	trio_pass(t, 200);
+	image_take(&im, t->core[2], 4096);
+	append_many(t, 1, 20);
+	trio_pass(t, 200);
+	trio_power_off(t, 3);
+	damage(t, 3, 10);
+	damage(t, 3, 11);
+	damage(t, 3, 12);
+	return t->core[2];
+}
+
+static void a_log_goes_on_behind_a_snapshot_of_what_is_missing(void **state)
+{
+	struct trio *t = *state;
+	uint64_t last = trimmed(t)->log.last;
+	struct kq_core *c = trio_power_on(t, 3, &report);
+
+	assert_damaged(c, 10, 3);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	assert_int_equal(c->disk_state, KQUORUM_DISK_OK);
+	assert_int_equal(c->log.base_index, im.ref.index);
+	assert_int_equal(c->log.last, last);
+	assert_int_equal(c->applied, im.ref.index);
+	assert_int_equal(c->restart_at, 0);
+	assert_true(c->snap.index < im.ref.index);	/* its disk does not name it yet */
+	trio_settle(t);
+	assert_int_equal(c->snap.index, im.ref.index);
+	trio_power_off(t, 3);
+	c = trio_power_on(t, 3, &report);
+	assert_int_equal(report.hs.snap.index, im.ref.index);
+	assert_int_equal(c->log.missing, 0);
+	assert_int_equal(c->log.last, last);
+	kq_core_fail(c, -EIO, "its snapshot is no file here");
+}
+
+static void what_is_missing_behind_that_snapshot_is_fetched(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c;
+
+	trimmed(t);
+	damage(t, 3, im.ref.index + 1);
+	damage(t, 3, im.ref.index + 9);
+	c = trio_power_on(t, 3, &report);
+	assert_damaged(c, 10, 5);
+	assert_int_equal(install(t, 3), 0);
+	assert_damaged(c, im.ref.index + 1, 2);
+	trio_settle(t);
+	assert_int_equal(c->snap.index, im.ref.index);
+	assert_int_equal(kq_core_canvass(c, t->now), -EIO);
+	connect_all(t, 3);
+	trio_pass(t, 500);
+	assert_repaired(t, 3, 1);
+	assert_takes_part(t, 1, 3);
+}
+
+/* Whether it had that entry is not known: then it has to stand for all of the log. */
+static void a_snapshot_that_ends_within_what_is_missing_is_refused(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c;
+
+	trimmed(t);
+	damage(t, 3, im.ref.index);
+	c = trio_power_on(t, 3, &report);
+	assert_damaged(c, 10, 4);
+	c->repair.need = 13;
+	assert_int_equal(install(t, 3), -ESTALE);
+	assert_int_equal(c->repair.need, c->report.claimed_index);
+	assert_damaged(c, 10, 4);
+	connect_all(t, 3);
+	trio_pass(t, 500);
+	assert_repaired(t, 3, 1);
+}
+
+/* The log has another entry there. */
+static void a_snapshot_of_another_branch_is_refused(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c;
+
+	trimmed(t);
+	c = trio_power_on(t, 3, &report);
+	kq_log_get(&c->log, im.ref.index)->rec.term = cpu_to_le64(1);
+	assert_int_equal(install(t, 3), -ESTALE);
+	assert_damaged(c, 10, 3);
+	kq_core_fail(c, -EIO, "its log is not what it was");
+}
+
+/* A part of what was fetched is being written when the snapshot comes. */
+static void it_waits_for_what_is_on_its_way_to_the_disk(void **state)
+{
+	struct trio *t = *state;
+	struct kq_body_fetch f;
+	struct kq_batch *b;
+	struct kq_core *c;
+	struct answer a;
+	const char *why;
+
+	trimmed(t);
+	c = trio_power_on(t, 3, &report);
+	connect_all(t, 3);
+	ask(t, 1, &f);
+	answer(t, &a, &f, 10, 2);
+	assert_int_equal(answer_say(t, 1, &a, &why), 0);
+	b = kq_core_take_batch(c);
+	assert_non_null(b);
+	assert_true(b->repaired);
+	assert_damaged(c, 12, 1);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(c->log.missing, 0);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
+	memcpy(t->disk[3] + b->slot * SEGMENT + b->offset, b->data, b->len);
+	kq_core_disk_done(c, t->now, b, 0);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	trio_pass(t, 500);
+	assert_repaired(t, 3, 1);
+	assert_takes_part(t, 1, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, damaged_setup, teardown)
 
 int main(int argc, char **argv)
@@ -184,6 +310,11 @@ int main(int argc, char **argv)
 		TEST(a_snapshot_of_the_whole_log_stands_for_it),
 		TEST(a_snapshot_makes_room_for_what_was_put_back),
 		TEST(what_is_missing_below_a_snapshot_is_not_fetched),
+		TEST(a_log_goes_on_behind_a_snapshot_of_what_is_missing),
+		TEST(what_is_missing_behind_that_snapshot_is_fetched),
+		TEST(a_snapshot_that_ends_within_what_is_missing_is_refused),
+		TEST(a_snapshot_of_another_branch_is_refused),
+		TEST(it_waits_for_what_is_on_its_way_to_the_disk),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

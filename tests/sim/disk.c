@@ -454,7 +454,8 @@ bool disk_rot(struct sim *s, struct sim_node *n, bool alone)
 		u64 b = (start + i) % total, at;
 		u8 was;
 
-		if (!n->block_kept[b])
+		/* A second change might undo the first. */
+		if (!n->block_kept[b] || n->rot[b])
 			continue;
 		/* Of a segment's first block only the first sector is used. */
 		at = b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR);
@@ -477,12 +478,12 @@ bool disk_rot_live(struct sim *s, struct sim_node *n)
 	u64 b, kept = 0, pick;
 
 	for (b = 0; b < total; b++)
-		kept += n->block_kept[b];
+		kept += n->block_kept[b] && !n->rot[b];
 	if (!kept)
 		return false;
 	pick = sim_below(s, kept);
-	for (b = 0; pick || !n->block_kept[b]; b++)
-		pick -= n->block_kept[b];
+	for (b = 0; pick || !n->block_kept[b] || n->rot[b]; b++)
+		pick -= n->block_kept[b] && !n->rot[b];
 	n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR)] ^=
 		1 + sim_below(s, 255);
 	note_rot(s, n, b);

@@ -104,6 +104,7 @@ void node_start(struct sim *s, struct sim_node *n)
 	n->up = true;
 	n->greet = false;
 	n->stopping = false;
+	n->installed = 0;
 	n->life = ++s->lives[n->id];
 	n->paused_until = n->busy_until = 0;
 	n->hang_until = n->slow_until = 0;

@@ -219,6 +219,7 @@ struct sim_node {
 	struct sim_file saving, arriving;
 	u64 seg_generation[SIM_SEGMENTS], seg_base[SIM_SEGMENTS];	/* as written */
 	u64 durable_snap;	/* that the newest batch on disk refers to */
+	u64 installed;		/* the newest that it was given since it started */
 	struct sim_undo undo[SIM_UNDOS];	/* the newest batches that can be undone */
 	u32 undos;
 	u64 written_last;	/* where the log on its disk ends */

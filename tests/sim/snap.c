@@ -166,7 +166,7 @@ static void check_covers(struct sim *s, struct sim_node *n, bool missing)
 {
 	const struct kq_wal_report *rep = &n->core->report;
 
-	if (missing && n->arriving.ref.index < rep->claimed_index &&
+	if (missing && n->core->log.last < rep->claimed_index &&
 	    rep->claimed_index <= s->log_count &&
 	    s->log[rep->claimed_index].term == rep->claimed_term)
 		sim_fail(s, n, "takes the snapshot of %llu for entries up to %llu that it acknowledged",
@@ -194,8 +194,10 @@ void snap_install(struct sim *s, struct sim_node *n)
 		sim_trace(s, n, "is given the snapshot of %llu: %d",
 			  (unsigned long long)n->arriving.ref.index, err);
 		s->st.installed += !err;
-		if (!err)
+		if (!err) {
+			n->installed = n->arriving.ref.index;
 			check_covers(s, n, missing);
+		}
 	}
 	kq_restore_free(rs);
 	if (err && !is_named(n, &n->arriving.ref))
@@ -298,7 +300,8 @@ static void ship(struct sim *s, struct sim_node *n, struct sim_node *to)
 	struct sim_file *f = file_of(n, &n->core->snap);
 	u32 here = sim_at(s, n), there = sim_at(s, to);
 
-	if (to->arriving.data || !to->up || !to->daemon || !f || !n->side[there].up ||
+	if (to->arriving.data || !to->up || !to->daemon || !f ||
+	    f->ref.index < n->core->peer[to->id].snap_index || !n->side[there].up ||
 	    !to->side[here].up || s->pipe[here][there].blocked || disk_beyond_repair(to) ||
 	    to->set_back)
 		return;
@@ -344,7 +347,7 @@ void snap_check(struct sim *s, struct sim_node *n)
 		sim_fail(s, n, "uses the snapshot of %llu, on its disk is that of %llu",
 			 (unsigned long long)c->snap.index, (unsigned long long)n->durable_snap);
 	/* A log beyond repair may begin where a torn batch says: nobody uses it. */
-	if (c->log.base_index > n->durable_snap && !c->restart_at && !disk_beyond_repair(n))
+	if (c->log.base_index > max(n->durable_snap, n->installed) && !disk_beyond_repair(n))
 		sim_fail(s, n, "has dropped entries up to %llu, on its disk is the snapshot of %llu",
 			 (unsigned long long)c->log.base_index,
 			 (unsigned long long)n->durable_snap);
