@@ -13,7 +13,8 @@ CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/p
 
 cli_config_test_WITH := userspace/lib/config.c
 cli_parse_test_WITH := userspace/cli/parse.c userspace/cli/format.c
-cli_why_test_WITH := userspace/cli/why.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
+CLI_WHY := $(addprefix userspace/cli/,why.c say.c strangers.c)
+cli_why_test_WITH := $(CLI_WHY) userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_entry_test_WITH := userspace/cli/entry.c $(CLI_TEST_COMMON)
 cli_netlink_test_WITH := $(wildcard userspace/lib/*.c)
 cli_netlink_test_LINK := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind setsockopt sendto recvfrom \
@@ -23,7 +24,7 @@ cli_hold_test_WITH := userspace/cli/hold.c $(CLI_TEST_COMMON)
 CLI_COMMAND := $(addprefix tests/cli/,child.c files.c library.c)
 cli_command_test_WITH := $(CLI_COMMAND) $(addprefix userspace/lib/,config.c snapshots.c) \
 	$(addprefix userspace/cli/,append.c clock.c directory.c entry.c format.c hold.c lock.c log.c nodes.c \
-	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c why.c)
+	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c) $(CLI_WHY)
 cli_scrub_test_WITH := $(CLI_COMMAND) userspace/lib/config.c $(addprefix userspace/cli/,clock.c format.c \
 	nodes.c options.c output.c parse.c scrub.c)
 cli_member_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \

@@ -324,7 +324,9 @@ static void names_who_is_missing_in_a_working_cluster(void **state)
 	strcpy(st.peers[2].reason, "refused: its files are older");
 	assert_string_equal(missing_of(&st),
 			    "without n3 (refused): kquorum status there says why\n"
-			    "  n3 at 10.0.0.3:7420 is not connected: refused: its files are older, last seen 12.0s ago\n");
+			    "  n3 at 10.0.0.3:7420 is not connected: refused: its files are older, last seen 12.0s ago\n"
+			    "    bring its newest files back there; or have a new node in its place:\n"
+			    "      kquorum member replace n3 n3=10.0.0.3:7420\n");
 	st.peers[2].connected = true;
 	st.peers[2].seen_ns = 0;
 	st.peers[2].flags = KQUORUM_PEERF_FAULTY;
@@ -390,6 +392,49 @@ static void says_to_who_lost_its_disk_that_it_must_not_begin(void **state)
 	assert_contains(why_of(&st), "kquorum member replace (or add), then here what that prints, with --force\n");
 }
 
+/* What is said of n3 when it is not connected for @reason. */
+static const char *missing_for(struct kquorum_status *st, const char *reason)
+{
+	st->peers[2].connected = false;
+	strcpy(st->peers[2].reason, reason);
+	return missing_of(st);
+}
+
+static void says_what_to_do_about_who_is_another(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	assert_string_equal(missing_for(&st, "at 10.0.0.3:7420 answers db3: it is of another cluster, or has "
+					"other founders"),
+		"without n3 (refused): kquorum status there says why\n"
+		"  n3 at 10.0.0.3:7420 is not connected: at 10.0.0.3:7420 answers db3: it is of another cluster, or\n"
+		"    has other founders\n"
+		"    is it elsewhere? Then on the leader: kquorum member set-address n3 ADDR\n"
+		"    is it that machine, without its files? Bring them back; or, on the leader:\n"
+		"      kquorum member replace n3 n3=10.0.0.3:7420\n");
+	assert_contains(missing_for(&st, "at 10.0.0.3:7420 answers node 2 of this cluster, n2"),
+			"    is it elsewhere? Then on the leader: kquorum member set-address n3 ADDR\n");
+	st.role = KQUORUM_LEADER;
+	assert_contains(missing_for(&st, "refused, from 10.0.0.8: it is of another cluster, or has other founders"),
+			"    bring its own files back there; or have a new node in its place:\n"
+			"      kquorum member replace n3 n3=10.0.0.3:7420\n");
+	assert_contains(missing_for(&st, "at 10.0.0.3:7420 answers node 2 of this cluster, n2"),
+			"    is it elsewhere? Then: kquorum member set-address n3 ADDR\n");
+	assert_contains(missing_for(&st, "refused, from 10.0.0.3: it is not taken: its files are new, and the cluster "
+				    "knows other files under its number"), "\n      kquorum member replace n3 n3=");
+	assert_contains(missing_for(&st, "refused, from 10.0.0.3: it is not taken: its files are older than those with "
+				    "which it was met before"), "    bring its newest files back there; or have");
+	assert_contains(missing_for(&st, "refused, from 10.0.0.3: it is not taken: it is connected: it was restarted "
+				    "just now, or two machines have its files"),
+			"stop one of the two; it can be made a node of its own:\n");
+	/* Those say what is to be looked at themselves. */
+	assert_null(strstr(missing_for(&st, "refused, from 10.0.0.3: it does not speak kquorum"), "member"));
+	/* There is no leader that could do that. */
+	st.conf_index = 0;
+	assert_null(strstr(missing_for(&st, "at 10.0.0.3:7420 answers db3: it is of another cluster"), "set-address"));
+}
+
 static void names_who_is_missing_by_its_part(void **state)
 {
 	struct kquorum_status st = healthy();
@@ -406,7 +451,8 @@ static void names_who_is_missing_by_its_part(void **state)
 	assert_string_equal(missing_of(&st), "");
 	strcpy(st.peers[3].reason, "it is of another cluster");
 	st.peers[3].name[0] = st.peers[3].address[0] = '\0';
-	assert_string_equal(missing_of(&st), "  node 4 is not connected: it is of another cluster\n");
+	assert_string_equal(missing_of(&st), "  node 4 is not connected: it is of another cluster\n"
+			    "    should it join this one: kquorum member add prints the line for that, on the leader\n");
 }
 
 static void tells_what_change_is_under_way(void **state)
@@ -792,6 +838,7 @@ int main(void)
 		cmocka_unit_test(names_who_is_missing_in_a_working_cluster),
 		cmocka_unit_test(says_the_way_out_when_nodes_stay_away),
 		cmocka_unit_test(says_to_who_lost_its_disk_that_it_must_not_begin),
+		cmocka_unit_test(says_what_to_do_about_who_is_another),
 		cmocka_unit_test(names_who_is_missing_by_its_part),
 		cmocka_unit_test(tells_what_change_is_under_way),
 		cmocka_unit_test(says_that_it_has_left),

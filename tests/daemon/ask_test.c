@@ -277,7 +277,7 @@ static void called_otherwise(struct kqd *d, unsigned int id)
 
 static bool two_says_so(void)
 {
-	return noted(2, 3, "refused: it is called n4, and node 3 is n3 here");
+	return noted(2, 3, "refused, from 127.0.0.1: it is called n4, and node 3 is n3 here");
 }
 
 static void founders_of_two_files_do_not_begin_together(void **state)

@@ -217,6 +217,32 @@ static void every_wrong_field_is_named(void **state)
 	}
 }
 
+/* It goes to a terminal, whoever has written it. */
+static void what_a_refused_one_says_of_itself_is_a_node_and_a_name(void **state)
+{
+	char name[KQUORUM_NODE_NAME_MAX + 1];
+	struct kquorum_hello wire;
+	uint32_t id = 0;
+
+	kqd_hello_encode(&wire, &good);
+	kqd_hello_claims(&wire, &id, name);
+	assert_int_equal(id, good.from);
+	assert_string_equal(name, good.name);
+	name_that_paints(&wire);
+	kqd_hello_claims(&wire, &id, name);
+	assert_string_equal(name, "");
+	kqd_hello_encode(&wire, &good);
+	endless_name(&wire);
+	kqd_hello_claims(&wire, &id, name);
+	assert_string_equal(name, "");
+	id = 0;
+	kqd_hello_encode(&wire, &good);
+	from_far(&wire);
+	kqd_hello_claims(&wire, &id, name);
+	assert_int_equal(id, 0);
+	assert_string_equal(name, "");
+}
+
 static void back_off_doubles_up_to_its_bound(void **state)
 {
 	static const uint64_t expected[] = { 50, 100, 200, 400, 800, 1000, 1000, 1000 };
@@ -305,6 +331,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(every_flipped_bit_is_refused),
 		cmocka_unit_test(every_wrong_field_is_named),
+		cmocka_unit_test(what_a_refused_one_says_of_itself_is_a_node_and_a_name),
 		cmocka_unit_test(back_off_doubles_up_to_its_bound),
 	};
 

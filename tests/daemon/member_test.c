@@ -247,8 +247,8 @@ static void a_lower_one_is_taken_unless_it_is_a_member(void **state)
 	assert_false(noted(2, 1, "wait"));
 }
 
-static bool stranger_is_noted(void) { return noted(2, 1, "refused: it is of another cluster"); }
-static bool refusal_is_noted(void) { return noted(2, 1, "refused: it is not taken"); }
+static bool stranger_is_noted(void) { return noted(2, 1, "1: it is of another cluster"); }
+static bool refusal_is_noted(void) { return noted(2, 1, "refused, from 127.0.0.1: it is not"); }
 
 static void why_one_that_is_no_member_is_refused_is_noted(void **state)
 {

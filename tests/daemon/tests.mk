@@ -5,7 +5,7 @@
 include tests/objects.mk
 
 DAEMON_TESTS := $(addprefix $(BUILD)/tests/daemon/,elect_test prefer_test hello_test status_test links_test \
-	cluster_test member_test policy_test snapshot_test ship_test offer_test ask_test own_test)
+	cluster_test member_test policy_test snapshot_test ship_test offer_test ask_test own_test stranger_test)
 # All of the daemon but its main() and its netlink, which the stand-in replaces.
 DAEMON_TEST_SRC := $(filter-out %/main.c %/genl.c,$(DAEMON_SRC))
 TESTS += $(DAEMON_TESTS)
@@ -20,9 +20,9 @@ daemon_policy_test_WITH := $(addprefix userspace/daemon/,policy.c throttle.c shi
 daemon_links_test_WITH := $(addprefix userspace/daemon/,links.c loop.c log.c resolve.c)
 # In which order files are made durable is looked at from outside.
 comma := ,
-$(foreach t,cluster_test member_test snapshot_test ship_test offer_test ask_test own_test,$(eval daemon_$(t)_WITH := \
-	$(addprefix tests/daemon/,daemons.c fake_module.c fake_snapshots.c snapstream.c snapdirs.c) \
-	$(DAEMON_TEST_SRC))$(eval daemon_$(t)_LINK := $(addprefix -Wl$$(comma)--wrap=kqd_op_,pwrite \
+$(foreach t,cluster_test member_test snapshot_test ship_test offer_test ask_test own_test \
+	stranger_test,$(eval daemon_$(t)_WITH := $(addprefix tests/daemon/,daemons.c fake_module.c \
+	fake_snapshots.c snapstream.c snapdirs.c) $(DAEMON_TEST_SRC))$(eval daemon_$(t)_LINK := $(addprefix -Wl$$(comma)--wrap=kqd_op_,pwrite \
 	fsync rename)))
 
 # $(1): test

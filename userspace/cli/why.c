@@ -4,10 +4,9 @@
  * A pure function of the status, so that every line of it is tested.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
-#include "cli.h"
+#include "say.h"
 
 /*
  * So wide may the names of missing nodes be, for what to do about it stands on the same line.
@@ -15,61 +14,11 @@
 #define MISSING_COLUMNS 50
 #define SNAPSHOT_COLUMNS 28
 
-#define COLUMNS 100
-
 /* Who is away for so long may not just be starting again. */
 #define GONE_NS	(60 * NS_PER_SEC)
 
 /* So the reason begins when the log is good, and what it goes on from cannot be had. */
 #define STATELESS "snapshot: "
-
-struct text {
-	char *buf;
-	size_t size, at;
-};
-
-__attribute__((format(printf, 2, 3)))
-static void say(struct text *t, const char *format, ...)
-{
-	va_list ap;
-	int n;
-
-	if (t->at >= t->size)
-		return;
-	va_start(ap, format);
-	n = vsnprintf(t->buf + t->at, t->size - t->at, format, ap);
-	va_end(ap);
-	t->at += n;
-}
-
-/* As a paragraph: what is too long for a line goes on, further in, on the next. */
-__attribute__((format(printf, 2, 3)))
-static void say_wrapped(struct text *t, const char *format, ...)
-{
-	size_t column = 0, indent;
-	char text[1024], *word = text;
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	indent = strspn(text, " ") + 2;
-	while (*word) {
-		size_t n = strspn(word, " ");
-
-		n += strcspn(word + n, " ");
-		if (column && column + n > COLUMNS) {
-			word += strspn(word, " ");
-			n = strcspn(word, " ");
-			say(t, "\n%*s", (int)indent, "");
-			column = indent;
-		}
-		say(t, "%.*s", (int)n, word);
-		column += n;
-		word += n;
-	}
-	say(t, "\n");
-}
 
 /* "n1=10.0.0.1:7420" of this node, as far as that is known. */
 static const char *self_at(const struct kquorum_status *st, char *buf, size_t size)
@@ -272,6 +221,7 @@ static void why_peer(struct text *t, const struct kquorum_status *st,
 		snprintf(seen, sizeof(seen), ", last seen %s ago", format_duration(a, p->seen_ns));
 	say_wrapped(t, "  %s is not connected%s%s%s", name, p->reason[0] ? ": " : "", p->reason,
 		    seen);
+	say_way_out(t, st, p);
 }
 
 /* @down: how many did not answer at all. */

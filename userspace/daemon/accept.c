@@ -231,7 +231,7 @@ void kqd_listen_update(struct kqd *d, bool wanted)
  */
 void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 {
-	char where[KQD_ADDRESS_TEXT], why[sizeof(g->why) + 16];
+	char where[KQD_ADDRESS_TEXT], why[sizeof(g->why) + sizeof(where) + 16];
 
 	if (!g->why[0])
 		return;
@@ -246,7 +246,11 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 	/* Who says that it is this node is most likely its own dialling of where another one was. */
 	if (g->peer && g->peer != d->st.node_id && !d->peers[g->peer].connected &&
 	    kqd_node_serves(d)) {
-		snprintf(why, sizeof(why), "%s%s", g->disowned ? "" : "refused: ", g->why);
+		kqd_address_host(&g->address, where, sizeof(where));
+		if (g->disowned)
+			snprintf(why, sizeof(why), "%s", g->why);
+		else
+			snprintf(why, sizeof(why), "refused, from %s: %s", where, g->why);
 		kqd_genl_note(&d->genl, g->peer, why);
 	}
 }

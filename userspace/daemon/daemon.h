@@ -50,6 +50,9 @@ struct kqd_greet {
 	bool told;			/* the other side's greeting is checked */
 	bool disowned;			/* by that, this node is not the one that it knows */
 	bool ours_to_dial;		/* that other node, which is told so by closing */
+	bool foreign;			/* it belongs to another cluster */
+	bool astray;			/* it came to the wrong node, and is told who this is */
+	bool another;			/* who answers is not the one that was dialled */
 	size_t sent, got;
 	struct kquorum_hello out, in;
 	struct kqd_hello hello;
@@ -79,6 +82,7 @@ struct kqd_dial {
 	bool late;			/* its time limit has passed */
 	bool moved;			/* the peer is said to be elsewhere now */
 	char why[192];			/* the module was told last */
+	bool why_by_config;		/* of an attempt where kquorum.conf says */
 	uint64_t told[KQD_TOLD];	/* hashes of what the log was told */
 	unsigned int n_told;
 };
@@ -224,7 +228,7 @@ void kqd_dial_update(struct kqd_peer *p);
 void kqd_dial_begin_anew(struct kqd_peer *p);
 void kqd_dial_moved(struct kqd_peer *p);
 bool kqd_dial_where(const struct kqd_peer *p, bool *by_config, struct kquorum_address *to);
-void kqd_dial_greeted(struct kqd_peer *p, const char *why);
+void kqd_dial_greeted(struct kqd_peer *p, const char *why, bool another);
 
 /* accept.c */
 void kqd_listen_init(struct kqd *d);
@@ -247,6 +251,7 @@ void kqd_answer_start(struct kqd *d, int fd, const void *bytes, size_t len);
 
 /* sock.c */
 void kqd_sock_options(int fd, uint32_t election_ms);
+void kqd_address_host(const struct kqd_address *a, char *buf, size_t len);
 void kqd_address_text(const struct kqd_address *a, char *buf, size_t len);
 bool kqd_address_loopback(const struct kqd_address *a);
 uint64_t kqd_attempt_limit_ns(const struct kqd *d);

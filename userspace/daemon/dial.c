@@ -7,7 +7,8 @@
  * So a node that is in no configuration that it knows of dials everybody. A
  * member with a lower id tries as well when the higher one does not come: that
  * one may be behind, and this node be news to it. It does so silently, for in
- * all other cases the higher one knows the reason better, or is just down.
+ * all other cases the higher one knows the reason better, or is just down;
+ * but that somebody else answers at its address it cannot know.
  *
  * One attempt is: wait, look the name up, connect, greet, each with a time
  * limit; what ends an attempt leads back to the wait.
@@ -77,25 +78,42 @@ static bool dial_is_news(struct kqd_dial *dial, const char *why)
 	return true;
 }
 
-/* A peer that is down for a day gets one line, not thousands; the status gets the last reason. */
-static void dial_report(struct kqd_peer *p, const char *why)
+static void dial_note(struct kqd_peer *p, const char *why)
 {
-	bool ours = dial_is_ours(p), news = ours && dial_is_news(&p->dial, why);
+	if (!strcmp(p->dial.why, why))
+		return;
+	snprintf(p->dial.why, sizeof(p->dial.why), "%s", why);
+	p->dial.why_by_config = p->dial.by_config;
+	kqd_genl_note(&p->d->genl, p->id, why);
+}
+
+/*
+ * A peer that is down for a day gets one line, not thousands; the status gets the last reason. Whose
+ * turn it is to dial does not matter for who answers at its address, as long as that one does.
+ */
+static void dial_report(struct kqd_peer *p, const char *why, bool another)
+{
+	bool ours = dial_is_ours(p), news = (ours || another) && dial_is_news(&p->dial, why);
 
 	kqd_log(news ? LOG_NOTICE : LOG_DEBUG, "cannot connect to %s: %s%s",
 		kqd_node_name(p->d, p->id), why, news ? "; trying on" : "");
-	if (!ours || !strcmp(p->dial.why, why))
-		return;
-	snprintf(p->dial.why, sizeof(p->dial.why), "%s", why);
-	kqd_genl_note(&p->d->genl, p->id, why);
+	if (ours || another)
+		dial_note(p, why);
+	else if (p->dial.why_by_config == p->dial.by_config)
+		dial_note(p, "");
+}
+
+static void dial_over(struct kqd_peer *p, const char *why, bool another)
+{
+	if (dial_wanted(p) && !p->dial.moved)
+		dial_report(p, why, another);
+	dial_wait(p);
 }
 
 /* The attempt came to nothing. */
 static void dial_failed(struct kqd_peer *p, const char *why)
 {
-	if (dial_wanted(p) && !p->dial.moved)
-		dial_report(p, why);
-	dial_wait(p);
+	dial_over(p, why, false);
 }
 
 /* The next address of those that this host has. */
@@ -269,6 +287,8 @@ void kqd_dial_moved(struct kqd_peer *p)
 	dial_forget(&p->dial);
 	kqd_backoff_reset(&p->dial.backoff);
 	p->dial.tried = false;
+	if (!dial_is_ours(p))
+		dial_note(p, "");
 	switch (p->dial.stage) {
 	case KQD_DIAL_WAIT:
 		dial_wait(p);
@@ -305,12 +325,13 @@ void kqd_dial_update(struct kqd_peer *p)
  * kqd_dial_greeted() - the greeting of a dialled connection has ended
  * @p: the peer
  * @why: why it failed, "": the kernel has the connection
+ * @another: for certain somebody else answers there
  */
-void kqd_dial_greeted(struct kqd_peer *p, const char *why)
+void kqd_dial_greeted(struct kqd_peer *p, const char *why, bool another)
 {
 	if (why[0]) {
 		dial_turn(&p->dial);
-		dial_failed(p, why);
+		dial_over(p, why, another);
 		return;
 	}
 	/* The status that follows says that it is connected, or we go on. */

@@ -96,7 +96,7 @@ static void greet_finish(struct kqd_greet *g)
 	if (kqd_node_lost(d, rc))
 		;	/* nobody wants to know any more */
 	else if (g->dialled)
-		kqd_dial_greeted(p, g->why);
+		kqd_dial_greeted(p, g->why, g->another);
 	else
 		kqd_listen_greeted(d, g);
 	free(g);
@@ -141,11 +141,13 @@ static void greet_encode(struct kqd_greet *g)
 		.from = g->d->st.node_id,
 		.to = g->peer,
 		.cluster = g->d->st.cluster_hash,
-		.past = greet_past(g),
 	};
 	const struct kqd_status_peer *p = kqd_status_peer(&g->d->st, g->peer);
 
-	if (p) {
+	/* What happened to this node is nothing for other clusters. */
+	if (!g->foreign)
+		h.past = greet_past(g);
+	if (p && !g->foreign) {
 		h.known = p->incarnation;
 		h.whose = p->whose;
 		h.identity = p->identity;
@@ -167,20 +169,49 @@ static bool greet_is_misnamed(const struct kqd_greet *g)
 		strcmp(m->name, g->hello.name);
 }
 
+/*
+ * What is wrong with a greeting. A node of another cluster, and who wants another node, came to the
+ * wrong address, and only there can somebody see it: so it is told who this is.
+ */
+static void greet_refuse(struct kqd_greet *g, int error, const char *why)
+{
+	char name[KQUORUM_NODE_NAME_MAX + 1], where[KQD_ADDRESS_TEXT];
+	uint32_t from = 0;
+
+	kqd_hello_claims(&g->in, &from, name);
+	kqd_address_text(&g->address, where, sizeof(where));
+	g->foreign = error == -EXDEV;
+	g->another = g->dialled && (g->foreign || error == -EINVAL);
+	g->astray = !g->dialled && from && (g->foreign || error == -EINVAL);
+	/* Of two addresses that are tried by turns either may be the wrong one. */
+	if (!g->dialled)
+		snprintf(g->why, sizeof(g->why), "%s", why);
+	else if (g->foreign)
+		snprintf(g->why, sizeof(g->why), "at %s answers %s: it is of another cluster, or "
+			 "has other founders", where, name[0] ? name : "somebody");
+	else
+		snprintf(g->why, sizeof(g->why), "at %s: %s", where, why);
+	if (!g->dialled && from)
+		g->peer = from;
+}
+
 /* Is it who we dialled, or one that may dial us? */
 static int greet_check(struct kqd_greet *g)
 {
 	struct kqd *d = g->d;
-	char why[sizeof(g->why)];
+	char why[112], where[KQD_ADDRESS_TEXT];
+	int rc = kqd_hello_decode(&g->in, d->st.node_id, d->st.cluster_hash, &g->hello, why,
+				  sizeof(why));
 
-	if (kqd_hello_decode(&g->in, d->st.node_id, d->st.cluster_hash, &g->hello, why,
-			     sizeof(why))) {
-		snprintf(g->why, sizeof(g->why), "%s", why);
-		kqd_hello_claims(&g->in, &g->peer);
+	if (rc) {
+		greet_refuse(g, rc, why);
 		return -EPROTO;
 	}
 	if (g->dialled && g->hello.from != g->peer) {
-		snprintf(g->why, sizeof(g->why), "node %u answers there", g->hello.from);
+		kqd_address_text(&g->address, where, sizeof(where));
+		g->another = true;
+		snprintf(g->why, sizeof(g->why), "at %s answers node %u of this cluster, %s", where,
+			 g->hello.from, g->hello.name);
 		return -EPROTO;
 	}
 	if (greet_is_misnamed(g)) {
@@ -233,8 +264,7 @@ static const char *greet_closed(const struct kqd_greet *g)
 	if (g->dialled && g->peer > g->d->st.node_id)
 		return "it closes the connection instead of greeting: it dials this node itself, "
 		       "or its log says why";
-	return "it closes the connection instead of greeting: its cluster id or founders may "
-	       "differ, its log says";
+	return "it closes the connection instead of greeting: its log says why";
 }
 
 /* Some come on the same port to send a snapshot. Who does that has sent no more than an offer. */
@@ -280,7 +310,13 @@ static void greet_received(struct kqd_op *op, int res)
 		return;
 	}
 	if (greet_check(g)) {
-		greet_fail(g, g->why);
+		/* What is sent now is the last word. */
+		if (g->astray) {
+			greet_encode(g);
+			greet_send(g);
+		} else {
+			greet_fail(g, g->why);
+		}
 		return;
 	}
 	if (g->dialled) {

@@ -64,15 +64,21 @@ static bool hello_node(uint32_t id)
  * kqd_hello_claims() - whose is a greeting that was refused, by what it says itself?
  * @wire: as received
  * @id: set when it names a node; good for a message and nothing else
+ * @name: set to what that says that it is called, "" when that is no name; likewise
  *
  * Context: Any.
  */
-void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id)
+void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id,
+		      char name[KQUORUM_NODE_NAME_MAX + 1])
 {
 	uint32_t from = le32_to_cpu(wire->from);
 
-	if (le64_to_cpu(wire->magic) == KQUORUM_HELLO_MAGIC && hello_node(from))
-		*id = from;
+	name[0] = '\0';
+	if (le64_to_cpu(wire->magic) != KQUORUM_HELLO_MAGIC || !hello_node(from))
+		return;
+	*id = from;
+	if (hello_name(wire->name))
+		memcpy(name, wire->name, KQUORUM_NODE_NAME_MAX + 1);
 }
 
 /**

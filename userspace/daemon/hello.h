@@ -24,7 +24,8 @@ struct kqd_hello {
 };
 
 void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h);
-void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id);
+void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id,
+		      char name[KQUORUM_NODE_NAME_MAX + 1]);
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
 		     struct kqd_hello *h, char *why, size_t whylen);
 

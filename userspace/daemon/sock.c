@@ -83,6 +83,26 @@ void kqd_address_text(const struct kqd_address *a, char *buf, size_t len)
 }
 
 /**
+ * kqd_address_host() - the host alone: the port of who dials says nothing
+ * @a: IPv4 or IPv6 address
+ * @buf: where to
+ * @len: bytes there, KQD_ADDRESS_TEXT are enough
+ */
+void kqd_address_host(const struct kqd_address *a, char *buf, size_t len)
+{
+	const struct in6_addr *six = &a->in6.sin6_addr;
+
+	if (a->sa.sa_family == AF_INET)
+		inet_ntop(AF_INET, &a->in.sin_addr, buf, len);
+	else if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six))
+		inet_ntop(AF_INET, &six->s6_addr[12], buf, len);
+	else if (a->sa.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, six, buf, len);
+	else
+		snprintf(buf, len, "?");
+}
+
+/**
  * kqd_address_loopback() - can only this machine reach it?
  * @a: IPv4 or IPv6 address
  *

@@ -57,7 +57,7 @@ stays_outside() # HOW WHY
 {
 	becomes "$1: its status says why it is refused" 40 \
 		st_is 3 ".why | gsub(\"\\\\s+\"; \" \") | test(\"n1 at .* is not connected: .*$2\")"
-	becomes "and theirs too" 40 st_is 1 '.nodes[] | select(.node == "n3") | .reason | test("^refused: .*files")'
+	becomes "and theirs too" 40 st_is 1 '.nodes[] | select(.node == "n3") | .reason | test("^refused, from .*files")'
 	run kq 1 lock -w 60 outside -- true
 	is "$rc" 0 "the others go on"
 }

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who answers at a member's address and is not that member; who comes to the wrong node. */
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "daemons.h"
+
+#define HERE	0xc0ffee	/* this cluster */
+#define THERE	0xdecaf		/* another one */
+
+static int setup(void **state)
+{
+	fake_reset();
+	daemons_begin();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	daemons_end();
+	return 0;
+}
+
+static bool two_listens(void)
+{
+	int fd = try_to_connect(ports[2]);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static struct kqd_hello hello_of(uint32_t from, uint32_t to, uint64_t cluster, const char *name)
+{
+	struct kqd_hello h = {
+		.from = from, .to = to, .cluster = cluster,
+		.past = { .identity = htole64(from), .incarnation = htole64(1000 + from) },
+	};
+
+	strcpy(h.name, name);
+	return h;
+}
+
+/* Greets node 2; @answer: what that says. */
+static void greets_two(uint32_t from, uint32_t to, uint64_t cluster, struct kquorum_hello *answer)
+{
+	struct kqd_hello h = hello_of(from, to, cluster, "x");
+	struct kquorum_hello wire;
+	int fd = connect_to(2);
+
+	kqd_hello_encode(&wire, &h);
+	assert_int_equal(send(fd, &wire, sizeof(wire), 0), sizeof(wire));
+	assert_int_equal(recv(fd, answer, sizeof(*answer), MSG_WAITALL), sizeof(*answer));
+	assert_true(closed_without_a_word(fd, 2000));
+	close(fd);
+}
+
+static bool visitor_is_foreign(void)
+{
+	return noted(2, 1, "refused, from 127.0.0.1: it is of another cluster");
+}
+
+static void who_is_of_another_cluster_hears_that_and_no_more(void **state)
+{
+	static const struct kquorum_past nothing;
+	struct kquorum_hello answer;
+	struct kqd_hello h;
+	char why[192];
+
+	daemon_start(2, false);
+	assert_true(wait_for(two_listens));
+	greets_two(1, 2, THERE, &answer);
+	assert_int_equal(kqd_hello_decode(&answer, 1, THERE, &h, why, sizeof(why)), -EXDEV);
+	assert_string_equal(answer.name, "n2");
+	assert_memory_equal(&answer.past, &nothing, sizeof(nothing));
+	assert_int_equal(answer.known, 0);
+	assert_int_equal(answer.identity, 0);
+	assert_int_equal(answer.whose, 0);
+	assert_true(wait_for(visitor_is_foreign));
+}
+
+static void who_wants_another_node_hears_who_this_is(void **state)
+{
+	struct kquorum_hello answer;
+	struct kqd_hello h;
+	char why[192];
+
+	daemon_start(2, false);
+	assert_true(wait_for(two_listens));
+	greets_two(3, 1, HERE, &answer);
+	assert_int_equal(kqd_hello_decode(&answer, 3, HERE, &h, why, sizeof(why)), 0);
+	assert_int_equal(h.from, 2);
+	/* It may be this very node, which looks for another one at its own address. */
+	greets_two(2, 1, HERE, &answer);
+	assert_int_equal(kqd_hello_decode(&answer, 2, HERE, &h, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "it is this node, 2, itself"));
+	assert_int_equal(attached(2, 3) + attached(2, 1), 0);
+}
+
+/* Whoever comes to @fd is greeted by @h, once it has greeted. Returns false: nobody came. */
+static bool answers(int fd, const struct kqd_hello *h)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct kquorum_hello wire;
+	int s = poll(&p, 1, 5000) == 1 ? accept(fd, NULL, NULL) : -1;
+
+	if (s < 0)
+		return false;
+	assert_int_equal(recv(s, &wire, sizeof(wire), MSG_WAITALL), sizeof(wire));
+	kqd_hello_encode(&wire, h);
+	assert_int_equal(send(s, &wire, sizeof(wire), 0), sizeof(wire));
+	closed_without_a_word(s, 2000);
+	close(s);
+	return true;
+}
+
+static bool one_is_foreign(void)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "at 127.0.0.1:%u answers db3: it is of another cluster, or has other "
+		 "founders", ports[1]);
+	return noted(3, 1, text);
+}
+
+/* Whatever number it says that it has, it is node 1 that is not there. */
+static void another_cluster_at_the_address_is_named(void **state)
+{
+	struct kqd_hello h = hello_of(2, 3, THERE, "db3");
+	int fd = listen_on(ports[1], 8), i;
+
+	daemon_start(3, false);
+	for (i = 0; i < 3; i++)
+		assert_true(answers(fd, &h));
+	assert_true(wait_for(one_is_foreign));
+	assert_false(noted(3, 2, "another cluster"));
+	close(fd);
+}
+
+static bool two_is_at_one(void)
+{
+	return noted(3, 1, "answers node 2 of this cluster, n2");
+}
+
+static void another_node_at_the_address_is_named(void **state)
+{
+	struct kqd_hello h = hello_of(2, 3, HERE, "n2");
+	int fd = listen_on(ports[1], 8);
+
+	daemon_start(3, false);
+	assert_true(answers(fd, &h));
+	assert_true(wait_for(two_is_at_one));
+	assert_int_equal(attached(3, 2), 0);
+	close(fd);
+}
+
+static bool three_is_foreign(void) { return noted(1, 3, "answers db3: it is of another cluster"); }
+static bool nothing_of_three(void) { return !noted(1, 3, "a"); }
+
+/* Node 3 has to dial, and cannot know what is at its address: the lower one says so. */
+static void the_lower_one_says_so_too(void **state)
+{
+	struct kqd_hello h = hello_of(3, 1, THERE, "db3");
+	int fd = listen_on(ports[3], 8);
+
+	daemon_start(1, false);
+	assert_true(answers(fd, &h));
+	assert_true(wait_for(three_is_foreign));
+	assert_true(answers(fd, &h));
+	sleep_ms(100);
+	assert_int_equal(daemon_said(1, "; trying on"), 1);
+	/* Afterwards node 3 is just down, and that is for others to say. */
+	close(fd);
+	assert_true(wait_for(nothing_of_three));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(who_is_of_another_cluster_hears_that_and_no_more),
+		TEST(who_wants_another_node_hears_who_this_is),
+		TEST(another_cluster_at_the_address_is_named),
+		TEST(another_node_at_the_address_is_named),
+		TEST(the_lower_one_says_so_too),
+	};
+
+	fake_init();
+	return cmocka_run_group_tests_name("daemon_stranger", tests, NULL, NULL);
+}
