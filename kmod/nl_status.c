@@ -142,7 +142,9 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 	if (kq_core_needs_snapshot(core, id) &&
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_SNAPSHOT, p->snap_index, KQUORUM_PEER_PAD))
 		return -EMSGSIZE;
-	if ((is_stranger(node, id) && nla_put_flag(skb, KQUORUM_PEER_STRANGER)) ||
+	if ((node->conn[id] && node->conn[id]->from[0] &&
+	     nla_put_string(skb, KQUORUM_PEER_FROM, node->conn[id]->from)) ||
+	    (is_stranger(node, id) && nla_put_flag(skb, KQUORUM_PEER_STRANGER)) ||
 	    (has_transit(node, id) && put_transit(skb, &m->transit)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

@@ -10,6 +10,7 @@
 #include <linux/sched/mm.h>
 #include <linux/tcp.h>
 #include <linux/vmalloc.h>
+#include <net/ipv6.h>
 #include <net/tcp_states.h>
 #include "compat.h"
 #include "node.h"
@@ -249,6 +250,20 @@ static void sock_prepare(struct sock *sk, u32 dead_ms)
 	sock_set_keepalive(sk);
 }
 
+/* Without its port, which says nothing of who dialled. */
+static void note_from(struct kq_conn *conn)
+{
+	struct sockaddr_storage a;
+	const struct in6_addr *six = &((struct sockaddr_in6 *)&a)->sin6_addr;
+
+	if (kernel_getpeername(conn->sock, (struct sockaddr *)&a) < 0)
+		return;
+	if (a.ss_family == AF_INET6 && ipv6_addr_v4mapped(six))
+		snprintf(conn->from, sizeof(conn->from), "%pI4", &six->s6_addr32[3]);
+	else
+		snprintf(conn->from, sizeof(conn->from), "%pISc", &a);
+}
+
 static struct kq_conn *conn_create(struct kq_node *node, const struct kq_conn_ask *ask,
 				   struct socket *sock)
 {
@@ -267,6 +282,7 @@ static struct kq_conn *conn_create(struct kq_node *node, const struct kq_conn_as
 	conn->peer = ask->id;
 	strscpy(conn->name, ask->name, sizeof(conn->name));
 	conn->sock = sock;
+	note_from(conn);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->queue);
 	INIT_WORK(&conn->rx, kq_conn_rx_work);

@@ -5,6 +5,7 @@
 #ifndef KQ_TRANSPORT_H
 #define KQ_TRANSPORT_H
 
+#include <linux/inet.h>
 #include <linux/net.h>
 #include <linux/refcount.h>
 #include <linux/workqueue.h>
@@ -37,6 +38,7 @@ struct kq_conn_ask {
  * @node: the node, with a reference
  * @peer: node id
  * @name: as its greeting told
+ * @from: IP address of the other end
  * @wire: what each header on it must say
  * @sock: the socket, with a reference to its file
  * @data_ready: the socket's own callbacks, restored when it is let go
@@ -66,6 +68,7 @@ struct kq_conn {
 	struct kq_node *node;
 	u32 peer;
 	char name[KQUORUM_NODE_NAME_MAX + 1];
+	char from[INET6_ADDRSTRLEN];
 	struct kq_wire_peer wire;
 	struct socket *sock;
 	void (*data_ready)(struct sock *sk);

@@ -509,10 +509,18 @@ static void list_shows_what_each_is(void **state)
 	assert_contains(out, "\n5   n5    10.0.0.5:7420  learner, witness         100\n");
 	assert_contains(out, "\n7   n7    10.0.0.7:7420  leaving                  100\n");
 	w->st.outgoing = 0;
+	assert_int_equal(member("list"), 0);
+	assert_null(strstr(out, "waits to be taken in"));	/* by whom? */
 	assert_int_equal(member("-j"), 0);
 	assert_contains(strstr(out, "\"n4\""), "\"role\":\t\"learner\",\n\t\t\t\"promote\":\ttrue");
 	assert_contains(strstr(out, "\"n5\""), "\"role\":\t\"learner\",\n\t\t\t\"promote\":\tfalse");
 	assert_contains(strstr(out, "\"id\":\t6"), "\"role\":\t\"none\"");
+	leader_begin(3);
+	strcpy(newcomer_up(&w->st, 6)->from, "10.0.0.6");
+	assert_int_equal(member("list"), 0);
+	assert_contains(out, "\nNAME, number 6, from 10.0.0.6, is no member and waits to be taken in:\n"
+			"  kquorum member add NAME=10.0.0.6 --id 6\n");
+	assert_fits();
 	/* Before there is a configuration. */
 	leader_begin(3);
 	w->st.conf_index = w->st.commit_index = w->st.voters = 0;

@@ -412,6 +412,7 @@ static void tells_of_a_node_that_has_left(void **state)
 	nest = mnl_attr_nest_start(nlh, KQUORUM_A_PEER);
 	mnl_attr_put_u32(nlh, KQUORUM_PEER_ID, 3);
 	mnl_attr_put(nlh, KQUORUM_PEER_STRANGER, 0, NULL);
+	mnl_attr_put_strz(nlh, KQUORUM_PEER_FROM, "10.0.0.9");
 	mnl_attr_nest_end(nlh, nest);
 	nest = mnl_attr_nest_start(nlh, KQUORUM_A_DEPARTED);
 	mnl_attr_put_u32(nlh, KQUORUM_MEMBER_ID, 7);
@@ -427,6 +428,8 @@ static void tells_of_a_node_that_has_left(void **state)
 	assert_string_equal(st.departed[7], "n7");
 	assert_string_equal(st.departed[6], "");
 	assert_true(st.peers[1].stranger);
+	assert_string_equal(st.peers[1].from, "10.0.0.9");
+	assert_string_equal(st.peers[0].from, "");
 	/* It has a row all the same. */
 	assert_int_equal(st.n_peers, 2);
 	assert_int_equal(st.peers[0].id, 2);

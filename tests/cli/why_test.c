@@ -300,7 +300,8 @@ static void a_stranger_in_a_members_place_is_not_taken_for_it(void **state)
 	assert_contains(missing_of(&st), "without n3 (another node is there)");
 	st.quorum = false;
 	st.leader = 0;
-	assert_contains(why_of(&st), "n3 at 10.0.0.3:7420: another node is connected under its number");
+	assert_contains(why_of(&st), "n3 at 10.0.0.3:7420: another node is connected under its number: its files");
+	assert_contains(why_of(&st), "may be an old one");
 }
 
 static void names_who_is_missing_in_a_working_cluster(void **state)
@@ -433,6 +434,76 @@ static void says_what_to_do_about_who_is_another(void **state)
 	/* There is no leader that could do that. */
 	st.conf_index = 0;
 	assert_null(strstr(missing_for(&st, "at 10.0.0.3:7420 answers db3: it is of another cluster"), "set-address"));
+}
+
+static void says_who_is_connected_in_a_members_place(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	st.role = KQUORUM_LEADER;
+	st.peers[2].stranger = true;
+	strcpy(st.peers[2].from, "10.0.0.8");
+	assert_string_equal(missing_of(&st),
+		"without n3 (another node is there): kquorum status there says why\n"
+		"  n3 at 10.0.0.3:7420: another node is connected under its number, from 10.0.0.8: its files are not\n"
+		"    those that the configuration means\n"
+		"    bring its own files back there; or have a new node in its place:\n"
+		"      kquorum member replace n3 n3=10.0.0.3:7420\n");
+}
+
+static void says_who_comes_as_one_that_is_connected(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	(void)state;
+	strcpy(st.peers[0].reason, "another n3 comes from 10.0.0.8: it is connected: it was restarted just now, or two "
+	       "machines have its files");
+	assert_string_equal(why_of(&st),
+		"another n3 comes from 10.0.0.8: it is connected: it was restarted just now, or two machines have its\n"
+		"  files\n"
+		"    should it stay so: stop one of the two; it can be made a node of its own, on the leader:\n"
+		"      kquorum member add NAME=ADDR\n");
+	strcpy(st.peers[0].reason, "another n3 comes from 10.0.0.8: it is of another cluster, or has other founders");
+	assert_contains(why_of(&st), "\n  correct the addresses that are in the kquorum.conf of that one, or kquorum stop");
+}
+
+static void says_who_waits_to_be_taken_in(void **state)
+{
+	struct kquorum_status st = healthy();
+	struct kquorum_peer_status *p = add_node(&st, 4);
+	unsigned int i;
+
+	(void)state;
+	p->address[0] = '\0';
+	strcpy(p->from, "10.0.0.4");
+	assert_string_equal(missing_of(&st),
+		"n4, number 4, from 10.0.0.4, is no member and waits to be taken in, on the leader:\n"
+		"  kquorum member add n4=10.0.0.4 --id 4\n"
+		"  or, in the place of another: kquorum member replace OLD n4=10.0.0.4 --id 4\n"
+		"  with :PORT behind the address, should it not listen on 7420: its kquorum status has all of it\n");
+	st.role = KQUORUM_LEADER;
+	/* Made anew in its own place. */
+	strcpy(p->name, "n3");
+	strcpy(p->from, "fe80::1");
+	assert_contains(missing_of(&st), "n3, number 4, from fe80::1, is no member and waits to be taken in:\n"
+			"  kquorum member replace n3 n3='[fe80::1]' --id 4\n  with");
+	p->name[0] = p->from[0] = '\0';
+	assert_contains(missing_of(&st), "NAME, number 4, is no member and waits to be taken in:\n"
+			"  kquorum member add NAME=ADDR --id 4\n");
+	/* Whoever wants to may come: the screen has room for the rest. */
+	for (i = 5; i <= 9; i++)
+		add_node(&st, i);
+	assert_contains(missing_of(&st), "\nand 3 more that are no members: kquorum member lists them\n");
+	assert_null(strstr(missing_of(&st), "number 7"));
+	/* One has left, and has not heard of it; the other ones are learners. */
+	st.gone = 0x10;
+	st.learners = 0x3e0;
+	assert_string_equal(missing_of(&st), "");
+	/* There is no leader to take anybody in. */
+	st.gone = 0;
+	st.quorum = false;
+	assert_string_equal(missing_of(&st), "");
 }
 
 static void names_who_is_missing_by_its_part(void **state)
@@ -839,6 +910,9 @@ int main(void)
 		cmocka_unit_test(says_the_way_out_when_nodes_stay_away),
 		cmocka_unit_test(says_to_who_lost_its_disk_that_it_must_not_begin),
 		cmocka_unit_test(says_what_to_do_about_who_is_another),
+		cmocka_unit_test(says_who_is_connected_in_a_members_place),
+		cmocka_unit_test(says_who_comes_as_one_that_is_connected),
+		cmocka_unit_test(says_who_waits_to_be_taken_in),
 		cmocka_unit_test(names_who_is_missing_by_its_part),
 		cmocka_unit_test(tells_what_change_is_under_way),
 		cmocka_unit_test(says_that_it_has_left),

@@ -183,6 +183,60 @@ static void the_lower_one_says_so_too(void **state)
 	assert_true(wait_for(nothing_of_three));
 }
 
+static bool another_three(void)
+{
+	return noted(2, 2, "another n3 comes from 127.0.0.1: ");
+}
+
+static bool nobody_else(void) { return !noted(2, 2, "another"); }
+
+/* With the number of one that is connected; its start is another one. */
+static void comes_as_three(unsigned int times)
+{
+	struct kqd_hello h = hello_of(3, 2, HERE, "n3");
+	struct kquorum_hello wire;
+	int fd;
+
+	h.past.incarnation = htole64(7);
+	for (; times; times--) {
+		fd = connect_to(2);
+		kqd_hello_encode(&wire, &h);
+		assert_int_equal(send(fd, &wire, sizeof(wire), 0), sizeof(wire));
+		assert_int_equal(recv(fd, &wire, sizeof(wire), MSG_WAITALL), sizeof(wire));
+		assert_true(closed_without_a_word(fd, 2000));
+		close(fd);
+		sleep_ms(100);
+	}
+}
+
+static bool two_and_three(void)
+{
+	bool both;
+
+	fake_lock();
+	both = fake->node[2].connected[3] && fake->node[3].connected[2];
+	fake_unlock();
+	return both;
+}
+
+/* A copy of its disk is started on another machine; once is a restart. */
+static void who_comes_as_one_that_is_connected_is_told_of(void **state)
+{
+	daemon_start(2, false);
+	daemon_start(3, false);
+	assert_true(wait_for(two_and_three));
+	sleep_ms(1500);
+	comes_as_three(2);
+	fake_wake(2, KQUORUM_EVENT_STATE);
+	sleep_ms(300);
+	assert_true(nobody_else());
+	comes_as_three(15);
+	assert_true(wait_for(another_three));
+	assert_true(noted(2, 2, "from 127.0.0.1: Stale file handle"));
+	assert_int_equal(attached(2, 3), 1);
+	assert_true(wait_for(nobody_else));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -193,6 +247,7 @@ int main(void)
 		TEST(another_cluster_at_the_address_is_named),
 		TEST(another_node_at_the_address_is_named),
 		TEST(the_lower_one_says_so_too),
+		TEST(who_comes_as_one_that_is_connected_is_told_of),
 	};
 
 	fake_init();

@@ -112,7 +112,8 @@ static void a_newer_connection_replaces_the_old_one(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(new));
 	expect_end(test, old, -ECONNRESET);
 	KUNIT_EXPECT_TRUE(test, wait_for(atomic_long_read(&kq_objects[KQ_OBJECT_PEER]) == 1));
-	KUNIT_EXPECT_NOT_NULL(test, f->node->conn[2]);
+	KUNIT_ASSERT_NOT_NULL(test, f->node->conn[2]);
+	KUNIT_EXPECT_STREQ(test, f->node->conn[2]->from, "127.0.0.1");
 	KUNIT_EXPECT_STREQ(test, f->node->member[2].reason, "replaced by a newer connection");
 	sock_release(new);
 }

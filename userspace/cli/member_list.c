@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "member.h"
+#include "say.h"
 
 static cJSON *list_json(const struct kquorum_status *st)
 {
@@ -64,6 +65,8 @@ void member_print_waiting(const struct kquorum_status *st, const char *name, uin
 
 void member_print_list(const struct kquorum_status *st, bool one_line)
 {
+	char text[2048] = "";
+	struct text waiting = { text, sizeof(text), 0 };
 	char change[512];
 
 	if (cli.json) {
@@ -74,4 +77,6 @@ void member_print_list(const struct kquorum_status *st, bool one_line)
 	status_change(st, change, sizeof(change));
 	if (change[0])
 		printf("%s\n", change);
+	say_waiting(&waiting, st);
+	fputs(text, stdout);
 }

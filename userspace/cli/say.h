@@ -22,4 +22,12 @@ void say_wrapped(struct text *t, const char *format, ...) __attribute__((format(
 void say_way_out(struct text *t, const struct kquorum_status *st,
 		 const struct kquorum_peer_status *p);
 
+/* Somebody else is connected under a member's number. */
+void say_stranger(struct text *t, const struct kquorum_status *st,
+		  const struct kquorum_peer_status *p);
+/* Somebody else comes under the number of one that is connected; @reason: of this node. */
+void say_knock(struct text *t, const struct kquorum_status *st, const char *reason);
+/* Who is no member and waits to be taken in, where from, and which command does it. */
+void say_waiting(struct text *t, const struct kquorum_status *st);
+
 #endif /* KQUORUM_CLI_SAY_H */

@@ -196,6 +196,7 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		cJSON_AddBoolToObject(row, "self", self);
 		cJSON_AddBoolToObject(row, "connected", self || p->connected);
 		cJSON_AddBoolToObject(row, "stranger", p->stranger);
+		cJSON_AddStringToObject(row, "from", p->from);
 		if (n.has_match) {
 			json_u64(row, "match_index", n.match);
 			json_u64(row, "lag_entries", n.lag);
@@ -311,6 +312,8 @@ static cJSON *status_json(const struct kquorum_status *st)
 	cJSON_AddStringToObject(o, "reason", st->reason);
 	status_why(st, why, sizeof(why));
 	cJSON_AddStringToObject(o, "why", why);
+	status_missing(st, why, sizeof(why));
+	cJSON_AddStringToObject(o, "missing", why);
 	add_peers_json(o, st);
 	add_disk_json(o, &st->disk);
 	add_counters_json(o, st);
@@ -406,7 +409,8 @@ const struct cli_command command_status = {
 	.summary = "show who leads, how far each node is, and what is wrong",
 	.details = "MATCH, LAG and RTT of the others are known to the leader only; elsewhere they are \"-\".\n"
 		   "SEEN is the time since the last message from that node, DISK its last log write; followers\n"
-		   "of a leader have nothing to tell each other, so that SEEN is \"-\" between them.\n"
+		   "of a leader have nothing to tell each other, so that SEEN is \"-\" between them. Below stands\n"
+		   "what is wrong, who is missing, and who waits to be taken in, with what to do.\n"
 		   "It exits with 0 without a quorum too: scripts use --wait, which exits with 69 then.\n",
 	.options = options,
 	.json = true,

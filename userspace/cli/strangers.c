@@ -7,6 +7,9 @@
 
 #include "say.h"
 
+/* So many are told of with a command each; whoever wants to may come. */
+#define WAITING_MOST	3
+
 enum way {
 	WAY_ADDRESS,		/* it is wrong, or the machine is another one */
 	WAY_REPLACE,		/* with its own files, or as a new node in its place */
@@ -27,14 +30,20 @@ static const struct {
 	{ "", "two machines have its files", WAY_STOP_ONE, "" },
 };
 
-/* Commands stand on lines of their own, to be copied. */
+static const char *on_the_leader(const struct kquorum_status *st)
+{
+	return st->role == KQUORUM_LEADER ? "" : ", on the leader";
+}
+
+/* Commands stand on lines of their own, to be copied. @p: not needed to stop one of two. */
 static void say_way(struct text *t, const struct kquorum_status *st,
 		    const struct kquorum_peer_status *p, enum way way, const char *what)
 {
-	const char *where = st->role == KQUORUM_LEADER ? "" : ", on the leader";
-	char address[2 * KQUORUM_ADDRESS_MAX];
+	const char *where = on_the_leader(st);
+	char address[2 * KQUORUM_ADDRESS_MAX] = "";
 
-	shell_quote(address, sizeof(address), p->address);
+	if (p)
+		shell_quote(address, sizeof(address), p->address);
 	switch (way) {
 	case WAY_ADDRESS:
 		say(t, "    is it elsewhere? Then%s: kquorum member set-address %s ADDR\n",
@@ -74,4 +83,85 @@ void say_way_out(struct text *t, const struct kquorum_status *st,
 		say_way(t, st, p, ways[i].way, ways[i].what);
 		return;
 	}
+}
+
+void say_stranger(struct text *t, const struct kquorum_status *st,
+		  const struct kquorum_peer_status *p)
+{
+	const char *at = p->address[0] ? " at " : "", *from = p->from[0] ? ", from " : "";
+
+	say_wrapped(t, "  %s%s%s: another node is connected under its number%s%s: its files are not those that "
+		    "the configuration %s", node_name(st, p->id), at, p->address, from, p->from,
+		    st->role == KQUORUM_LEADER ? "means" : "here means, which may be an old one");
+	if (st->role == KQUORUM_LEADER)
+		say_way(t, st, p, WAY_REPLACE, "its own files");
+}
+
+void say_knock(struct text *t, const struct kquorum_status *st, const char *reason)
+{
+	say_wrapped(t, "%s", reason);
+	if (strstr(reason, "of another cluster"))
+		say_wrapped(t, "  correct the addresses that are in the kquorum.conf of that one, or kquorum "
+			    "stop there");
+	else
+		say_way(t, st, NULL, WAY_STOP_ONE, "");
+}
+
+/* "10.0.0.4", "'[fe80::1]'": where it comes from, for a command; its port is not known. */
+static const char *comes_from(const struct kquorum_peer_status *p, char *buf, size_t size)
+{
+	char address[sizeof(p->from) + 2];
+
+	snprintf(address, sizeof(address), strchr(p->from, ':') ? "[%s]" : "%s",
+		 p->from[0] ? p->from : "ADDR");
+	return shell_quote(buf, size, address);
+}
+
+static bool is_called_like_a_member(const struct kquorum_status *st, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < st->n_peers; i++)
+		if (status_is_member(st, st->peers[i].id) && !strcmp(st->peers[i].name, name))
+			return true;
+	return false;
+}
+
+static void say_waits(struct text *t, const struct kquorum_status *st,
+		      const struct kquorum_peer_status *p)
+{
+	const char *name = p->name[0] ? p->name : "NAME";
+	bool again = is_called_like_a_member(st, name);
+	char address[2 * sizeof(p->from) + 8];
+
+	comes_from(p, address, sizeof(address));
+	say_wrapped(t, "%s, number %u%s%s, is no member and waits to be taken in%s:", name, p->id,
+		    p->from[0] ? ", from " : "", p->from, on_the_leader(st));
+	if (!again)
+		say(t, "  kquorum member add %s=%s --id %u\n", name, address, p->id);
+	say(t, "  %skquorum member replace %s %s=%s --id %u\n", again ? "" : "or, in the place of another: ",
+	    again ? name : "OLD", name, address, p->id);
+}
+
+/* Who has left may be here for a moment, until it has heard that. */
+static bool waits(const struct kquorum_status *st, const struct kquorum_peer_status *p)
+{
+	return p->id != st->node_id && p->connected && !status_is_member(st, p->id) &&
+		!(st->gone & node_bit(p->id));
+}
+
+void say_waiting(struct text *t, const struct kquorum_status *st)
+{
+	unsigned int i, n = 0;
+
+	if (!st->conf_index || !st->quorum || !status_is_member(st, st->node_id))
+		return;
+	for (i = 0; i < st->n_peers; i++)
+		if (waits(st, &st->peers[i]) && n++ < WAITING_MOST)
+			say_waits(t, st, &st->peers[i]);
+	if (n)
+		say(t, "  with :PORT behind the address, should it not listen on %u: its kquorum status has all of it\n",
+		    KQUORUM_PORT);
+	if (n > WAITING_MOST)
+		say(t, "and %u more that are no members: kquorum member lists them\n", n - WAITING_MOST);
 }

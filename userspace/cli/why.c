@@ -203,8 +203,7 @@ static void why_peer(struct text *t, const struct kquorum_status *st,
 
 	who(st, p, name, sizeof(name));
 	if (p->connected && p->stranger) {
-		say_wrapped(t, "  %s: another node is connected under its number: it is of another "
-			    "configuration, or has taken its place without its files", name);
+		say_stranger(t, st, p);
 		return;
 	}
 	if (p->connected && node_is_silent(st, p)) {
@@ -389,6 +388,8 @@ static void why_self(struct text *t, const struct kquorum_status *st)
 		return;
 	if (!strncmp(self->reason, "listens on ", 11))
 		why_elsewhere(t, st, self);
+	else if (!strncmp(self->reason, "another ", 8))
+		say_knock(t, st, self->reason);
 	else if (strncmp(self->reason, "cannot listen ", 14))
 		say_wrapped(t, "%s", self->reason);
 	else
@@ -471,9 +472,10 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size)
 	for (i = 0; i < st->n_peers; i++) {
 		const struct kquorum_peer_status *p = &st->peers[i];
 
-		if (p->id != st->node_id && !p->connected && reason_helps(p->reason))
+		if (p->id != st->node_id && (p->connected ? p->stranger : reason_helps(p->reason)))
 			why_peer(&t, st, p);
 	}
+	say_waiting(&t, st);
 }
 
 /* All is well with disk, state and peers, or nearly: then it is the election. */

@@ -244,13 +244,16 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g)
 	kqd_log_limited(&d->listen.refused, LOG_NOTICE, "%s a connection from %s: %s",
 			g->disowned ? "cannot take" : "refused", where, g->why);
 	/* Who says that it is this node is most likely its own dialling of where another one was. */
-	if (g->peer && g->peer != d->st.node_id && !d->peers[g->peer].connected &&
-	    kqd_node_serves(d)) {
-		kqd_address_host(&g->address, where, sizeof(where));
-		if (g->disowned)
-			snprintf(why, sizeof(why), "%s", g->why);
-		else
-			snprintf(why, sizeof(why), "refused, from %s: %s", where, g->why);
-		kqd_genl_note(&d->genl, g->peer, why);
+	if (!g->peer || g->peer == d->st.node_id || !kqd_node_serves(d))
+		return;
+	kqd_address_host(&g->address, where, sizeof(where));
+	if (d->peers[g->peer].connected) {
+		kqd_own_knock(d, g->peer, where, g->why);
+		return;
 	}
+	if (g->disowned)
+		snprintf(why, sizeof(why), "%s", g->why);
+	else
+		snprintf(why, sizeof(why), "refused, from %s: %s", where, g->why);
+	kqd_genl_note(&d->genl, g->peer, why);
 }

@@ -87,6 +87,12 @@ struct kqd_dial {
 	unsigned int n_told;
 };
 
+/* Somebody else comes under a peer's number, again and again. */
+struct kqd_knock {
+	uint64_t since_ns, last_ns;	/* 0: nobody */
+	char why[KQD_NOTE_MAX];
+};
+
 struct kqd_peer {
 	struct kqd *d;
 	uint32_t id;
@@ -98,6 +104,7 @@ struct kqd_peer {
 	struct kqd_address address;	/* last known; len 0: none */
 	uint64_t transit_told_ns;	/* how far a snapshot is, 0: none is on its way */
 	struct kqd_dial dial;
+	struct kqd_knock knock;		/* while it is connected */
 };
 
 struct kqd_listener {
@@ -148,6 +155,7 @@ enum kqd_own_kind {
 	KQD_OWN_LISTEN,		/* it cannot listen */
 	KQD_OWN_ADDRESS,	/* it does not listen where the others look for it */
 	KQD_OWN_SNAPSHOT,
+	KQD_OWN_KNOCK,		/* somebody else comes under the number of a peer that is connected */
 	KQD_OWN_NOTES,
 };
 
@@ -239,6 +247,7 @@ void kqd_listen_greeted(struct kqd *d, const struct kqd_greet *g);
 void kqd_own_init(struct kqd *d);
 void kqd_own_forget(struct kqd *d);
 void kqd_own_note(struct kqd *d, enum kqd_own_kind which, const char *why);
+void kqd_own_knock(struct kqd *d, uint32_t peer, const char *from, const char *why);
 void kqd_own_update(struct kqd *d);
 
 /* greet.c */

@@ -10,6 +10,13 @@
 
 #include "daemon.h"
 
+/*
+ * Who was restarted comes before its former connection is noticed to be dead: so many election
+ * timeouts later it does not come any more. Who is silent for so long has gone.
+ */
+#define OWN_KNOCKS_ELECTIONS	5
+#define OWN_GONE_ELECTIONS	10
+
 /* A name may mean something else later. */
 #define OWN_LOOK_AGAIN_NS	(60 * KQD_NS_PER_SEC)
 
@@ -170,10 +177,49 @@ static void own_log(struct kqd *d, const char *where, const char *listens)
 }
 
 /**
- * kqd_own_update() - does this node listen where the configuration says that it is?
- * @d: with a status
+ * kqd_own_knock() - somebody was refused under the number of a peer that is connected
+ * @d: the daemon
+ * @peer: whose number
+ * @from: the address that it came from
+ * @why: what is wrong
+ *
+ * One is remembered for each number, the last one: whoever wants to comes as often as it wants.
  */
-void kqd_own_update(struct kqd *d)
+void kqd_own_knock(struct kqd *d, uint32_t peer, const char *from, const char *why)
+{
+	static const char taken[] = "it is not taken: ";
+	struct kqd_knock *k = &d->peers[peer].knock;
+
+	if (!strncmp(why, taken, sizeof(taken) - 1))
+		why += sizeof(taken) - 1;
+	k->last_ns = kqd_now_ns();
+	if (!k->since_ns)
+		k->since_ns = k->last_ns;
+	snprintf(k->why, sizeof(k->why), "another %s comes from %s: %s", kqd_node_name(d, peer), from,
+		 why);
+}
+
+/* Who comes still, and has come for long enough: the last one. */
+static void own_knocks(struct kqd *d)
+{
+	uint64_t now = kqd_now_ns(), election_ns = d->election_ms * KQD_NS_PER_MS;
+	const struct kqd_knock *last = NULL;
+	unsigned int i;
+
+	for (i = 1; i <= KQUORUM_MAX_NODES; i++) {
+		struct kqd_knock *k = &d->peers[i].knock;
+
+		if (!d->peers[i].connected || now - k->last_ns > OWN_GONE_ELECTIONS * election_ns)
+			memset(k, 0, sizeof(*k));
+		else if (k->last_ns - k->since_ns >= OWN_KNOCKS_ELECTIONS * election_ns &&
+			 (!last || k->last_ns > last->last_ns))
+			last = k;
+	}
+	kqd_own_note(d, KQD_OWN_KNOCK, last ? last->why : "");
+}
+
+/* Does this node listen where the configuration says that it is? */
+static void own_address(struct kqd *d)
 {
 	const char *where = d->st.member[d->st.node_id].address;
 	char listens[KQUORUM_ADDRESS_MAX + 1], why[KQD_NOTE_MAX];
@@ -195,6 +241,16 @@ void kqd_own_update(struct kqd *d)
 	own_log(d, where, listens);
 	snprintf(why, sizeof(why), "listens on %s, not where the others look for it", listens);
 	kqd_own_note(d, KQD_OWN_ADDRESS, why);
+}
+
+/**
+ * kqd_own_update() - what is there to be said of this node?
+ * @d: with a status
+ */
+void kqd_own_update(struct kqd *d)
+{
+	own_address(d);
+	own_knocks(d);
 }
 
 /**

@@ -50,6 +50,7 @@ struct kquorum_peer_status {
 	bool witness;		/* it should lead only to hand over */
 	uint32_t priority;	/* of two, the one with the higher should rather lead */
 	bool connected;
+	char from[48];		/* its IP address, as the connection has it; "": not known */
 	bool has_progress;	/* only the leader knows progress, match, in flight, rtt */
 	uint32_t progress;	/* enum kquorum_progress */
 	uint64_t match_index;

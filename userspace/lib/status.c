@@ -90,6 +90,7 @@ static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
 	p->flags = kq_lib_u32(&a, KQUORUM_PEER_FLAGS, 0);
 	p->drops = kq_lib_u64(&a, KQUORUM_PEER_DROPS, 0);
 	p->stranger = a.table[KQUORUM_PEER_STRANGER];
+	kq_lib_string(&a, KQUORUM_PEER_FROM, p->from, sizeof(p->from));
 	if (a.table[KQUORUM_PEER_TRANSIT])
 		take_transit(p, a.table[KQUORUM_PEER_TRANSIT]);
 	p->needs_snapshot = a.table[KQUORUM_PEER_SNAPSHOT];

@@ -259,6 +259,7 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_SNAPSHOT,		/* u64: at the leader: it needs this one, or a newer */
 	KQUORUM_PEER_STRANGER,		/* flag: connected, and not the member with that number */
 	KQUORUM_PEER_TRANSIT,		/* nested enum kquorum_transit_attr */
+	KQUORUM_PEER_FROM,		/* string: IP address of its end of the connection */
 	__KQUORUM_PEER_MAX,
 };
 
