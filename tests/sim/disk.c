@@ -438,6 +438,18 @@ static bool nothing_twice(struct sim *s, struct sim_node *n)
 	return !twice;
 }
 
+/* Is this block of the newest batch that was acknowledged? */
+static bool is_newest(const struct sim_node *n, u64 block)
+{
+	return n->last_block && block >= n->last_first && block <= n->last_block;
+}
+
+/* Of a block that has changed a second change might undo the first. */
+static bool may_rot(const struct sim_node *n, u64 block, bool newest)
+{
+	return n->block_kept[block] && !n->rot[block] && (!newest || is_newest(n, block));
+}
+
 /*
  * One byte of what was acknowledged changes. @alone: whatever it is; else only if nothing is missing
  * on two disks then. Returns false: nothing is there yet, or it was not to be.
@@ -449,13 +461,12 @@ bool disk_rot(struct sim *s, struct sim_node *n, bool alone)
 
 	/* The newest of all is where a torn write and damage are most alike. */
 	if (last && sim_chance(s, s->d.rot_tail_pct))
-		start = last;
+		start = last - sim_below(s, last - n->last_first + 1);
 	for (i = 0; i < total; i++) {
 		u64 b = (start + i) % total, at;
 		u8 was;
 
-		/* A second change might undo the first. */
-		if (!n->block_kept[b] || n->rot[b])
+		if (!may_rot(n, b, false))
 			continue;
 		/* Of a segment's first block only the first sector is used. */
 		at = b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR);
@@ -471,19 +482,24 @@ bool disk_rot(struct sim *s, struct sim_node *n, bool alone)
 	return false;
 }
 
-/* Likewise, on a machine that runs; each block is as likely as another. */
-bool disk_rot_live(struct sim *s, struct sim_node *n)
+/*
+ * Likewise, on a machine that runs: in the newest batch, or each block is as likely as another.
+ * Sets @newest: it is that.
+ */
+bool disk_rot_live(struct sim *s, struct sim_node *n, bool *newest)
 {
+	bool tail = sim_chance(s, s->d.rot_tail_pct);
 	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
 	u64 b, kept = 0, pick;
 
 	for (b = 0; b < total; b++)
-		kept += n->block_kept[b] && !n->rot[b];
+		kept += may_rot(n, b, tail);
 	if (!kept)
 		return false;
 	pick = sim_below(s, kept);
-	for (b = 0; pick || !n->block_kept[b] || n->rot[b]; b++)
-		pick -= n->block_kept[b] && !n->rot[b];
+	for (b = 0; pick || !may_rot(n, b, tail); b++)
+		pick -= may_rot(n, b, tail);
+	*newest = is_newest(n, b);
 	n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR)] ^=
 		1 + sim_below(s, 255);
 	note_rot(s, n, b);
@@ -503,7 +519,7 @@ bool disk_misdirect(struct sim *s, struct sim_node *n)
 	for (i = 0; i < total; i++) {
 		u64 b = (start + i) % total;
 
-		if (!n->block_kept[b] || (b >= n->last_first && b <= n->last_block))
+		if (!n->block_kept[b] || is_newest(n, b))
 			continue;
 		if (from == total) {
 			from = b;

@@ -512,7 +512,7 @@ void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b);
 void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
 void disk_done(struct sim *s, struct sim_node *n);
 bool disk_rot(struct sim *s, struct sim_node *n, bool alone);
-bool disk_rot_live(struct sim *s, struct sim_node *n);
+bool disk_rot_live(struct sim *s, struct sim_node *n, bool *newest);
 bool disk_misdirect(struct sim *s, struct sim_node *n);
 void disk_undo(struct sim *s, struct sim_node *n, u32 count);
 void disk_undo_forget(struct sim_node *n);
