@@ -393,6 +393,7 @@ static void kq_wal_advance(struct kq_wal *wal, const struct kq_wal_place *at,
 		wal->slots[at->slot].state = KQ_WAL_SLOT_OURS;
 		wal->slots[at->slot].generation = at->generation;
 		wal->slots[at->slot].base_index = wal->end_index;
+		wal->slots[at->slot].headless = false;
 		wal->spares--;
 		wal->generation_max = at->generation;
 		wal->generation = at->generation;

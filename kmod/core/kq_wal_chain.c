@@ -154,7 +154,11 @@ u32 kq_slot_after(const struct kq_wal *wal, u64 generation)
 /* Does the segment @s begin with the batch that is expected now? */
 static bool kq_slot_follows(const struct kq_wal *wal, const struct kq_wal_slot *s)
 {
-	if (s->base_seq != wal->seq + 1 || s->prev_crc != wal->prev_crc)
+	if (s->base_seq != wal->seq + 1)
+		return false;
+	if (s->headless)
+		return true;
+	if (s->prev_crc != wal->prev_crc)
 		return false;
 	return s->remade ||
 	       (s->base_index == wal->end_index && s->base_term == wal->end_term);
@@ -210,6 +214,8 @@ static int kq_chain_begin(struct kq_wal *wal, const struct kq_wal_slot *s,
 
 	wal->seq = s->base_seq - 1;
 	wal->prev_crc = s->prev_crc;
+	if (s->headless || s->base_index > wal->scan.snap.index)
+		return kq_wal_begin_above(wal, s, deliver, ctx);
 	wal->end_index = s->base_index;
 	wal->end_term = s->base_term;
 	err = s->base_index ? kq_scan_base(wal, s->base_index, s->base_term, deliver, ctx) : 0;
@@ -236,6 +242,8 @@ int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 	struct kq_wal_head h = {};
 	u32 pos = KQ_WAL_FIRST;
 
+	if (s->blank)
+		kq_scan_crossed(wal, slot, 0, "segment header: nothing is there");
 	if (slot == wal->scan.first && !wal->scan.stop) {
 		int err = kq_chain_begin(wal, s, deliver, ctx);
 

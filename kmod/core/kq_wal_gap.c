@@ -225,6 +225,8 @@ enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
 	};
 	struct kq_wal_head h;
 
+	if (s->headless && s->base_seq > wal->seq + 1)
+		return KQ_CHAIN_MORE;	/* its first header that can be read will tell */
 	if (s->base_seq <= wal->seq + 1) {
 		kq_chain_break(wal, slot, 0,
 			       "this segment begins with batch %llu, which does not follow batch %llu",
@@ -238,27 +240,30 @@ enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
 }
 
 /**
- * kq_wal_remake() - a segment header that cannot be read, from the first batch of its segment
- * @wal: the log
- * @slot: segment
- * @data: its first KQ_WAL_HEAD_BYTES
+ * kq_wal_begin_above() - the log is followed from a segment that begins above its snapshot
+ * @wal: the log, of which nothing has been told
+ * @s: the segment; what went before it is missing
+ * @deliver: is told of the snapshot, and what is missing behind it
+ * @ctx: for @deliver
  *
- * Return: true: the slot has all that its header had, but that the log may have gone on further
- * before its first batch than is known.
+ * Return: 0, or the error that ends recovery.
  */
-bool kq_wal_remake(struct kq_wal *wal, u32 slot, const void *data)
+int kq_wal_begin_above(struct kq_wal *wal, const struct kq_wal_slot *s, kq_wal_entry_fn deliver,
+		       void *ctx)
 {
-	struct kq_wal_slot *s = &wal->slots[slot];
-	struct kq_wal_head h;
+	const struct kq_snap_ref *snap = &wal->scan.snap;
+	u32 slot = s - wal->slots;
+	int err;
 
-	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) != KQ_HEAD_OK)
-		return false;
-	s->state = KQ_WAL_SLOT_OURS;
-	s->remade = true;
-	s->generation = h.generation;
-	s->base_seq = h.seq;
-	s->prev_crc = h.prev_crc;
-	s->base_index = h.first && !h.repaired ? h.first - 1 : h.end_index;
-	s->base_term = h.base_term;
-	return true;
+	if (!s->headless && s->base_index - snap->index > most_entries(wal)) {
+		kq_chain_break(wal, slot, 0,
+			       "it begins at a log index that this log never reached");
+		return 0;
+	}
+	err = kq_scan_base(wal, snap->index, snap->term, deliver, ctx);
+	wal->end_index = snap->index;
+	wal->end_term = snap->term;
+	if (!err && !s->headless)
+		err = tell_gap(wal, snap->index, s->base_index, s->base_term, deliver, ctx);
+	return err ? kq_scan_fail(wal, err, slot, 0, "the log's base was refused") : 0;
 }

@@ -27,6 +27,11 @@ struct kq_wal_slot {
 	u64 base_index;
 	u64 base_term;
 	bool remade;		/* from its first batch, which does not tell all of this */
+	bool blank;		/* it cannot be read because nothing is there */
+	bool headless;		/* its first batch neither: no more is known of base_* */
+	u32 sector;		/* one of its first batch that is whole, and what it is bound to */
+	u32 attempt;
+	u32 stamp;
 };
 
 /* A batch header that was found, in the CPU's byte order. */
@@ -128,6 +133,7 @@ enum kq_wal_stage {		/* which segments recovery asks for, in this order */
  * @have: @newest is set
  * @newest: newest header seen, wherever it was
  * @first: the segment that the log begins with, if that is not its first one
+ * @snap: that stands for what is before @first
  * @base: index behind which the log was told to begin anew last
  * @delivered: index of the last entry that was delivered
  * @attempt: highest that was seen where the next batch may go
@@ -152,6 +158,7 @@ struct kq_wal_scan {
 	u64 closed;
 	struct kq_wal_head newest;
 	u32 first;
+	struct kq_snap_ref snap;
 	u64 base;
 	u64 delivered;
 	u32 attempt;
@@ -268,7 +275,13 @@ enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32
 			     const struct kq_wal_slot *next, kq_wal_entry_fn deliver, void *ctx);
 enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
 				kq_wal_entry_fn deliver, void *ctx);
-bool kq_wal_remake(struct kq_wal *wal, u32 slot, const void *data);
+int kq_wal_begin_above(struct kq_wal *wal, const struct kq_wal_slot *s, kq_wal_entry_fn deliver,
+		       void *ctx);
+
+/* kq_wal_lost.c */
+void kq_wal_lost_header(struct kq_wal *wal, u32 slot, const void *data, const char *what);
+void kq_wal_blank_header(struct kq_wal *wal, u32 slot, const void *data);
+void kq_wal_find_lost(struct kq_wal *wal);
 
 static inline const struct kq_wal_sector *kq_sector_at(const void *data, u32 pos)
 {

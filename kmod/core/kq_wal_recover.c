@@ -94,15 +94,6 @@ static int kq_scan_own_header(struct kq_wal *wal, u32 slot, const struct kq_wal_
 	return 0;
 }
 
-/* What was in this segment its first batch may tell; else what is missing is seen later. */
-static void kq_scan_bad_header(struct kq_wal *wal, u32 slot, const void *data, const char *what)
-{
-	wal->slots[slot].state = KQ_WAL_SLOT_BAD;
-	kq_scan_crossed(wal, slot, 0, "segment header: %s", what);
-	if (kq_wal_remake(wal, slot, data) && wal->generation_max < wal->slots[slot].generation)
-		wal->generation_max = wal->slots[slot].generation;
-}
-
 /* Two uses of files under one number: none of them is to be believed. */
 static void kq_scan_unique(struct kq_wal *wal, u32 slot)
 {
@@ -144,10 +135,12 @@ int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *data)
 	    wal->slots[slot].state != KQ_WAL_SLOT_UNSEEN)
 		return -EINVAL;
 	wal->slots[slot].state = KQ_WAL_SLOT_FREE;
-	if (kq_sector_blank(s))
+	if (kq_sector_blank(s)) {
+		kq_wal_blank_header(wal, slot, data);
 		return 0;
+	}
 	if (!kq_sector_whole(s) || le64_to_cpu(d->magic) != KQ_WAL_SEGMENT_MAGIC) {
-		kq_scan_bad_header(wal, slot, data, kq_sector_whole(s) ?
+		kq_wal_lost_header(wal, slot, data, kq_sector_whole(s) ?
 				   "something else was written there" :
 				   "its sector fails its checksum");
 		kq_scan_unique(wal, slot);
@@ -162,7 +155,7 @@ int kq_wal_scan_header(struct kq_wal *wal, u32 slot, const void *data)
 	if (err && err != -EBADMSG)
 		return err;
 	if (err)
-		kq_scan_bad_header(wal, slot, data, "it does not belong here");
+		kq_wal_lost_header(wal, slot, data, "it does not belong here");
 	kq_scan_unique(wal, slot);
 	return 0;
 }
@@ -173,6 +166,7 @@ static void kq_scan_begin(struct kq_wal *wal)
 	u64 base = 0;
 	u32 i;
 
+	kq_wal_find_lost(wal);
 	for (i = 0; i < wal->segments; i++)
 		if (wal->slots[i].state == KQ_WAL_SLOT_OURS && wal->slots[i].base_seq == 1 &&
 		    wal->slots[i].generation > base)
@@ -184,7 +178,10 @@ static void kq_scan_begin(struct kq_wal *wal)
 	wal->scan.cursor = KQ_WAL_NUMBER_MAX;
 }
 
-/* The last whole batch names a snapshot: where does the log begin then? */
+/*
+ * The last whole batch names a snapshot: where does the log begin then? Should the segment be lost
+ * that goes on behind it, what is between is missing.
+ */
 static void kq_scan_snapshot(struct kq_wal *wal, const struct kq_wal_head *last)
 {
 	u64 index = last->hs.snap.index;
@@ -194,12 +191,13 @@ static void kq_scan_snapshot(struct kq_wal *wal, const struct kq_wal_head *last)
 		return;
 	first = kq_wal_first_for(wal, index, last->generation);
 	if (first == KQ_WAL_NO_SLOT) {
-		kq_scan_damage(wal, last->slot, last->pos,
-			       "the log begins above index %llu, where its snapshot ends",
-			       (unsigned long long)index);
-		return;
+		first = kq_slot_after(wal, 0);
+		kq_scan_crossed(wal, first, 0,
+				"the log begins above index %llu, where its snapshot ends",
+				(unsigned long long)index);
 	}
 	wal->scan.first = first;
+	wal->scan.snap = last->hs.snap;
 	for (i = 0; i < wal->segments; i++)
 		if (wal->slots[i].state == KQ_WAL_SLOT_OURS &&
 		    wal->slots[i].generation < wal->slots[first].generation)

@@ -8,7 +8,7 @@ include tests/objects.mk
 
 CORE_TEST_BUILD := $(BUILD)/tests
 
-CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_extent kq_wal_gap kq_wal_recover kq_wal_scan kq_wal_release kq_wal_room kq_entry kq_platform_user
+CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_extent kq_wal_gap kq_wal_lost kq_wal_recover kq_wal_scan kq_wal_release kq_wal_room kq_entry kq_platform_user
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
@@ -16,7 +16,7 @@ CORE_TRIO := call_test disk_test identity_test install_test invariant_test join_
 	lock_test member_test memory_test peer_test repair_test repair_answer_test repair_snap_test \
 	scrub_call_test settings_test sum_test
 CORE_TESTS += conf_test entry_test wire_test log_test snap_test snap_lies_test seed_test scrub_test $(CORE_TRIO) lockstep_test wal_test \
-	wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_snap_test
+	wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test
 conf_test_CORE := kq_conf kq_settings kq_platform_user
 $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
@@ -38,7 +38,7 @@ seed_test_MORE := userspace/cli/seed.c
 log_test_CORE := $(CORE_ALL)
 wire_test_CORE := kq_wire kq_conf kq_settings kq_entry kq_platform_user
 entry_test_CORE := kq_conf kq_settings kq_entry kq_platform_user
-$(foreach t,wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_snap_test,$(eval $(t)_CORE := $(CORE_WAL)) \
+$(foreach t,wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test,$(eval $(t)_CORE := $(CORE_WAL)) \
 	$(eval $(t)_WITH := wal_disk))
 
 # Programs with a bug compiled in: T-bug builds T with -DKQ_BREAK_IS=KQ_BUG_BUG. Their tests

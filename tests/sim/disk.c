@@ -111,13 +111,45 @@ bool disk_beyond_repair(const struct sim_node *n)
 	return n->rotten && n->core && n->core->report.health == KQ_WAL_DAMAGED;
 }
 
-static void note_rot(struct sim *s, struct sim_node *n, u64 block)
+#define ROT		1	/* anywhere in the block */
+#define ROT_HEAD	2	/* in its first sector, which may be a batch's header */
+#define ROT_ALL		3	/* all of it is another block's */
+
+static void note_rot(struct sim *s, struct sim_node *n, u64 block, u8 what)
 {
-	n->rot[block] = 1;
+	n->rot[block] = what;
 	n->rotten = true;
 	n->mended = false;
 	n->rots++;
 	s->st.damaged++;
+}
+
+static bool any_rot(const struct sim *s, const struct sim_node *n)
+{
+	u64 i, total = seg(s) / KQ_WAL_BLOCK * s->d.segments;
+
+	for (i = 0; i < total && !n->rot[i]; i++)
+		;
+	return i < total;
+}
+
+/*
+ * Nobody could say what the node knew last: the header of the newest batch is gone, or nothing
+ * tells which segment this is.
+ */
+static bool newest_not_known(const struct sim *s, const struct sim_node *n)
+{
+	u64 blocks = seg(s) / KQ_WAL_BLOCK, first = n->last_first, i;
+
+	/* A segment's first batch comes with the segment's header. */
+	if (!(first % blocks))
+		first += KQ_WAL_FIRST / KQ_WAL_BLOCK;
+	if (n->rot[first] >= ROT_HEAD)
+		return true;
+	for (i = 0; i < s->d.segments * blocks; i += blocks)
+		if (n->rot[i] && n->rot[i + KQ_WAL_FIRST / KQ_WAL_BLOCK] == ROT_ALL)
+			return true;
+	return false;
 }
 
 /*
@@ -136,7 +168,7 @@ static void heal(struct sim *s, struct sim_node *n, u32 slot)
 			put(n, i * KQ_WAL_BLOCK, blank, KQ_WAL_BLOCK);
 		n->rot[i] = 0;
 	}
-	n->rotten = memchr(n->rot, 1, blocks * s->d.segments);
+	n->rotten = any_rot(s, n);
 }
 
 /*
@@ -457,26 +489,27 @@ static bool may_rot(const struct sim_node *n, u64 block, bool newest)
 bool disk_rot(struct sim *s, struct sim_node *n, bool alone)
 {
 	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
-	u64 i, start = sim_below(s, total), last = n->last_block;
+	u64 i, start = sim_below(s, total), last = n->last_block, byte;
 
 	/* The newest of all is where a torn write and damage are most alike. */
 	if (last && sim_chance(s, s->d.rot_tail_pct))
 		start = last - sim_below(s, last - n->last_first + 1);
 	for (i = 0; i < total; i++) {
-		u64 b = (start + i) % total, at;
-		u8 was;
+		u64 b = (start + i) % total;
+		u8 *at, was;
 
 		if (!may_rot(n, b, false))
 			continue;
 		/* Of a segment's first block only the first sector is used. */
-		at = b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR);
-		was = n->disk[at];
-		n->disk[at] ^= 1 + sim_below(s, 255);
+		byte = sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR);
+		at = n->disk + b * KQ_WAL_BLOCK + byte;
+		was = *at;
+		*at ^= 1 + sim_below(s, 255);
 		if (!alone && !nothing_twice(s, n)) {
-			n->disk[at] = was;
+			*at = was;
 			return false;
 		}
-		note_rot(s, n, b);
+		note_rot(s, n, b, byte < KQ_WAL_SECTOR ? ROT_HEAD : ROT);
 		return true;
 	}
 	return false;
@@ -490,7 +523,7 @@ bool disk_rot_live(struct sim *s, struct sim_node *n, bool *newest)
 {
 	bool tail = sim_chance(s, s->d.rot_tail_pct);
 	u64 blocks = seg(s) / KQ_WAL_BLOCK, total = blocks * s->d.segments;
-	u64 b, kept = 0, pick;
+	u64 b, kept = 0, pick, byte;
 
 	for (b = 0; b < total; b++)
 		kept += may_rot(n, b, tail);
@@ -500,9 +533,9 @@ bool disk_rot_live(struct sim *s, struct sim_node *n, bool *newest)
 	for (b = 0; pick || !may_rot(n, b, tail); b++)
 		pick -= may_rot(n, b, tail);
 	*newest = is_newest(n, b);
-	n->disk[b * KQ_WAL_BLOCK + sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR)] ^=
-		1 + sim_below(s, 255);
-	note_rot(s, n, b);
+	byte = sim_below(s, b % blocks ? KQ_WAL_BLOCK : KQ_WAL_SECTOR);
+	n->disk[b * KQ_WAL_BLOCK + byte] ^= 1 + sim_below(s, 255);
+	note_rot(s, n, b, byte < KQ_WAL_SECTOR ? ROT_HEAD : ROT);
 	return true;
 }
 
@@ -526,7 +559,7 @@ bool disk_misdirect(struct sim *s, struct sim_node *n)
 			continue;
 		}
 		put(n, b * KQ_WAL_BLOCK, n->disk + from * KQ_WAL_BLOCK, KQ_WAL_BLOCK);
-		note_rot(s, n, b);
+		note_rot(s, n, b, ROT_ALL);
 		return true;
 	}
 	return false;
@@ -585,8 +618,8 @@ void disk_set_back(struct sim *s, struct sim_node *n)
 			    KQ_WAL_BLOCK);
 	memset(n->block_kept, 0, blocks);
 	for (i = 0; i < blocks; i++)
-		n->rot[i] = !!(n->copied[i] & COPIED_ROT);
-	n->rotten = memchr(n->rot, 1, blocks);
+		n->rot[i] = n->copied[i] & COPIED_ROT ? ROT : 0;
+	n->rotten = any_rot(s, n);
 	n->mended = true;
 	disk_undo_forget(n);
 	snap_files(n, n->file, n->copied_file);
@@ -662,7 +695,7 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 			heal(s, n, slot);	/* that was not needed any more */
 	n->durable_snap = max(n->durable_snap, rep->hs.snap.index);
 	for (slot = 0; slot < (int)s->d.segments; slot++) {
-		if (wal->slots[slot].state != KQ_WAL_SLOT_OURS)
+		if (wal->slots[slot].state != KQ_WAL_SLOT_OURS || wal->slots[slot].headless)
 			continue;
 		n->seg_generation[slot] = wal->slots[slot].generation;
 		n->seg_base[slot] = wal->slots[slot].base_index;
@@ -672,6 +705,9 @@ int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep)
 		sim_fail(s, n, "recovery does not see that a byte was changed");
 	if (!was_rotten && (rep->health == KQ_WAL_DAMAGED || rep->health == KQ_WAL_GAPS))
 		sim_fail(s, n, "recovery finds damage where there is none: slot %u offset %llu: %s",
+			 rep->slot, (unsigned long long)rep->offset, rep->reason);
+	if (rep->health == KQ_WAL_DAMAGED && !newest_not_known(s, n) && !n->set_back)
+		sim_fail(s, n, "stays out, and its newest header is good: slot %u offset %llu: %s",
 			 rep->slot, (unsigned long long)rep->offset, rep->reason);
 	if (rep->health == KQ_WAL_TORN)
 		s->st.torn++;

@@ -295,8 +295,8 @@ static void do_live_rot(struct sim *s, struct sim_node *n)
 	if (!may_damage(s, n) || !disk_rot_live(s, n, &newest))
 		return;
 	n->live_rot = true;
-	sim_trace(s, n, "a byte of its log changes while it runs%s", newest ? ", in the newest batch" :
-		  "");
+	sim_trace(s, n, "a byte of its log changes while it runs%s",
+		  newest ? ", in the newest batch" : "");
 	if (newest && sim_chance(s, 50))
 		do_crash(s, n);
 }
