@@ -207,15 +207,16 @@ static void kq_chain_judge(struct kq_wal *wal, u32 slot, const void *data, u32 p
 }
 
 /* The log is followed from this segment on, and what it was before is believed. */
-static int kq_chain_begin(struct kq_wal *wal, const struct kq_wal_slot *s,
+static int kq_chain_begin(struct kq_wal *wal, u32 slot, const void *data,
 			  kq_wal_entry_fn deliver, void *ctx)
 {
+	const struct kq_wal_slot *s = &wal->slots[slot];
 	int err;
 
 	wal->seq = s->base_seq - 1;
 	wal->prev_crc = s->prev_crc;
-	if (s->headless || s->base_index > wal->scan.snap.index)
-		return kq_wal_begin_above(wal, s, deliver, ctx);
+	if (s->base_index > wal->scan.snap.index)
+		return kq_wal_begin_above(wal, slot, data, deliver, ctx);
 	wal->end_index = s->base_index;
 	wal->end_term = s->base_term;
 	err = s->base_index ? kq_scan_base(wal, s->base_index, s->base_term, deliver, ctx) : 0;
@@ -245,7 +246,7 @@ int kq_scan_chain(struct kq_wal *wal, u32 slot, const void *data,
 	if (s->blank)
 		kq_scan_crossed(wal, slot, 0, "segment header: nothing is there");
 	if (slot == wal->scan.first && !wal->scan.stop) {
-		int err = kq_chain_begin(wal, s, deliver, ctx);
+		int err = kq_chain_begin(wal, slot, data, deliver, ctx);
 
 		if (err)
 			return err;

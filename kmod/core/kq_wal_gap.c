@@ -84,6 +84,12 @@ int kq_wal_tell_batch(struct kq_wal *wal, const struct kq_wal_head *h, kq_wal_en
 	return err ? kq_scan_fail(wal, err, h->slot, h->pos, "what is missing was refused") : 0;
 }
 
+/* Was anything cut off between what is known and the later batch with header @h? */
+static bool cut_since(const struct kq_wal *wal, const struct kq_wal_head *h)
+{
+	return (s32)(h->cut_seq - (u32)wal->seq) > 0;
+}
+
 /* What does the header @h of a later batch say of what was before it? */
 static void gap_before(const struct kq_wal *wal, const struct kq_wal_head *h, struct kq_wal_gap *g)
 {
@@ -94,7 +100,7 @@ static void gap_before(const struct kq_wal *wal, const struct kq_wal_head *h, st
 	g->end_index = adds ? h->first - 1 : h->end_index;
 	g->end_term = h->base_term;
 	g->snap = h->hs.snap;
-	g->cut = (s32)(h->cut_seq - (u32)wal->seq) > 0;
+	g->cut = cut_since(wal, h);
 }
 
 /* Going on behind it */
@@ -236,34 +242,45 @@ enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
 	if (kq_head_read(wal, slot, data, KQ_WAL_FIRST, &h) == KQ_HEAD_OK &&
 	    h.generation == s->generation && h.seq == s->base_seq)
 		gap_before(wal, &h, &gap);
+	else if (find_later(wal, slot, data, KQ_WAL_FIRST + KQ_WAL_BLOCK, &h))
+		gap.cut = cut_since(wal, &h);
 	return cross_batches(wal, slot, 0, &gap, deliver, ctx);
 }
 
 /**
- * kq_wal_begin_above() - the log is followed from a segment that begins above its snapshot
+ * kq_wal_begin_above() - the log is followed from a segment that seems to begin above its snapshot
  * @wal: the log, of which nothing has been told
- * @s: the segment; what went before it is missing
- * @deliver: is told of the snapshot, and what is missing behind it
+ * @slot: the segment; what went before it is missing
+ * @data: the whole of it
+ * @deliver: is told with what the log begins, and what is missing behind that
  * @ctx: for @deliver
  *
  * Return: 0, or the error that ends recovery.
  */
-int kq_wal_begin_above(struct kq_wal *wal, const struct kq_wal_slot *s, kq_wal_entry_fn deliver,
+int kq_wal_begin_above(struct kq_wal *wal, u32 slot, const void *data, kq_wal_entry_fn deliver,
 		       void *ctx)
 {
-	const struct kq_snap_ref *snap = &wal->scan.snap;
-	u32 slot = s - wal->slots;
+	const struct kq_wal_slot *s = &wal->slots[slot];
+	struct kq_wal_gap begin = { .end_index = s->base_index, .end_term = s->base_term };
+	u64 index = wal->scan.snap.index, term = wal->scan.snap.term;
+	struct kq_wal_head h;
 	int err;
 
-	if (!s->headless && s->base_index - snap->index > most_entries(wal)) {
+	/* Where it began its first header that can be read tells; what is before that, later. */
+	if (s->headless && find_later(wal, slot, data, KQ_WAL_FIRST + KQ_WAL_BLOCK, &h))
+		gap_before(wal, &h, &begin);
+	if (begin.end_index <= index) {
+		index = begin.end_index;
+		term = begin.end_term;
+	} else if (!s->headless && begin.end_index - index > most_entries(wal)) {
 		kq_chain_break(wal, slot, 0,
 			       "it begins at a log index that this log never reached");
 		return 0;
 	}
-	err = kq_scan_base(wal, snap->index, snap->term, deliver, ctx);
-	wal->end_index = snap->index;
-	wal->end_term = snap->term;
+	wal->end_index = index;
+	wal->end_term = term;
+	err = index ? kq_scan_base(wal, index, term, deliver, ctx) : 0;
 	if (!err && !s->headless)
-		err = tell_gap(wal, snap->index, s->base_index, s->base_term, deliver, ctx);
+		err = tell_gap(wal, index, begin.end_index, begin.end_term, deliver, ctx);
 	return err ? kq_scan_fail(wal, err, slot, 0, "the log's base was refused") : 0;
 }

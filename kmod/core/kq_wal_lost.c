@@ -114,6 +114,7 @@ static bool match(const struct kq_wal *wal, struct kq_wal_slot *s, const struct 
 	for (; seq < end && *tries; seq++, --*tries)
 		if (kq_wal_stamp(wal, generation, seq, s->attempt, s->sector) == s->stamp) {
 			s->headless = true;
+			s->base_index = KQ_WAL_NUMBER_MAX;
 			s->generation = generation;
 			s->base_seq = seq;
 			return true;

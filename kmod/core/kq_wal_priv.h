@@ -275,7 +275,7 @@ enum kq_chain kq_chain_cross(struct kq_wal *wal, u32 slot, const void *data, u32
 			     const struct kq_wal_slot *next, kq_wal_entry_fn deliver, void *ctx);
 enum kq_chain kq_chain_cross_to(struct kq_wal *wal, u32 slot, const void *data,
 				kq_wal_entry_fn deliver, void *ctx);
-int kq_wal_begin_above(struct kq_wal *wal, const struct kq_wal_slot *s, kq_wal_entry_fn deliver,
+int kq_wal_begin_above(struct kq_wal *wal, u32 slot, const void *data, kq_wal_entry_fn deliver,
 		       void *ctx);
 
 /* kq_wal_lost.c */

@@ -25,7 +25,7 @@ u32 kq_wal_first_for(const struct kq_wal *wal, u64 index, u64 generation)
 	for (i = 0; i < wal->segments; i++) {
 		const struct kq_wal_slot *s = &wal->slots[i];
 
-		if (s->state != KQ_WAL_SLOT_OURS || s->headless || s->base_index > index ||
+		if (s->state != KQ_WAL_SLOT_OURS || s->base_index > index ||
 		    s->generation > generation)
 			continue;
 		if (best == KQ_WAL_NO_SLOT || s->generation > wal->slots[best].generation)

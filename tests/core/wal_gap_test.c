@@ -151,9 +151,43 @@ static void a_snapshot_in_a_gap_stands_for_what_is_before_it(void **state)
 	for (i = 6; i < 9; i++)
 		lose(i);
 	assert_int_equal(b[7].pos, KQ_WAL_FIRST);
-	node_assert_goes_on(&n, MISSING({ 1, 18 }));
+	node_assert_goes_on(&n, MISSING({ 5, 18 }));
 	assert_int_equal(n.got.base, 0);
 	node_free(&n);
+}
+
+/* The last batch of a segment is lost, and the header of the next one's first. */
+static void a_later_header_tells_whether_anything_was_cut_off(void **state)
+{
+	u32 cuts, first, i;
+
+	(void)state;
+	for (cuts = 0; cuts < 3; cuts++) {
+		init();
+		n.hs.commit = 1;
+		for (i = 0; i < 10; i++) {
+			if (cuts && i == 4 + cuts) {	/* before what is lost, or in it */
+				n.hs.term = 2;
+				put(i, n.want.last, 2);
+			} else {
+				put(i, 0, 2);
+			}
+		}
+		for (first = 0; !b[first].slot; first++)
+			;
+		assert_int_equal(first, 7);
+		assert_int_equal(b[9].slot, 1);
+		assert_clean();
+		lose(first - 1);
+		flip(first, 0);
+		if (!cuts)
+			node_assert_goes_on(&n, MISSING({ 13, 16 }));
+		else if (cuts == 1)
+			node_assert_goes_on(&n, MISSING({ 12, 15 }));
+		else	/* what is not known to be committed may be gone */
+			node_assert_goes_on(&n, MISSING({ 2, 15 }));
+		node_free(&n);
+	}
 }
 
 /* Five batches, with little of them known to be committed; then the log begins anew: n.batch. */
@@ -435,9 +469,9 @@ static void a_gap_goes_across_the_border_of_segments(void **state)
 		;
 	lose(first - 1);
 	node_assert_goes_on(&n, MISSING({ b[first - 2].last + 1, b[first - 1].last }));
-	/* What the next one's header says is all there is, but for what may have been cut off. */
+	/* What the next one's header says is all there is. */
 	lose(first);
-	node_assert_goes_on(&n, MISSING({ b[first - 3].last + 1, b[first].last }));
+	node_assert_goes_on(&n, MISSING({ b[first - 2].last + 1, b[first].last }));
 	node_free(&n);
 }
 
@@ -550,6 +584,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_cut_before_a_gap_or_behind_it_takes_nothing_else),
 		cmocka_unit_test(a_cut_behind_a_gap_may_be_lost_as_well_later),
 		cmocka_unit_test(a_snapshot_in_a_gap_stands_for_what_is_before_it),
+		cmocka_unit_test(a_later_header_tells_whether_anything_was_cut_off),
 		cmocka_unit_test(a_log_that_began_anew_in_a_gap_goes_on_from_there),
 		cmocka_unit_test(a_log_that_began_anew_below_its_end_needs_nothing_of_before),
 		cmocka_unit_test(a_torn_new_beginning_behind_a_gap_does_not_hide_it),
