@@ -318,6 +318,7 @@ struct kq_local_session {
  * @last: up to this index
  * @need: the leader has not got it, or there is no room: a snapshot of this index, or a later one,
  *	may stand for it; 0: none is needed
+ * @enough: a leader's log ended there: what this one has behind it nobody needs; 0: not known
  */
 struct kq_repair {
 	u64 total;
@@ -329,6 +330,7 @@ struct kq_repair {
 	u64 first;
 	u64 last;
 	u64 need;
+	u64 enough;
 };
 
 /* --- the log on disk is read while it is in use (kq_scrub.c) --------------------------------- */

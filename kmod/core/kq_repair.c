@@ -158,6 +158,7 @@ void kq_repair_recv_fetch(struct kq_core *core, const struct kq_wire_hdr *h, con
 	r->first = b->first;
 	r->match_index = b->match_index;
 	r->match_term = b->match_term;
+	r->last_index = cpu_to_le64(core->log.last);
 	r->count = cpu_to_le32((u32)(last + 1 - first));
 	r->flags = cpu_to_le32(kq_is_leader(core) ? KQ_FETCHED_LEADS : 0);
 	kq_msg_put_entries(core, first, last, r + 1);
@@ -210,6 +211,7 @@ void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, c
 	struct kq_repair *r = &core->repair;
 	u32 from = le32_to_cpu(h->from);
 	u64 last, index, term, got;
+	bool leads;
 
 	if (!r->total || !r->waits || r->asked != from || r->first ||
 	    !kq_log_gap(&core->log, &r->from, &last))
@@ -219,11 +221,14 @@ void kq_repair_recv_fetched(struct kq_core *core, const struct kq_wire_hdr *h, c
 	    le64_to_cpu(b->match_term) != term)
 		return;		/* to what was asked before */
 	r->waits = false;
+	/* What the leader of this term has not got, nobody needs. */
+	leads = le32_to_cpu(b->flags) & KQ_FETCHED_LEADS && core->leader == from &&
+		le64_to_cpu(h->term) == core->hs.term;
+	if (leads)
+		r->enough = le64_to_cpu(b->last_index);
 	if (!b->count) {
 		r->lacks |= kq_node_bit(from);
-		/* What the leader of this term has not got, nobody needs. */
-		if (le32_to_cpu(b->flags) & KQ_FETCHED_LEADS && core->leader == from &&
-		    le64_to_cpu(h->term) == core->hs.term)
+		if (leads)
 			r->need = max(r->need, index);
 		kq_repair_tick(core);
 		return;
@@ -307,14 +312,19 @@ void kq_repair_written(struct kq_core *core)
  * What this node acknowledged may be committed because it did. All that is committed below its end
  * a snapshot has. One that ends earlier has it too, if its last entry is of a later term than any
  * in which this node acknowledged something: the leader of that term had all of it (Raft paper
- * 5.4.3, leader completeness), before that entry.
+ * 5.4.3, leader completeness), before that entry. So did the leader of the present term, and what
+ * this node acknowledged in that term is in that leader's log: what is behind the end that it had
+ * at any time of the term is not committed.
  *
  * Return: true: it does.
  */
 bool kq_repair_covers(const struct kq_core *core, const struct kq_snap_ref *ref)
 {
-	return ref->index >= core->report.claimed_index || ref->term > core->recovered_term ||
-		KQ_BREAK(REPAIR_OLD);
+	u64 end = core->report.claimed_index;
+
+	if (core->repair.enough)
+		end = min(end, core->repair.enough);
+	return ref->index >= end || ref->term > core->recovered_term || KQ_BREAK(REPAIR_OLD);
 }
 
 /**

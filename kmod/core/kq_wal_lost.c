@@ -127,11 +127,11 @@ static bool match_any(const struct kq_wal *wal, struct kq_wal_slot *s, const str
 		      u32 *tries)
 {
 	u64 generation = a->before ? a->before->generation + 1 : 1;
-	u64 end = a->after ? a->after->generation : wal->generation_max + 2;
+	u64 end = a->after ? a->after->generation : wal->generation_max + LOST_GENERATIONS;
 
-	if (end > LOST_GENERATIONS && !a->before)
-		generation = max(generation, end - LOST_GENERATIONS);
-	end = min(end, generation + LOST_GENERATIONS);
+	if (end > 2 * LOST_GENERATIONS && !a->before)
+		generation = max(generation, end - 2 * LOST_GENERATIONS);
+	end = min(end, generation + 2 * LOST_GENERATIONS);
 	for (; generation < end; generation++)
 		if (match(wal, s, a, generation, tries))
 			return true;

@@ -69,7 +69,7 @@ int kq_wire_check_header(const struct kq_wire_hdr *h, const struct kq_wire_peer 
 	if (*why)
 		return -EPROTO;
 	if (h->version != KQ_WIRE_VERSION) {
-		*why = "wire version is not 2";
+		*why = "wire version is not 3";
 		return -EPROTONOSUPPORT;
 	}
 	if (h->type >= KQ_MSG_TYPE_END || !msg_table[h->type].name)
@@ -177,6 +177,8 @@ static const char *check_records(const struct kq_wire_hdr *h, const u8 *p, const
 	}
 	if ((append || fetched) && count != want)
 		return "number of entries";
+	if (fetched && count && index > le64_to_cpu(f->last_index))
+		return "entries behind the end of its log";
 	if (!append && !fetched && !count)
 		return "no proposal in it";
 	return NULL;

@@ -9,7 +9,7 @@
 #include "kq_entry.h"
 
 #define KQ_WIRE_MAGIC	0x314d514bU	/* "KQM1" */
-#define KQ_WIRE_VERSION	2
+#define KQ_WIRE_VERSION	3
 #define KQ_WIRE_BODY_MAX (256 * 1024)	/* bytes */
 #define KQ_WIRE_TERM_MAX (1ULL << 60)	/* below what the log can store: room to campaign */
 
@@ -164,6 +164,7 @@ struct kq_body_fetched {
 	__le64 first;
 	__le64 match_index;	/* as it was asked */
 	__le64 match_term;
+	__le64 last_index;	/* where the sender's log ends */
 	__le32 count;
 	__le32 flags;		/* KQ_FETCHED_LEADS */
 } __packed;

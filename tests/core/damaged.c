@@ -152,6 +152,7 @@ void answer(struct trio *t, struct answer *a, const struct kq_body_fetch *f, uin
 	a->b.first = cpu_to_le64(first);
 	a->b.match_index = f->match_index;
 	a->b.match_term = f->match_term;
+	a->b.last_index = cpu_to_le64(t->core[1]->log.last);
 	while (count--) {
 		const struct kq_entry *e = kq_log_get(&t->core[1]->log, first++);
 

@@ -99,6 +99,35 @@ static void a_snapshot_of_the_whole_log_stands_for_it(void **state)
 	assert_takes_part(t, 2, 1);
 }
 
+/*
+ * It has seen the term of the leader before it was damaged, and nobody proposes anything: the
+ * leader's log does not become any longer.
+ */
+static void an_idle_leader_with_a_shorter_log_is_enough(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = dead_branch(t), *l = t->core[2];
+	uint64_t end = l->log.last;
+
+	c->recovered_term = c->hs.term;
+	trio_pass(t, 3000);
+	assert_int_equal(l->log.last, end);
+	assert_true(end < c->report.claimed_index);
+	assert_int_equal(c->repair.enough, end);
+	/* An older one is not. */
+	assert_int_equal(install(t, 1), -ESTALE);
+	trio_pass(t, 1000);
+	assert_int_equal(l->peer[1].snap_index, end);
+	image_free(&im);
+	image_take(&im, l, 4096);
+	assert_int_equal(im.ref.index, end);
+	assert_int_equal(im.ref.term, c->recovered_term);
+	assert_int_equal(install(t, 1), 0);
+	trio_pass(t, 500);
+	assert_repaired(t, 1, 2);
+	assert_takes_part(t, 2, 1);
+}
+
 /* All is back, and cannot be written; the snapshot that makes room is not refused. */
 static void a_snapshot_makes_room_for_what_was_put_back(void **state)
 {
@@ -308,6 +337,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_snapshot_stands_for_what_the_leader_has_not_got),
 		TEST(a_snapshot_of_the_whole_log_stands_for_it),
+		TEST(an_idle_leader_with_a_shorter_log_is_enough),
 		TEST(a_snapshot_makes_room_for_what_was_put_back),
 		TEST(what_is_missing_below_a_snapshot_is_not_fetched),
 		TEST(a_log_goes_on_behind_a_snapshot_of_what_is_missing),

@@ -77,6 +77,12 @@ static void the_batch_before_it_may_be_lost_too(void **state)
 	flip_heads(1);
 	node_assert_goes_on(&n, MISSING({ 1, 2 }, { 2 * first + 1, 2 * first + 2 }));
 	node_free(&n);
+	/* No header is left. */
+	build(1);
+	for (first = 0; first < 3; first++)
+		flip_heads(first);
+	node_assert_goes_on(&n, MISSING({ 1, 2 }, { 15, 16 }, { 29, 30 }));
+	node_free(&n);
 }
 
 /* All that is known of it is that it is there. */

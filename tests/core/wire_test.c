@@ -41,7 +41,7 @@ static void each_field_of_a_header_is_checked(void **state)
 	} wrong[] = {
 #define FIELD(name) offsetof(struct kq_wire_hdr, name), sizeof(((struct kq_wire_hdr *)0)->name)
 		{ FIELD(magic), 1, "no message starts here (magic)", -EPROTO },
-		{ FIELD(version), 9, "wire version is not 2", -EPROTONOSUPPORT },
+		{ FIELD(version), 9, "wire version is not 3", -EPROTONOSUPPORT },
 		{ FIELD(type), 0, "unknown message type", -EPROTO },
 		{ FIELD(type), KQ_MSG_TYPE_END, "unknown message type", -EPROTO },
 		{ FIELD(flags), 1, "flags or group not zero", -EPROTO },
@@ -222,7 +222,8 @@ static struct back back(void)
 {
 	struct back o = {
 		.b = { .first = cpu_to_le64(4), .match_index = cpu_to_le64(6),
-		       .match_term = cpu_to_le64(2), .count = cpu_to_le32(2) },
+		       .match_term = cpu_to_le64(2), .last_index = cpu_to_le64(6),
+		       .count = cpu_to_le32(2) },
 	};
 
 	sum(&o.rec[0], 4, 1);
@@ -255,6 +256,10 @@ static void each_field_of_what_was_fetched_is_checked(void **state)
 	o.b.count = 0;
 	assert_null(body_of(KQ_MSG_FETCHED, &o, none));
 	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "number of entries");
+	o = back();
+	o.b.last_index = cpu_to_le64(4);
+	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)),
+			    "entries behind the end of its log");
 	o = back();
 	o.b.first = cpu_to_le64(3);
 	assert_string_equal(body_of(KQ_MSG_FETCHED, &o, sizeof(o)), "indices not consecutive");

@@ -203,7 +203,7 @@ static void message(struct world *w)
 	case KQ_MSG_FETCHED:
 		gap(w, g);
 		count = input_u8(&w->in) % 6;
-		p = put64(put64(put64(p, g[0]), g[2]), g[3]);
+		p = put_number(w, put64(put64(put64(p, g[0]), g[2]), g[3]));
 		p = put64(p, count | (uint64_t)(input_u8(&w->in) % 2) << 32);
 		p = put_records(w, p, type, from, g[0] - 1, input_u8(&w->in) & 1 ? term : g[3],
 				count);
