@@ -14,10 +14,12 @@
  * @seq: of the batch
  * @attempt: of the write
  * @sector: counted from the start of the segment
+ * @begins: a batch begins with it
  *
  * Return: the stamp.
  */
-u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector)
+u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector,
+		 bool begins)
 {
 	struct kq_wal_stamp s = {
 		.cluster = cpu_to_le64(wal->cluster),
@@ -26,6 +28,7 @@ u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt,
 		.node = cpu_to_le32(wal->node),
 		.attempt = cpu_to_le32(attempt),
 		.sector = cpu_to_le32(sector),
+		.begins = cpu_to_le32(begins),
 	};
 
 	return kq_crc(0, &s, sizeof(s));
@@ -168,8 +171,9 @@ static u32 kq_wal_put_body(u8 *base, struct kq_entry *const *entries, u32 count)
 	return crc;
 }
 
+/* What goes to @sector and behind it; a batch begins @lead bytes from there. */
 static void kq_wal_seal(const struct kq_wal *wal, u8 *data, u32 len, u64 generation, u64 seq,
-			u32 sector)
+			u32 sector, u32 lead)
 {
 	u32 i;
 
@@ -178,7 +182,7 @@ static void kq_wal_seal(const struct kq_wal *wal, u8 *data, u32 len, u64 generat
 
 		s->attempt = cpu_to_le32(wal->attempt);
 		s->stamp = cpu_to_le32(kq_wal_stamp(wal, generation, seq, wal->attempt,
-						    sector + i));
+						    sector + i, i * KQ_WAL_SECTOR == lead));
 		s->crc = cpu_to_le32(kq_wal_sector_crc(s));
 	}
 }
@@ -383,7 +387,7 @@ static void kq_wal_lay_out(const struct kq_wal *wal, const struct kq_wal_place *
 	h->prev_crc = cpu_to_le32(wal->prev_crc);
 	h->body_crc = cpu_to_le32(kq_wal_put_body(base, entries, at->take));
 	kq_wal_seal(wal, b->data, b->len, at->generation, b->seq,
-		    (at->pos - at->lead) / KQ_WAL_SECTOR);
+		    (at->pos - at->lead) / KQ_WAL_SECTOR, at->lead);
 }
 
 static void kq_wal_advance(struct kq_wal *wal, const struct kq_wal_place *at,
@@ -580,7 +584,7 @@ int kq_wal_encode_probe(struct kq_wal *wal, struct kq_batch **out)
 	number = cpu_to_le64(++wal->probes);
 	memcpy(b->data, &number, sizeof(number));
 	/* Sequence number 0 is no batch's. */
-	kq_wal_seal(wal, b->data, b->len, wal->generation, 0, KQ_WAL_BLOCK_SECTORS);
+	kq_wal_seal(wal, b->data, b->len, wal->generation, 0, KQ_WAL_BLOCK_SECTORS, b->len);
 	b->slot = slot;
 	b->offset = KQ_WAL_BLOCK;
 	b->probe = true;

@@ -47,14 +47,15 @@ bool kq_sector_whole(const struct kq_wal_sector *s)
  * @generation: of the segment
  * @seq: of the batch
  * @sector: counted from the start of the segment
+ * @begins: the batch begins with it
  *
  * Return: true: it does.
  */
 bool kq_sector_stamped(const struct kq_wal *wal, const struct kq_wal_sector *s,
-		       u64 generation, u64 seq, u32 sector)
+		       u64 generation, u64 seq, u32 sector, bool begins)
 {
 	return le32_to_cpu(s->stamp) ==
-	       kq_wal_stamp(wal, generation, seq, le32_to_cpu(s->attempt), sector);
+	       kq_wal_stamp(wal, generation, seq, le32_to_cpu(s->attempt), sector, begins);
 }
 
 /* The sector at @pos, as part of the batch @h. */
@@ -70,7 +71,7 @@ static enum kq_sector kq_sector_check(const struct kq_wal *wal, const void *data
 	if (KQ_BREAK(STALE))
 		return KQ_SECTOR_GOOD;
 	if (le32_to_cpu(s->attempt) != h->attempt ||
-	    !kq_sector_stamped(wal, s, h->generation, h->seq, pos / KQ_WAL_SECTOR))
+	    !kq_sector_stamped(wal, s, h->generation, h->seq, pos / KQ_WAL_SECTOR, false))
 		return KQ_SECTOR_STALE;
 	return KQ_SECTOR_GOOD;
 }
@@ -176,7 +177,7 @@ enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, 
 	h->attempt = le32_to_cpu(s->attempt);
 	if (!KQ_BREAK(STALE) &&
 	    (le64_to_cpu(d->cluster) != wal->cluster || le32_to_cpu(d->node) != wal->node ||
-	     !kq_sector_stamped(wal, s, h->generation, h->seq, pos / KQ_WAL_SECTOR)))
+	     !kq_sector_stamped(wal, s, h->generation, h->seq, pos / KQ_WAL_SECTOR, true)))
 		return KQ_HEAD_NONE;
 	if (le16_to_cpu(d->version) > KQ_WAL_VERSION)
 		return KQ_HEAD_NEWER;

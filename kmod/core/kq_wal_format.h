@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The log on disk, version 4. All numbers are little-endian.
+ * The log on disk, version 5. All numbers are little-endian.
  *
  * The log lives in segment files of one size, filled with real writes when they
  * were made and overwritten ever after.
@@ -20,6 +20,9 @@
  *	stale	checksum right, another stamp: of an earlier life, or misdirected
  *	blank	512 zero bytes: never written
  *	bad	checksum wrong: damage, never what a power cut leaves behind
+ *
+ * The stamp also tells the sector with which a batch begins: nothing that a client wrote into an
+ * entry is ever taken for the header of a batch.
  *
  * Stale or blank sectors in the last batch are a torn write, which was never
  * acknowledged. (A disk that lost an acknowledged write, or replaced sectors by
@@ -61,7 +64,7 @@
 
 #include "kq_wal.h"
 
-#define KQ_WAL_VERSION		4
+#define KQ_WAL_VERSION		5
 #define KQ_WAL_SEGMENT_MAGIC	0x31474553514bULL	/* "KQSEG1" */
 #define KQ_WAL_BATCH_MAGIC	0x31544142514bULL	/* "KQBAT1" */
 
@@ -100,7 +103,7 @@ struct kq_wal_stamp {
 	__le32 node;
 	__le32 attempt;
 	__le32 sector;		/* counted from the start of the segment */
-	__le32 zero;
+	__le32 begins;		/* 1: a batch begins with it */
 } __packed;
 static_assert(sizeof(struct kq_wal_stamp) == 40);
 

@@ -112,7 +112,8 @@ static bool match(const struct kq_wal *wal, struct kq_wal_slot *s, const struct 
 	if (!a->before && end > most)
 		seq = max(seq, end - most);
 	for (; seq < end && *tries; seq++, --*tries)
-		if (kq_wal_stamp(wal, generation, seq, s->attempt, s->sector) == s->stamp) {
+		if (kq_wal_stamp(wal, generation, seq, s->attempt, s->sector, false) ==
+		    s->stamp) {
 			s->headless = true;
 			s->base_index = KQ_WAL_NUMBER_MAX;
 			s->generation = generation;

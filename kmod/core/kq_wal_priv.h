@@ -217,7 +217,8 @@ struct kq_wal {
 };
 
 /* kq_wal.c */
-u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector);
+u32 kq_wal_stamp(const struct kq_wal *wal, u64 generation, u64 seq, u32 attempt, u32 sector,
+		 bool begins);
 u32 kq_wal_sector_crc(const struct kq_wal_sector *s);
 u32 kq_wal_spare(const struct kq_wal *wal);
 
@@ -235,7 +236,7 @@ u32 kq_wal_first_for(const struct kq_wal *wal, u64 index, u64 generation);
 bool kq_sector_blank(const struct kq_wal_sector *s);
 bool kq_sector_whole(const struct kq_wal_sector *s);
 bool kq_sector_stamped(const struct kq_wal *wal, const struct kq_wal_sector *s,
-		       u64 generation, u64 seq, u32 sector);
+		       u64 generation, u64 seq, u32 sector, bool begins);
 enum kq_head kq_head_read(const struct kq_wal *wal, u32 slot, const void *data, u32 pos,
 			  struct kq_wal_head *h);
 u32 kq_batch_sectors(const struct kq_wal *wal, const struct kq_wal_head *h,

@@ -88,7 +88,7 @@ static int kq_scan_own_header(struct kq_wal *wal, u32 slot, const struct kq_wal_
 	if (le16_to_cpu(d->head_len) != sizeof(*d) ||
 	    !sl->generation || sl->generation >= KQ_WAL_NUMBER_MAX || !sl->base_seq ||
 	    sl->base_seq >= KQ_WAL_NUMBER_MAX ||
-	    !kq_sector_stamped(wal, s, sl->generation, sl->base_seq, 0))
+	    !kq_sector_stamped(wal, s, sl->generation, sl->base_seq, 0, false))
 		return -EBADMSG;
 	sl->state = KQ_WAL_SLOT_OURS;
 	return 0;

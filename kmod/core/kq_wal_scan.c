@@ -265,7 +265,7 @@ u32 kq_scan_attempts(struct kq_wal *wal, const void *data, u64 generation, u64 s
 		u32 attempt = le32_to_cpu(s->attempt);
 
 		if (attempt >= KQ_WAL_ATTEMPT_MAX || kq_sector_blank(s) ||
-		    !kq_sector_stamped(wal, s, generation, seq, pos / KQ_WAL_SECTOR) ||
+		    !kq_sector_stamped(wal, s, generation, seq, pos / KQ_WAL_SECTOR, pos == from) ||
 		    !kq_sector_whole(s))
 			continue;
 		wal->scan.attempt = max_t(u32, wal->scan.attempt, attempt);

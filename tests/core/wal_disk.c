@@ -387,6 +387,6 @@ void node_restamp(struct node *n, u32 slot, u64 offset, u64 seq)
 	u64 generation = le64_to_cpu(((struct kq_wal_batch_head *)s)->generation);
 
 	s->stamp = cpu_to_le32(kq_wal_stamp(n->wal, generation, seq, le32_to_cpu(s->attempt),
-					    offset / KQ_WAL_SECTOR));
+					    offset / KQ_WAL_SECTOR, offset));
 	node_reseal(n, slot, offset);
 }

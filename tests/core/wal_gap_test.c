@@ -156,6 +156,36 @@ static void a_snapshot_in_a_gap_stands_for_what_is_before_it(void **state)
 	node_free(&n);
 }
 
+/*
+ * A client has written something into an entry that looks like the header of a batch, with all the
+ * right numbers, where a block begins; and of that batch and the one before the headers are lost.
+ */
+static void what_a_client_wrote_is_no_header(void **state)
+{
+	struct kq_wal_batch_head *h;
+	u32 i;
+
+	(void)state;
+	init();
+	for (i = 0; i < 6; i++)
+		put(i, 0, 2);
+	assert_int_equal(b[3].bytes, 2 * KQ_WAL_BLOCK);
+	h = node_head(&n, b[3].slot, b[3].pos + KQ_WAL_BLOCK);
+	*h = *node_head(&n, b[3].slot, b[3].pos);
+	h->term = cpu_to_le64(9);
+	h->vote = cpu_to_le32(3);
+	h->first_index = cpu_to_le64(1);
+	h->base_term = 0;
+	h->bytes = cpu_to_le32(KQ_WAL_BLOCK);
+	h->body_bytes = cpu_to_le32(3000);
+	h->cut_seq = cpu_to_le32(3);
+	node_reseal(&n, b[3].slot, b[3].pos + KQ_WAL_BLOCK);
+	flip(2, 0);
+	flip(3, 0);
+	node_assert_goes_on(&n, MISSING({ 5, 8 }));
+	node_free(&n);
+}
+
 /* The last batch of a segment is lost, and the header of the next one's first. */
 static void a_later_header_tells_whether_anything_was_cut_off(void **state)
 {
@@ -584,6 +614,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_cut_before_a_gap_or_behind_it_takes_nothing_else),
 		cmocka_unit_test(a_cut_behind_a_gap_may_be_lost_as_well_later),
 		cmocka_unit_test(a_snapshot_in_a_gap_stands_for_what_is_before_it),
+		cmocka_unit_test(what_a_client_wrote_is_no_header),
 		cmocka_unit_test(a_later_header_tells_whether_anything_was_cut_off),
 		cmocka_unit_test(a_log_that_began_anew_in_a_gap_goes_on_from_there),
 		cmocka_unit_test(a_log_that_began_anew_below_its_end_needs_nothing_of_before),

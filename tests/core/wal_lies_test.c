@@ -291,7 +291,8 @@ static void set_attempt(const struct place *p, u64 seq, u32 attempt)
 		struct kq_wal_sector *s = (void *)node_at(&n, p->slot, pos);
 
 		s->attempt = cpu_to_le32(attempt);
-		s->stamp = cpu_to_le32(kq_wal_stamp(n.wal, 1, seq, attempt, pos / KQ_WAL_SECTOR));
+		s->stamp = cpu_to_le32(kq_wal_stamp(n.wal, 1, seq, attempt, pos / KQ_WAL_SECTOR,
+						    pos == p->pos));
 		node_reseal(&n, p->slot, pos);
 	}
 }
@@ -385,7 +386,8 @@ static void hostile_files_do_no_harm(void **state)
 
 				if (rnd(2))
 					s->stamp = cpu_to_le32(kq_wal_stamp(n.wal, gen, seq,
-							le32_to_cpu(s->attempt), at / 512));
+							le32_to_cpu(s->attempt), at / 512,
+							at % KQ_WAL_BLOCK == 0 && at));
 				node_reseal(&n, slot, at);
 			}
 		}
