@@ -290,6 +290,14 @@ int kq_repair_encode(struct kq_core *core, struct kq_batch **batch)
 	return err;
 }
 
+/* On disk too, or what stands for it. */
+static bool all_is_back(const struct kq_core *core)
+{
+	return !core->log.missing && !core->repair.first &&
+		!(core->batch && core->batch->repaired) &&
+		!core->snap_next.index && !core->snap_version;
+}
+
 /**
  * kq_repair_written() - what was put back is on disk, or not needed there any more
  * @core: the core
@@ -298,7 +306,7 @@ void kq_repair_written(struct kq_core *core)
 {
 	if (!core->repair.total)
 		return;		/* a snapshot came first */
-	if (!core->log.missing && !core->repair.first && !(core->batch && core->batch->repaired))
+	if (all_is_back(core))
 		finish(core);
 	else
 		kq_repair_tick(core);

@@ -429,9 +429,8 @@ int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs)
 	swap_state(core, rs);
 	core->verified = max(core->verified, ref->index);
 	core->stateless = false;
-	if (core->repair.total) {
-		kq_repair_written(core);
-	} else if (core->state == KQUORUM_NODE_DAMAGED) {
+	/* Who is being repaired is so until its disk names this snapshot. */
+	if (core->state == KQUORUM_NODE_DAMAGED && !core->repair.total) {
 		core->state = KQUORUM_NODE_RUNNING;
 		core->disk_state = KQUORUM_DISK_OK;
 		core->reason[0] = '\0';

@@ -80,6 +80,7 @@ void kq_snap_settle(struct kq_core *core)
 		kq_trace(core, "snapshot of %llu is in use", (unsigned long long)core->snap.index);
 		kq_snap_release(core, KQ_BREAK(SNAP_LOG_GAP) ?
 				min(core->applied, core->durable) : core->snap.index);
+		kq_repair_written(core);
 	}
 }
 

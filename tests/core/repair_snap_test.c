@@ -228,14 +228,16 @@ static void a_log_goes_on_behind_a_snapshot_of_what_is_missing(void **state)
 
 	assert_damaged(c, 10, 3);
 	assert_int_equal(install(t, 3), 0);
-	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
-	assert_int_equal(c->disk_state, KQUORUM_DISK_OK);
 	assert_int_equal(c->log.base_index, im.ref.index);
+	assert_int_equal(c->log.missing, 0);
 	assert_int_equal(c->log.last, last);
 	assert_int_equal(c->applied, im.ref.index);
 	assert_int_equal(c->restart_at, 0);
 	assert_true(c->snap.index < im.ref.index);	/* its disk does not name it yet */
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
 	trio_settle(t);
+	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	assert_int_equal(c->disk_state, KQUORUM_DISK_OK);
 	assert_int_equal(c->snap.index, im.ref.index);
 	trio_power_off(t, 3);
 	c = trio_power_on(t, 3, &report);
@@ -324,7 +326,7 @@ static void it_waits_for_what_is_on_its_way_to_the_disk(void **state)
 	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
 	memcpy(t->disk[3] + b->slot * SEGMENT + b->offset, b->data, b->len);
 	kq_core_disk_done(c, t->now, b, 0);
-	assert_int_equal(c->state, KQUORUM_NODE_RUNNING);
+	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
 	trio_pass(t, 500);
 	assert_repaired(t, 3, 1);
 	assert_takes_part(t, 1, 3);

@@ -254,7 +254,8 @@ void check_node(struct sim *s, struct sim_node *n)
 			 (unsigned long long)c->applied);
 	if (c->applied < n->seen_applied)
 		sim_fail(s, n, "its applied index falls");
-	if (n->rotten && !n->mended && !n->live_rot && c->state == KQUORUM_NODE_RUNNING) {
+	if (n->rotten && !n->mended && !n->live_rot && c->state == KQUORUM_NODE_RUNNING &&
+	    !c->restart_at) {
 		n->mended = true;
 		s->st.mended++;
 	}
