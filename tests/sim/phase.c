@@ -142,9 +142,11 @@ static bool majority_has_room(struct sim *s)
 {
 	u32 i, room = 0;
 
-	for (i = 1; i <= s->d.nodes; i++)
-		room += !sim_no_room(s, &s->node[i]) && !sim_out_for_good(s, &s->node[i]);
-	return room > s->d.nodes / 2;
+	for (i = 1; i <= sim_last(s); i++)
+		if (s->node[i].id && !sim_no_room(s, &s->node[i]) &&
+		    !sim_out_for_good(s, &s->node[i]))
+			room |= 1u << i;
+	return decide(s, &s->conf, room);
 }
 
 /* By what @of knows. */
