@@ -448,11 +448,28 @@ bool disk_would_miss(struct sim *s, struct sim_node *n)
 	return miss;
 }
 
+/*
+ * Is what is missing of the branch that was committed? Where two lack the ends of dead branches,
+ * nothing can be committed, and so nothing can stand for these.
+ */
+static bool is_of_use(const struct sim *s, const struct kq_log *log)
+{
+	u64 first, last;
+
+	for (first = 0; kq_log_gap(log, &first, &last); first = last + 1) {
+		u64 at = min(last + 1, log->last);
+
+		if (at > s->log_count || kq_log_term(log, at) != s->log[at].term)
+			return false;
+	}
+	return true;
+}
+
 /* Does each entry that is missing somewhere stay elsewhere, with @n damaged as it is now? */
 static bool nothing_twice(struct sim *s, struct sim_node *n)
 {
 	struct kq_core *core = look_at(s, n);
-	bool twice = !core;
+	bool twice = !core || !is_of_use(s, &core->log);
 	u32 i;
 
 	for (i = 1; !twice && i <= s->d.nodes; i++) {
