@@ -133,6 +133,17 @@ static bool any_rot(const struct sim *s, const struct sim_node *n)
 	return i < total;
 }
 
+/* Is there a segment with a header, besides this one? It tells what number others can have. */
+static bool another_head(const struct sim *s, const struct sim_node *n, u64 but)
+{
+	u64 blocks = seg(s) / KQ_WAL_BLOCK, i;
+
+	for (i = 0; i < s->d.segments; i++)
+		if (i != but && n->seg_kept[i] && !n->rot[i * blocks])
+			return true;
+	return false;
+}
+
 /*
  * Nobody could say what the node knew last: the header of the newest batch is gone, or nothing
  * tells which segment this is.
@@ -140,6 +151,7 @@ static bool any_rot(const struct sim *s, const struct sim_node *n)
 static bool newest_not_known(const struct sim *s, const struct sim_node *n)
 {
 	u64 blocks = seg(s) / KQ_WAL_BLOCK, first = n->last_first, i;
+	const u8 *batch = n->rot + KQ_WAL_FIRST / KQ_WAL_BLOCK;
 
 	/* A segment's first batch comes with the segment's header. */
 	if (!(first % blocks))
@@ -147,7 +159,8 @@ static bool newest_not_known(const struct sim *s, const struct sim_node *n)
 	if (n->rot[first] >= ROT_HEAD)
 		return true;
 	for (i = 0; i < s->d.segments * blocks; i += blocks)
-		if (n->rot[i] && n->rot[i + KQ_WAL_FIRST / KQ_WAL_BLOCK] == ROT_ALL)
+		if (n->rot[i] && (batch[i] == ROT_ALL || (batch[i] == ROT_HEAD &&
+							  !another_head(s, n, i / blocks))))
 			return true;
 	return false;
 }
