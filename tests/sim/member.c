@@ -40,7 +40,10 @@ static void name_one(struct sim *s, const struct sim_node *n, struct kq_conf_cha
 		name_member(s, change, id, joining & kq_node_bit(id));
 }
 
-/* Whose files are not what the cluster counts on leaves, before it can come back. */
+/*
+ * Whose files are not what the cluster counts on leaves, before it can come back; and nobody takes in
+ * a machine whose disk has gone bad.
+ */
 static void leave_out(const struct sim *s, struct kq_conf *to)
 {
 	u32 id;
@@ -49,7 +52,9 @@ static void leave_out(const struct sim *s, struct kq_conf *to)
 	for (id = 1; id <= s->d.nodes; id++) {
 		const struct sim_node *n = &s->node[id];
 
-		if (!n->set_back && !(n->wiped && kq_conf_has(&s->conf, id)))
+		bool member = kq_conf_has(&s->conf, id);
+
+		if (!n->set_back && !(n->wiped && member) && (member || !sim_disk_bad(s, n)))
 			continue;
 		to->voters &= ~kq_node_bit(id);
 		to->learners &= ~kq_node_bit(id);
