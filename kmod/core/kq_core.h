@@ -554,7 +554,6 @@ const struct kquorum_conf_member *kq_core_member(const struct kq_core *core, u32
 const char *kq_core_left_name(const struct kq_core *core, u32 id);
 const struct kq_entry *kq_core_conf_entry(const struct kq_core *core, u64 index);
 bool kq_core_has_quorum(const struct kq_core *core);
-struct kq_resource *kq_resources_find(const struct kq_resources *res, const char *name, u32 len);
 struct kq_resource *kq_resources_next(const struct kq_resources *res, const char *name, u32 len,
 				      bool behind);
 bool kq_core_has_left(const struct kq_core *core);

@@ -276,10 +276,17 @@ s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e);
 bool kq_session_applied(const struct kq_core *core, u32 node, u64 seq);
 
 /* kq_resource_table.c */
+struct kq_resource_place {
+	struct rb_node *parent, **link;
+};
+
 struct kq_resources *kq_resources_create(void);
 void kq_resources_free(struct kq_resources *res);
+struct kq_resource *kq_resources_locate(struct kq_resources *res, const char *name, u32 len,
+					struct kq_resource_place *place);
 struct kq_resource *kq_resource_alloc(const char *name, u32 len);
-void kq_resources_add(struct kq_resources *res, struct kq_resource *r);
+void kq_resources_add(struct kq_resources *res, struct kq_resource *r,
+		      const struct kq_resource_place *place);
 void kq_resources_remove(struct kq_resources *res, struct kq_resource *r);
 u32 kq_claim_record(const struct kq_claim *c, void *buf);
 void kq_resources_claim(struct kq_resources *res, struct kq_resource *r, struct kq_claim *c);

@@ -15,7 +15,9 @@
  */
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len)
 {
-	return kq_resources_find(core->res, name, len);
+	struct kq_resource_place place;
+
+	return kq_resources_locate(core->res, name, len, &place);
 }
 
 static void claim_free(struct kq_core *core, struct kq_claim *c)
@@ -122,13 +124,14 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	const struct kq_acquire_cmd *cmd = (const void *)e->data;
 	const char *name = (const char *)(cmd + 1);
 	struct kq_claim *c = e->claim;
+	struct kq_resource_place place;
 	struct kq_resource *r;
 	u32 len;
 
 	if (acquire_check(cmd, kq_entry_len(e)))
 		return -EINVAL;
 	len = le16_to_cpu(cmd->name_len);
-	r = kq_core_resource_find(core, name, len);
+	r = kq_resources_locate(core->res, name, len, &place);
 	if (r && claim_find(r, e, le64_to_cpu(cmd->owner)))
 		return -EEXIST;
 	if (r && r->holder && (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY) && !KQ_BREAK(TRY_WAITS))
@@ -138,7 +141,7 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	if (!r) {
 		r = e->resource;
 		e->resource = NULL;
-		kq_resources_add(core->res, r);
+		kq_resources_add(core->res, r, &place);
 	}
 	e->claim = NULL;
 	c->holder_node = le32_to_cpu(e->rec.node);

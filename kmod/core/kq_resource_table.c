@@ -54,24 +54,27 @@ static int name_cmp(const char *a, u32 a_len, const char *b, u32 b_len)
 }
 
 /**
- * kq_resources_find() - a resource that is held or awaited
+ * kq_resources_locate() - a resource that is held or awaited, or where it would stand
  * @res: the table
  * @name: its name
  * @len: bytes
+ * @place: set to where it is to be added, if it is not there: for kq_resources_add()
  *
  * Return: it, or NULL.
  */
-struct kq_resource *kq_resources_find(const struct kq_resources *res, const char *name, u32 len)
+struct kq_resource *kq_resources_locate(struct kq_resources *res, const char *name, u32 len,
+					struct kq_resource_place *place)
 {
-	struct rb_node *n = res->by_name.rb_node;
-
-	while (n) {
-		struct kq_resource *r = rb_entry(n, struct kq_resource, node);
+	place->link = &res->by_name.rb_node;
+	place->parent = NULL;
+	while (*place->link) {
+		struct kq_resource *r = rb_entry(*place->link, struct kq_resource, node);
 		int cmp = name_cmp(name, len, r->name, r->name_len);
 
 		if (!cmp)
 			return r;
-		n = cmp < 0 ? n->rb_left : n->rb_right;
+		place->parent = *place->link;
+		place->link = cmp < 0 ? &place->parent->rb_left : &place->parent->rb_right;
 	}
 	return NULL;
 }
@@ -126,21 +129,14 @@ struct kq_resource *kq_resource_alloc(const char *name, u32 len)
 
 /**
  * kq_resources_add() - put a resource into the table
- * @res: the table, which has none of that name
+ * @res: the table
  * @r: the resource
+ * @place: where it stands: from kq_resources_locate(), with no change in between
  */
-void kq_resources_add(struct kq_resources *res, struct kq_resource *r)
+void kq_resources_add(struct kq_resources *res, struct kq_resource *r,
+		      const struct kq_resource_place *place)
 {
-	struct rb_node **link = &res->by_name.rb_node, *parent = NULL;
-
-	while (*link) {
-		struct kq_resource *other = rb_entry(*link, struct kq_resource, node);
-
-		parent = *link;
-		link = name_cmp(r->name, r->name_len, other->name, other->name_len) < 0 ?
-			&parent->rb_left : &parent->rb_right;
-	}
-	rb_link_node(&r->node, parent, link);
+	rb_link_node(&r->node, place->parent, place->link);
 	rb_insert_color(&r->node, &res->by_name);
 }
 

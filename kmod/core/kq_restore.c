@@ -134,14 +134,15 @@ static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim
 
 static struct kq_resource *resource_of(struct kq_restore *rs, const char *name, u32 len)
 {
-	struct kq_resource *r = kq_resources_find(rs->res, name, len);
+	struct kq_resource_place place;
+	struct kq_resource *r = kq_resources_locate(rs->res, name, len, &place);
 
 	if (r)
 		return r;
 	r = kq_resource_alloc(name, len);
 	if (!r)
 		return NULL;
-	kq_resources_add(rs->res, r);
+	kq_resources_add(rs->res, r, &place);
 	rs->free++;
 	return r;
 }

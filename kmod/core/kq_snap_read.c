@@ -8,21 +8,26 @@
 /* The fields of every version: magic, version, length and checksum. */
 #define HEAD_LEAST	offsetof(struct kq_snap_head, cluster)
 
+static u64 hash_word(u64 h, u64 word)
+{
+	h = (h ^ word) * 0xbf58476d1ce4e5b9ULL;
+	return h ^ h >> 29;
+}
+
 static u64 hash_words(u64 h, const u8 *p, u32 len)
 {
 	__le64 word;
 
-	while (len) {
-		u32 n = min_t(u32, len, sizeof(word));
-
-		word = 0;
-		memcpy(&word, p, n);
-		h = (h ^ le64_to_cpu(word)) * 0xbf58476d1ce4e5b9ULL;
-		h ^= h >> 29;
-		p += n;
-		len -= n;
+	/* A copy whose length the compiler knows is one instruction. */
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = hash_word(h, le64_to_cpu(word));
 	}
-	return h;
+	if (!len)
+		return h;
+	word = 0;
+	memcpy(&word, p, len);
+	return hash_word(h, le64_to_cpu(word));
 }
 
 /**
@@ -77,12 +82,6 @@ static int __printf(3, 4) fail(struct kq_snap_reader *r, int error, const char *
 	vsnprintf(r->why, sizeof(r->why), fmt, ap);
 	va_end(ap);
 	return error;
-}
-
-/* Where the piece that is being looked at begins. */
-static unsigned long long piece_at(const struct kq_snap_reader *r)
-{
-	return r->ref.bytes - r->have;
 }
 
 static int read_start(struct kq_snap_reader *r)
@@ -144,7 +143,7 @@ static int read_head(struct kq_snap_reader *r)
 static int read_frame_head(struct kq_snap_reader *r)
 {
 	struct kq_snap_frame *f = &r->frame;
-	unsigned long long at = piece_at(r);
+	unsigned long long at = r->ref.bytes - r->have;
 
 	memcpy(f, r->buf, sizeof(*f));
 	r->chain = kq_crc(r->chain, f, offsetof(struct kq_snap_frame, crc));
@@ -163,12 +162,12 @@ static int read_frame_head(struct kq_snap_reader *r)
 	return 0;
 }
 
-static int read_end(struct kq_snap_reader *r)
+static int read_end(struct kq_snap_reader *r, const u8 *body)
 {
-	const struct kq_snap_end *e = (const void *)r->buf;
+	const struct kq_snap_end *e = (const void *)body;
 	u32 i;
 
-	if (r->have != sizeof(*e) || e->zero)
+	if (r->need != sizeof(*e) || e->zero)
 		return fail(r, -EBADMSG, "damaged: its end is not of this version");
 	if (le64_to_cpu(e->records) != r->records || le64_to_cpu(r->head.claims) != r->claims)
 		return fail(r, -EBADMSG, "damaged: it has %llu records, it should be %llu",
@@ -185,19 +184,20 @@ static int read_end(struct kq_snap_reader *r)
 	return 0;
 }
 
-static int read_records(struct kq_snap_reader *r, kq_snap_record_fn deliver, void *ctx)
+static int read_records(struct kq_snap_reader *r, const u8 *body, kq_snap_record_fn deliver,
+			void *ctx)
 {
 	struct kq_snap_record rec;
 	const char *why = NULL;
 	u32 at = 0;
 
-	while (!why && at < r->have) {
-		u32 left = r->have - at, type, len;
+	while (!why && at < r->need) {
+		u32 left = r->need - at, type, len;
 
 		if (left < sizeof(rec))
 			return fail(r, -EBADMSG, "damaged: frame %llu ends within a record",
 				    (unsigned long long)r->frames);
-		memcpy(&rec, r->buf + at, sizeof(rec));
+		memcpy(&rec, body + at, sizeof(rec));
 		type = le16_to_cpu(rec.type);
 		len = le16_to_cpu(rec.len);
 		if (type >= KQ_SNAP_TYPES || len > left - sizeof(rec))
@@ -206,23 +206,26 @@ static int read_records(struct kq_snap_reader *r, kq_snap_record_fn deliver, voi
 		at += sizeof(rec);
 		r->records++;
 		r->claims += type == KQ_SNAP_CLAIM;
-		r->sum[type] += kq_snap_hash(r->buf + at, len);
+		r->sum[type] += kq_snap_hash(body + at, len);
 		if (deliver)
-			why = deliver(ctx, type, r->buf + at, len);
+			why = deliver(ctx, type, body + at, len);
 		at += len;
 	}
 	return why ? fail(r, -EBADMSG, "damaged: %s", why) : 0;
 }
 
-static int read_frame(struct kq_snap_reader *r, kq_snap_record_fn deliver, void *ctx)
+/* All @r->need bytes of it are at @body. */
+static int read_frame(struct kq_snap_reader *r, const u8 *body, kq_snap_record_fn deliver,
+		      void *ctx)
 {
 	int err;
 
-	if (kq_crc(0, r->buf, r->have) != le32_to_cpu(r->frame.body_crc))
+	if (kq_crc(0, body, r->need) != le32_to_cpu(r->frame.body_crc))
 		return fail(r, -EBADMSG, "damaged: frame %llu, at byte %llu, fails its checksum",
-			    (unsigned long long)r->frames, piece_at(r));
-	err = le32_to_cpu(r->frame.kind) == KQ_SNAP_END ? read_end(r) :
-		read_records(r, deliver, ctx);
+			    (unsigned long long)r->frames,
+			    (unsigned long long)r->ref.bytes - r->need);
+	err = le32_to_cpu(r->frame.kind) == KQ_SNAP_END ? read_end(r, body) :
+		read_records(r, body, deliver, ctx);
 	r->frames++;
 	r->in_frame = false;
 	r->have = 0;
@@ -230,11 +233,11 @@ static int read_frame(struct kq_snap_reader *r, kq_snap_record_fn deliver, void 
 	return err;
 }
 
-/* A piece is complete. */
+/* A piece is complete, in the buffer. */
 static int read_piece(struct kq_snap_reader *r, kq_snap_record_fn deliver, void *ctx)
 {
 	if (r->in_frame)
-		return read_frame(r, deliver, ctx);
+		return read_frame(r, r->buf, deliver, ctx);
 	if (r->has_head)
 		return read_frame_head(r);
 	return r->need == HEAD_LEAST ? read_start(r) : read_head(r);
@@ -262,14 +265,19 @@ int kq_snap_read(struct kq_snap_reader *r, const void *data, size_t len, kq_snap
 		if (r->ended)
 			return fail(r, -EBADMSG, "damaged: something follows its end, at byte %llu",
 				    (unsigned long long)r->ref.bytes);
-		memcpy(r->buf + r->have, p, n);
-		r->have += n;
 		r->ref.bytes += n;
 		r->ref.crc = kq_crc(r->ref.crc, p, n);
+		/* Most frames come whole: they are read where they are. */
+		if (r->in_frame && n == r->need) {
+			read_frame(r, p, deliver, ctx);
+		} else {
+			memcpy(r->buf + r->have, p, n);
+			r->have += n;
+			if (r->have == r->need)
+				read_piece(r, deliver, ctx);
+		}
 		p += n;
 		len -= n;
-		if (r->have == r->need)
-			read_piece(r, deliver, ctx);
 	}
 	return r->error;
 }
