@@ -4,6 +4,10 @@
  * the core take it, as the place of its log's beginning (adopt), or of its whole state (install).
  * The handle says how it went; whoever closes it before gives it up, unless the core has it then.
  *
+ * One of another node may be handed over while it still arrives, so that its state is built in the
+ * time that the bytes take: write() to the handle says how many are there, and once that they all
+ * are. Nothing is taken before.
+ *
  * Files are read for long, and perhaps without end, which must hold up neither the nodes nor a
  * machine that goes to sleep: so the first work has a queue of its own, and that one is not frozen.
  * The second one is: what it writes and promises a resumed image would not know of.
@@ -28,6 +32,7 @@ static struct workqueue_struct *kq_snapshot_end_wq;
  * @node: the node, with a reference
  * @file: the snapshot
  * @install: it takes the place of the state
+ * @part: with @install: how much of the file is there
  * @cancel: nobody wants to know any more
  * @done: @result is set
  * @given: bit 0: it was read
@@ -43,6 +48,7 @@ struct kq_snapshot_job {
 	struct kq_node *node;
 	struct file *file;
 	bool install;
+	struct kq_snapshot_part part;
 	bool cancel;
 	bool done;
 	unsigned long given;
@@ -143,7 +149,7 @@ static int read_to_install(struct kq_snapshot_job *job)
 	if (!rs)
 		return job_fail(job, -ENOMEM, "no memory for the state in it");
 	job->restore = rs;
-	err = kq_snapshot_restore(job->node, job->file, rs, &job->cancel);
+	err = kq_snapshot_restore(job->node, job->file, rs, &job->part, &job->cancel);
 	return err ? job_unread(job, err, kq_restore_why(rs)) : 0;
 }
 
@@ -230,6 +236,37 @@ static ssize_t job_read(struct kiocb *iocb, struct iov_iter *to)
 		(ssize_t)sizeof(job->result) : -EFAULT;
 }
 
+/* Is it as it was told before, or more? Called with the lock of the part's queue. */
+static bool part_grows(struct kq_snapshot_part *part, const struct kquorum_snapshot_grown *grown)
+{
+	if (part->whole || grown->bytes < part->bytes || grown->bytes > LLONG_MAX)
+		return false;
+	smp_store_release(&part->bytes, grown->bytes);
+	smp_store_release(&part->whole, grown->whole);
+	return true;
+}
+
+static ssize_t job_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct kq_snapshot_job *job = iocb->ki_filp->private_data;
+	struct kquorum_snapshot_grown grown;
+	bool ok;
+
+	if (iov_iter_count(from) != sizeof(grown))
+		return -EINVAL;
+	if (!copy_from_iter_full(&grown, sizeof(grown), from))
+		return -EFAULT;
+	if (grown.whole > 1 || grown.zero)
+		return -EINVAL;
+	spin_lock(&job->part.wait.lock);
+	ok = part_grows(&job->part, &grown);
+	spin_unlock(&job->part.wait.lock);
+	if (!ok)
+		return -EINVAL;
+	wake_up(&job->part.wait);
+	return sizeof(grown);
+}
+
 static __poll_t job_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct kq_snapshot_job *job = file->private_data;
@@ -243,6 +280,7 @@ static int job_release(struct inode *inode, struct file *file)
 	struct kq_snapshot_job *job = file->private_data;
 
 	WRITE_ONCE(job->cancel, true);
+	wake_up(&job->part.wait);
 	job_put(job);
 	return 0;
 }
@@ -250,6 +288,7 @@ static int job_release(struct inode *inode, struct file *file)
 static const struct file_operations job_fops = {
 	.owner = THIS_MODULE,
 	.read_iter = job_read,
+	.write_iter = job_write,
 	.poll = job_poll,
 	.release = job_release,
 	.llseek = noop_llseek,
@@ -260,11 +299,14 @@ static const struct file_operations job_fops = {
  * @node: the node
  * @snapshot: from kq_snapshot_open(); consumed
  * @install: it is to take the place of the node's state
+ * @grows: with @install: it is still being written; write() of struct kquorum_snapshot_grown says
+ *	how much of it is there
  *
  * Context: may sleep.
  * Return: its file, or an error pointer.
  */
-struct file *kq_snapshot_file(struct kq_node *node, struct file *snapshot, bool install)
+struct file *kq_snapshot_file(struct kq_node *node, struct file *snapshot, bool install,
+			      bool grows)
 {
 	struct kq_snapshot_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
 	struct file *file;
@@ -275,6 +317,8 @@ struct file *kq_snapshot_file(struct kq_node *node, struct file *snapshot, bool 
 	}
 	refcount_set(&job->ref, 1);
 	init_waitqueue_head(&job->wait);
+	init_waitqueue_head(&job->part.wait);
+	job->part.whole = !grows;
 	INIT_WORK(&job->work, job_work);
 	INIT_WORK(&job->end, job_end_work);
 	job->node = node;
@@ -282,7 +326,8 @@ struct file *kq_snapshot_file(struct kq_node *node, struct file *snapshot, bool 
 	job->install = install;
 	kq_node_get(node);
 	kq_object_add(KQ_OBJECT_HANDLE, 1);
-	file = anon_inode_getfile("[kquorum-snapshot]", &job_fops, job, O_RDONLY);
+	file = anon_inode_getfile("[kquorum-snapshot]", &job_fops, job,
+				  grows ? O_RDWR : O_RDONLY);
 	if (IS_ERR(file))
 		job_put(job);
 	return file;

@@ -182,7 +182,8 @@ static int hand_over(struct sk_buff *skb, struct genl_info *info, u8 cmd)
 		return PTR_ERR(node);
 	file = kq_snapshot_open(nla_get_s32(fd), &why);
 	if (!IS_ERR(file))
-		file = kq_snapshot_file(node, file, cmd == KQUORUM_CMD_SNAPSHOT_INSTALL);
+		file = kq_snapshot_file(node, file, cmd == KQUORUM_CMD_SNAPSHOT_INSTALL,
+					nla_get_flag(info->attrs[KQUORUM_A_SNAPSHOT_GROWS]));
 	err = open_handle(info, cmd, O_CLOEXEC, file, kq_snapshot_ask);
 	kq_node_put(node);
 	if (err == -EBUSY)

@@ -100,9 +100,15 @@ const struct nla_policy kq_nl_snapshot_note_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_TRANSIT] = NLA_POLICY_NESTED(kq_nl_transit_policy),
 };
 
-const struct nla_policy kq_nl_snapshot_policy[KQUORUM_A_MAX + 1] = {
+const struct nla_policy kq_nl_adopt_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_GROUP] = KQ_GROUP,
 	[KQUORUM_A_SNAPSHOT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+};
+
+const struct nla_policy kq_nl_install_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_SNAPSHOT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+	[KQUORUM_A_SNAPSHOT_GROWS] = KQ_TYPE(NLA_FLAG),
 };
 
 const struct nla_policy kq_nl_scrub_attr_policy[KQUORUM_SCRUB_MAX + 1] = {

@@ -72,7 +72,7 @@ static int restore_from(struct kq_node *node, struct file *file, const struct kq
 	rs = kq_restore_create(&node->cfg, kq_clock());
 	if (!rs)
 		return -ENOMEM;
-	err = kq_snapshot_restore(node, file, rs, NULL);
+	err = kq_snapshot_restore(node, file, rs, NULL, NULL);
 	if (!err)
 		err = kq_core_restore(node->core, rs, report);
 	if (err == -EUCLEAN)
@@ -108,7 +108,7 @@ static int restore_snapshot(struct kq_node *node, const struct kq_wal_report *re
 static int read_seed(struct kq_node *node, struct kq_wal_report *report)
 {
 	struct kq_restore *rs = kq_restore_create(&node->cfg, kq_clock());
-	int err = rs ? kq_snapshot_restore(node, node->snapshots[0], rs, NULL) : -ENOMEM;
+	int err = rs ? kq_snapshot_restore(node, node->snapshots[0], rs, NULL, NULL) : -ENOMEM;
 
 	if (err && err != -ENOMEM)
 		snprintf(report->reason, sizeof(report->reason), "the snapshot to begin with: %s",

@@ -9,7 +9,8 @@
 #include "node.h"
 #include "snapshot.h"
 
-#define KQ_SNAPSHOT_PIECE	(64 * 1024)	/* bytes between two looks at the cancel flags */
+#define KQ_SNAPSHOT_PIECE	(256 * 1024)	/* bytes between two looks at the cancel flags */
+#define KQ_SNAPSHOT_LOOK	(HZ / 5)	/* and when nothing comes */
 
 /**
  * kq_snapshot_open() - take a snapshot file
@@ -50,9 +51,34 @@ static bool is_over(const struct kq_node *node, const bool *cancel)
 	return READ_ONCE(node->cancel) || (cancel && READ_ONCE(*cancel));
 }
 
+static bool may_read(const struct kq_snapshot_part *part, loff_t pos)
+{
+	/* Pairs with part_grows(): what is said to be there has been written. */
+	return smp_load_acquire(&part->whole) || smp_load_acquire(&part->bytes) > pos;
+}
+
+/* How many bytes may be read at @pos; waits for one. 0: nobody wants them any more. */
+static size_t await_bytes(const struct kq_node *node, struct kq_snapshot_part *part, loff_t pos,
+			  const bool *cancel)
+{
+	if (!part)
+		return is_over(node, cancel) ? 0 : KQ_SNAPSHOT_PIECE;
+	while (!is_over(node, cancel)) {
+		if (smp_load_acquire(&part->whole))
+			return KQ_SNAPSHOT_PIECE;
+		if (may_read(part, pos))
+			return min_t(u64, READ_ONCE(part->bytes) - pos, KQ_SNAPSHOT_PIECE);
+		/* Nobody tells this queue that the node goes down. */
+		wait_event_idle_timeout(part->wait, may_read(part, pos) || is_over(node, cancel),
+					KQ_SNAPSHOT_LOOK);
+	}
+	return 0;
+}
+
 /* All of @file to @feed, until that returns an error. */
-static int read_file(const struct kq_node *node, struct file *file, const bool *cancel,
-		     int (*feed)(void *ctx, const void *data, size_t len), void *ctx)
+static int read_file(const struct kq_node *node, struct file *file, struct kq_snapshot_part *part,
+		     const bool *cancel, int (*feed)(void *ctx, const void *data, size_t len),
+		     void *ctx)
 {
 	void *buf = kvmalloc(KQ_SNAPSHOT_PIECE, GFP_KERNEL);
 	loff_t pos = 0;
@@ -62,11 +88,13 @@ static int read_file(const struct kq_node *node, struct file *file, const bool *
 	if (!buf)
 		return -ENOMEM;
 	while (!err) {
-		if (is_over(node, cancel)) {
+		size_t len = await_bytes(node, part, pos, cancel);
+
+		if (!len) {
 			err = -EINTR;
 			break;
 		}
-		got = kernel_read(file, buf, KQ_SNAPSHOT_PIECE, &pos);
+		got = kernel_read(file, buf, len, &pos);
 		if (got <= 0) {
 			err = got;
 			break;
@@ -102,7 +130,7 @@ static int feed_restore(void *ctx, const void *data, size_t len)
 int kq_snapshot_check(const struct kq_node *node, struct file *file, struct kq_snap_reader *r,
 		      const bool *cancel)
 {
-	int err = read_file(node, file, cancel, feed_reader, r);
+	int err = read_file(node, file, NULL, cancel, feed_reader, r);
 
 	return err ? err : kq_snap_read_end(r);
 }
@@ -112,15 +140,16 @@ int kq_snapshot_check(const struct kq_node *node, struct file *file, struct kq_s
  * @node: for whom; given up once it goes down
  * @file: from kq_snapshot_open()
  * @rs: fresh
+ * @part: it is still being written, and so much of it is there; NULL: it is whole
  * @cancel: given up once it is true; NULL: never
  *
  * Context: may sleep, for the disk and memory.
  * Return: as kq_restore_finish(); -EINTR: given up; or as reading the file failed.
  */
 int kq_snapshot_restore(const struct kq_node *node, struct file *file, struct kq_restore *rs,
-			const bool *cancel)
+			struct kq_snapshot_part *part, const bool *cancel)
 {
-	int err = read_file(node, file, cancel, feed_restore, rs);
+	int err = read_file(node, file, part, cancel, feed_restore, rs);
 
 	return err ? err : kq_restore_finish(rs);
 }

@@ -51,6 +51,10 @@ struct fake_node {
 	bool save_stuck;		/* what comes then comes never */
 	int save_error;
 	int hand_error;			/* it takes no snapshot */
+	unsigned int feeds;		/* how often one was to be read while it came */
+	uint64_t grown;			/* bytes of it, as was told last */
+	int feed_error;			/* it reads none so */
+	uint64_t feed_breaks;		/* after so many bytes, 0: never */
 	char order[64];			/* what was done with files, by fake_order() */
 };
 

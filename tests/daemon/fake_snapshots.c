@@ -5,11 +5,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../kmod/core/kq_snap_format.h"
@@ -141,14 +144,13 @@ static int take(struct fake_node *n, const struct kqd_ref *ref, bool install, ch
 	return 0;
 }
 
-int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install)
+/* Checks and takes it, and answers. */
+static void answer(int file, bool install, int to)
 {
 	struct kquorum_snapshot_result r = { 0 };
 	struct kqd_ref ref;
 	unsigned int i;
-	int fds[2];
 
-	g->refused[0] = '\0';
 	fake_order(install ? 'I' : 'A');
 	r.error = check(file, &ref, r.why);
 	fake_lock();
@@ -160,10 +162,77 @@ int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install)
 	r.term = ref.term;
 	r.bytes = ref.bytes;
 	r.crc = ref.crc;
-	if (pipe2(fds, O_CLOEXEC) || write(fds[1], &r, sizeof(r)) != sizeof(r))
+	if (write(to, &r, sizeof(r)) != sizeof(r))
 		abort();
-	close(fds[1]);
 	for (i = 1; i <= FAKE_NODES; i++)
 		fake_wake(i, KQUORUM_EVENT_SNAPSHOT);
+}
+
+/* Reads no more than it was told: what is said to be there has to be. */
+static bool is_there(int file, const struct kquorum_snapshot_grown *grown, uint64_t before)
+{
+	struct stat st;
+
+	return !grown->zero && grown->bytes >= before && !fstat(file, &st) &&
+		(uint64_t)st.st_size >= grown->bytes;
+}
+
+/* As the module's worker, while the daemon goes on. */
+static void *read_growing(void *arg)
+{
+	struct kquorum_snapshot_grown grown = { 0 };
+	int *fds = arg;
+	uint64_t before;
+
+	do {
+		before = grown.bytes;
+		if (read(fds[0], &grown, sizeof(grown)) != sizeof(grown))
+			break;
+		if (!is_there(fds[1], &grown, before))
+			abort();
+		fake_lock();
+		self()->grown = grown.bytes;
+		fake_unlock();
+		if (self()->feed_breaks && grown.bytes > self()->feed_breaks)
+			break;
+		if (grown.whole)
+			answer(fds[1], true, fds[0]);
+	} while (!grown.whole);
+	close(fds[0]);
+	close(fds[1]);
+	free(fds);
+	return NULL;
+}
+
+static int hand_growing(int file)
+{
+	int *fds = malloc(2 * sizeof(*fds)), ends[2];
+	pthread_t thread;
+
+	fake_lock();
+	self()->feeds++;
+	fake_unlock();
+	if (self()->feed_error)
+		return self()->feed_error;
+	if (!fds || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		abort();
+	fds[0] = ends[1];
+	fds[1] = fcntl(file, F_DUPFD_CLOEXEC, 0);
+	if (fds[1] < 0 || pthread_create(&thread, NULL, read_growing, fds) || pthread_detach(thread))
+		abort();
+	return ends[0];
+}
+
+int kqd_genl_hand_over(struct kqd_genl *g, int file, enum kqd_hand hand)
+{
+	int fds[2];
+
+	g->refused[0] = '\0';
+	if (hand == KQD_HAND_GROWING)
+		return hand_growing(file);
+	if (pipe2(fds, O_CLOEXEC))
+		abort();
+	answer(file, hand == KQD_HAND_INSTALL, fds[1]);
+	close(fds[1]);
 	return fds[0];
 }

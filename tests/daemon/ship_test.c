@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <endian.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -113,6 +114,47 @@ static void a_laggard_gets_it(void **state)
 	sleep_ms(500);
 	assert_int_equal(daemon_said(1, "n2 has installed"), 1);
 	assert_int_equal(daemon_said(1, "from byte 0 on"), 1);
+}
+
+static void the_module_reads_it_while_it_comes(void **state)
+{
+	rate = 4 * MIB;
+	snapshot(4 * CLAIMS_MIB);
+	daemon_start(1, false);
+	daemon_start(2, false);
+	needs(2, 900);
+	assert_true(wait_for(half_is_there));
+	assert_int_equal(fake->node[2].feeds, 1);
+	assert_in_range(fake->node[2].grown, MIB / 2, fake->node[1].snapshot.bytes - 1);
+	assert_int_equal(fake->node[2].installs, 0);
+	assert_true(wait_for(two_has_it));
+	assert_int_equal(fake->node[2].grown, fake->node[1].snapshot.bytes);
+	assert_int_equal(fake->node[2].installs, 1);
+	assert_int_equal(fake->node[2].feeds, 1);
+}
+
+static void it_is_handed_over_when_the_module_reads_none_that_comes(void **state)
+{
+	fake->node[2].feed_error = -EBUSY;
+	snapshot(2 * CLAIMS_MIB);
+	daemon_start(1, false);
+	daemon_start(2, false);
+	needs(2, 900);
+	assert_true(wait_for(two_has_it));
+	assert_int_equal(fake->node[2].feeds, 1);
+	assert_int_equal(fake->node[2].installs, 1);
+}
+
+static void it_is_handed_over_when_the_module_ceases_to_read(void **state)
+{
+	fake->node[2].feed_breaks = MIB;
+	snapshot(4 * CLAIMS_MIB);
+	daemon_start(1, false);
+	daemon_start(2, false);
+	needs(2, 900);
+	assert_true(wait_for(two_has_it));
+	assert_int_equal(fake->node[2].feeds, 1);
+	assert_int_equal(fake->node[2].installs, 1);
 }
 
 /* @id was told last how far it is with @peer. */
@@ -358,6 +400,7 @@ static void a_newer_one_is_taken_when_it_is_needed(void **state)
 }
 
 static bool two_is_told_of_room(void) { return noted(2, 2, "no room for a snapshot of"); }
+static bool two_is_told_nothing(void) { return !fake->node[2].note[2][0]; }
 static bool two_is_told_of_full(void) { return noted(2, 2, "of a snapshot: make room on "); }
 
 static bool small_disk(const char *size)
@@ -384,7 +427,7 @@ static void a_disk_that_is_too_small_is_said_and_waited_for(void **state)
 	assert_true(wait_for(two_is_told_of_room));
 	assert_int_equal(mount("none", dirs[2], "tmpfs", MS_REMOUNT, "size=32m"), 0);
 	assert_true(wait_for(two_has_it));
-	assert_false(two_is_told_of_room());
+	assert_true(wait_for(two_is_told_nothing));
 }
 
 /* Somebody else writes there as well. */
@@ -417,6 +460,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_laggard_gets_it),
+		TEST(the_module_reads_it_while_it_comes),
+		TEST(it_is_handed_over_when_the_module_reads_none_that_comes),
+		TEST(it_is_handed_over_when_the_module_ceases_to_read),
 		TEST(it_is_told_how_far_it_is),
 		TEST(a_connection_that_breaks_does_not_end_it),
 		TEST(two_laggards_get_it),

@@ -177,6 +177,11 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 			mnl_attr_put_u32(h, type, pct(90) ? f.snapshot[rnd(NL_SNAPSHOTS)] :
 					 descriptor());
 		break;
+	case KQUORUM_A_SNAPSHOT_GROWS:
+		/* Then it is not read to its end before somebody says that it is whole. */
+		if (pct(30))
+			mnl_attr_put(h, type, pct(95) ? 0 : 4, "xxx");
+		break;
 	case KQUORUM_A_EPOCH:
 		mnl_attr_put_u64(h, type, pct(90) ? f.epoch : number());
 		break;
@@ -255,7 +260,8 @@ const struct nl_command nl_commands[] = {
 	{ "log_get", KQUORUM_CMD_LOG_GET, 6, { KQUORUM_A_FIRST_INDEX, KQUORUM_A_LAST_INDEX } },
 	{ "snapshot_save", KQUORUM_CMD_SNAPSHOT_SAVE, 6, { 0 } },
 	{ "snapshot_adopt", KQUORUM_CMD_SNAPSHOT_ADOPT, 6, { KQUORUM_A_SNAPSHOT_FD } },
-	{ "snapshot_install", KQUORUM_CMD_SNAPSHOT_INSTALL, 6, { KQUORUM_A_SNAPSHOT_FD } },
+	{ "snapshot_install", KQUORUM_CMD_SNAPSHOT_INSTALL, 6,
+	  { KQUORUM_A_SNAPSHOT_FD, KQUORUM_A_SNAPSHOT_GROWS } },
 	{ "event", KQUORUM_CMD_EVENT, 1, { 0 } },
 	{ "none", KQUORUM_CMD_MAX + 1, 1, { 0 } },
 };

@@ -514,15 +514,16 @@ int kqd_genl_save(struct kqd_genl *g)
 }
 
 /**
- * kqd_genl_hand_over() - give a finished snapshot file to the module
+ * kqd_genl_hand_over() - give a snapshot file to the module
  * @g: with a node
  * @file: open for reading; stays the caller's
- * @install: it is to take the place of the state; else it is of this node's own
+ * @hand: what for
  *
- * Return: a descriptor that gives struct kquorum_snapshot_result once, for the caller to close; or
- * a negative errno, and @g->refused says why; -EBUSY: another one is being read.
+ * Return: a descriptor that gives struct kquorum_snapshot_result once, for the caller to close, and
+ * with KQD_HAND_GROWING takes struct kquorum_snapshot_grown before; or a negative errno, and
+ * @g->refused says why; -EBUSY: another one is being read.
  */
-int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install)
+int kqd_genl_hand_over(struct kqd_genl *g, int file, enum kqd_hand hand)
 {
 	int fd = -1, rc;
 	struct genl_answer a = {
@@ -531,10 +532,12 @@ int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install)
 		.parse = genl_parse_fd,
 		.arg = &fd,
 	};
-	struct nl_msg *msg = genl_request(g, install ? KQUORUM_CMD_SNAPSHOT_INSTALL :
-					  KQUORUM_CMD_SNAPSHOT_ADOPT);
+	struct nl_msg *msg = genl_request(g, hand == KQD_HAND_ADOPT ? KQUORUM_CMD_SNAPSHOT_ADOPT :
+					  KQUORUM_CMD_SNAPSHOT_INSTALL);
 
 	nla_put_s32(msg, KQUORUM_A_SNAPSHOT_FD, file);
+	if (hand == KQD_HAND_GROWING)
+		nla_put_flag(msg, KQUORUM_A_SNAPSHOT_GROWS);
 	rc = genl_exchange(g, msg, &a);
 	return rc ? rc : fd < 0 ? -EBADMSG : fd;
 }

@@ -35,6 +35,13 @@ void kqd_genl_forget(struct kqd_genl *g);
 int kqd_genl_event_fd(const struct kqd_genl *g);
 uint32_t kqd_genl_events(struct kqd_genl *g);
 
+/* What a snapshot file is given to the module for. */
+enum kqd_hand {
+	KQD_HAND_ADOPT,		/* the log is to begin behind it */
+	KQD_HAND_INSTALL,	/* it is to take the place of the state */
+	KQD_HAND_GROWING,	/* likewise; it is still being written */
+};
+
 int kqd_genl_status(struct kqd_genl *g, struct kqd_status *st);
 int kqd_genl_take(struct kqd_genl *g);
 int kqd_genl_canvass(struct kqd_genl *g);
@@ -45,7 +52,7 @@ int kqd_genl_detach(struct kqd_genl *g, uint32_t node);
 int kqd_genl_attach(struct kqd_genl *g, int fd, const struct kqd_hello *from);
 int kqd_genl_scrub(struct kqd_genl *g, uint64_t rate);
 int kqd_genl_save(struct kqd_genl *g);
-int kqd_genl_hand_over(struct kqd_genl *g, int file, bool install);
+int kqd_genl_hand_over(struct kqd_genl *g, int file, enum kqd_hand hand);
 int kqd_genl_note(struct kqd_genl *g, uint32_t node, const char *why);
 int kqd_genl_transit(struct kqd_genl *g, uint32_t node, const struct kqd_transit *t);
 

@@ -28,6 +28,7 @@ static void receive_release(struct kqd_receive *r)
 {
 	if (r->d->receiving != r)
 		return;
+	kqd_feed_close(&r->feed);
 	r->d->receiving = NULL;
 	kqd_transit_end(&r->d->peers[r->offer.from]);
 	r->d->snap.files.dirty = true;
@@ -224,6 +225,7 @@ static void receive_go_on(struct kqd_receive *r)
 	};
 
 	kqd_transit_tell(&r->d->peers[r->offer.from], &t);
+	kqd_feed_grown(&r->feed, r->at);
 	if (r->at == r->offer.ref.bytes)
 		receive_whole(r);
 	else
@@ -266,6 +268,7 @@ static void receive_begin(struct kqd_receive *r)
 		 kqd_node_name(r->d, r->offer.from), (unsigned long long)r->offer.ref.index,
 		 (unsigned long long)r->offer.ref.bytes, (unsigned long long)r->at);
 	receive_say(r, KQD_ANSWER_GO, "");
+	r->feed = kqd_feed_open(r->d, r->file);
 	receive_go_on(r);
 }
 
@@ -510,6 +513,7 @@ void kqd_receive_start(struct kqd *d, int fd, const struct kqd_address *address,
 	r->d = d;
 	r->fd = fd;
 	r->file = -1;
+	r->feed = -1;
 	r->address = *address;
 	r->recv.done = receive_received;
 	r->send.done = receive_spoke;
@@ -528,6 +532,34 @@ void kqd_receive_start(struct kqd *d, int fd, const struct kqd_address *address,
 		receive_offered(r);
 }
 
+static bool receive_is(const struct kqd_receive *r, const struct kquorum_snapshot_file *file)
+{
+	return r && r->stage == KQD_RECEIVE_SETTLE && file->index == r->offer.ref.index &&
+		file->term == r->offer.ref.term;
+}
+
+/**
+ * kqd_receive_fed() - has the module read this file already, while it came?
+ * @d: the daemon
+ * @file: which
+ * @named: what there is under its name
+ * @install: it is to take the place of the state
+ *
+ * Return: a descriptor as that of kqd_genl_hand_over(), which is to be called if it is -1.
+ */
+int kqd_receive_fed(struct kqd *d, const struct kquorum_snapshot_file *file, int named,
+		    bool install)
+{
+	struct kqd_receive *r = d->receiving;
+
+	if (!r)
+		return -1;
+	/* Another file's turn, or another use of it: the module reads one at a time. */
+	if (!install || !receive_is(r, file))
+		kqd_feed_close(&r->feed);
+	return kqd_feed_whole(&r->feed, r->file, named, r->offer.ref.bytes);
+}
+
 /**
  * kqd_receive_settled() - the module has said what it makes of a snapshot
  * @d: the daemon
@@ -540,8 +572,7 @@ void kqd_receive_settled(struct kqd *d, const struct kquorum_snapshot_file *file
 {
 	struct kqd_receive *r = d->receiving;
 
-	if (!r || r->stage != KQD_RECEIVE_SETTLE || file->index != r->offer.ref.index ||
-	    file->term != r->offer.ref.term)
+	if (!receive_is(r, file))
 		return;
 	if (err)
 		receive_fail(r, KQD_ANSWER_FAILED, why);

@@ -88,7 +88,10 @@ static void settle_start(struct kqd_settle *s, bool install)
 	kquorum_snapshot_name(name, s->file.index, s->file.term);
 	/* By its name, so that what the module reads is what a start would find. */
 	file = kqd_files_read(d, name);
-	fd = file < 0 ? file : kqd_genl_hand_over(&d->genl, file, install);
+	fd = file < 0 ? file : kqd_receive_fed(d, &s->file, file, install);
+	if (file >= 0 && fd < 0)
+		fd = kqd_genl_hand_over(&d->genl, file, install ? KQD_HAND_INSTALL :
+					KQD_HAND_ADOPT);
 	if (file >= 0)
 		close(file);
 	if (fd == -ENODEV)

@@ -74,6 +74,7 @@ struct kqd_receive {
 	bool dead;			/* only operations are waited for */
 	bool mute;			/* nobody listens any more */
 	int fd, file;			/* -1: no file */
+	int feed;			/* the module reads @file while it comes; -1: not */
 	struct kqd_address address;
 	struct kqd_op recv, send, io;
 	struct kqd_place place;
@@ -105,10 +106,18 @@ void kqd_ship_init(struct kqd *d);
 void kqd_ship_update(struct kqd *d);
 void kqd_ship_drop(struct kqd *d);
 
+/* feed.c */
+int kqd_feed_open(struct kqd *d, int file);
+void kqd_feed_grown(int *fd, uint64_t bytes);
+int kqd_feed_whole(int *fd, int file, int named, uint64_t bytes);
+void kqd_feed_close(int *fd);
+
 /* receive.c */
 void kqd_receive_start(struct kqd *d, int fd, const struct kqd_address *address, const void *bytes,
 		       size_t len);
 void kqd_receive_update(struct kqd *d);
+int kqd_receive_fed(struct kqd *d, const struct kquorum_snapshot_file *file, int named,
+		    bool install);
 void kqd_receive_settled(struct kqd *d, const struct kquorum_snapshot_file *file, int err,
 			 const char *why);
 void kqd_receive_drop(struct kqd *d);

@@ -80,7 +80,9 @@
  *	its name: it is read, checked and synced; then the log refers to it, and what it stands for
  *	goes. Answers FD: read() gives struct kquorum_snapshot_result once. Admin.
  * @KQUORUM_CMD_SNAPSHOT_INSTALL: likewise one of another node's, which takes the place of the
- *	state here if that is behind it. Admin.
+ *	state here if that is behind it. With SNAPSHOT_GROWS the file is still being written:
+ *	write() of struct kquorum_snapshot_grown to FD says how much of it may be read, and at
+ *	last that it is whole; only then it is synced and taken. Admin.
  * @KQUORUM_CMD_SNAPSHOT_NOTE: the daemon says how far a snapshot is on its way to NODE_ID, or from
  *	there: TRANSIT, absent when none is any more. Shown in the status while that daemon lives.
  *	EPOCH. Admin.
@@ -181,6 +183,7 @@ enum kquorum_attr {
 	KQUORUM_A_SETTINGS_BEFORE, /* as SETTINGS: replaced, but not out of use yet */
 	KQUORUM_A_OVERLAP_LEFT,	/* u64: at the leader: until they are */
 	KQUORUM_A_SCRUB,	/* nested enum kquorum_scrub_attr */
+	KQUORUM_A_SNAPSHOT_GROWS, /* flag: SNAPSHOT_FD is still being written */
 	__KQUORUM_A_MAX,
 };
 
@@ -517,6 +520,18 @@ struct kquorum_snapshot_result {
 	__u64 term;
 	__u64 bytes;
 	char why[128];
+};
+
+/**
+ * struct kquorum_snapshot_grown - of a snapshot that was handed over while it is written
+ * @bytes: of the file that are there; never fewer than before
+ * @whole: 1: nothing is written to it any more, and it has its name: it may be taken
+ * @zero: 0
+ */
+struct kquorum_snapshot_grown {
+	__u64 bytes;
+	__u32 whole;
+	__u32 zero;
 };
 
 /**
