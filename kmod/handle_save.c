@@ -12,7 +12,8 @@
 #include "snapshot.h"
 #include "trace.h"
 
-#define KQ_SAVE_PIECE	(64 * 1024)	/* bytes of one step */
+/* Bytes of one step: whoever wants the node meanwhile waits no longer than a frame takes. */
+#define KQ_SAVE_PIECE	KQ_SNAP_FRAME_MAX
 
 /**
  * struct kq_saver - the handle
@@ -76,25 +77,29 @@ static void give_up(struct kq_saver *s, int error)
 static ssize_t save_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct kq_saver *s = iocb->ki_filp->private_data;
-	size_t count = iov_iter_count(to);
-	int got;
+	ssize_t done = 0;
+	int got = 0;
 
-	if (!count)
-		return 0;
 	if (mutex_lock_interruptible(&s->read))
 		return -ERESTARTSYS;
-	do {
-		got = next_piece(s, min_t(size_t, count, KQ_SAVE_PIECE));
+	while (iov_iter_count(to)) {
+		got = next_piece(s, min_t(size_t, iov_iter_count(to), KQ_SAVE_PIECE));
 		cond_resched();
-	} while (got == -EAGAIN && !signal_pending(current));
-	if (got == -EAGAIN)
-		got = -EINTR;
-	if (got > 0 && copy_to_iter(s->buf, got, to) != got) {
-		give_up(s, -EFAULT);	/* that piece does not come again */
-		got = -EFAULT;
+		if (got == -EAGAIN && !signal_pending(current))
+			continue;
+		if (got == -EAGAIN)
+			got = -EINTR;
+		if (got <= 0)
+			break;
+		if (copy_to_iter(s->buf, got, to) != got) {
+			give_up(s, -EFAULT);	/* that piece does not come again */
+			got = -EFAULT;
+			break;
+		}
+		done += got;
 	}
 	mutex_unlock(&s->read);
-	return got;
+	return done ? done : got;
 }
 
 static void saver_free(struct kq_saver *s)

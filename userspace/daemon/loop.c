@@ -191,6 +191,23 @@ void kqd_op_pwrite(struct kqd_loop *l, struct kqd_op *op, int fd, const void *bu
 }
 
 /**
+ * kqd_op_write_out() - have the disk begin with what was written; nothing is durable by that
+ * @l: the loop
+ * @op: idle, with its callback set, which gets an error where that cannot be done
+ * @fd: the file
+ * @at: where in the file, bytes
+ * @len: bytes; those that are on their way to the disk already are waited for
+ */
+void kqd_op_write_out(struct kqd_loop *l, struct kqd_op *op, int fd, uint64_t at, uint32_t len)
+{
+	struct io_uring_sqe *sqe = loop_sqe(l);
+
+	io_uring_prep_sync_file_range(sqe, fd, len, at, SYNC_FILE_RANGE_WAIT_BEFORE |
+				      SYNC_FILE_RANGE_WRITE);
+	loop_start(l, sqe, op);
+}
+
+/**
  * kqd_op_fsync() - make a file, or what a directory names, durable
  * @l: the loop
  * @op: idle, with its callback set

@@ -50,6 +50,7 @@ void kqd_op_pread(struct kqd_loop *l, struct kqd_op *op, int fd, void *buf, size
 		  uint64_t at);
 void kqd_op_pwrite(struct kqd_loop *l, struct kqd_op *op, int fd, const void *buf, size_t len,
 		   uint64_t at);
+void kqd_op_write_out(struct kqd_loop *l, struct kqd_op *op, int fd, uint64_t at, uint32_t len);
 void kqd_op_fsync(struct kqd_loop *l, struct kqd_op *op, int fd);
 void kqd_op_rename(struct kqd_loop *l, struct kqd_op *op, int dir, const char *from,
 		   const char *to, bool replace);

@@ -53,6 +53,27 @@ static void place_synced(struct kqd_op *op, int res)
 }
 
 /**
+ * kqd_write_out() - is it time for the disk to begin with what was written?
+ * @d: the daemon
+ * @op: idle, with its callback set: called if so, whose result means nothing; syncing says more
+ * @file: that grows at its end
+ * @at: bytes that it has
+ * @told: of them, those the disk has been told of; moved on
+ *
+ * Return: false: not yet.
+ */
+bool kqd_write_out(struct kqd *d, struct kqd_op *op, int file, uint64_t at, uint64_t *told)
+{
+	uint64_t from = *told < KQD_SNAPSHOT_DIRTY ? 0 : *told - KQD_SNAPSHOT_DIRTY;
+
+	if (at - *told < KQD_SNAPSHOT_DIRTY)
+		return false;
+	*told = at;
+	kqd_op_write_out(&d->loop, op, file, from, at - from);
+	return true;
+}
+
+/**
  * kqd_place_start() - sync a file, give it its name, sync the directory
  * @p: idle, with @done set, which is called once with 0 or a negative errno
  * @d: with a directory

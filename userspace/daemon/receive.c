@@ -232,6 +232,16 @@ static void receive_go_on(struct kqd_receive *r)
 		receive_recv(r);
 }
 
+static void receive_went_on(struct kqd_op *op, int res)
+{
+	struct kqd_receive *r = kqd_container(op, struct kqd_receive, io);
+
+	if (r->dead)
+		receive_end(r);
+	else
+		receive_go_on(r);
+}
+
 static void receive_wrote(struct kqd_op *op, int res)
 {
 	struct kqd_receive *r = kqd_container(op, struct kqd_receive, io);
@@ -246,9 +256,12 @@ static void receive_wrote(struct kqd_op *op, int res)
 	}
 	r->put += res;
 	r->at += res;
-	if (r->put < r->have)
+	if (r->put < r->have) {
 		receive_write(r);
-	else
+		return;
+	}
+	r->io.done = receive_went_on;
+	if (!kqd_write_out(r->d, &r->io, r->file, r->at, &r->told))
 		receive_go_on(r);
 }
 
@@ -261,7 +274,7 @@ static void receive_write(struct kqd_receive *r)
 static void receive_begin(struct kqd_receive *r)
 {
 	r->stage = KQD_RECEIVE_STREAM;
-	r->stored = r->at;
+	r->stored = r->told = r->at;
 	r->begun_ns = kqd_now_ns();
 	kqd_timer_stop(&r->pulse);
 	kqd_info("%s sends the snapshot of index %llu, %llu bytes, from byte %llu on",

@@ -156,6 +156,16 @@ static void save_read(struct kqd_save *s)
 	kqd_op_read(&s->d->loop, &s->io, s->from, s->buf + s->have, KQD_SNAPSHOT_BUFFER - s->have);
 }
 
+static void save_went_on(struct kqd_op *op, int res)
+{
+	struct kqd_save *s = kqd_container(op, struct kqd_save, io);
+
+	if (s->dropped)
+		save_fail_write(s, -ECANCELED);
+	else
+		save_read(s);
+}
+
 static void save_wrote(struct kqd_op *op, int res)
 {
 	struct kqd_save *s = kqd_container(op, struct kqd_save, io);
@@ -171,7 +181,9 @@ static void save_wrote(struct kqd_op *op, int res)
 		return;
 	}
 	s->have = s->put = 0;
-	save_read(s);
+	s->io.done = save_went_on;
+	if (!kqd_write_out(s->d, &s->io, s->to, s->at, &s->told))
+		save_read(s);
 }
 
 static void save_write(struct kqd_save *s)
@@ -222,7 +234,7 @@ void kqd_save_start(struct kqd *d, enum kqd_policy_why why)
 		kqd_die("out of memory");
 	kq_snap_reader_init(s->reader, d->st.cluster_id, 0);
 	s->have = s->put = 0;
-	s->at = 0;
+	s->at = s->told = 0;
 	s->begun_ns = kqd_now_ns();
 	save_read(s);
 }

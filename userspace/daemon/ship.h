@@ -91,6 +91,7 @@ struct kqd_receive {
 	size_t have, put;
 	uint64_t at;			/* bytes in the file that are checked */
 	uint64_t stored;		/* bytes that were there before */
+	uint64_t told;			/* bytes that the disk has been told of */
 	uint64_t begun_ns;
 	char rest[512];			/* nobody looks at that */
 	char part[KQUORUM_SNAPSHOT_NAME_MAX];

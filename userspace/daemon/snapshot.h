@@ -16,6 +16,12 @@
 
 #define KQD_SNAPSHOT_BUFFER	(256 * 1024)
 
+/*
+ * So much is written at most before the disk begins with it, and twice that before it has got it:
+ * whoever syncs then, as the log does all the time, has no more than that to wait for.
+ */
+#define KQD_SNAPSHOT_DIRTY	(1024 * 1024)
+
 struct kqd;
 struct kq_snap_reader;
 
@@ -57,6 +63,7 @@ struct kqd_save {
 	char *buf;
 	size_t have, put;		/* bytes in @buf; of them, written */
 	uint64_t at;			/* bytes in the file */
+	uint64_t told;			/* of them, those the disk has been told of */
 	uint64_t begun_ns;
 	char name[KQUORUM_SNAPSHOT_NAME_MAX];	/* while it is written; "": none is */
 	char whole[KQUORUM_SNAPSHOT_NAME_MAX];
@@ -103,6 +110,7 @@ void kqd_files_refuse(struct kqd *d, const struct kquorum_snapshot_file *file);
 void kqd_files_forgive(struct kqd *d, const struct kquorum_snapshot_file *file);
 int kqd_files_read(const struct kqd *d, const char *name);
 int kqd_files_create(const struct kqd *d, const char *name);
+bool kqd_write_out(struct kqd *d, struct kqd_op *op, int file, uint64_t at, uint64_t *told);
 void kqd_place_start(struct kqd_place *p, struct kqd *d, int file, const char *from,
 		     const char *to, bool replace);
 
