@@ -25,7 +25,7 @@ bench-state: ## a million locks, snapshots of them, a new node: ratios and build
 	@$(MAKE) module KERNEL=$(BENCH_KERNEL)
 	@$(MAKE) userspace e2e-build build/bench/copy
 	@rm -f build/bench-state.json
-	@KQ_BENCH_HOST_LOAD=$$(cut -d' ' -f1 /proc/loadavg) scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 \
+	@KQ_BENCH_HOST_LOAD=$$(cut -d' ' -f1 /proc/loadavg) KQ_BENCH_HOST_WORK=$$(build/bench/copy work) scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 \
 		--mem 8192 --disk 8G --timeout 5400 --shared build/bench/out -- tests/bench/state
 	@cp build/bench/out/state.json build/bench-state.json
 	@echo "every figure: build/bench-state.json"
@@ -46,9 +46,9 @@ build/bench/etcd-bench: tests/bench/etcd-bench.c tests/bench/samples.c tests/ben
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
 
-build/bench/copy: tests/bench/copy.c
+build/bench/copy: tests/bench/copy.c kmod/core/kq_snap_read.c kmod/core/kq_platform_user.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(BENCH_CFLAGS) -Iinclude/uapi $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 build/bench/bench-report: tests/bench/report.c
 	@mkdir -p $(@D)

@@ -15,6 +15,9 @@ def row($name; $r; $limit; $up):
 	commit_us: ({ quiet: $quiet, save: $save, ship: $ship } | map_values({
 		p50: (map(.p50_us) | spread), p999: (map(.p999_us) | spread), max: (map(.max_us) | spread),
 		commits: (map(.operations) | add) })),
+	link_kbit_per_s: $link_kbit,
+	slow_copy_bytes_per_s: ($slow_copy | map(.bytes / .seconds) | spread),
+	slow_catch_up_bytes_per_s: ($slow_join | map(.bytes / .seconds) | spread),
 	copy_bytes_per_s: ($copy | map(.bytes / .seconds) | spread),
 	catch_up_bytes_per_s: ($join | map(.bytes / .seconds) | spread),
 	ratios: {
@@ -22,7 +25,8 @@ def row($name; $r; $limit; $up):
 		save_max: ratios($save | map(.max_us); $quiet | map(.max_us)),
 		ship_p999: ratios($ship | map(.p999_us); $quiet | map(.p999_us)),
 		ship_max: ratios($ship | map(.max_us); $quiet | map(.max_us)),
-		catch_up: ratios($join | map(.bytes / .seconds); $copy | map(.bytes / .seconds))
+		catch_up: ratios($slow_join | map(.bytes / .seconds); $slow_copy | map(.bytes / .seconds)),
+		catch_up_full: ratios($join | map(.bytes / .seconds); $copy | map(.bytes / .seconds))
 	}
 } | . + { text: [
 	"\(.items) locks held, a snapshot of \(.snapshot_bytes / 1048576 | rounded) MiB; \(.history_mib) MiB appended to logs of \(.log_mib) MiB;",
@@ -34,5 +38,7 @@ def row($name; $r; $limit; $up):
 	row("longest commit while they are saved / quiet"; .ratios.save_max; 2; false),
 	row("p99.9 while one is sent / quiet"; .ratios.ship_p999; 1.2; false),
 	row("longest commit while one is sent / quiet"; .ratios.ship_max; 2; false),
-	row("a new node's bytes per second / a plain copy's"; .ratios.catch_up; 0.8; true)
+	row("a new node's bytes per second / a plain copy's"; .ratios.catch_up; 0.8; true),
+	"    over a link of \($link_kbit) kbit/s: as slow for the emulated processors as 1 Gbit/s for real ones;",
+	"    without that limit \(.ratios.catch_up_full.median | rounded) (\(.ratios.catch_up_full.min | rounded) to \(.ratios.catch_up_full.max | rounded)), the copy with \(.copy_bytes_per_s.median / 1e6 | rounded) MB/s"
 ] }
