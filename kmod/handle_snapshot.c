@@ -241,8 +241,8 @@ static bool part_grows(struct kq_snapshot_part *part, const struct kquorum_snaps
 {
 	if (part->whole || grown->bytes < part->bytes || grown->bytes > LLONG_MAX)
 		return false;
-	smp_store_release(&part->bytes, grown->bytes);
-	smp_store_release(&part->whole, grown->whole);
+	smp_store_release(&part->bytes, grown->bytes);	/* pairs with may_read() */
+	smp_store_release(&part->whole, grown->whole);	/* likewise */
 	return true;
 }
 

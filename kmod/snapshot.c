@@ -53,8 +53,10 @@ static bool is_over(const struct kq_node *node, const bool *cancel)
 
 static bool may_read(const struct kq_snapshot_part *part, loff_t pos)
 {
-	/* Pairs with part_grows(): what is said to be there has been written. */
-	return smp_load_acquire(&part->whole) || smp_load_acquire(&part->bytes) > pos;
+	/* Both pair with part_grows(): what is said to be there has been written. */
+	if (smp_load_acquire(&part->whole))
+		return true;
+	return smp_load_acquire(&part->bytes) > pos;	/* as above */
 }
 
 /* How many bytes may be read at @pos; waits for one. 0: nobody wants them any more. */
@@ -64,10 +66,9 @@ static size_t await_bytes(const struct kq_node *node, struct kq_snapshot_part *p
 	if (!part)
 		return is_over(node, cancel) ? 0 : KQ_SNAPSHOT_PIECE;
 	while (!is_over(node, cancel)) {
-		if (smp_load_acquire(&part->whole))
-			return KQ_SNAPSHOT_PIECE;
 		if (may_read(part, pos))
-			return min_t(u64, READ_ONCE(part->bytes) - pos, KQ_SNAPSHOT_PIECE);
+			return READ_ONCE(part->whole) ? KQ_SNAPSHOT_PIECE :
+				min_t(u64, READ_ONCE(part->bytes) - pos, KQ_SNAPSHOT_PIECE);
 		/* Nobody tells this queue that the node goes down. */
 		wait_event_idle_timeout(part->wait, may_read(part, pos) || is_over(node, cancel),
 					KQ_SNAPSHOT_LOOK);

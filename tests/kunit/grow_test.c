@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A snapshot that is handed over while it is still being written: read as it comes, taken when it is
- * whole and not before; and given up at any moment.
+ * A snapshot that is handed over while it is still being written: read as it comes, taken when it
+ * is whole and not before; and given up at any moment.
  */
 #include "snapshots.h"
 

@@ -88,8 +88,9 @@ static inline ssize_t read_piece(struct file *file, void *buf, size_t len)
 }
 
 /* The rest of it into the file of that name; between the pieces @pause, if there is one. */
-static inline void save_rest(struct kunit *test, struct fixture *f, struct file *save, const char *name,
-		      void (*pause)(struct kunit *test, struct fixture *f))
+static inline void save_rest(struct kunit *test, struct fixture *f, struct file *save,
+			     const char *name,
+			     void (*pause)(struct kunit *test, struct fixture *f))
 {
 	static const u32 pieces[] = { 1, 7, 111, 3, 64, 5, 200, 2, 4096, 65536, PIECE_MAX };
 	struct file *to = fixture_open(f->mnt, name, O_WRONLY | O_CREAT | O_TRUNC);
@@ -121,7 +122,8 @@ static inline void save(struct kunit *test, struct fixture *f, const char *name)
 }
 
 /* What the file has, as user space would find it. */
-static inline struct kq_snap_reader *read_back(struct kunit *test, struct fixture *f, const char *name)
+static inline struct kq_snap_reader *read_back(struct kunit *test, struct fixture *f,
+					       const char *name)
 {
 	struct kq_snap_reader *r = kvzalloc(sizeof(*r), GFP_KERNEL);
 	struct file *file = fixture_open(f->mnt, name, O_RDONLY);
@@ -152,7 +154,7 @@ static inline __poll_t readiness(struct file *file)
 }
 
 static inline struct file *hand_over_as(struct kunit *test, struct fixture *f, const char *name,
-				 bool install, bool grows)
+					bool install, bool grows)
 {
 	const char *why = NULL;
 	struct file *snapshot = snapshot_take(test, fixture_open(f->mnt, name, O_RDONLY), &why);
@@ -164,7 +166,8 @@ static inline struct file *hand_over_as(struct kunit *test, struct fixture *f, c
 	return file;
 }
 
-static inline struct file *hand_over(struct kunit *test, struct fixture *f, const char *name, bool install)
+static inline struct file *hand_over(struct kunit *test, struct fixture *f, const char *name,
+				     bool install)
 {
 	return hand_over_as(test, f, name, install, false);
 }
@@ -182,7 +185,7 @@ static inline struct kquorum_snapshot_result outcome(struct kunit *test, struct 
 }
 
 static inline struct kquorum_snapshot_result handed_over(struct kunit *test, struct fixture *f,
-						  const char *name, bool install)
+							 const char *name, bool install)
 {
 	struct file *file = hand_over(test, f, name, install);
 	struct kquorum_snapshot_result r;
