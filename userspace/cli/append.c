@@ -20,7 +20,7 @@
 #define IN_FLIGHT 64
 
 static const struct cli_option options[] = {
-	{ 'w', "wait", "TIME", "give up when no result comes for so long (exit 69 or 75)" },
+	{ 'w', "wait", "TIME", "wait for room, give up when no result comes for so long (exit 69 or 75)" },
 	{ 0 },
 };
 
@@ -40,7 +40,8 @@ struct append {
 	struct slot ring[IN_FLIGHT];
 	unsigned int first, count;
 	uint64_t lines, numbers;	/* read, written so far */
-	uint64_t retry_at;		/* not before, after a "busy" */
+	uint64_t retry_at;		/* not before, after a refusal that may pass */
+	int refusal;			/* the last one of that kind */
 	uint64_t explain_at;		/* when to say why nothing comes */
 	/* where lines come from: operands, then stdin */
 	char **texts;
@@ -138,18 +139,26 @@ static void read_input(struct append *a)
 	}
 }
 
+/*
+ * Not appended: is it to be tried once more, a little later? What is too busy has time soon. A log
+ * that is full has room once a snapshot is saved, if that can be: who says how long to wait waits.
+ */
+static bool passes(struct append *a, int error)
+{
+	if (error != -EBUSY && (error != -ENOSPC || a->wait_ns == KQUORUM_NEVER))
+		return false;
+	a->refusal = error;
+	a->retry_at = now_ns() + (error == -EBUSY ? 10 : 200) * NS_PER_MS;
+	return true;
+}
+
 /* True when the handle takes more; false: poll for it. */
 static bool write_slot(struct append *a, struct slot *s)
 {
 	ssize_t wrote = write(a->fd, s->data, s->bytes);
 
-	if (wrote < 0 && (errno == EAGAIN || errno == EINTR))
+	if (wrote < 0 && (errno == EAGAIN || errno == EINTR || passes(a, -errno)))
 		return false;
-	if (wrote < 0 && errno == EBUSY) {
-		/* Not appended: once more, a little later. */
-		a->retry_at = now_ns() + 10 * NS_PER_MS;
-		return false;
-	}
 	if (wrote == (ssize_t)s->bytes) {
 		s->number = ++a->numbers;
 		return true;
@@ -173,7 +182,8 @@ static void write_lines(struct append *a)
 	}
 }
 
-static void take_result(struct append *a, const struct kquorum_append_result *r)
+/* Returns false: that entry's outcome is still to come. */
+static bool take_result(struct append *a, const struct kquorum_append_result *r)
 {
 	unsigned int i;
 
@@ -182,19 +192,18 @@ static void take_result(struct append *a, const struct kquorum_append_result *r)
 
 		if (s->number != r->number || s->done)
 			continue;
-		if (r->error == -EBUSY) {
-			/* Not appended: once more, a little later. */
+		if (passes(a, r->error)) {
 			s->number = 0;
-			a->retry_at = now_ns() + 10 * NS_PER_MS;
-			return;
+			return false;
 		}
 		s->result = *r;
 		s->done = true;
-		return;
+		break;
 	}
+	return true;
 }
 
-/* Returns how many results came. */
+/* Returns how many outcomes came. */
 static unsigned int read_results(struct append *a)
 {
 	struct kquorum_append_result r[IN_FLIGHT];
@@ -203,8 +212,7 @@ static unsigned int read_results(struct append *a)
 
 	while ((got = read(a->fd, r, sizeof(r))) > 0) {
 		for (i = 0; i < got / sizeof(r[0]); i++)
-			take_result(a, &r[i]);
-		results += i;
+			results += take_result(a, &r[i]);
 	}
 	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR)) {
 		cli_error("no more results: %s", got ? strerror(errno) : "the node went down");
@@ -346,6 +354,11 @@ static int give_up(struct kquorum *k, struct append *a)
 	int ret;
 
 	retire(a);
+	if (a->refusal == -ENOSPC && unwritten(a)) {
+		cli_error("the log is full, and no room came in time: kquorum status");
+		report_rest(a);
+		return cli_exit_code(-ENOSPC);
+	}
 	ret = kquorum_status(k, &st) ? 0 : wait_give_up(&st, NULL, "no result in time");
 	if (!ret)
 		cli_error("no result in time");
@@ -425,7 +438,8 @@ const struct cli_command command_append = {
 	.details = "Each TEXT, or each line of the standard input, is one entry. For each that is committed and\n"
 		   "durable \"INDEX TERM\" is printed, in the order of the lines. A line that the cluster was too\n"
 		   "busy for is sent again, and may then stand after later ones. Without a quorum it waits, and\n"
-		   "says so on a terminal after a second.\n",
+		   "says so on a terminal after a second. A log that is full takes no line: with --wait it is\n"
+		   "waited for room, which there is once a snapshot is saved.\n",
 	.options = options,
 	.json = true,
 	.run = run,

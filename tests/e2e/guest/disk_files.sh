@@ -69,6 +69,7 @@ older_files_are_told()
 {
 	local file match try
 	STATE=$WORK/cluster
+	mkdir -p "$STATE"
 	ok "three nodes start" bring_up "$STATE" --segment-size 1M
 	becomes "and elect a leader" 60 agree_in 1
 	rm -f "$WORK/stop"
@@ -143,7 +144,7 @@ damaged_log_is_told()
 # Where there is no room for a snapshot the log fills up.
 log_full()
 {
-	local line i term old
+	local line i term old begun waits
 	for i in 1 2 3; do
 		dd if=/dev/zero of=/mnt/n$i/filler bs=4k status=none 2>/dev/null
 	done
@@ -157,12 +158,16 @@ log_full()
 	done
 	like "$(st 1 .why)" 'the log is 7[5-9]% full' "status announces in time that the log fills up"
 	for ((; i < 400; i++)); do
-		run kq 1 append --wait 20s "$line"
+		run kq 1 append "$line"
 		[ $rc = 0 ] || break
 	done
 	is "$rc" 1 "when it is full an entry is refused"
 	like "$out" 'log is full' "and the refusal says so"
-	run kq 1 append --wait 20s "$line"
+	begun=$SECONDS
+	run kq 1 append --wait 3s "$line"
+	is "$rc" 1 "who says how long to wait is refused in the end"
+	like "$out" 'log is full, and no room came in time' "with the reason"
+	ok "and has waited" [ $((SECONDS - begun)) -ge 2 ]
 	run kq 2 lock -w 10 full -- true
 	like "$(st 1 .why)" 'log is full' "status says so"
 	ok "the leader still leads" st_is 1 '.role == "leader" and .quorum'
@@ -176,9 +181,14 @@ log_full()
 	node_down "$old"
 	# shellcheck disable=SC2046
 	becomes "and a leader that is gone is replaced" 90 led_above "$term" $(others "$old")
+	kq "$leader" append --wait 200s "$line" >/dev/null &
+	waits=$!
 	rm /mnt/n[123]/filler
 	becomes "with room for snapshots again there is room in the log" 120 \
 		st_is "$leader" '.disk.state == "ok" and .why == ""'
+	rc=0
+	wait $waits || rc=$?
+	is "$rc" 0 "and an entry that waited for it is appended"
 	granting "$leader" room
 }
 
