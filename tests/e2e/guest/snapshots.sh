@@ -203,7 +203,7 @@ show_daemons()
 setting()
 {
 	local pid
-	sed -i "s/^$2 = .*/$2 = $3/" "$DIR/n$1/kquorum.conf"
+	sed -i "/^.snapshot/,/^.scrub/s/^$2 = .*/$2 = $3/" "$DIR/n$1/kquorum.conf"
 	pid=$(daemon_pid "$1")
 	[ -z "$pid" ] || kill -HUP "$pid"
 }
