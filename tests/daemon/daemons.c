@@ -265,6 +265,15 @@ int try_to_connect(uint16_t port)
 	return -1;
 }
 
+bool listens(uint16_t port)
+{
+	int fd = try_to_connect(port);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 int connect_to(unsigned int id)
 {
 	int fd = try_to_connect(ports[id]);

@@ -29,6 +29,7 @@ unsigned int daemon_said(unsigned int id, const char *text);
 uint16_t free_port(void);
 int listen_on(uint16_t port, int backlog);
 int try_to_connect(uint16_t port);
+bool listens(uint16_t port);
 int connect_to(unsigned int id);
 bool closed_without_a_word(int fd, int ms);
 

@@ -207,15 +207,6 @@ static int greets_two(uint64_t cluster, uint64_t incarnation)
 	return fd;
 }
 
-static bool listens(uint16_t port)
-{
-	int fd = try_to_connect(port);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 static bool two_listens(void) { return listens(ports[2]); }
 static bool three_listens(void) { return listens(ports[3]); }
 static bool three_is_deaf(void) { return !listens(ports[3]); }

@@ -100,14 +100,7 @@ static void read_again(void)
 static bool it_says_so(void) { return noted(1, 1, "not where the others look for it"); }
 static bool it_does_not(void) { return !it_says_so(); }
 
-static bool it_listens(void)
-{
-	int fd = try_to_connect(conf.listen.port);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
+static bool it_listens(void) { return listens(conf.listen.port); }
 
 static void until_it_listens_there(void **state)
 {

@@ -77,6 +77,15 @@ static void needs(unsigned int node, uint64_t index)
 	fake_wake(1, KQUORUM_EVENT_SNAPSHOT);
 }
 
+/* Node 1 has a snapshot, and node 2 needs it. */
+static void laggard(unsigned int claims)
+{
+	snapshot(claims);
+	daemon_start(1, false);
+	daemon_start(2, false);
+	needs(2, 900);
+}
+
 static bool has(unsigned int id, uint64_t index)
 {
 	bool is;
@@ -119,10 +128,7 @@ static void a_laggard_gets_it(void **state)
 static void the_module_reads_it_while_it_comes(void **state)
 {
 	rate = 4 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	assert_int_equal(fake->node[2].feeds, 1);
 	assert_in_range(fake->node[2].grown, MIB / 2, fake->node[1].snapshot.bytes - 1);
@@ -136,10 +142,7 @@ static void the_module_reads_it_while_it_comes(void **state)
 static void it_is_handed_over_when_the_module_reads_none_that_comes(void **state)
 {
 	fake->node[2].feed_error = -EBUSY;
-	snapshot(2 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(2 * CLAIMS_MIB);
 	assert_true(wait_for(two_has_it));
 	assert_int_equal(fake->node[2].feeds, 1);
 	assert_int_equal(fake->node[2].installs, 1);
@@ -148,10 +151,7 @@ static void it_is_handed_over_when_the_module_reads_none_that_comes(void **state
 static void it_is_handed_over_when_the_module_ceases_to_read(void **state)
 {
 	fake->node[2].feed_breaks = MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(two_has_it));
 	assert_int_equal(fake->node[2].feeds, 1);
 	assert_int_equal(fake->node[2].installs, 1);
@@ -178,10 +178,7 @@ static bool none_tells(void)
 static void it_is_told_how_far_it_is(void **state)
 {
 	rate = 2 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(both_tell));
 	assert_true(wait_for(two_has_it));
 	needs(2, 0);
@@ -195,10 +192,7 @@ static void it_is_told_how_far_it_is(void **state)
 static void a_connection_that_breaks_does_not_end_it(void **state)
 {
 	rate = 4 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	fake_lock();
 	fake->node[1].connected[2] = fake->node[2].connected[1] = false;
@@ -259,10 +253,7 @@ static void assert_resumed(void)
 static void a_receiver_that_was_killed_goes_on(void **state)
 {
 	rate = 4 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	daemon_kill(2);
 	assert_int_equal(dir_files(2, ""), 1);
@@ -275,10 +266,7 @@ static void a_receiver_that_was_killed_goes_on(void **state)
 static void a_sender_that_was_killed_goes_on(void **state)
 {
 	rate = 4 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	daemon_kill(1);
 	daemon_start(1, false);
@@ -293,10 +281,7 @@ static void a_part_that_is_damaged_is_sent_anew(void **state)
 	int fd;
 
 	rate = 4 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	daemon_kill(2);
 	assert_true(dir_find(2, ".part", path, NULL));
@@ -331,10 +316,7 @@ static bool two_lost_sender(void) { return daemon_said(2, "n1 has gone after byt
 static void it_ends_when_the_peer_does_not_need_it(void **state)
 {
 	rate = MIB;
-	snapshot(8 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(8 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	needs(2, 0);
 	assert_true(wait_for(two_lost_sender));
@@ -347,10 +329,7 @@ static void it_ends_when_another_node_leads(void **state)
 	unsigned int i;
 
 	rate = MIB;
-	snapshot(8 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(8 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	fake_lock();
 	fake->node[1].role = KQUORUM_FOLLOWER;
@@ -420,10 +399,7 @@ static void a_disk_that_is_too_small_is_said_and_waited_for(void **state)
 {
 	if (!small_disk("1m"))
 		skip();
-	snapshot(2 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(2 * CLAIMS_MIB);
 	assert_true(wait_for(two_is_told_of_room));
 	assert_int_equal(mount("none", dirs[2], "tmpfs", MS_REMOUNT, "size=32m"), 0);
 	assert_true(wait_for(two_has_it));
@@ -439,10 +415,7 @@ static void a_disk_that_fills_up_is_said_and_waited_for(void **state)
 	if (!small_disk("6m"))
 		skip();
 	rate = 2 * MIB;
-	snapshot(4 * CLAIMS_MIB);
-	daemon_start(1, false);
-	daemon_start(2, false);
-	needs(2, 900);
+	laggard(4 * CLAIMS_MIB);
 	assert_true(wait_for(half_is_there));
 	snprintf(path, sizeof(path), "%s/other", dirs[2]);
 	fd = open(path, O_RDWR | O_CREAT, 0600);
