@@ -195,6 +195,7 @@ static void recovered(struct sim *s, struct life *l, const struct event *e,
 	n->core->trace = sim_core_trace;
 	n->core->trace_ctx = s;
 	n->up = true;
+	n->installed = 0;
 	if (e->a)
 		return;		/* the disk could not be read: the node fails next */
 	if (disk_recover(s, n, rep))

@@ -143,7 +143,10 @@ int snapshot_install(struct sim *s, struct sim_node *n, const struct event *e)
 	int err = kq_core_install(n->core, s->now, rs);
 
 	kq_restore_free(rs);
-	s->st.installed += !err;
+	if (!err) {
+		n->installed = named(s, e)->ref.index;
+		s->st.installed++;
+	}
 	return err;
 }
 

@@ -133,7 +133,7 @@ the_last_survivor_becomes_a_new_cluster()
 an_old_survivor_does_not_mix_with_it()
 {
 	ok "the other survivor starts" start_node 3 $DIR/n3
-	becomes "it is told that the other one is not its cluster" 60 eval "kq 3 status | grep -q 'founders may differ'"
+	becomes "it is told that the other one is not its cluster" 60 eval "kq 3 status -j | grep -q 'of another cluster'"
 	run kq 3 lock -w 2 db -- true
 	like "$rc" '^[1-9]' "and takes no lock"
 	node_down 3
