@@ -23,6 +23,7 @@ struct cli cli;
 static struct kquorum_status status;
 static struct kquorum_resource resource;
 static struct kquorum_lock_info lock_info;
+static struct { unsigned int times; int error; } refused;	/* so often before @lock_info */
 static bool node_runs;
 static unsigned int daemon_in;	/* statuses until there is a daemon; 0: as it is */
 static int other_end = -1;	/* of the descriptor that stands in for a handle */
@@ -75,6 +76,10 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 {
 	(void)fd;
 	*info = lock_info;
+	if (refused.times) {
+		refused.times--;
+		*info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_REFUSED, .error = refused.error };
+	}
 	return 0;
 }
 
@@ -127,6 +132,7 @@ static int setup(void **state)
 	node_runs = true;
 	daemon_in = 0;
 	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED };
+	refused.times = 0;
 	resource = (struct kquorum_resource){
 		.name = "tt", .token = 77, .n_claims = 2, .claims = claims,
 	};
@@ -339,6 +345,38 @@ static void lock_without_time_to_wait_only_tries(void **state)
 	assert_int_equal(run(&command_lock, "lock -w 0 tt -- true"), 0);
 }
 
+static void lock_waits_for_room_in_the_log(void **state)
+{
+	(void)state;
+	lock_info.state = KQUORUM_LOCK_GRANTED;
+	refused.times = 3;
+	refused.error = -ENOSPC;
+	assert_int_equal(run(&command_lock, "lock tt -- true"), 0);
+	assert_string_equal(out, "");
+	refused.error = -EBUSY;
+	assert_int_equal(run(&command_lock, "lock -w 10 tt -- true"), 0);
+	refused.error = -ENOSPC;
+	refused.times = 7;
+	assert_int_equal(run_on_terminal(&command_lock, "lock -w 10 tt -- true"), 0);
+	assert_contains(out, "waiting for tt: the log is full: kquorum status");
+	refused.times = 1000;
+	assert_int_equal(run(&command_lock, "lock -w 0.1 tt -- true"), 1);
+	assert_contains(out, "tt: the log is full, and no room came in time: kquorum status");
+}
+
+static void lock_that_only_tries_is_refused_by_a_full_log(void **state)
+{
+	(void)state;
+	lock_info.state = KQUORUM_LOCK_GRANTED;
+	refused.times = 1;
+	refused.error = -ENOSPC;
+	assert_int_equal(run(&command_lock, "lock -n tt -- true"), 1);
+	assert_string_equal(out, "kquorum lock: tt: the log is full: kquorum status\n");
+	refused.error = -EBUSY;
+	assert_int_equal(run(&command_lock, "lock -n tt -- true"), 75);
+	assert_contains(out, "too much is under way; try again");
+}
+
 static void lock_names_the_holder_within_the_screen(void **state)
 {
 	(void)state;
@@ -479,6 +517,8 @@ int main(void)
 		cmocka_unit_test_setup(log_says_that_what_was_asked_for_is_gone, setup),
 		cmocka_unit_test_setup(lock_says_that_the_session_ran_out, setup),
 		cmocka_unit_test_setup(lock_without_time_to_wait_only_tries, setup),
+		cmocka_unit_test_setup(lock_waits_for_room_in_the_log, setup),
+		cmocka_unit_test_setup(lock_that_only_tries_is_refused_by_a_full_log, setup),
 		cmocka_unit_test_setup(lock_names_the_holder_within_the_screen, setup),
 		cmocka_unit_test_setup(append_says_why_it_waits, setup),
 		cmocka_unit_test_setup(append_says_that_the_session_ran_out, setup),

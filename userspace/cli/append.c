@@ -311,7 +311,9 @@ static void explain(struct kquorum *k, struct append *a)
 {
 	struct kquorum_status st;
 
-	if (!kquorum_status(k, &st))
+	if (a->refusal == -ENOSPC && unwritten(a))
+		wait_explain_refused(NULL, a->refusal);
+	else if (!kquorum_status(k, &st))
 		wait_explain(&st, NULL);
 	a->explain_at = now_ns() + 10 * NS_PER_SEC;
 }

@@ -138,7 +138,8 @@ static int refused(struct kquorum *k, const struct lock_options *o,
 		cli_error("%s: refused, too much is under way; try again", o->name);
 		return KQUORUM_EXIT_BLOCKED;
 	case ENOSPC:
-		cli_error("%s: refused, the log is full: kquorum status", o->name);
+		cli_error("%s: the log is full%s: kquorum status", o->name,
+			  o->nonblock ? "" : ", and no room came in time");
 		return KQUORUM_EXIT_ERROR;
 	default:
 		cli_error("%s: refused: %s", o->name, strerror(-info->error));
@@ -162,8 +163,17 @@ static bool quorum_is_gone(const struct kquorum_status *st, uint64_t *since)
 }
 
 /*
+ * Who waits for others waits for what passes by itself too: what is too busy has time soon, and a
+ * log that is full has room once a snapshot is saved, if that can be.
+ */
+static bool passes(const struct lock_options *o, int error, uint64_t until)
+{
+	return (error == -EBUSY || error == -ENOSPC) && !o->nonblock && now_ns() < until;
+}
+
+/*
  * Waits for the outcome of @fd. 0: granted; -EAGAIN: ask again, for the session
- * ended and took the request with it; else an exit code.
+ * ended and took the request with it, or what it was refused for passes; else an exit code.
  */
 static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd, uint64_t until,
 			uint64_t *explain_at, struct kquorum_lock_info *info)
@@ -183,7 +193,7 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 		if (info->state == KQUORUM_LOCK_GRANTED)
 			return 0;
 		if (info->state == KQUORUM_LOCK_REFUSED)
-			return refused(k, o, info);
+			return passes(o, info->error, until) ? -EAGAIN : refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
 			return -EAGAIN;
 		if (kquorum_status(k, &st) == -ENODEV ||
@@ -201,6 +211,16 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			return KQUORUM_EXIT_ERROR;
 		}
 	}
+}
+
+/* A while before it is asked for again; @error: what it was refused for, 0: the session ended. */
+static void pause_before_next(const struct lock_options *o, int error, uint64_t *explain_at)
+{
+	if (error && now_ns() >= *explain_at) {
+		wait_explain_refused(o->name, error);
+		*explain_at = now_ns() + 10 * NS_PER_SEC;
+	}
+	sleep_ms(error == -ENOSPC ? 200 : 50);
 }
 
 /* Who waits or holds is shown by the name of the process that asked: let it be the command's. */
@@ -229,8 +249,8 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 
 	for (;;) {
 		*fd = open_as_command(k, o, flags);
-		if (*fd == -EBUSY && !o->nonblock && now_ns() < until) {
-			sleep_ms(50);
+		if (passes(o, *fd, until)) {
+			pause_before_next(o, *fd, &explain_at);
 			continue;
 		}
 		if (*fd < 0) {
@@ -244,7 +264,7 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 		if (ret != -EAGAIN)
 			return ret;
 		/* A session that has ended holds nothing: to ask again cannot take it twice. */
-		sleep_ms(50);
+		pause_before_next(o, info->state == KQUORUM_LOCK_REFUSED ? info->error : 0, &explain_at);
 	}
 }
 
@@ -305,7 +325,8 @@ const struct cli_command command_lock = {
 		   "Exit: 75 when held (-n) or not granted in time (-w), 69 when there was no quorum to ask (-n\n"
 		   "lets an election pass: two of its timeouts).\n"
 		   "A node whose session ran out gets no lock, with -n too, until a new session has begun, up to\n"
-		   "lease + 2 Delta (10.5s) later; on a terminal it says so.\n"
+		   "lease + 2 Delta (10.5s) later; on a terminal it says so. A log that is full is waited for like\n"
+		   "a holder; -n is refused: exit 1.\n"
 		   "A lock alone stops nobody who was frozen meanwhile: check the token (kquorum fence).\n",
 	.options = options,
 	.json = true,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a command says while the cluster does not answer it, and when it gives up. */
+#include <errno.h>
 #include <string.h>
 
 #include "cli.h"
@@ -41,6 +42,12 @@ bool wait_explain(const struct kquorum_status *st, const char *what)
 		return false;
 	cli_note("waiting%s%s: %s", of, what, why);
 	return true;
+}
+
+void wait_explain_refused(const char *what, int error)
+{
+	cli_note("waiting%s%s: %s", what ? " for " : "", what ? what : "",
+		 error == -ENOSPC ? "the log is full: kquorum status" : "too much is under way");
 }
 
 int wait_give_up(const struct kquorum_status *st, const char *what, const char *late)
