@@ -23,10 +23,10 @@ bench: ## floor, kquorum and etcd side by side: a table and build/bench.json (8 
 bench-state: ## a million locks, snapshots of them, a new node: ratios and build/bench-state.json (about half an hour)
 	@scripts/setup --for build --for vm
 	@$(MAKE) module KERNEL=$(BENCH_KERNEL)
-	@$(MAKE) userspace e2e-build build/bench/copy
+	@$(MAKE) userspace e2e-build build/bench/copy build/bench/work
 	@rm -f build/bench-state.json
-	@KQ_BENCH_HOST_LOAD=$$(cut -d' ' -f1 /proc/loadavg) KQ_BENCH_HOST_WORK=$$(build/bench/copy work) scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 \
-		--mem 8192 --disk 8G --timeout 5400 --shared build/bench/out -- tests/bench/state
+	@KQ_BENCH_HOST_LOAD=$$(cut -d' ' -f1 /proc/loadavg) KQ_BENCH_HOST_WORK=$$(build/bench/work) \
+		scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 --mem 8192 --disk 8G --timeout 5400 --shared build/bench/out -- tests/bench/state
 	@cp build/bench/out/state.json build/bench-state.json
 	@echo "every figure: build/bench-state.json"
 
@@ -46,9 +46,13 @@ build/bench/etcd-bench: tests/bench/etcd-bench.c tests/bench/samples.c tests/ben
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
 
-build/bench/copy: tests/bench/copy.c kmod/core/kq_snap_read.c kmod/core/kq_platform_user.c
+build/bench/copy: tests/bench/copy.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -Iinclude/uapi $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+build/bench/work: tests/bench/work.c tests/core/snap_state.c $(wildcard kmod/core/*.c)
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -Iinclude/uapi -Ikmod/core $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 build/bench/bench-report: tests/bench/report.c
 	@mkdir -p $(@D)

@@ -5,8 +5,6 @@
  *
  *	copy receive ADDRESS PORT FILE		waits for one connection; says how long that took
  *	copy send ADDRESS PORT FILE
- *	copy work				nanoseconds of this processor for each byte of a
- *						snapshot that is checked
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -19,11 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../kmod/core/kq_snap_format.h"
-
 #define PIECE	(256 * 1024)
-#define RECORD	187		/* bytes of a claim with a long name */
-#define TURNS	40
 
 static void die(const char *what)
 {
@@ -93,48 +87,13 @@ static void send_file(int sock, const char *path)
 			die("sendfile");
 }
 
-/* What whoever reads a snapshot does with each byte: two checksums and a hash. */
-static uint64_t check(const unsigned char *buf)
-{
-	uint64_t sum = kq_crc(0, buf, PIECE);
-	unsigned int at;
-
-	for (at = 0; at < PIECE; at += KQ_SNAP_FRAME_MAX)
-		sum += kq_crc(0, buf + at, KQ_SNAP_FRAME_MAX);
-	for (at = 0; at + RECORD <= PIECE; at += RECORD)
-		sum += kq_snap_hash(buf + at, RECORD);
-	return sum;
-}
-
-/* The quickest of many: what else happens here only makes it slower. */
-static double work(void)
-{
-	static unsigned char buf[PIECE];
-	double best = 1e9;
-	unsigned int i;
-
-	for (i = 0; i < TURNS; i++) {
-		double begun = now_s(), took;
-
-		buf[0] = check(buf);
-		took = now_s() - begun;
-		if (took < best)
-			best = took;
-	}
-	return best * 1e9 / PIECE;
-}
-
 int main(int argc, char **argv)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	int sock = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
 
-	if (argc == 2 && !strcmp(argv[1], "work")) {
-		printf("%.4f\n", work());
-		return 0;
-	}
 	if (argc != 5 || inet_pton(AF_INET, argv[2], &a.sin_addr) != 1) {
-		fputs("usage: copy receive|send ADDRESS PORT FILE, or copy work\n", stderr);
+		fputs("usage: copy receive|send ADDRESS PORT FILE\n", stderr);
 		return 2;
 	}
 	a.sin_port = htons(atoi(argv[3]));
