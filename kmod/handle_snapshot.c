@@ -17,11 +17,14 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/uio.h>
 #include "node.h"
 #include "snapshot.h"
 #include "trace.h"
+
+#define KQ_ADOPT_NICE	10	/* where processors are scarce, a tenth of one */
 
 static struct workqueue_struct *kq_snapshot_wq;	/* reads */
 static struct workqueue_struct *kq_snapshot_end_wq;
@@ -205,8 +208,13 @@ static void job_work(struct work_struct *work)
 {
 	struct kq_snapshot_job *job = container_of(work, struct kq_snapshot_job, work);
 	unsigned int noio = memalloc_noio_save();
+	int nice = task_nice(current);
 
+	/* A node that checks its own serves meanwhile, and commits come first. */
+	if (!job->install)
+		set_user_nice(current, KQ_ADOPT_NICE);
 	job->result.error = job->install ? read_to_install(job) : read_to_adopt(job);
+	set_user_nice(current, nice);
 	queue_work(kq_snapshot_end_wq, &job->end);
 	memalloc_noio_restore(noio);
 }

@@ -9,7 +9,7 @@
 #include "node.h"
 #include "snapshot.h"
 
-#define KQ_SNAPSHOT_PIECE	(256 * 1024)	/* bytes between two looks at the cancel flags */
+#define KQ_SNAPSHOT_PIECE	(64 * 1024)	/* bytes between two looks at the cancel flags */
 #define KQ_SNAPSHOT_LOOK	(HZ / 5)	/* and when nothing comes */
 
 /**

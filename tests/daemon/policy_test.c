@@ -51,6 +51,24 @@ static void many_entries_are_a_reason(void **state)
 	assert_int_equal(kqd_policy_step(&p, &in), KQD_POLICY_ENTRIES);
 }
 
+static void a_save_rests_while_the_log_has_room(void **state)
+{
+	const uint64_t all = 512 * MIB, half = all / 2;
+
+	(void)state;
+	assert_int_equal(kqd_policy_rest(1000, half, half, all), 4000);
+	assert_int_equal(kqd_policy_rest(1000, half, half / 2 + 1, all), 4000);
+	assert_int_equal(kqd_policy_rest(1000, half, half / 2, all), 1000);
+	assert_int_equal(kqd_policy_rest(1000, half, half / 4 + 1, all), 1000);
+	assert_int_equal(kqd_policy_rest(1000, half, half / 4, all), 0);
+	/* One that begins late has no time to rest. */
+	assert_int_equal(kqd_policy_rest(1000, all / 8, all / 8, all), 0);
+	assert_int_equal(kqd_policy_rest(1000, 0, 0, all), 0);
+	assert_int_equal(kqd_policy_rest(1000, 0, 0, 0), 0);
+	/* Meanwhile another one has made room. */
+	assert_int_equal(kqd_policy_rest(1000, all / 4, all, all), 4000);
+}
+
 static void a_node_that_needs_a_newer_one_is_a_reason(void **state)
 {
 	struct kqd_policy_input in = calm();
@@ -317,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_entries_are_a_reason),
+		cmocka_unit_test(a_save_rests_while_the_log_has_room),
 		cmocka_unit_test(a_node_that_needs_a_newer_one_is_a_reason),
 		cmocka_unit_test(a_log_that_fills_up_is_a_reason),
 		cmocka_unit_test(snapshots_do_not_chase_each_other),

@@ -44,6 +44,24 @@ enum kqd_policy_why kqd_policy_step(struct kqd_policy *p, const struct kqd_polic
 }
 
 /**
+ * kqd_policy_rest() - for how long a node that saves leaves processor and disk to the others
+ * @took: how long it was at work, nanoseconds
+ * @room_then: bytes of the log that were free when it began
+ * @room: that are free now
+ * @capacity: that it has in all
+ *
+ * Commits come before a snapshot, until they would have to wait for it: for want of room in the log.
+ *
+ * Return: nanoseconds; 0: no more rest.
+ */
+uint64_t kqd_policy_rest(uint64_t took, uint64_t room_then, uint64_t room, uint64_t capacity)
+{
+	if (room <= capacity / 8 || room <= room_then / 4)
+		return 0;
+	return room <= room_then / 2 ? took : 4 * took;
+}
+
+/**
  * kqd_policy_text() - why, for a person
  * @why: not KQD_POLICY_NOT
  *

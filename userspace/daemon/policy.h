@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * When this node saves a snapshot; no I/O.
+ * When this node saves a snapshot, and how fast; no I/O.
  */
 #ifndef KQD_POLICY_H
 #define KQD_POLICY_H
@@ -37,6 +37,7 @@ struct kqd_policy_input {
 };
 
 enum kqd_policy_why kqd_policy_step(struct kqd_policy *p, const struct kqd_policy_input *in);
+uint64_t kqd_policy_rest(uint64_t took, uint64_t room_then, uint64_t room, uint64_t capacity);
 const char *kqd_policy_text(enum kqd_policy_why why);
 
 #endif /* KQD_POLICY_H */

@@ -12,6 +12,9 @@
 #include "../../kmod/core/kq_snap_format.h"
 #include "daemon.h"
 
+#define SAVE_PIECE	(64 * 1024)	/* after which it rests */
+#define SAVE_REST_MAX	(100 * KQD_NS_PER_MS)
+
 static void save_read(struct kqd_save *s);
 static void save_write(struct kqd_save *s);
 
@@ -34,6 +37,7 @@ static void save_end(struct kqd_save *s)
 	free(s->buf);
 	s->reader = NULL;
 	s->buf = NULL;
+	kqd_timer_stop(&s->rest);
 	s->name[0] = '\0';
 	s->dropped = false;
 	d->snap.files.dirty = true;
@@ -153,7 +157,34 @@ static void save_did_read(struct kqd_op *op, int res)
 static void save_read(struct kqd_save *s)
 {
 	s->io.done = save_did_read;
-	kqd_op_read(&s->d->loop, &s->io, s->from, s->buf + s->have, KQD_SNAPSHOT_BUFFER - s->have);
+	kqd_op_read(&s->d->loop, &s->io, s->from, s->buf + s->have, SAVE_PIECE - s->have);
+}
+
+static void save_next_piece(struct kqd_save *s)
+{
+	s->piece_ns = kqd_now_ns();
+	save_read(s);
+}
+
+static void save_rested(struct kqd_timer *t)
+{
+	save_next_piece(kqd_container(t, struct kqd_save, rest));
+}
+
+static uint64_t log_room(const struct kqd *d)
+{
+	return d->st.log_capacity - d->st.log_used;
+}
+
+static void save_rest(struct kqd_save *s)
+{
+	uint64_t rest = kqd_policy_rest(kqd_now_ns() - s->piece_ns, s->room, log_room(s->d),
+					s->d->st.log_capacity);
+
+	if (rest)
+		kqd_timer_in(&s->rest, rest < SAVE_REST_MAX ? rest : SAVE_REST_MAX);
+	else
+		save_next_piece(s);
 }
 
 static void save_went_on(struct kqd_op *op, int res)
@@ -163,7 +194,7 @@ static void save_went_on(struct kqd_op *op, int res)
 	if (s->dropped)
 		save_fail_write(s, -ECANCELED);
 	else
-		save_read(s);
+		save_rest(s);
 }
 
 static void save_wrote(struct kqd_op *op, int res)
@@ -183,7 +214,7 @@ static void save_wrote(struct kqd_op *op, int res)
 	s->have = s->put = 0;
 	s->io.done = save_went_on;
 	if (!kqd_write_out(s->d, &s->io, s->to, s->at, &s->told))
-		save_read(s);
+		save_rest(s);
 }
 
 static void save_write(struct kqd_save *s)
@@ -229,14 +260,15 @@ void kqd_save_start(struct kqd *d, enum kqd_policy_why why)
 	kqd_info("saving a snapshot: %s", kqd_policy_text(why));
 	s->from = fd;
 	s->reader = malloc(sizeof(*s->reader));
-	s->buf = malloc(KQD_SNAPSHOT_BUFFER);
+	s->buf = malloc(SAVE_PIECE);
 	if (!s->reader || !s->buf)
 		kqd_die("out of memory");
 	kq_snap_reader_init(s->reader, d->st.cluster_id, 0);
 	s->have = s->put = 0;
 	s->at = s->told = 0;
 	s->begun_ns = kqd_now_ns();
-	save_read(s);
+	s->room = log_room(d);
+	save_next_piece(s);
 }
 
 /**
@@ -268,6 +300,7 @@ void kqd_save_init(struct kqd *d)
 	s->from = -1;
 	s->to = -1;
 	s->place.done = save_placed;
+	kqd_timer_add(&d->loop, &s->rest, save_rested);
 	kqd_backoff_init(&s->backoff, d->heartbeat_ms * KQD_NS_PER_MS * 10,
 			 d->heartbeat_ms * KQD_NS_PER_MS * 600);
 }
@@ -287,5 +320,8 @@ void kqd_save_drop(struct kqd *d)
 		return;
 	/* When it is being placed already, it becomes a file like any other. */
 	s->dropped = true;
-	kqd_op_cancel(&d->loop, &s->io);
+	if (s->rest.at_ns)
+		save_end(s);
+	else
+		kqd_op_cancel(&d->loop, &s->io);
 }

@@ -20,7 +20,7 @@
  * So much is written at most before the disk begins with it, and twice that before it has got it:
  * whoever syncs then, as the log does all the time, has no more than that to wait for.
  */
-#define KQD_SNAPSHOT_DIRTY	(1024 * 1024)
+#define KQD_SNAPSHOT_DIRTY	(128 * 1024)
 
 struct kqd;
 struct kq_snap_reader;
@@ -65,6 +65,9 @@ struct kqd_save {
 	uint64_t at;			/* bytes in the file */
 	uint64_t told;			/* of them, those the disk has been told of */
 	uint64_t begun_ns;
+	uint64_t room;			/* bytes of the log that were free then */
+	uint64_t piece_ns;		/* when the last piece was begun */
+	struct kqd_timer rest;		/* until the next one */
 	char name[KQUORUM_SNAPSHOT_NAME_MAX];	/* while it is written; "": none is */
 	char whole[KQUORUM_SNAPSHOT_NAME_MAX];
 	struct kqd_backoff backoff;
