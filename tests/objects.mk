@@ -3,7 +3,7 @@
 # of a set share its objects. Included by the tests.mk of each folder, which may stand alone.
 #
 #	san	-O1 with sanitizers: unit tests, kqsim-san, the inputs kept for the fuzz targets
-#	sim	-O2, as shipped: kqsim
+#	sim	-O2, as shipped: kqsim, and the benchmark's work
 #	bugs	-O2 with the deliberate bugs to choose from: kqsim-bugs, kqreplay
 #	replay	the simulator's files as kqreplay wants them; the core is that of bugs
 #	fuzz	clang, with libFuzzer's eyes
@@ -60,6 +60,7 @@ $(call object_flags,$(1),userspace/daemon,$(OBJ_DAEMON))
 $(call object_flags,$(1),tests/daemon,$(OBJ_DAEMON))
 $(call object_flags,$(1),tests/sim,$(OBJ_SIM))
 $(call object_flags,$(1),tests/trace,$(OBJ_SIM))
+$(call object_flags,$(1),tests/bench,$(OBJ_CORE))
 $(call object_flags,$(1),tests/fuzz,$(OBJ_FUZZ))
 
 $(BUILD)/$(1)/%.o: %.c tests/objects.mk

@@ -50,9 +50,9 @@ build/bench/copy: tests/bench/copy.c
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-build/bench/work: tests/bench/work.c tests/core/snap_state.c $(wildcard kmod/core/*.c)
+build/bench/work: $(call objects,sim,tests/bench/work.c tests/core/snap_state.c $(wildcard kmod/core/*.c))
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -Iinclude/uapi -Ikmod/core $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 build/bench/bench-report: tests/bench/report.c
 	@mkdir -p $(@D)

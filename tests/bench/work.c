@@ -9,7 +9,7 @@
 #include "../core/snap_state.h"
 
 #define ITEMS	20000
-#define TURNS	10
+#define TURNS	30
 #define PIECE	(64 * 1024)
 
 static double now_ns(void)
