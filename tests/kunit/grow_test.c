@@ -43,16 +43,10 @@ static void grow(struct kunit *test, struct fixture *f, u64 to)
 	fput(out);
 }
 
-/* A node that starts again, and a snapshot of what it was: it may install that. */
 static struct kq_snap_ref behind(struct kunit *test, struct fixture *f)
 {
-	struct kq_snap_ref ref;
+	struct kq_snap_ref ref = start_behind(test, f, "snapshot");
 
-	save(test, f, "snapshot");
-	ref = ref_of(test, f, "snapshot");
-	fixture_kill(f);
-	KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
-	fixture_start(test, f, 1);
 	grow(test, f, 0);
 	return ref;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Snapshots of a node alone: saved, in pieces, while locks come and go; handed over again, whole
- * and not; closed, and the node killed, at any moment; and what a node starts with.
+ * and not; closed, and the node killed, at any moment.
  */
 #include <linux/uio.h>
 #include "snapshots.h"
@@ -112,45 +112,6 @@ static void a_piece_that_cannot_be_copied_ends_the_save(struct kunit *test)
 
 /* --- handing over -------------------------------------------------------------------- */
 
-static void adopt(struct kunit *test, struct fixture *f, const char *name)
-{
-	struct kquorum_snapshot_result r = handed_over(test, f, name, false);
-	struct kq_snap_ref ref = ref_of(test, f, name);
-
-	KUNIT_ASSERT_EQ_MSG(test, r.error, 0, "%s", r.why);
-	KUNIT_EXPECT_EQ(test, r.index, ref.index);
-	KUNIT_EXPECT_EQ(test, r.term, ref.term);
-	KUNIT_EXPECT_EQ(test, r.bytes, ref.bytes);
-	KUNIT_EXPECT_EQ(test, r.crc, ref.crc);
-	KUNIT_ASSERT_TRUE(test, wait_for(is_in_use(f, &ref)));
-}
-
-static void fails(struct kunit *test, struct fixture *f, const char *name, bool install, int error,
-		  const char *why)
-{
-	struct kquorum_snapshot_result r = handed_over(test, f, name, install);
-
-	KUNIT_EXPECT_EQ_MSG(test, r.error, error, "%s", r.why);
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(r.why, why), "'%s'", r.why);
-}
-
-/* Locks are taken and given back, one by one. */
-static void locks_come_and_go(struct kunit *test, struct fixture *f, u32 count)
-{
-	u64 before;
-	u32 i;
-
-	fixture_step(f, look);
-	before = core_claims;
-	for (i = 0; i < count; i++) {
-		struct file *file = lock_open(test, f, 1000);
-
-		KUNIT_ASSERT_TRUE(test, wait_for(has_claims(f, before + 1)));
-		fput(file);
-		KUNIT_ASSERT_TRUE(test, wait_for(has_claims(f, before)));
-	}
-}
-
 static void what_is_adopted_takes_the_place_of_the_logs_beginning(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -196,13 +157,8 @@ static void a_leader_installs_nothing(struct kunit *test)
 static void what_is_no_newer_is_not_installed(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	struct kq_snap_ref ref;
+	struct kq_snap_ref ref = start_behind(test, f, "snapshot");
 
-	save(test, f, "snapshot");
-	ref = ref_of(test, f, "snapshot");
-	fixture_kill(f);
-	KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
-	fixture_start(test, f, 1);
 	KUNIT_EXPECT_EQ(test, handed_over(test, f, "snapshot", true).error, 0);
 	KUNIT_EXPECT_TRUE(test, wait_for(is_in_use(f, &ref)));
 	KUNIT_EXPECT_EQ(test, core_applied, ref.index);
@@ -218,19 +174,6 @@ struct bad_row {
 	int error;
 	const char *why;
 };
-
-static void rewrite(struct kunit *test, struct fixture *f, loff_t at, u8 byte)
-{
-	struct file *file = fixture_open(f->mnt, "snapshot", O_RDWR);
-	loff_t pos = at;
-	u8 old;
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	KUNIT_ASSERT_EQ(test, kernel_read(file, &old, 1, &pos), (ssize_t)1);
-	byte ^= old;
-	KUNIT_ASSERT_EQ(test, kernel_write(file, &byte, 1, &at), (ssize_t)1);
-	fput(file);
-}
 
 static void spoil_byte(struct kunit *test, struct fixture *f)
 {
@@ -315,8 +258,6 @@ static struct file *open_directory(struct vfsmount *mnt)
 }
 
 /* A file system of which the kernel itself cannot read. */
-static struct file_operations odd_fops;
-
 static struct file *open_odd(struct kunit *test, struct fixture *f)
 {
 	struct file *file = fixture_open(f->mnt, "odd", O_RDWR | O_CREAT);
@@ -354,44 +295,6 @@ static void what_is_no_file_to_read_is_not_taken(struct kunit *test)
 }
 
 /* --- while it is read ------------------------------------------------------------------ */
-
-static ssize_t (*sound_read)(struct kiocb *iocb, struct iov_iter *to);
-static atomic_t reads;
-static int failing;	/* how many reads from now on fail */
-static int failure;
-
-/* A byte at a time, and each takes its time. */
-static ssize_t slow_read(struct kiocb *iocb, struct iov_iter *to)
-{
-	atomic_inc(&reads);
-	msleep(20);
-	iov_iter_truncate(to, 1);
-	return sound_read(iocb, to);
-}
-
-static ssize_t failing_read(struct kiocb *iocb, struct iov_iter *to)
-{
-	if (failing > 0) {
-		failing--;
-		return failure;
-	}
-	return sound_read(iocb, to);
-}
-
-/* The file of that name is read by @read from now on. */
-static void read_by(struct kunit *test, struct fixture *f, const char *name,
-		    ssize_t (*read)(struct kiocb *iocb, struct iov_iter *to))
-{
-	struct file *file = fixture_open(f->mnt, name, O_RDONLY);
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	sound_read = file->f_op->read_iter;
-	odd_fops = *file->f_op;
-	odd_fops.read_iter = read;
-	file_inode(file)->i_fop = &odd_fops;
-	atomic_set(&reads, 0);
-	fput(file);
-}
 
 static void a_file_that_cannot_be_read_is_not_adopted(struct kunit *test)
 {
@@ -466,188 +369,6 @@ static void a_handle_that_was_never_asked_with_leaves_nothing(struct kunit *test
 	fput(hand_over(test, f, "snapshot", false));
 	fput(save_file(test, f));
 	KUNIT_EXPECT_TRUE(test, wait_for(!atomic_long_read(&kq_objects[KQ_OBJECT_HANDLE])));
-}
-
-/* --- starting -------------------------------------------------------------------------- */
-
-/* Until the log has gone round: its first entry is nowhere any more. */
-static void go_round(struct kunit *test, struct fixture *f, const char *name)
-{
-	u32 i;
-
-	for (i = 0; i < 2 * SEGMENTS; i++) {
-		locks_come_and_go(test, f, 5);
-		save(test, f, name);
-		adopt(test, f, name);
-	}
-}
-
-static void restart(struct kunit *test, struct fixture *f)
-{
-	fixture_kill(f);
-	KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
-	KUNIT_ASSERT_EQ(test, fixture_launch(test, f, 1), 0);
-	KUNIT_ASSERT_TRUE(test, wait_for(fixture_step(f, look) != -EBUSY));
-}
-
-static void copy(struct kunit *test, struct fixture *f, const char *from, const char *to)
-{
-	struct file *in = fixture_open(f->mnt, from, O_RDONLY);
-	struct file *out = fixture_open(f->mnt, to, O_WRONLY | O_CREAT | O_TRUNC);
-	loff_t pos = 0, at = 0;
-	ssize_t got;
-	u8 buf[256];
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(in));
-	KUNIT_ASSERT_FALSE(test, IS_ERR(out));
-	while ((got = kernel_read(in, buf, sizeof(buf), &pos)) > 0)
-		KUNIT_ASSERT_EQ(test, kernel_write(out, buf, got, &at), got);
-	fput(in);
-	fput(out);
-}
-
-static void it_starts_with_the_snapshot_that_its_log_refers_to(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	struct file *held[3];
-	struct kq_snap_ref ref;
-	u64 last;
-
-	hold_locks(test, f, held, ARRAY_SIZE(held));
-	go_round(test, f, "right");
-	ref = ref_of(test, f, "right");
-	locks_come_and_go(test, f, 1);
-	save(test, f, "newer");		/* that was never adopted */
-	copy(test, f, "right", "snapshot");
-	rewrite(test, f, ref.bytes / 2, 1);
-	fixture_step(f, look);
-	last = core_last;
-	f->snapshots[0] = "newer";
-	f->snapshots[1] = "snapshot";	/* damaged, of the same size */
-	f->snapshots[2] = "right";
-	kq_node_kill(f->node);
-	drop_locks(f, held, ARRAY_SIZE(held));	/* of which nobody is told any more */
-	restart(test, f);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
-	KUNIT_EXPECT_TRUE(test, is_in_use(f, &ref));
-	KUNIT_EXPECT_GT(test, core_base, 0ull);
-	KUNIT_EXPECT_LE(test, core_base, ref.index);
-	KUNIT_EXPECT_EQ(test, core_last, last);
-	KUNIT_EXPECT_EQ(test, core_claims, (u64)ARRAY_SIZE(held));
-	fixture_lead(test, f);
-	/* Its former session is over: so are the locks. */
-	KUNIT_EXPECT_TRUE(test, wait_for(has_claims(f, 0)));
-	go_round(test, f, "next");
-}
-
-static const char *reason(struct fixture *f)
-{
-	static char text[200];
-
-	mutex_lock(&f->node->lock);
-	strscpy(text, f->node->core->reason, sizeof(text));
-	mutex_unlock(&f->node->lock);
-	return text;
-}
-
-static void without_its_snapshot_it_is_damaged_until_one_is_installed(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	struct file *file, *held[3];
-	struct kq_snap_ref ref, newer;
-	char why[60];
-
-	hold_locks(test, f, held, ARRAY_SIZE(held));
-	go_round(test, f, "right");
-	ref = ref_of(test, f, "right");
-	drop_locks(f, held, ARRAY_SIZE(held));
-	KUNIT_ASSERT_TRUE(test, wait_for(has_claims(f, 0)));
-	save(test, f, "newer");
-	newer = ref_of(test, f, "newer");
-	f->snapshots[0] = "newer";
-	restart(test, f);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_DAMAGED));
-	snprintf(why, sizeof(why), "snapshot: that of index %llu: its file is missing", ref.index);
-	KUNIT_EXPECT_STREQ(test, reason(f), why);
-	file = save_file(test, f);
-	KUNIT_EXPECT_EQ(test, kq_save_ask(file), -EIO);
-	fput(file);
-	fails(test, f, "right", false, -EIO, "its log is damaged");
-	KUNIT_EXPECT_EQ(test, handed_over(test, f, "newer", true).error, 0);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
-	KUNIT_EXPECT_STREQ(test, reason(f), "");
-	KUNIT_EXPECT_TRUE(test, wait_for(is_in_use(f, &newer)));
-	fixture_lead(test, f);
-	restart(test, f);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
-	KUNIT_EXPECT_TRUE(test, is_in_use(f, &newer));
-}
-
-static void with_a_damaged_snapshot_it_says_what_is_wrong_with_it(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	go_round(test, f, "right");
-	copy(test, f, "right", "snapshot");
-	rewrite(test, f, ref_of(test, f, "right").bytes / 2, 1);
-	f->snapshots[0] = "snapshot";
-	restart(test, f);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_DAMAGED));
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(reason(f), "damaged"), "'%s'", reason(f));
-	KUNIT_EXPECT_EQ(test, handed_over(test, f, "right", true).error, 0);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
-}
-
-static void a_snapshot_that_is_empty_is_called_so(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	struct kq_snap_ref ref;
-	struct file *file;
-	char why[60];
-
-	go_round(test, f, "right");
-	ref = ref_of(test, f, "right");
-	file = fixture_open(f->mnt, "snapshot", O_WRONLY | O_CREAT | O_TRUNC);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	fput(file);
-	f->snapshots[0] = "snapshot";
-	restart(test, f);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_DAMAGED));
-	snprintf(why, sizeof(why), "snapshot: that of index %llu: its file is empty", ref.index);
-	KUNIT_EXPECT_STREQ(test, reason(f), why);
-	KUNIT_EXPECT_EQ(test, handed_over(test, f, "right", true).error, 0);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
-}
-
-static void killed_while_its_snapshot_is_read_it_goes(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	go_round(test, f, "right");
-	read_by(test, f, "right", slow_read);
-	f->snapshots[0] = "right";
-	fixture_kill(f);
-	KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
-	KUNIT_ASSERT_EQ(test, fixture_launch(test, f, 1), 0);
-	KUNIT_EXPECT_TRUE(test, wait_for(atomic_read(&reads) > 3));
-	KUNIT_EXPECT_EQ(test, fixture_step(f, look), -EBUSY);
-	fixture_kill(f);
-	KUNIT_EXPECT_TRUE(test, wait_for(!objects_left()));
-	KUNIT_EXPECT_LT(test, atomic_read(&reads), 10);
-}
-
-static void without_memory_for_its_snapshot_it_starts_later(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	go_round(test, f, "right");
-	read_by(test, f, "right", failing_read);
-	f->snapshots[0] = "right";
-	failing = 3;
-	failure = -ENOMEM;
-	restart(test, f);
-	KUNIT_EXPECT_EQ(test, failing, 0);
-	KUNIT_EXPECT_TRUE(test, fixture_in_state(f, KQUORUM_NODE_RUNNING));
 }
 
 /* --- each allocation fails in turn ------------------------------------------------------ */
@@ -776,12 +497,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(one_is_read_at_a_time_and_ends_when_nobody_waits),
 	KUNIT_CASE(a_killed_node_ends_what_is_read),
 	KUNIT_CASE(a_handle_that_was_never_asked_with_leaves_nothing),
-	KUNIT_CASE(it_starts_with_the_snapshot_that_its_log_refers_to),
-	KUNIT_CASE(without_its_snapshot_it_is_damaged_until_one_is_installed),
-	KUNIT_CASE(with_a_damaged_snapshot_it_says_what_is_wrong_with_it),
-	KUNIT_CASE(a_snapshot_that_is_empty_is_called_so),
-	KUNIT_CASE(killed_while_its_snapshot_is_read_it_goes),
-	KUNIT_CASE(without_memory_for_its_snapshot_it_starts_later),
 	KUNIT_CASE(each_failing_allocation_leaves_nothing),
 	{}
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the tests of snapshots share: locks that come and go, snapshots saved into files and read
- * back, and handed over. Each includes it once.
+ * back, and handed over; files with faults. Each includes it once.
  */
 #ifndef KQ_SNAPSHOTS_H
 #define KQ_SNAPSHOTS_H
@@ -196,9 +196,117 @@ static inline struct kquorum_snapshot_result handed_over(struct kunit *test, str
 	return r;
 }
 
+static inline void adopt(struct kunit *test, struct fixture *f, const char *name)
+{
+	struct kquorum_snapshot_result r = handed_over(test, f, name, false);
+	struct kq_snap_ref ref = ref_of(test, f, name);
+
+	KUNIT_ASSERT_EQ_MSG(test, r.error, 0, "%s", r.why);
+	KUNIT_EXPECT_EQ(test, r.index, ref.index);
+	KUNIT_EXPECT_EQ(test, r.term, ref.term);
+	KUNIT_EXPECT_EQ(test, r.bytes, ref.bytes);
+	KUNIT_EXPECT_EQ(test, r.crc, ref.crc);
+	KUNIT_ASSERT_TRUE(test, wait_for(is_in_use(f, &ref)));
+}
+
+static inline void fails(struct kunit *test, struct fixture *f, const char *name, bool install,
+			 int error, const char *why)
+{
+	struct kquorum_snapshot_result r = handed_over(test, f, name, install);
+
+	KUNIT_EXPECT_EQ_MSG(test, r.error, error, "%s", r.why);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(r.why, why), "'%s'", r.why);
+}
+
+/* Locks are taken and given back, one by one. */
+static inline void locks_come_and_go(struct kunit *test, struct fixture *f, u32 count)
+{
+	u64 before;
+	u32 i;
+
+	fixture_step(f, look);
+	before = core_claims;
+	for (i = 0; i < count; i++) {
+		struct file *file = lock_open(test, f, 1000);
+
+		KUNIT_ASSERT_TRUE(test, wait_for(has_claims(f, before + 1)));
+		fput(file);
+		KUNIT_ASSERT_TRUE(test, wait_for(has_claims(f, before)));
+	}
+}
+
+/* A node that starts again, and a snapshot of what it was: it may install that. */
+static inline struct kq_snap_ref start_behind(struct kunit *test, struct fixture *f,
+					      const char *name)
+{
+	struct kq_snap_ref ref;
+
+	save(test, f, name);
+	ref = ref_of(test, f, name);
+	fixture_kill(f);
+	KUNIT_ASSERT_TRUE(test, wait_for(!objects_left()));
+	fixture_start(test, f, 1);
+	return ref;
+}
+
 static inline bool is_free(struct fixture *f)
 {
 	return !test_bit(0, &f->node->snapshot_busy);
+}
+
+/* --- files that are not as they should be -------------------------------------------- */
+
+/* One byte of "snapshot" becomes another one. */
+static inline void rewrite(struct kunit *test, struct fixture *f, loff_t at, u8 byte)
+{
+	struct file *file = fixture_open(f->mnt, "snapshot", O_RDWR);
+	loff_t pos = at;
+	u8 old;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	KUNIT_ASSERT_EQ(test, kernel_read(file, &old, 1, &pos), (ssize_t)1);
+	byte ^= old;
+	KUNIT_ASSERT_EQ(test, kernel_write(file, &byte, 1, &at), (ssize_t)1);
+	fput(file);
+}
+
+static ssize_t (*sound_read)(struct kiocb *iocb, struct iov_iter *to);
+static struct file_operations odd_fops;
+static atomic_t reads;
+static int failing;	/* how many reads from now on fail */
+static int failure;
+
+/* A byte at a time, and each takes its time. */
+static inline ssize_t slow_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	atomic_inc(&reads);
+	msleep(20);
+	iov_iter_truncate(to, 1);
+	return sound_read(iocb, to);
+}
+
+static inline ssize_t failing_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	if (failing > 0) {
+		failing--;
+		return failure;
+	}
+	return sound_read(iocb, to);
+}
+
+/* The file of that name is read by @read from now on. */
+static inline void read_by(struct kunit *test, struct fixture *f, const char *name,
+			   ssize_t (*read)(struct kiocb *iocb, struct iov_iter *to))
+{
+	struct file *file = fixture_open(f->mnt, name, O_RDONLY);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	sound_read = file->f_op->read_iter;
+	odd_fops = *file->f_op;
+	odd_fops.read_iter = read;
+	file_inode(file)->i_fop = &odd_fops;
+	atomic_set(&reads, 0);
+	fput(file);
 }
 
 /* A node that leads alone. */
