@@ -472,6 +472,29 @@ static void a_node_that_stops_takes_its_snapshot_along(void **state)
 	assert_true(wait_for(one_file));
 }
 
+static bool nothing_unfinished(void) { return !some_unfinished(); }
+
+/* Of a save that is given the time to rest, most is rest. */
+static void a_node_that_stops_while_a_save_rests_is_saved_anew(void **state)
+{
+	unsigned int i;
+
+	node->log_capacity = 512 * MIB;
+	node->claims = 100000;
+	daemon_start(1, false);
+	for (i = 1; i <= 4; i++) {
+		CHANGE(node->applied = 2000 * i);
+		assert_true(wait_for(some_unfinished));
+		CHANGE(node->present = false);
+		sleep_ms(50);
+		CHANGE(node->present = true; node->incarnation++; node->epoch = 0);
+	}
+	CHANGE(node->claims = 1000; node->applied = 9000);
+	assert_true(comes_into_use(9000));
+	assert_true(wait_for(one_file));
+	assert_true(wait_for(nothing_unfinished));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -495,6 +518,7 @@ int main(void)
 		TEST(a_locked_directory_is_left_alone),
 		TEST(files_of_others_are_left_alone),
 		TEST(a_node_that_stops_takes_its_snapshot_along),
+		TEST(a_node_that_stops_while_a_save_rests_is_saved_anew),
 	};
 
 	fake_init();
