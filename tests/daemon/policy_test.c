@@ -51,22 +51,40 @@ static void many_entries_are_a_reason(void **state)
 	assert_int_equal(kqd_policy_step(&p, &in), KQD_POLICY_ENTRIES);
 }
 
-static void a_save_rests_while_the_log_has_room(void **state)
+static void a_save_rests_while_it_is_far_enough(void **state)
 {
-	const uint64_t all = 512 * MIB, half = all / 2;
+	struct kqd_policy_pace p = { .expected = 100 * MIB, .room_then = 256 * MIB,
+				     .room = 256 * MIB, .capacity = 512 * MIB };
 
 	(void)state;
-	assert_int_equal(kqd_policy_rest(1000, half, half, all), 4000);
-	assert_int_equal(kqd_policy_rest(1000, half, half / 2 + 1, all), 4000);
-	assert_int_equal(kqd_policy_rest(1000, half, half / 2, all), 1000);
-	assert_int_equal(kqd_policy_rest(1000, half, half / 4 + 1, all), 1000);
-	assert_int_equal(kqd_policy_rest(1000, half, half / 4, all), 0);
-	/* One that begins late has no time to rest. */
-	assert_int_equal(kqd_policy_rest(1000, all / 8, all / 8, all), 0);
-	assert_int_equal(kqd_policy_rest(1000, 0, 0, all), 0);
-	assert_int_equal(kqd_policy_rest(1000, 0, 0, 0), 0);
-	/* Meanwhile another one has made room. */
-	assert_int_equal(kqd_policy_rest(1000, all / 4, all, all), 4000);
+	assert_int_equal(kqd_policy_rest(&p, 1000), 4000);
+	/* A quarter of the room is gone: a third of the snapshot has to be there. */
+	p.room = 192 * MIB;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 0);
+	p.done = 33 * MIB;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 0);
+	p.done = 34 * MIB;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 4000);
+	/* It became larger than the last one. */
+	p.done = 101 * MIB;
+	p.room = 65 * MIB;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 4000);
+	p.room = 64 * MIB;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 0);
+	/* Meanwhile there is more room than before. */
+	p.room = 300 * MIB;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 4000);
+}
+
+static void a_save_that_begins_late_does_not_rest(void **state)
+{
+	struct kqd_policy_pace p = { .done = 50 * MIB, .expected = 100 * MIB,
+				     .room_then = 60 * MIB, .room = 60 * MIB, .capacity = 512 * MIB };
+
+	(void)state;
+	assert_int_equal(kqd_policy_rest(&p, 1000), 0);
+	p = (struct kqd_policy_pace){ 0 };
+	assert_int_equal(kqd_policy_rest(&p, 1000), 0);
 }
 
 static void a_node_that_needs_a_newer_one_is_a_reason(void **state)
@@ -335,7 +353,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_entries_are_a_reason),
-		cmocka_unit_test(a_save_rests_while_the_log_has_room),
+		cmocka_unit_test(a_save_rests_while_it_is_far_enough),
+		cmocka_unit_test(a_save_that_begins_late_does_not_rest),
 		cmocka_unit_test(a_node_that_needs_a_newer_one_is_a_reason),
 		cmocka_unit_test(a_log_that_fills_up_is_a_reason),
 		cmocka_unit_test(snapshots_do_not_chase_each_other),

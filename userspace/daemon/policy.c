@@ -7,6 +7,7 @@
 #include "policy.h"
 
 #define POLICY_GROWTH	16	/* that part of the log makes another one worth its while */
+#define POLICY_REST	4	/* times as long as the work before it */
 
 static bool policy_bytes(const struct kqd_policy *p, const struct kqd_policy_input *in)
 {
@@ -45,20 +46,24 @@ enum kqd_policy_why kqd_policy_step(struct kqd_policy *p, const struct kqd_polic
 
 /**
  * kqd_policy_rest() - for how long a node that saves leaves processor and disk to the others
+ * @in: how far it is
  * @took: how long it was at work, nanoseconds
- * @room_then: bytes of the log that were free when it began
- * @room: that are free now
- * @capacity: that it has in all
  *
- * Commits come before a snapshot, until they would have to wait for it: for want of room in the log.
+ * Commits come before a snapshot, until they would have to wait for it, for want of room in the log.
+ * So it rests as long as it is far enough to be done when three quarters of the room are gone that
+ * there was when it began.
  *
- * Return: nanoseconds; 0: no more rest.
+ * Return: nanoseconds; 0: it goes on.
  */
-uint64_t kqd_policy_rest(uint64_t took, uint64_t room_then, uint64_t room, uint64_t capacity)
+uint64_t kqd_policy_rest(const struct kqd_policy_pace *in, uint64_t took)
 {
-	if (room <= capacity / 8 || room <= room_then / 4)
+	double used = in->room_then > in->room ? in->room_then - in->room : 0;
+
+	if (in->room <= in->capacity / 8)
 		return 0;
-	return room <= room_then / 2 ? took : 4 * took;
+	if ((double)in->done * in->room_then * 3 < (double)in->expected * used * 4)
+		return 0;
+	return POLICY_REST * took;
 }
 
 /**

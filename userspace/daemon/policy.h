@@ -36,8 +36,16 @@ struct kqd_policy_input {
 	bool lost;
 };
 
+struct kqd_policy_pace {
+	uint64_t done;		/* bytes of the snapshot */
+	uint64_t expected;	/* that it will have, roughly */
+	uint64_t room_then;	/* bytes of the log that were free when it was begun */
+	uint64_t room;		/* that are free now */
+	uint64_t capacity;	/* that it has in all */
+};
+
 enum kqd_policy_why kqd_policy_step(struct kqd_policy *p, const struct kqd_policy_input *in);
-uint64_t kqd_policy_rest(uint64_t took, uint64_t room_then, uint64_t room, uint64_t capacity);
+uint64_t kqd_policy_rest(const struct kqd_policy_pace *in, uint64_t took);
 const char *kqd_policy_text(enum kqd_policy_why why);
 
 #endif /* KQD_POLICY_H */

@@ -178,8 +178,15 @@ static uint64_t log_room(const struct kqd *d)
 
 static void save_rest(struct kqd_save *s)
 {
-	uint64_t rest = kqd_policy_rest(kqd_now_ns() - s->piece_ns, s->room, log_room(s->d),
-					s->d->st.log_capacity);
+	const struct kqd_status *st = &s->d->st;
+	const struct kqd_policy_pace pace = {
+		.done = s->at,
+		.expected = s->expected,
+		.room_then = s->room,
+		.room = log_room(s->d),
+		.capacity = st->log_capacity,
+	};
+	uint64_t rest = kqd_policy_rest(&pace, kqd_now_ns() - s->piece_ns);
 
 	if (rest)
 		kqd_timer_in(&s->rest, rest < SAVE_REST_MAX ? rest : SAVE_REST_MAX);
@@ -268,6 +275,8 @@ void kqd_save_start(struct kqd *d, enum kqd_policy_why why)
 	s->at = s->told = 0;
 	s->begun_ns = kqd_now_ns();
 	s->room = log_room(d);
+	/* As the last one; the first has what the log has. */
+	s->expected = d->st.snapshot.bytes ? d->st.snapshot.bytes : d->st.log_used;
 	save_next_piece(s);
 }
 

@@ -66,6 +66,7 @@ struct kqd_save {
 	uint64_t told;			/* of them, those the disk has been told of */
 	uint64_t begun_ns;
 	uint64_t room;			/* bytes of the log that were free then */
+	uint64_t expected;		/* bytes that it will have, roughly */
 	uint64_t piece_ns;		/* when the last piece was begun */
 	struct kqd_timer rest;		/* until the next one */
 	char name[KQUORUM_SNAPSHOT_NAME_MAX];	/* while it is written; "": none is */
