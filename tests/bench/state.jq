@@ -12,7 +12,7 @@ def row($name; $r; $limit; $up):
 {
 	items: $items, snapshot_bytes: $snapshot_bytes, history_mib: $history_mib, log_mib: $log_mib,
 	rounds: $rounds, host_load: $load,
-	commit_us: ({ quiet: $quiet, save: $save, ship: $ship } | map_values({
+	commit_us: ({ quiet: $quiet, save: $save, ship: $ship, copy: $beside } | map_values({
 		p50: (map(.p50_us) | spread), p999: (map(.p999_us) | spread), max: (map(.max_us) | spread),
 		commits: (map(.operations) | add) })),
 	link_kbit_per_s: $link_kbit,
@@ -25,6 +25,8 @@ def row($name; $r; $limit; $up):
 		save_max: ratios($save | map(.max_us); $quiet | map(.max_us)),
 		ship_p999: ratios($ship | map(.p999_us); $quiet | map(.p999_us)),
 		ship_max: ratios($ship | map(.max_us); $quiet | map(.max_us)),
+		copy_p999: ratios($beside | map(.p999_us); $quiet | map(.p999_us)),
+		copy_max: ratios($beside | map(.max_us); $quiet | map(.max_us)),
 		catch_up: ratios($slow_join | map(.bytes / .seconds); $slow_copy | map(.bytes / .seconds)),
 		catch_up_full: ratios($join | map(.bytes / .seconds); $copy | map(.bytes / .seconds))
 	}
@@ -38,6 +40,8 @@ def row($name; $r; $limit; $up):
 	row("longest commit while they are saved / quiet"; .ratios.save_max; 2; false),
 	row("p99.9 while one is sent / quiet"; .ratios.ship_p999; 1.2; false),
 	row("longest commit while one is sent / quiet"; .ratios.ship_max; 2; false),
+	"    floor: while the plain copy goes over that link, p99.9 \(.ratios.copy_p999.median | rounded) (\(.ratios.copy_p999.min | rounded) to \(.ratios.copy_p999.max | rounded)), longest \(.ratios.copy_max.median | rounded);",
+	"    the new node has the same two processors as all others: what it does for itself is in these two too",
 	row("a new node's bytes per second / a plain copy's"; .ratios.catch_up; 0.8; true),
 	"    over a link of \($link_kbit) kbit/s: as slow for the emulated processors as 1 Gbit/s for real ones;",
 	"    without that limit \(.ratios.catch_up_full.median | rounded) (\(.ratios.catch_up_full.min | rounded) to \(.ratios.catch_up_full.max | rounded)), the copy with \(.copy_bytes_per_s.median / 1e6 | rounded) MB/s"
