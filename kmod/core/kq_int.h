@@ -284,6 +284,9 @@ struct kq_resources *kq_resources_create(void);
 void kq_resources_free(struct kq_resources *res);
 struct kq_resource *kq_resources_locate(struct kq_resources *res, const char *name, u32 len,
 					struct kq_resource_place *place);
+struct kq_resource *kq_resources_locate_near(struct kq_resources *res, struct kq_resource *near,
+					     const char *name, u32 len,
+					     struct kq_resource_place *place);
 struct kq_resource *kq_resource_alloc(const char *name, u32 len);
 void kq_resources_add(struct kq_resources *res, struct kq_resource *r,
 		      const struct kq_resource_place *place);

@@ -7,12 +7,15 @@
  */
 #include "kq_int.h"
 
+#define NEAR_SLOTS	16
+
 /**
  * struct kq_restore - a snapshot that is being restored
  * @reader: of its bytes
  * @error: other than what the reader finds
  * @now_ns: the clock, when it began
  * @free: resources that have no holder so far
+ * @near: by process: for what resource its last claim was
  * @res: the claims; once it is in its place, those that stood there
  * @session: the sessions
  * @conf: entry with the configuration, NULL: it has none
@@ -23,6 +26,7 @@ struct kq_restore {
 	int error;
 	u64 now_ns;
 	u32 free;
+	struct kq_resource *near[NEAR_SLOTS];
 	struct kq_resources *res;
 	struct kq_session session[KQ_MAX_NODES + 1];
 	struct kq_entry *conf;
@@ -132,18 +136,24 @@ static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim
 		le64_to_cpu(in->index) <= last && le64_to_cpu(in->token) >> KQ_TOKEN_SHIFT <= last;
 }
 
-static struct kq_resource *resource_of(struct kq_restore *rs, const char *name, u32 len)
+/* Who takes many locks often takes them in order: so its last one is where to look first. */
+static struct kq_resource *resource_of(struct kq_restore *rs, const struct kq_snap_claim *in, u32 len)
 {
+	struct kq_resource **near = &rs->near[le32_to_cpu(in->pid) % NEAR_SLOTS];
+	const char *name = (const char *)(in + 1);
 	struct kq_resource_place place;
-	struct kq_resource *r = kq_resources_locate(rs->res, name, len, &place);
+	struct kq_resource *r;
 
-	if (r)
-		return r;
-	r = kq_resource_alloc(name, len);
-	if (!r)
-		return NULL;
-	kq_resources_add(rs->res, r, &place);
-	rs->free++;
+	len -= sizeof(*in);
+	r = kq_resources_locate_near(rs->res, *near, name, len, &place);
+	if (!r) {
+		r = kq_resource_alloc(name, len);
+		if (!r)
+			return NULL;
+		kq_resources_add(rs->res, r, &place);
+		rs->free++;
+	}
+	*near = r;
 	return r;
 }
 
@@ -155,7 +165,7 @@ static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_cla
 	if (!claim_can_be(rs, in, len))
 		return "a claim that cannot be";
 	c = kq_alloc(sizeof(*c));
-	r = c ? resource_of(rs, (const char *)(in + 1), len - sizeof(*in)) : NULL;
+	r = c ? resource_of(rs, in, len) : NULL;
 	if (!r) {
 		kq_free(c);
 		rs->error = -ENOMEM;

@@ -4,11 +4,13 @@
  * is checked and made into a state, by the core as the module has it.
  */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "../core/snap_state.h"
 
 #define ITEMS	20000
+#define HOLDERS	4
 #define TURNS	30
 #define PIECE	(64 * 1024)
 
@@ -20,15 +22,20 @@ static double now_ns(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
+/* As the bench has them: held by a few processes, with long names, of each process one by one. */
 static void make(struct image *im)
 {
 	struct kq_core *c = lone_create();
-	char name[32];
+	char name[KQ_RESOURCE_MAX + 1];
 	unsigned int i;
 
 	for (i = 0; i < ITEMS; i++) {
-		snprintf(name, sizeof(name), "item%u/%u", i % 4, i);
-		lone_acquire(c, 1 + i % 3, i + 1, name);
+		int n = snprintf(name, sizeof(name), "item%u-%u-", i % HOLDERS, i / HOLDERS);
+
+		memset(name + n, 'x', sizeof(name) - 1 - n);
+		name[sizeof(name) - 1] = '\0';
+		/* What is left of an owner is its process. */
+		lone_acquire(c, 1, 30000ull * (i + 1) + i % HOLDERS, name);
 	}
 	image_take(im, c, PIECE);
 	kq_core_destroy(c);

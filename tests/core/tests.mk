@@ -15,7 +15,8 @@ CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 CORE_TRIO := call_test disk_test identity_test install_test invariant_test join_test lease_test \
 	lock_test member_test memory_test peer_test repair_test repair_answer_test repair_snap_test \
 	scrub_call_test settings_test sum_test
-CORE_TESTS += conf_test entry_test wire_test log_test snap_test snap_lies_test seed_test scrub_test $(CORE_TRIO) lockstep_test wal_test \
+CORE_TESTS += conf_test entry_test wire_test log_test table_test snap_test snap_lies_test seed_test scrub_test $(CORE_TRIO) \
+	lockstep_test wal_test \
 	wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test
 conf_test_CORE := kq_conf kq_settings kq_platform_user
 $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
@@ -36,6 +37,7 @@ seed_test_CORE := $(CORE_ALL)
 seed_test_WITH := snap_state
 seed_test_MORE := userspace/cli/seed.c
 log_test_CORE := $(CORE_ALL)
+table_test_CORE := $(CORE_ALL)
 wire_test_CORE := kq_wire kq_conf kq_settings kq_entry kq_platform_user
 entry_test_CORE := kq_conf kq_settings kq_entry kq_platform_user
 $(foreach t,wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test,$(eval $(t)_CORE := $(CORE_WAL)) \
