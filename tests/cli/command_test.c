@@ -175,6 +175,23 @@ static void end_session(void)
 
 /* --- tests ----------------------------------------------------------------------------- */
 
+static void who_was_sent_away_is_no_row(void **state)
+{
+	(void)state;
+	status.peers[3] = (struct kquorum_peer_status){
+		.id = 4, .rtt_ns = KQUORUM_NEVER, .disk_ns = KQUORUM_NEVER, .seen_ns = KQUORUM_NEVER,
+		.reason = "refused, from 10.0.0.9: it is of another cluster",
+	};
+	status.n_peers = 4;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_null(strstr(out, "none"));
+	assert_int_equal(run(&command_status, "status -j"), 0);
+	assert_contains(out, "refused, from 10.0.0.9");
+	status.peers[3].connected = true;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "none");
+}
+
 static void followers_are_not_called_silent(void **state)
 {
 	(void)state;
@@ -508,6 +525,7 @@ static void start_says_when_only_the_daemon_was_started(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(who_was_sent_away_is_no_row, setup),
 		cmocka_unit_test_setup(followers_are_not_called_silent, setup),
 		cmocka_unit_test_setup(status_fits_with_large_indexes, setup),
 		cmocka_unit_test_setup(status_tells_nothing_of_who_was_never_heard, setup),

@@ -131,6 +131,12 @@ static void print_snapshot(const struct kquorum_status *st)
 	printf("%s%s%s\n", which, joint(n + 1 + strlen(range), " "), range);
 }
 
+/* Somebody with that number was sent away: that says nothing of this cluster's nodes. */
+static bool nobody_here(const struct kquorum_peer_status *p)
+{
+	return !p->member && !p->connected && !p->name[0];
+}
+
 static void print_status(const struct kquorum_status *st)
 {
 	struct table t = { 0 };
@@ -141,7 +147,8 @@ static void print_status(const struct kquorum_status *st)
 	table_row(&t, 9, (const char *[]){ "NODE", "ADDRESS", "ROLE", "STATE", "MATCH", "LAG", "RTT",
 					   "DISK", "SEEN" });
 	for (i = 0; i < st->n_peers; i++)
-		add_peer_row(&t, st, &st->peers[i]);
+		if (!nobody_here(&st->peers[i]))
+			add_peer_row(&t, st, &st->peers[i]);
 	table_print(&t, stdout);
 	if (st->snapshot.index)
 		print_snapshot(st);
