@@ -87,8 +87,8 @@ struct kq_resource *kq_resources_locate(struct kq_resources *res, const char *na
  * @len: bytes
  * @place: as with kq_resources_locate()
  *
- * In a large table a search from the root is a row of cache misses. It is spared when nothing stands
- * between @near and @name.
+ * In a large table a search from the root is a row of cache misses. It is spared when nothing
+ * stands between @near and @name.
  *
  * Return: as kq_resources_locate().
  */

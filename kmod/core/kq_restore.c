@@ -137,7 +137,8 @@ static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim
 }
 
 /* Who takes many locks often takes them in order: so its last one is where to look first. */
-static struct kq_resource *resource_of(struct kq_restore *rs, const struct kq_snap_claim *in, u32 len)
+static struct kq_resource *resource_of(struct kq_restore *rs, const struct kq_snap_claim *in,
+				       u32 len)
 {
 	struct kq_resource **near = &rs->near[le32_to_cpu(in->pid) % NEAR_SLOTS];
 	const char *name = (const char *)(in + 1);
