@@ -7,4 +7,4 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$(realpath "$0")")/../e2e/lib.sh"
 make -s build/nemesis/worker build/nemesis/verify >&2
-KQ_SMALL=1 e2e membership 3600 --cpus 2
+KQ_SMALL=1 e2e membership 3600 --cpus 2 --mem 3072

@@ -194,14 +194,15 @@ nodes_down()
 
 no_daemon() { [ -z "$(daemon_pid "$1")" ]; }
 
-# agree [I]...: these nodes (default: all) name the same leader; sets $leader (a number)
+# agree [I]...: these nodes (default: all) name the same leader; sets $leader to the number in its name,
+# which is its machine's; its id is another one once it has left and come back
 agree()
 {
 	local i one
 	leader=
 	[ $# -gt 0 ] || set -- $(seq "$NODES")
 	for i in "$@"; do
-		one=$(st "$i" 'if .quorum then .leader else 0 end')
+		one=$(st "$i" 'if .quorum then .leader_node // "n0" | ltrimstr("n") else 0 end')
 		[ "${one:-0}" != 0 ] || return 1
 		[ -z "$leader" ] || [ "$leader" = "$one" ] || return 1
 		leader=$one
