@@ -202,7 +202,7 @@ agree()
 	leader=
 	[ $# -gt 0 ] || set -- $(seq "$NODES")
 	for i in "$@"; do
-		one=$(st "$i" 'if .quorum then .leader_node // "n0" | ltrimstr("n") else 0 end')
+		one=$(st "$i" 'if .quorum then .leader_node // "n0" | sub("^[a-z]+"; "") else 0 end')
 		[ "${one:-0}" != 0 ] || return 1
 		[ -z "$leader" ] || [ "$leader" = "$one" ] || return 1
 		leader=$one
