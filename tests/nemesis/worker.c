@@ -100,6 +100,8 @@ static void take_lock(const char *name, uint64_t ms)
 	close_fd(&lock);
 	if (!ret && info.state == KQUORUM_LOCK_REFUSED && info.error == -EAGAIN)
 		printf("busy\n");
+	else if (!ret && info.state == KQUORUM_LOCK_QUEUED)
+		printf("unknown not granted in time, others stand before\n");
 	else
 		printf("unknown state %u error %d\n", ret ? 0 : info.state, ret ? ret : info.error);
 }
