@@ -171,6 +171,8 @@ static const char *not_healed(struct sim *s)
 
 	if (!l)
 		return "no leader";
+	if (!l->core->conf_index)
+		return "the first leader has not begun the cluster";
 	if (sim_no_room(s, l) || !majority_has_room(s))
 		return NULL;
 	for (i = 1; i <= s->d.nodes; i++) {
@@ -211,8 +213,8 @@ static const char *not_drained(struct sim *s)
 
 		if (!n->up)
 			return "a node is down";
-		/* Who knows of no configuration waits for one. */
-		if (sim_no_room(s, n) || n->set_back || !n->core->conf_index)
+		/* Who is no member and knows of no configuration waits for one. */
+		if (sim_no_room(s, n) || n->set_back || (!n->core->conf_index && !is_member(l, n)))
 			continue;
 		/* Of two machines that are no members one is heard, and hears one. */
 		if (sim_has_another(s, n, l) || (!is_member(l, n) && s->node[SIM_GHOST(i)].up))
