@@ -142,11 +142,11 @@ int snapshot_install(struct sim *s, struct sim_node *n, const struct event *e)
 	struct kq_restore *rs = restore(s, n, e);
 	int err = kq_core_install(n->core, s->now, rs);
 
-	kq_restore_free(rs);
 	if (!err) {
-		n->installed = named(s, e)->ref.index;
+		n->installed = kq_restore_ref(rs)->index;
 		s->st.installed++;
 	}
+	kq_restore_free(rs);
 	return err;
 }
 

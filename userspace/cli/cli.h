@@ -233,11 +233,11 @@ void status_missing(const struct kquorum_status *st, char *buf, size_t size);
 
 /* Says why nothing comes; false: neither quorum nor session stands against it. */
 bool wait_explain(const struct kquorum_status *st, const char *what);
-
-/* The same for a refusal that may pass: -EBUSY, -ENOSPC. */
-void wait_explain_refused(const char *what, int error);
 /* Says why nothing came in time, an exit code; 0: as above, and nothing is said. */
 int wait_give_up(const struct kquorum_status *st, const char *what, const char *late);
+
+/* Says why a request that was refused is asked again: -EBUSY, -ENOSPC. */
+void wait_explain_refused(const char *what, int error);
 
 /* directory.c */
 

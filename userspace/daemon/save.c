@@ -37,7 +37,6 @@ static void save_end(struct kqd_save *s)
 	free(s->buf);
 	s->reader = NULL;
 	s->buf = NULL;
-	kqd_timer_stop(&s->rest);
 	s->name[0] = '\0';
 	s->dropped = false;
 	d->snap.files.dirty = true;
@@ -168,7 +167,12 @@ static void save_next_piece(struct kqd_save *s)
 
 static void save_rested(struct kqd_timer *t)
 {
-	save_next_piece(kqd_container(t, struct kqd_save, rest));
+	struct kqd_save *s = kqd_container(t, struct kqd_save, rest);
+
+	if (s->dropped)
+		save_fail_write(s, -ECANCELED);
+	else
+		save_next_piece(s);
 }
 
 static uint64_t log_room(const struct kqd *d)
@@ -330,7 +334,7 @@ void kqd_save_drop(struct kqd *d)
 	/* When it is being placed already, it becomes a file like any other. */
 	s->dropped = true;
 	if (s->rest.at_ns)
-		save_end(s);
+		kqd_timer_in(&s->rest, 0);
 	else
 		kqd_op_cancel(&d->loop, &s->io);
 }
