@@ -70,9 +70,16 @@ random_cuts()
 	check "$(truth [ $stuck = 0 ])" "the work goes on after each of $1 power cuts"
 }
 
-# cut_all now|in-write|hang: all machines lose their power at once; in-write: each at its next flush;
-# hang: all their disks stop to answer, then lines are written for a moment, none of which may be
-# acknowledged
+# torn_superblock NODE: as a cut may leave it, which has no power; a machine has to mend that by itself.
+# The last of the superblock's 1024 bytes are its checksum, and are in another sector than the first.
+torn_superblock()
+{
+	printf torn | dd of="$KQ_VM_CLUSTER/$1/disk.img" bs=1 seek=2044 conv=notrunc status=none
+}
+
+# cut_all now|in-write|hang: all machines lose their power at once, and n1 its superblock; in-write:
+# each at its next flush; hang: all their disks stop to answer, then lines are written for a moment,
+# none of which may be acknowledged
 cut_all()
 {
 	local node how=()
@@ -88,6 +95,7 @@ cut_all()
 	fi
 	note "all three are cut, $(acked_count) acknowledged"
 	vc power-cut --seed $((seed + 100)) "${how[@]}" n1 n2 n3 | sed 's/^/# /'
+	torn_superblock n1
 	vc boot n1 n2 n3 || { note "they do not boot"; return 1; }
 }
 
