@@ -105,16 +105,65 @@ static void who_wants_another_node_hears_who_this_is(void **state)
 	assert_int_equal(attached(2, 3) + attached(2, 1), 0);
 }
 
-/* Whoever comes to @fd is greeted by @h, once it has greeted. Returns false: nobody came. */
-static bool answers(int fd, const struct kqd_hello *h)
+/* The greeting of the version behind this one, and how long that is nobody here knows. */
+static void encode_newer(struct kquorum_hello *wire, const struct kqd_hello *h)
+{
+	kqd_hello_encode(wire, h);
+	wire->version = htole16(KQUORUM_HELLO_VERSION + 1);
+}
+
+static bool visitor_is_newer(void)
+{
+	return noted(2, 1, "refused, from 127.0.0.1: it speaks version 5 of the greeting, this node "
+		     "version 4: install one kquorum on both");
+}
+
+/* Its greeting is shorter than one of this version, or there is more to come. */
+static void who_speaks_another_version_hears_which_one_this_is(void **state)
+{
+	static const size_t lengths[] = { KQD_HELLO_HEAD, sizeof(struct kquorum_hello) + 8 };
+	static const struct kquorum_past nothing;
+	struct kqd_hello h = hello_of(1, 2, HERE, "n1");
+	struct kquorum_hello wire[2] = { }, answer;
+	unsigned int i;
+	int fd;
+
+	daemon_start(2, false);
+	assert_true(wait_for(two_listens));
+	encode_newer(wire, &h);
+	for (i = 0; i < 2; i++) {
+		fd = connect_to(2);
+		assert_int_equal(send(fd, wire, lengths[i], 0), lengths[i]);
+		assert_int_equal(recv(fd, &answer, sizeof(answer), MSG_WAITALL), sizeof(answer));
+		assert_int_equal(le16toh(answer.version), KQUORUM_HELLO_VERSION);
+		assert_memory_equal(&answer.past, &nothing, sizeof(nothing));
+		assert_true(closed_without_a_word(fd, 2000));
+		close(fd);
+		assert_true(wait_for(visitor_is_newer));
+	}
+	assert_int_equal(attached(2, 1), 0);
+}
+
+/* Who comes to @fd has greeted. Returns -1: nobody came. */
+static int visited(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct kquorum_hello wire;
 	int s = poll(&p, 1, 5000) == 1 ? accept(fd, NULL, NULL) : -1;
 
+	if (s >= 0)
+		assert_int_equal(recv(s, &wire, sizeof(wire), MSG_WAITALL), sizeof(wire));
+	return s;
+}
+
+/* Whoever comes to @fd is greeted by @h, once it has greeted. Returns false: nobody came. */
+static bool answers(int fd, const struct kqd_hello *h)
+{
+	struct kquorum_hello wire;
+	int s = visited(fd);
+
 	if (s < 0)
 		return false;
-	assert_int_equal(recv(s, &wire, sizeof(wire), MSG_WAITALL), sizeof(wire));
 	kqd_hello_encode(&wire, h);
 	assert_int_equal(send(s, &wire, sizeof(wire), 0), sizeof(wire));
 	closed_without_a_word(s, 2000);
@@ -142,6 +191,31 @@ static void another_cluster_at_the_address_is_named(void **state)
 		assert_true(answers(fd, &h));
 	assert_true(wait_for(one_is_foreign));
 	assert_false(noted(3, 2, "another cluster"));
+	close(fd);
+}
+
+static bool one_is_newer(void)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "at 127.0.0.1:%u: it speaks version 5", ports[1]);
+	return noted(3, 1, text);
+}
+
+static void another_version_at_the_address_is_named(void **state)
+{
+	struct kqd_hello h = hello_of(1, 3, HERE, "n1");
+	int fd = listen_on(ports[1], 8), s;
+	struct kquorum_hello wire;
+
+	daemon_start(3, false);
+	encode_newer(&wire, &h);
+	s = visited(fd);
+	assert_true(s >= 0);
+	assert_int_equal(send(s, &wire, KQD_HELLO_HEAD, 0), KQD_HELLO_HEAD);
+	assert_true(wait_for(one_is_newer));
+	assert_int_equal(attached(3, 1), 0);
+	close(s);
 	close(fd);
 }
 
@@ -237,7 +311,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(who_is_of_another_cluster_hears_that_and_no_more),
 		TEST(who_wants_another_node_hears_who_this_is),
+		TEST(who_speaks_another_version_hears_which_one_this_is),
 		TEST(another_cluster_at_the_address_is_named),
+		TEST(another_version_at_the_address_is_named),
 		TEST(another_node_at_the_address_is_named),
 		TEST(the_lower_one_says_so_too),
 		TEST(who_comes_as_one_that_is_connected_is_told_of),

@@ -50,8 +50,8 @@ struct kqd_greet {
 	bool told;			/* the other side's greeting is checked */
 	bool disowned;			/* by that, this node is not the one that it knows */
 	bool ours_to_dial;		/* that other node, which is told so by closing */
-	bool foreign;			/* it belongs to another cluster */
-	bool astray;			/* it came to the wrong node, and is told who this is */
+	bool foreign;			/* it belongs to another cluster, or may do so */
+	bool answered;			/* it is refused, and is told who this is */
 	bool another;			/* who answers is not the one that was dialled */
 	size_t sent, got;
 	struct kquorum_hello out, in;

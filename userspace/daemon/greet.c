@@ -144,7 +144,7 @@ static void greet_encode(struct kqd_greet *g)
 	};
 	const struct kqd_status_peer *p = kqd_status_peer(&g->d->st, g->peer);
 
-	/* What happened to this node is nothing for other clusters. */
+	/* What happened to this node is for its cluster alone. */
 	if (!g->foreign)
 		h.past = greet_past(g);
 	if (p && !g->foreign) {
@@ -171,22 +171,24 @@ static bool greet_is_misnamed(const struct kqd_greet *g)
 
 /*
  * What is wrong with a greeting. A node of another cluster, and who wants another node, came to the
- * wrong address, and only there can somebody see it: so it is told who this is.
+ * wrong address, and only there can somebody see it: so it is told who this is. Who speaks another
+ * version is told which one this is.
  */
 static void greet_refuse(struct kqd_greet *g, int error, const char *why)
 {
 	char name[KQUORUM_NODE_NAME_MAX + 1], where[KQD_ADDRESS_TEXT];
+	bool strays = error == -EXDEV || error == -EINVAL, version = error == -EPROTONOSUPPORT;
 	uint32_t from = 0;
 
 	kqd_hello_claims(&g->in, &from, name);
 	kqd_address_text(&g->address, where, sizeof(where));
-	g->foreign = error == -EXDEV;
-	g->another = g->dialled && (g->foreign || error == -EINVAL);
-	g->astray = !g->dialled && from && (g->foreign || error == -EINVAL);
+	g->foreign = error == -EXDEV || version;
+	g->another = g->dialled && strays;
+	g->answered = !g->dialled && from && (strays || version);
 	/* Of two addresses that are tried by turns either may be the wrong one. */
 	if (!g->dialled)
 		snprintf(g->why, sizeof(g->why), "%s", why);
-	else if (g->foreign)
+	else if (error == -EXDEV)
 		snprintf(g->why, sizeof(g->why), "at %s answers %s: it is of another cluster, or "
 			 "has other founders", where, name[0] ? name : "somebody");
 	else
@@ -292,6 +294,15 @@ static void greet_hand_on(struct kqd_greet *g)
 	free(g);
 }
 
+/* Of a greeting that is none, or of another version, no more will be understood. */
+static bool greet_is_over(const struct kqd_greet *g)
+{
+	char why[112];
+
+	return g->got == sizeof(g->in) ||
+		(g->got >= KQD_HELLO_HEAD && kqd_hello_head(&g->in, why, sizeof(why)));
+}
+
 static void greet_received(struct kqd_op *op, int res)
 {
 	struct kqd_greet *g = kqd_container(op, struct kqd_greet, recv);
@@ -305,13 +316,13 @@ static void greet_received(struct kqd_op *op, int res)
 		greet_hand_on(g);
 		return;
 	}
-	if (g->got < sizeof(g->in)) {
+	if (!greet_is_over(g)) {
 		greet_recv(g);
 		return;
 	}
 	if (greet_check(g)) {
 		/* What is sent now is the last word. */
-		if (g->astray) {
+		if (g->answered) {
 			greet_encode(g);
 			greet_send(g);
 		} else {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The greeting. Every field is checked, in the order in which a wrong one says
- * most: the magic (something else speaks here), the version (before the length
- * and the CRC, which a later version may define differently), then the rest.
+ * most: the magic (something else speaks here), the version (before
+ * all that another version may define differently), then the rest.
  */
 #include <assert.h>
 #include <errno.h>
@@ -77,8 +77,34 @@ void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id,
 	if (le64_to_cpu(wire->magic) != KQUORUM_HELLO_MAGIC || !hello_node(from))
 		return;
 	*id = from;
-	if (hello_name(wire->name))
+	/* Where that stands in another version nobody knows. */
+	if (le16_to_cpu(wire->version) == KQUORUM_HELLO_VERSION && hello_name(wire->name))
 		memcpy(name, wire->name, KQUORUM_NODE_NAME_MAX + 1);
+}
+
+/**
+ * kqd_hello_head() - check what a greeting of any version begins with
+ * @wire: as received, KQD_HELLO_HEAD bytes of it at least
+ * @why: on failure, what was wrong
+ * @whylen: bytes there
+ *
+ * Context: Any.
+ * Return: 0; -EPROTO: not a greeting; -EPROTONOSUPPORT: another version, and how long that is
+ * nobody knows.
+ */
+int kqd_hello_head(const struct kquorum_hello *wire, char *why, size_t whylen)
+{
+	if (le64_to_cpu(wire->magic) != KQUORUM_HELLO_MAGIC) {
+		snprintf(why, whylen, "it does not speak kquorum");
+		return -EPROTO;
+	}
+	if (le16_to_cpu(wire->version) != KQUORUM_HELLO_VERSION) {
+		snprintf(why, whylen, "it speaks version %u of the greeting, this node version %d: "
+			 "install one kquorum on both", le16_to_cpu(wire->version),
+			 KQUORUM_HELLO_VERSION);
+		return -EPROTONOSUPPORT;
+	}
+	return 0;
 }
 
 /**
@@ -98,16 +124,10 @@ int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t c
 		     struct kqd_hello *h, char *why, size_t whylen)
 {
 	uint32_t from = le32_to_cpu(wire->from), to = le32_to_cpu(wire->to);
+	int rc = kqd_hello_head(wire, why, whylen);
 
-	if (le64_to_cpu(wire->magic) != KQUORUM_HELLO_MAGIC) {
-		snprintf(why, whylen, "it does not speak kquorum");
-		return -EPROTO;
-	}
-	if (le16_to_cpu(wire->version) != KQUORUM_HELLO_VERSION) {
-		snprintf(why, whylen, "it speaks version %u of the greeting, this node speaks %d",
-			 le16_to_cpu(wire->version), KQUORUM_HELLO_VERSION);
-		return -EPROTONOSUPPORT;
-	}
+	if (rc)
+		return rc;
 	if (le16_to_cpu(wire->length) != sizeof(*wire)) {
 		snprintf(why, whylen, "its greeting claims %u bytes instead of %zu",
 			 le16_to_cpu(wire->length), sizeof(*wire));

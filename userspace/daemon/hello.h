@@ -23,9 +23,12 @@ struct kqd_hello {
 	char name[KQUORUM_NODE_NAME_MAX + 1];	/* what who greets is called, by its own word */
 };
 
+#define KQD_HELLO_HEAD	offsetof(struct kquorum_hello, zero)	/* the same in all versions */
+
 void kqd_hello_encode(struct kquorum_hello *wire, const struct kqd_hello *h);
 void kqd_hello_claims(const struct kquorum_hello *wire, uint32_t *id,
 		      char name[KQUORUM_NODE_NAME_MAX + 1]);
+int kqd_hello_head(const struct kquorum_hello *wire, char *why, size_t whylen);
 int kqd_hello_decode(const struct kquorum_hello *wire, uint32_t self, uint64_t cluster,
 		     struct kqd_hello *h, char *why, size_t whylen);
 

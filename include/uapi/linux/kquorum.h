@@ -661,7 +661,8 @@ struct kquorum_past {
 
 /*
  * The greeting: the first bytes on a new connection, in both directions, before
- * the socket is given to PEER_ATTACH. Little-endian.
+ * the socket is given to PEER_ATTACH. Little-endian. What is before @zero keeps its place in all
+ * versions.
  */
 #define KQUORUM_HELLO_MAGIC	0x316f6c48514bULL	/* "KQHlo1" */
 #define KQUORUM_HELLO_VERSION	4
