@@ -168,10 +168,11 @@ static void add_is_taken_up_by_its_number(void **state)
 }
 
 /* What the other command does while it waits. */
-static int hold_number(unsigned int id)
+static int hold_number(unsigned int id, const char *name)
 {
+	struct reservation other;
 	char why[256];
-	int fd = reserve_number(0xabc, id, why, sizeof(why));
+	int fd = reserve_number(0xabc, id, name, &other, why, sizeof(why));
 
 	assert_true(fd >= 0);
 	return fd;
@@ -179,7 +180,7 @@ static int hold_number(unsigned int id)
 
 static void add_gives_no_number_to_two(void **state)
 {
-	int fd = hold_number(4);
+	int fd = hold_number(4, "n4");
 
 	(void)state;
 	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 75);
@@ -191,19 +192,37 @@ static void add_gives_no_number_to_two(void **state)
 	assert_contains(out, "--id n5=4");
 }
 
+/* Two lines for one machine: whoever ran the first would wait for ever. */
+static void add_asked_twice_tells_of_the_first(void **state)
+{
+	int fd = hold_number(4, "n4");
+
+	(void)state;
+	assert_int_equal(member("add n4=10.0.0.4 -w 0"), 75);
+	assert_contains(out, "waits for n4 with number 4 already");
+	assert_null(strstr(out, "kquorum join"));
+	assert_int_equal(member("add n4=10.0.0.4 --id 4 -w 0"), 75);
+	assert_contains(out, "waits for n4 with number 4 already");
+	close(fd);
+	/* What is left of a command that has ended says nothing. */
+	assert_int_equal(member("add n4=10.0.0.4 -w 0"), 75);
+	assert_contains(out, "--id n4=4");
+}
+
 /* Else anybody could keep all numbers, or remove the file of one that is held. */
 static void numbers_are_held_where_only_root_writes(void **state)
 {
+	struct reservation other;
 	char why[256];
 
 	(void)state;
-	close(hold_number(9));
+	close(hold_number(9, "n9"));
 	assert_int_equal(chmod(reserve_directory, 0777), 0);
 	assert_int_equal(member("add n5=10.0.0.5 -w 0"), 77);
 	assert_contains(out, "can be written by others");
-	assert_int_equal(reserve_number(0xabc, 9, why, sizeof(why)), -EPERM);
+	assert_int_equal(reserve_number(0xabc, 9, "n9", &other, why, sizeof(why)), -EPERM);
 	assert_int_equal(chmod(reserve_directory, 0700), 0);
-	close(hold_number(9));
+	close(hold_number(9, "n9"));
 }
 
 /* Two leaders have given number 4 away, and the other one's machine came first. */
@@ -633,6 +652,7 @@ int main(void)
 		cmocka_unit_test(a_log_gets_few_lines),
 		IN_A_CLUSTER(add_is_taken_up_by_its_number),
 		IN_A_CLUSTER(add_gives_no_number_to_two),
+		IN_A_CLUSTER(add_asked_twice_tells_of_the_first),
 		IN_A_CLUSTER(numbers_are_held_where_only_root_writes),
 		IN_A_CLUSTER(add_takes_nobody_for_another),
 		IN_A_CLUSTER(add_says_that_a_line_is_void),

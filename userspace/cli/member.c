@@ -176,23 +176,35 @@ static int no_number(const struct member *m, uint32_t others)
 	return KQUORUM_EXIT_ERROR;
 }
 
+static int hold(const struct member *m, uint32_t id, struct reservation *other, char *why, size_t size)
+{
+	return reserve_number(m->st.cluster_id, id, m->job.name, other, why, size);
+}
+
 /* Puts a number into the job: 0 or an exit code. */
 static int choose_number(struct member *m)
 {
 	uint32_t others = 0, id = m->job.given_id;
-	uint64_t cluster = m->st.cluster_id;
+	struct reservation other = { 0 };
 	int ret = -EWOULDBLOCK;
 	char why[256];
 
 	release(m);
 	if (id)
-		ret = reserve_number(cluster, id, why, sizeof(why));
-	while (!m->job.given_id && ret == -EWOULDBLOCK && (id = member_free_id(&m->st, others))) {
-		ret = reserve_number(cluster, id, why, sizeof(why));
+		ret = hold(m, id, &other, why, sizeof(why));
+	while (!m->job.given_id && ret == -EWOULDBLOCK && strcmp(other.name, m->job.name) &&
+	       (id = member_free_id(&m->st, others))) {
+		ret = hold(m, id, &other, why, sizeof(why));
 		others |= node_bit(id);
 	}
 	if (!id)
 		return no_number(m, others);
+	if (ret == -EWOULDBLOCK && !strcmp(other.name, m->job.name)) {
+		cli_error("another kquorum member, process %d, waits for %s with number %u already:\n"
+			  "  run on the new machine the line that it printed; or end it, and ask anew",
+			  other.pid, m->job.name, id);
+		return KQUORUM_EXIT_BLOCKED;
+	}
 	if (ret == -EWOULDBLOCK) {
 		cli_error("another kquorum member waits for the new machine with number %u", id);
 		return KQUORUM_EXIT_BLOCKED;

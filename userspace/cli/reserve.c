@@ -44,24 +44,50 @@ static int open_directory(char *why, size_t size)
 	return dir;
 }
 
-int reserve_number(uint64_t cluster, uint32_t id, char *why, size_t size)
+/* What is in the file: process and name. */
+static void write_holder(int fd, const char *name)
+{
+	if (ftruncate(fd, 0) || dprintf(fd, "%d %s\n", getpid(), name) < 0)
+		return;		/* then it is not told who holds it */
+}
+
+static void read_holder(int fd, struct reservation *other)
+{
+	char text[128] = "", format[32];
+	int pid;
+
+	*other = (struct reservation){ 0 };
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return;
+	snprintf(format, sizeof(format), "%%d %%%ds", KQUORUM_NODE_NAME_MAX);
+	if (sscanf(text, format, &pid, other->name) == 2)
+		other->pid = pid;
+	else
+		other->name[0] = '\0';
+}
+
+int reserve_number(uint64_t cluster, uint32_t id, const char *name, struct reservation *other,
+		   char *why, size_t size)
 {
 	int dir = open_directory(why, size), fd, error;
-	char name[64];
+	char file[64];
 
 	if (dir < 0)
 		return dir;
 	/* It stays when it is free again: were it removed, two could hold files of one name. */
-	snprintf(name, sizeof(name), "join-%016" PRIx64 "-%u.lock", cluster, id);
-	fd = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	snprintf(file, sizeof(file), "join-%016" PRIx64 "-%u.lock", cluster, id);
+	fd = openat(dir, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	error = errno;
 	close(dir);
-	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
+		write_holder(fd, name);
 		return fd;
+	}
 	if (fd >= 0) {
 		error = errno;
+		read_holder(fd, other);
 		close(fd);
 	}
-	snprintf(why, size, "%s/%s: %s", reserve_directory, name, strerror(error));
+	snprintf(why, size, "%s/%s: %s", reserve_directory, file, strerror(error));
 	return -error;
 }
