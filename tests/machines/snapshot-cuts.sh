@@ -263,10 +263,11 @@ falls_behind()
 daemon_now() { on "$1" kquorum start --dir $STATE; }
 
 # ship_steps: a node that was away is cut before flush 1, 2, 3 ... of what its daemon does from its
-# start on: greetings, a snapshot that comes, and is placed and installed, a log that begins anew
+# start on: greetings, a snapshot that comes, and is placed and installed, a log that begins anew.
+# Three cuts after that are enough: what it flushes from then on is a follower's log, without end.
 ship_steps()
 {
-	local flush=1 try node late bad=0
+	local flush=1 try node late bad=0 behind=0
 	node=$(followers | head -n 1)
 	falls_behind "$node" || bad=1
 	for ((try = 1; try <= 40 && bad == 0; try++)); do
@@ -278,7 +279,9 @@ ship_steps()
 		was_cut "$node" ship || late=yes
 		vc boot --bare "$node" && looked_at "$node" ship || bad=1
 		if [ "${used[$node]:-0}" -ge $((target - 1)) ]; then
+			behind=$((behind + 1))
 			[ $late = no ] || break
+			[ $behind -le 3 ] || break
 			falls_behind "$node" || bad=1
 		fi
 		# else, on a busy host, it was not even late: once more
