@@ -29,7 +29,7 @@ cli_scrub_test_WITH := $(CLI_COMMAND) userspace/lib/config.c $(addprefix userspa
 	nodes.c options.c output.c parse.c scrub.c)
 cli_member_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
-	member_plan.c nodes.c options.c output.c parse.c reserve.c say.c strangers.c)
+	member_number.c member_plan.c nodes.c options.c output.c parse.c reserve.c say.c strangers.c)
 cli_settings_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c nodes.c options.c output.c parse.c settings.c)
 cli_member_plan_test_WITH := userspace/cli/member_plan.c userspace/cli/nodes.c $(CLI_TEST_COMMON)

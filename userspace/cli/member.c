@@ -4,14 +4,10 @@
  * on, step by step, until it is as it shall be; what comes next says member_plan.c.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "join.h"
 #include "member.h"
-#include "reserve.h"
 
 enum { OPT_LEARNER = 256, OPT_ID, OPT_FORCE, OPT_PRIORITY, OPT_WITNESS, OPT_NO_WITNESS };
 
@@ -39,8 +35,7 @@ struct member {
 	uint64_t wait_ns;
 	unsigned int given;
 	bool json_line;		/* JSON is a line for each document */
-	uint32_t told_id;	/* that in the line which was printed, 0: none was */
-	int reservation;
+	struct member_number number;
 	int late;		/* exit code should the time be over now */
 	struct cli_waiting waiting;
 };
@@ -134,8 +129,8 @@ static const char *same_command(const struct member *m, char *buf, size_t size)
 		snprintf(priority, sizeof(priority), " --priority %u", j->priority);
 	shell_quote(address, sizeof(address), j->address);
 	/* Before it is a member, only its number tells which machine is meant. */
-	if (m->told_id && !status_is_member(&m->st, m->told_id))
-		snprintf(id, sizeof(id), " --id %u", m->told_id);
+	if (m->number.told_id && !status_is_member(&m->st, m->number.told_id))
+		snprintf(id, sizeof(id), " --id %u", m->number.told_id);
 	snprintf(buf, size, "kquorum member %s %s%s%s%s%s%s%s%s%s%s", m->change->name, j->old_name,
 		 j->old_name[0] ? " " : "", j->name,
 		 !j->address[0] ? "" : m->change->take == take_old_and_address ? " " : "=",
@@ -143,127 +138,6 @@ static const char *same_command(const struct member *m, char *buf, size_t size)
 		 j->force ? " --force" : "", priority,
 		 !j->has_witness ? "" : j->witness ? " --witness" : " --no-witness", id);
 	return buf;
-}
-
-/* --- the newcomer's number and line --------------------------------------------------------- */
-
-static void release(struct member *m)
-{
-	if (m->reservation >= 0)
-		close(m->reservation);
-	m->reservation = -1;
-}
-
-/* @others: numbers that are promised to machines which are not there yet. */
-static int no_number(const struct member *m, uint32_t others)
-{
-	char names[128];
-	uint32_t seen = 0;
-	unsigned int i;
-
-	for (i = 0; i < m->st.n_peers; i++)
-		seen |= node_bit(m->st.peers[i].id);
-	seen &= ~status_members(&m->st);
-	nodes_names(&m->st, seen, 80, names, sizeof(names));
-	if (others)
-		cli_error("no number is free: other kquorum member commands wait for new machines");
-	else if (!seen)
-		cli_error("a cluster has at most %d nodes: kquorum member remove one first",
-			  KQUORUM_MAX_NODES);
-	else
-		cli_error("no number is free, for these were seen that are no members:\n  %s\n"
-			  "  kquorum stop there, and they are forgotten in half a minute", names);
-	return KQUORUM_EXIT_ERROR;
-}
-
-static int hold(const struct member *m, uint32_t id, struct reservation *other, char *why, size_t size)
-{
-	return reserve_number(m->st.cluster_id, id, m->job.name, other, why, size);
-}
-
-/* Puts a number into the job: 0 or an exit code. */
-static int choose_number(struct member *m)
-{
-	uint32_t others = 0, id = m->job.given_id;
-	struct reservation other = { 0 };
-	int ret = -EWOULDBLOCK;
-	char why[256];
-
-	release(m);
-	if (id)
-		ret = hold(m, id, &other, why, sizeof(why));
-	while (!m->job.given_id && ret == -EWOULDBLOCK && strcmp(other.name, m->job.name) &&
-	       (id = member_free_id(&m->st, others))) {
-		ret = hold(m, id, &other, why, sizeof(why));
-		others |= node_bit(id);
-	}
-	if (!id)
-		return no_number(m, others);
-	if (ret == -EWOULDBLOCK && !strcmp(other.name, m->job.name)) {
-		cli_error("another kquorum member, process %d, waits for %s with number %u already:\n"
-			  "  run on the new machine the line that it printed; or end it, and ask anew",
-			  other.pid, m->job.name, id);
-		return KQUORUM_EXIT_BLOCKED;
-	}
-	if (ret == -EWOULDBLOCK) {
-		cli_error("another kquorum member waits for the new machine with number %u", id);
-		return KQUORUM_EXIT_BLOCKED;
-	}
-	if (ret < 0) {
-		cli_error("no number can be held for the new machine: %s", why);
-		return cli_exit_code(ret);
-	}
-	m->reservation = ret;
-	m->job.id = id;
-	return 0;
-}
-
-static void print_line_json(struct member *m, const char *line, const char *remark)
-{
-	cJSON *o = cJSON_CreateObject();
-	char start[64];
-
-	snprintf(start, sizeof(start), "kquorum start %s", m->st.name);
-	cJSON_AddStringToObject(o, "node", m->job.name);
-	json_u64(o, "id", m->job.id);
-	if (m->told_id)
-		json_u64(o, "void_id", m->told_id);
-	else
-		cJSON_AddNullToObject(o, "void_id");
-	cJSON_AddStringToObject(o, "join_command", line);
-	cJSON_AddStringToObject(o, "remark", remark);
-	cJSON_AddStringToObject(o, "start_command", start);
-	json_print(o, true);
-}
-
-/* Says what makes the new machine a node, once for a number. */
-static void print_line(struct member *m)
-{
-	struct joiner j = { m->job.id, m->job.old, m->job.name, m->job.address };
-	const struct kquorum_peer_status *p = kquorum_status_peer(&m->st, m->job.id);
-	static struct line line, remark;
-
-	if (m->told_id == m->job.id)
-		return;
-	/* The machine that it goes on with has the line already. */
-	if (!(m->job.given_id && p && p->connected)) {
-		join_line(&line, &m->st, &j);
-		join_remark(&remark, &m->st);
-		if (cli.json) {
-			print_line_json(m, line.text, remark.text);
-		} else {
-			if (m->told_id)
-				printf("The line above is void, for number %u was given to another. ",
-				       m->told_id);
-			printf("On the new machine:\n  %s\n", line.text);
-			if (remark.text[0])
-				printf("  %s\n", remark.text);
-			printf("  kquorum start %s\n", m->st.name);
-			member_print_waiting(&m->st, m->job.name, m->job.id);
-		}
-		fflush(stdout);
-	}
-	m->told_id = m->job.id;
 }
 
 /* --- steps ---------------------------------------------------------------------------------- */
@@ -316,14 +190,14 @@ static int look_with_number(struct member *m, int next)
 	int ret;
 
 	if (next == MEMBER_NUMBER) {
-		ret = choose_number(m);
+		ret = member_choose_number(&m->number, &m->job, &m->st);
 		if (ret)
 			return -ret;
 		next = member_next(&m->job, &m->st);
 	}
 	if (m->job.id && m->change->takes & TAKES_ID && !status_is_member(&m->st, m->job.id) &&
 	    next != MEMBER_REFUSE)
-		print_line(m);
+		member_print_line(&m->number, &m->job, &m->st);
 	return next;
 }
 
@@ -571,14 +445,14 @@ static int run_change(struct member *m)
 		return cli_exit_code(ret);
 	}
 	ret = carry_out(m);
-	release(m);
+	member_release_number(&m->number);
 	kquorum_events_close(m->events);
 	return ret;
 }
 
 static int run(int argc, char **argv)
 {
-	struct member m = { .wait_ns = 600 * NS_PER_SEC, .reservation = -1 };
+	struct member m = { .wait_ns = 600 * NS_PER_SEC, .number.reservation = -1 };
 	int at = cli_parse(argc, argv, take, &m), ret;
 
 	if (at < argc && strcmp(argv[at], "list"))

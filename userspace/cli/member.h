@@ -63,6 +63,21 @@ enum member_next member_plan_replace(struct member_job *job, const struct kquoru
  */
 uint32_t member_free_id(const struct kquorum_status *st, uint32_t others);
 
+/* member_number.c */
+
+struct member_number {
+	int reservation;	/* holds the number, -1: none is held */
+	uint32_t told_id;	/* that in the line which was printed, 0: none was */
+};
+
+void member_release_number(struct member_number *n);
+/* Puts a number into the job, instead of one that was held before: 0, or an exit code and said why. */
+int member_choose_number(struct member_number *n, struct member_job *job,
+			 const struct kquorum_status *st);
+/* Says what makes the new machine a node, once for a number. */
+void member_print_line(struct member_number *n, const struct member_job *job,
+		       const struct kquorum_status *st);
+
 /* member_list.c */
 
 /* @one_line: as one of several JSON documents. */
