@@ -8,7 +8,7 @@ comma := ,
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test nodes_test why_test \
 	strangers_test entry_test netlink_test hold_test command_test join_test \
 	member_plan_test member_replace_test member_test rollout_plan_test rollout_test settings_test \
-	snapshot_file_test snapshot_test restore_test scrub_test)
+	snapshot_file_test snapshot_save_test snapshot_test restore_test scrub_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -47,10 +47,11 @@ cli_rollout_test_WITH := $(CLI_COMMAND) $(addprefix userspace/cli/,rollout.c rol
 # The core makes the snapshots that are read here.
 CLI_TEST_IMAGES := tests/cli/images.c tests/core/snap_state.c $(wildcard kmod/core/*.c)
 cli_snapshot_file_test_WITH := $(CLI_TEST_IMAGES) userspace/cli/snapshot_file.c
-cli_snapshot_test_WITH := $(CLI_COMMAND) $(CLI_TEST_IMAGES) \
+cli_snapshot_test_WITH := $(CLI_COMMAND) tests/cli/module.c $(CLI_TEST_IMAGES) \
 	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
 	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c)
-cli_snapshot_test_LINK := $(addprefix -Wl$(comma)--wrap=,read flock fsync renameat2)
+cli_snapshot_save_test_WITH := $(cli_snapshot_test_WITH)
+cli_snapshot_save_test_LINK := $(addprefix -Wl$(comma)--wrap=,read flock fsync renameat2)
 cli_restore_test_WITH := $(CLI_COMMAND) $(CLI_TEST_IMAGES) \
 	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
 	$(addprefix userspace/cli/,clock.c directory.c format.c init.c join.c nodes.c options.c output.c \
