@@ -6,7 +6,7 @@ include tests/objects.mk
 comma := ,
 # Sources of each test T besides T.c: cli_T_WITH; how it is linked: cli_T_LINK.
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test nodes_test why_test \
-	strangers_test entry_test netlink_test hold_test command_test join_test \
+	strangers_test entry_test netlink_test netlink_status_test hold_test command_test join_test \
 	member_plan_test member_replace_test member_test rollout_plan_test rollout_test settings_test \
 	snapshot_file_test snapshot_save_test snapshot_test restore_test scrub_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
@@ -19,9 +19,11 @@ cli_why_test_WITH := $(CLI_WHY) userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_nodes_test_WITH := $(cli_why_test_WITH)
 cli_strangers_test_WITH := $(cli_why_test_WITH)
 cli_entry_test_WITH := userspace/cli/entry.c $(CLI_TEST_COMMON)
-cli_netlink_test_WITH := $(wildcard userspace/lib/*.c)
+cli_netlink_test_WITH := tests/cli/kernel.c $(wildcard userspace/lib/*.c)
 cli_netlink_test_LINK := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind setsockopt sendto recvfrom \
 	close get_portid)
+cli_netlink_status_test_WITH := $(cli_netlink_test_WITH)
+cli_netlink_status_test_LINK := $(cli_netlink_test_LINK)
 cli_hold_test_WITH := userspace/cli/hold.c $(CLI_TEST_COMMON)
 # The library is what is replaced here.
 CLI_COMMAND := $(addprefix tests/cli/,child.c files.c library.c)
