@@ -6,9 +6,10 @@ include tests/objects.mk
 comma := ,
 # Sources of each test T besides T.c: cli_T_WITH; how it is linked: cli_T_LINK.
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test nodes_test why_test \
-	strangers_test entry_test netlink_test netlink_status_test hold_test command_test join_test \
-	member_plan_test member_replace_test member_test rollout_plan_test rollout_test settings_test \
-	snapshot_file_test snapshot_save_test snapshot_test restore_test scrub_test)
+	strangers_test entry_test netlink_test netlink_status_test hold_test command_test \
+	join_test member_add_test member_plan_test member_replace_test member_test \
+	rollout_plan_test rollout_test settings_test snapshot_file_test snapshot_save_test \
+	snapshot_test restore_test scrub_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -35,6 +36,7 @@ cli_scrub_test_WITH := $(CLI_COMMAND) userspace/lib/config.c $(addprefix userspa
 cli_member_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
 	member_number.c member_plan.c nodes.c options.c output.c parse.c reserve.c say.c strangers.c)
+cli_member_add_test_WITH := $(cli_member_test_WITH)
 cli_settings_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
 	$(addprefix userspace/cli/,clock.c entry.c format.c nodes.c options.c output.c parse.c settings.c)
 cli_member_plan_test_WITH := userspace/cli/member_plan.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
