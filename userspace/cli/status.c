@@ -102,22 +102,23 @@ static const char *joint(size_t columns, const char *text)
 
 static void print_head(const struct kquorum_status *st)
 {
-	char leads[KQUORUM_NODE_NAME_MAX + 16] = "no leader", far[80];
+	const char *quorum = st->quorum ? "yes" : "no", *daemon = st->daemon ? "up" : "down";
+	char leads[KQUORUM_NODE_NAME_MAX + 16] = "no leader", near[160], far[80];
 	int columns;
 
 	if (st->leader && st->quorum)
 		snprintf(leads, sizeof(leads), "leader %s", node_name(st, st->leader));
+	snprintf(near, sizeof(near), ", may lose %u of %u \302\267 %s, term %" PRIu64,
+		 status_may_lose(st), status_voters(st), leads, st->term);
 	snprintf(far, sizeof(far), "committed %" PRIu64 ", applied %" PRIu64, st->commit_index,
 		 st->applied_index);
-	columns = snprintf(NULL, 0, "%s: quorum %s, may lose %u of %u . %s, term %" PRIu64 " . %s . daemon %s",
-			   st->name, st->quorum ? "yes" : "no", status_may_lose(st), status_voters(st),
-			   leads, st->term, far, st->daemon ? "up" : "down");
-	printf("%s%s%s: %squorum %s%s, may lose %u of %u \302\267 ", colour_on(COLOUR_BOLD), st->name,
-	       colour_off(), colour_on(st->quorum ? COLOUR_GOOD : COLOUR_BAD), st->quorum ? "yes" : "no",
-	       colour_off(), status_may_lose(st), status_voters(st));
-	printf("%s, term %" PRIu64 "%s%s \302\267 daemon %s%s%s\n", leads, st->term,
-	       joint(columns, " \302\267 "), far, colour_on(st->daemon ? COLOUR_NONE : COLOUR_BAD),
-	       st->daemon ? "up" : "down", colour_off());
+	/* The dot in @near has two bytes. */
+	columns = snprintf(NULL, 0, "%s: quorum %s%s . %s . daemon %s", st->name, quorum, near, far,
+			   daemon) - 1;
+	printf("%s%s%s: %squorum %s%s%s%s%s \302\267 daemon %s%s%s\n", colour_on(COLOUR_BOLD),
+	       st->name, colour_off(), colour_on(st->quorum ? COLOUR_GOOD : COLOUR_BAD), quorum,
+	       colour_off(), near, joint(columns, " \302\267 "), far,
+	       colour_on(st->daemon ? COLOUR_NONE : COLOUR_BAD), daemon, colour_off());
 }
 
 static void print_snapshot(const struct kquorum_status *st)
