@@ -117,15 +117,22 @@ hold_end()
 	rm "$WORK/hold"
 }
 
-# held_locks I: who holds and who waits for what, as node I knows it
+# held_locks I: who holds and who waits for what, as node I knows it, into $WORK/locks.I
 held_locks()
 {
 	kq "$1" resource list -j | jq -c '.[] | select(.resource | startswith("kept")) |
-		[.resource, .token, ((.holder, .queue[]) | [.node_id, .session, .owner, .index, .token])]' | sort | md5sum
+		[.resource, .token, ((.holder, .queue[]) | [.node_id, .session, .owner, .index, .token])]' |
+		sort >"$WORK/locks.$1"
 }
 
-# same_locks I: as node 2 knows it; who waits may change between two looks
-same_locks() { [ "$(held_locks "$1")" = "$(held_locks 2)" ]; }
+# same_locks I: as node 2 knows it, who has lost none; who waits may change between two looks
+same_locks()
+{
+	held_locks "$1"
+	held_locks 2
+	cmp -s "$WORK/locks.$1" "$WORK/locks.2" &&
+		[ "$(wc -l <"$WORK/locks.2")" = "$(awk 'NR == 1 { print $2 }' "$WORK/held")" ]
+}
 
 # token_of I: of a lock that is taken there now
 token_of() { kq "$1" lock -w 60 token -- printenv KQUORUM_TOKEN; }
