@@ -12,14 +12,6 @@ int damaged_setup(void **state)
 	return trio_setup(state);
 }
 
-void append_many(struct trio *t, uint32_t id, uint32_t count)
-{
-	while (count--) {
-		assert_int_equal(trio_append(t, id), 0);
-		trio_settle(t);
-	}
-}
-
 void damage(struct trio *t, uint32_t id, uint64_t index)
 {
 	uint64_t pos, at = 0, seq = 0;

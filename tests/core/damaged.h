@@ -9,7 +9,6 @@
 extern struct kq_wal_report report;	/* of the last start */
 
 int damaged_setup(void **state);
-void append_many(struct trio *t, uint32_t id, uint32_t count);
 /* A bad sector in the newest batch on this disk that has the entry. */
 void damage(struct trio *t, uint32_t id, uint64_t index);
 /* Node @id goes, these of its entries are damaged, and it starts; not connected. */

@@ -1,106 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Snapshots among three nodes: the log is shortened, who lacks what is gone gets a snapshot and
- * then the log from there, and nothing that was promised is lost on the way.
+ * Snapshots among three nodes: who lacks what is gone from the logs gets a snapshot and then the
+ * log from there, and nothing that was promised is lost on the way.
  */
-#include "snap_state.h"
-#include "trio.h"
-
-static struct image im;
-
-static int setup(void **state)
-{
-	struct trio *t;
-	uint32_t i;
-	int err;
-
-	kq_alloc_live = 0;	/* what a test that failed left behind is not this one's */
-	err = trio_setup(state);
-	t = *state;
-
-	for (i = 1; i <= 3; i++)
-		t->core[i]->cfg.keep_entries = 4;
-	return err;
-}
-
-static int teardown(void **state)
-{
-	image_free(&im);
-	return trio_teardown(state);
-}
-
-/* Node @id saves, and what it saved is in use. */
-static void snapshot(struct trio *t, uint32_t id)
-{
-	image_free(&im);
-	image_take(&im, t->core[id], 4096);
-	assert_int_equal(kq_core_snapshot_done(t->core[id], t->now, &im.ref), 0);
-	trio_pass(t, 100);
-	assert_true(kq_snap_same(&t->core[id]->snap, &im.ref));
-}
-
-static int install(struct trio *t, uint32_t id)
-{
-	struct kq_restore *rs;
-	int err;
-
-	rs = image_restore(&im, &t->core[id]->cfg, 1000, &err, NULL);
-	assert_non_null(rs);
-	err = kq_core_install(t->core[id], t->now, rs);
-	kq_restore_free(rs);
-	return err;
-}
-
-static void append_many(struct trio *t, uint32_t id, uint32_t count)
-{
-	while (count--) {
-		assert_int_equal(trio_append(t, id), 0);
-		trio_settle(t);
-	}
-}
-
-/* What waits from one node for another is delivered, and only that. */
-static void deliver(struct trio *t, uint32_t from, uint32_t to)
-{
-	LIST_HEAD(list);
-
-	kq_core_take_msgs(t->core[from], to, &list);
-	while (!list_empty(&list)) {
-		struct kq_msg *m = list_first_entry(&list, struct kq_msg, node);
-		const struct kq_wire_hdr *h = (const void *)m->data;
-		const char *why;
-
-		list_del(&m->node);
-		assert_int_equal(kq_core_recv(t->core[to], t->now, h, h + 1, &why), 0);
-		kq_free(m);
-	}
-}
-
-/* Node 3 lacks what is gone from the logs of the others. */
-static void leave_behind(struct trio *t)
-{
-	t->cut[3] = true;
-	append_many(t, 1, 40);
-	snapshot(t, 2);
-	snapshot(t, 1);
-	assert_true(t->core[1]->log.base_index > t->core[3]->log.last);
-	assert_int_equal(t->core[1]->log.last - t->core[1]->log.base_index, 4);
-	t->cut[3] = false;
-	trio_pass(t, 200);
-	assert_true(kq_core_needs_snapshot(t->core[1], 3));
-}
-
-static void assert_caught_up(struct trio *t, uint32_t leader, uint32_t id)
-{
-	trio_pass(t, 300);
-	assert_int_equal(t->core[id]->state, KQUORUM_NODE_RUNNING);
-	assert_int_equal(t->core[id]->applied, t->core[leader]->log.last);
-	assert_int_equal(t->core[id]->durable, t->core[leader]->log.last);
-	assert_int_equal(t->core[leader]->peer[id].match, t->core[leader]->log.last);
-	assert_int_equal(t->core[leader]->peer[id].progress, KQUORUM_PROGRESS_REPLICATE);
-	assert_false(kq_core_needs_snapshot(t->core[leader], id));
-	assert_same_state(t->core[leader], t->core[id]);
-}
+#include "trio_snap.h"
 
 static void who_is_far_behind_gets_a_snapshot_and_then_the_log(void **state)
 {
@@ -438,240 +341,15 @@ static void of_another_history_or_half_read_it_is_not_installed(void **state)
 	assert_caught_up(t, 1, 3);
 }
 
-/* --- what was under way at the node that installs it --------------------------------------- */
-
-/* Nodes 1 and 2 go on without node 3 for a moment, and what it lacks is gone. */
-static void a_moment_without(struct trio *t)
-{
-	t->cut[3] = true;
-	append_many(t, 1, 20);
-	trio_pass(t, 50);
-	snapshot(t, 1);
-	t->cut[3] = false;
-}
-
-static void a_lock_that_was_granted_meanwhile_is_told(void **state)
-{
-	struct trio *t = *state;
-	struct kq_owner *holder, *waiter, *second;
-	int err;
-
-	trio_lead(t);
-	t->core[1]->cfg.keep_entries = 1;
-	holder = trio_owner(t, 1, "db", &err);
-	trio_settle(t);
-	waiter = trio_owner(t, 3, "db", &err);
-	second = trio_owner(t, 3, "db", &err);
-	trio_settle(t);
-	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
-	t->cut[3] = true;
-	kq_core_unlock(t->core[1], t->now, holder);
-	a_moment_without(t);
-	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
-	assert_int_equal(install(t, 3), 0);
-	assert_int_equal(waiter->state, KQUORUM_LOCK_GRANTED);
-	assert_int_equal(waiter->token,
-			 kq_core_resource_find(t->core[1], "db", 2)->holder->token);
-	assert_int_equal(second->state, KQUORUM_LOCK_QUEUED);
-	assert_caught_up(t, 1, 3);
-	kq_core_unlock(t->core[3], t->now, waiter);
-	trio_pass(t, 200);
-	assert_int_equal(second->state, KQUORUM_LOCK_GRANTED);
-	kq_core_unlock(t->core[3], t->now, second);
-	trio_pass(t, 200);
-	assert_int_equal(t->core[1]->res->claims, 0);
-}
-
-/* What reached the leader, and was applied there, has an outcome here. */
-static void requests_that_are_in_the_snapshot_have_their_outcome(void **state)
-{
-	struct trio *t = *state;
-	struct kq_owner *held, *asked, *refused = calloc(1, sizeof(*refused)), *other;
-	struct kq_core *c = t->core[3];
-	int err;
-
-	trio_lead(t);
-	t->core[1]->cfg.keep_entries = 1;
-	held = trio_owner(t, 3, "held", &err);
-	other = trio_owner(t, 1, "other", &err);
-	trio_settle(t);
-	t->done = 0;
-	t->owners_closed = 0;
-	kq_core_unlock(c, t->now, held);
-	kq_core_linger_over(c, t->now + KQ_LINGER_NS);
-	asked = trio_owner(t, 3, "asked", &err);
-	assert_int_equal(kq_owner_init(refused, "other", 5, KQUORUM_LOCK_TRY, 1, "test"), 0);
-	assert_int_equal(kq_core_lock(c, t->now, refused), 0);
-	assert_int_equal(trio_append(t, 3), 0);
-	deliver(t, 3, 1);
-	a_moment_without(t);
-	assert_int_equal(t->owners_closed, 0);
-	assert_int_equal(asked->state, KQUORUM_LOCK_ASKING);
-	assert_int_equal(install(t, 3), 0);
-	assert_int_equal(asked->state, KQUORUM_LOCK_GRANTED);
-	assert_true(asked->held);
-	assert_int_equal(refused->state, KQUORUM_LOCK_REFUSED);
-	assert_int_equal(refused->error, -EAGAIN);
-	t->done = 0;
-	trio_settle(t);
-	assert_int_equal(t->owners_closed, 1);		/* held was given back */
-	assert_int_equal(t->done, 1);
-	assert_int_equal(t->done_error, -EHOSTDOWN);	/* which entry it was is not known */
-	assert_int_equal(c->pending_count, 0);
-	assert_caught_up(t, 1, 3);
-	kq_core_unlock(c, t->now, asked);
-	kq_core_unlock(c, t->now, refused);
-	kq_core_unlock(t->core[1], t->now, other);
-	trio_pass(t, 300);
-	assert_int_equal(t->core[1]->res->claims, 0);
-}
-
-static void a_lock_whose_session_ended_meanwhile_is_lost(void **state)
-{
-	struct trio *t = *state;
-	struct kq_owner *o, *waiter, *holder;
-	uint64_t session;
-	int err;
-
-	trio_lead(t);
-	holder = trio_owner(t, 1, "b", &err);
-	trio_settle(t);
-	o = trio_owner(t, 3, "a", &err);
-	waiter = trio_owner(t, 3, "b", &err);
-	trio_settle(t);
-	session = t->core[3]->local.id;
-	t->done = 0;
-	assert_int_equal(trio_append(t, 3), 0);
-	deliver(t, 3, 1);			/* it is applied, and node 3 does not hear of it */
-	t->cut[3] = true;
-	trio_pass(t, 4000);
-	assert_int_equal(t->core[1]->session[3].id, 0);
-	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
-	leave_behind(t);
-	t->done = 0;
-	assert_int_equal(trio_append(t, 3), 0);	/* was never on its way */
-	assert_int_equal(install(t, 3), 0);
-	assert_int_equal(waiter->state, KQUORUM_LOCK_ASKING);
-	trio_settle(t);
-	assert_int_equal(t->done, 1);
-	assert_int_equal(t->done_error, -EHOSTDOWN);
-	assert_caught_up(t, 1, 3);
-	trio_pass(t, 500);
-	assert_int_equal(t->core[3]->local.state, KQ_SESSION_LIVE);
-	assert_int_not_equal(t->core[3]->local.id, session);
-	assert_int_equal(t->done, 2);
-	assert_int_equal(t->done_error, 0);
-	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
-	kq_core_unlock(t->core[3], t->now, o);
-	kq_core_unlock(t->core[3], t->now, waiter);
-	kq_core_unlock(t->core[1], t->now, holder);
-	trio_pass(t, 500);
-	assert_int_equal(t->core[1]->res->claims, 0);
-}
-
-/* --- the node's own snapshots --------------------------------------------------------------- */
-
-static void a_snapshot_is_in_use_once_its_reference_is_on_disk(void **state)
-{
-	struct trio *t = *state;
-	struct kq_core *c = t->core[2];
-	struct kq_snap_ref ref;
-
-	trio_lead(t);
-	append_many(t, 1, 20);
-	trio_pass(t, 200);
-	image_take(&im, c, 100);
-	ref = im.ref;
-	ref.index = c->applied + 1;
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
-	ref = im.ref;
-	ref.term++;
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
-	ref = im.ref;
-	ref.index = 0;
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
-	ref = im.ref;
-	ref.bytes = 0;
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &ref), -EINVAL);
-	t->disk_hangs[2] = true;
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), 0);
-	trio_pass(t, 300);
-	assert_int_equal(c->snap.index, 0);
-	assert_int_equal(c->log.base_index, 0);
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -ESTALE);
-	t->disk_hangs[2] = false;
-	trio_settle(t);
-	assert_true(kq_snap_same(&c->snap, &im.ref));
-	trio_pass(t, 100);
-	assert_int_equal(c->log.base_index, c->log.last - 4);
-	assert_true(c->log.base_index <= im.ref.index);
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -ESTALE);
-	assert_false(kq_core_needs_snapshot(t->core[1], 0));
-	assert_false(kq_core_needs_snapshot(t->core[1], KQ_MAX_NODES + 1));
-	kq_core_fail(c, -EIO, "test");
-	assert_int_equal(kq_core_snapshot_done(c, t->now, &im.ref), -EIO);
-}
-
-static void entries_are_kept_for_who_is_a_little_behind(void **state)
-{
-	struct trio *t = *state;
-	uint32_t i;
-
-	trio_lead(t);
-	for (i = 1; i <= 3; i++)
-		t->core[i]->cfg.keep_entries = 30;
-	append_many(t, 1, 60);
-	t->cut[3] = true;
-	append_many(t, 1, 20);
-	snapshot(t, 1);
-	trio_pass(t, 200);
-	assert_int_equal(t->core[1]->log.last - t->core[1]->log.base_index, 30);
-	t->cut[3] = false;
-	assert_caught_up(t, 1, 3);		/* without a snapshot */
-	/* Nothing is taken off that no snapshot stands for. */
-	append_many(t, 1, 100);
-	trio_pass(t, 500);
-	assert_int_equal(t->core[1]->log.base_index, im.ref.index);
-	assert_int_equal(t->core[2]->log.base_index, 0);
-}
-
-static void a_full_log_has_room_again_after_a_snapshot(void **state)
-{
-	struct trio *t = *state;
-	uint32_t i, count;
-
-	trio_lead(t);
-	for (count = 0; !trio_append(t, 1); count++) {
-		assert_true(count < 1000);
-		trio_settle(t);
-		trio_pass(t, 25);
-	}
-	assert_true(count > 100);
-	assert_true(t->core[1]->log_full);
-	trio_pass(t, 200);
-	for (i = 1; i <= 3; i++)
-		snapshot(t, i);
-	for (i = 1; i <= 3; i++) {
-		assert_false(t->core[i]->log_full);
-		assert_int_equal(t->core[i]->disk_state, KQUORUM_DISK_OK);
-	}
-	t->done = 0;
-	append_many(t, 1, 40);
-	assert_int_equal(t->done, 40);
-	assert_int_equal(t->done_error, 0);
-}
-
 /* Also of a node whose own log is full to the last block that votes may use. */
 static void a_snapshot_is_installed_where_the_log_is_full(void **state)
 {
-	struct kq_batch *b;
 	struct trio *t = *state;
 	struct kq_core *c = t->core[3];
 
 	trio_lead(t);
 	leave_behind(t);
-	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
-		kq_batch_free(b);
+	trio_fill_log(t, 3);
 	assert_false(kq_disk_has_room(c, 100, KQ_WAL_ROOM_INTERNAL));
 	assert_int_equal(install(t, 3), 0);
 	trio_settle(t);
@@ -760,30 +438,22 @@ static void without_its_snapshot_a_node_needs_one_as_new(void **state)
 	assert_caught_up(t, 1, 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(who_is_far_behind_gets_a_snapshot_and_then_the_log),
-		TEST(what_follows_a_snapshot_that_is_being_sent_is_kept),
-		TEST(what_a_snapshot_stands_for_matches),
-		TEST(a_snapshot_that_is_no_newer_changes_nothing),
-		TEST(an_installed_snapshot_keeps_the_log_that_goes_on_behind_it),
-		TEST(what_conflicts_with_a_snapshot_is_gone),
-		TEST(a_write_under_way_counts_for_nothing_behind_a_snapshot),
-		TEST(who_installs_a_snapshot_follows_no_leader_of_before),
-		TEST(who_installs_a_snapshot_stands_no_more),
-		TEST(of_another_history_or_half_read_it_is_not_installed),
-		TEST(a_lock_that_was_granted_meanwhile_is_told),
-		TEST(requests_that_are_in_the_snapshot_have_their_outcome),
-		TEST(a_lock_whose_session_ended_meanwhile_is_lost),
-		TEST(a_snapshot_is_in_use_once_its_reference_is_on_disk),
-		TEST(entries_are_kept_for_who_is_a_little_behind),
-		TEST(a_full_log_has_room_again_after_a_snapshot),
-		TEST(a_snapshot_is_installed_where_the_log_is_full),
-		TEST(without_its_snapshot_a_node_waits_for_another),
-		TEST(without_its_snapshot_a_node_needs_one_as_new),
+		TRIO_SNAP_TEST(who_is_far_behind_gets_a_snapshot_and_then_the_log),
+		TRIO_SNAP_TEST(what_follows_a_snapshot_that_is_being_sent_is_kept),
+		TRIO_SNAP_TEST(what_a_snapshot_stands_for_matches),
+		TRIO_SNAP_TEST(a_snapshot_that_is_no_newer_changes_nothing),
+		TRIO_SNAP_TEST(an_installed_snapshot_keeps_the_log_that_goes_on_behind_it),
+		TRIO_SNAP_TEST(what_conflicts_with_a_snapshot_is_gone),
+		TRIO_SNAP_TEST(a_write_under_way_counts_for_nothing_behind_a_snapshot),
+		TRIO_SNAP_TEST(who_installs_a_snapshot_follows_no_leader_of_before),
+		TRIO_SNAP_TEST(who_installs_a_snapshot_stands_no_more),
+		TRIO_SNAP_TEST(of_another_history_or_half_read_it_is_not_installed),
+		TRIO_SNAP_TEST(a_snapshot_is_installed_where_the_log_is_full),
+		TRIO_SNAP_TEST(without_its_snapshot_a_node_waits_for_another),
+		TRIO_SNAP_TEST(without_its_snapshot_a_node_needs_one_as_new),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

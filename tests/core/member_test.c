@@ -436,13 +436,8 @@ static void a_full_log_has_room_for_a_configuration(void **state)
 
 	trio_lead(t);
 	for (id = 1; id <= 3; id++) {
-		struct kq_core *full = t->core[id];
-		struct kq_batch *b;
-
-		while (!kq_wal_encode(full->wal, &full->hs, NULL, 0, 0,
-				      KQ_WAL_ROOM_INTERNAL, &b))
-			kq_batch_free(b);
-		assert_false(kq_disk_has_room(full, 100, KQ_WAL_ROOM_INTERNAL));
+		trio_fill_log(t, id);
+		assert_false(kq_disk_has_room(t->core[id], 100, KQ_WAL_ROOM_INTERNAL));
 	}
 	assert_int_equal(trio_append(t, 1), 0);
 	trio_settle(t);

@@ -2,27 +2,7 @@
 /* Snapshots for a node whose log has gaps: which stands for what is missing, and what then is left. */
 #include "kq_int.h"
 #include "damaged.h"
-#include "snap_state.h"
-
-static struct image im;
-
-static int teardown(void **state)
-{
-	image_free(&im);
-	return trio_teardown(state);
-}
-
-static int install(struct trio *t, uint32_t id)
-{
-	struct kq_restore *rs;
-	int err;
-
-	rs = image_restore(&im, &t->core[id]->cfg, 1000, &err, NULL);
-	assert_non_null(rs);
-	err = kq_core_install(t->core[id], t->now, rs);
-	kq_restore_free(rs);
-	return err;
-}
+#include "trio_snap.h"
 
 /* Node 1's own tail, of term 2, is of a dead branch, and damaged; node 2 leads in a later one. */
 static struct kq_core *dead_branch(struct trio *t)
@@ -133,7 +113,6 @@ static void a_snapshot_makes_room_for_what_was_put_back(void **state)
 {
 	struct trio *t = *state;
 	struct kq_body_fetch f;
-	struct kq_batch *b;
 	struct kq_core *c;
 	struct answer a;
 	const char *why;
@@ -146,8 +125,7 @@ static void a_snapshot_makes_room_for_what_was_put_back(void **state)
 	connect_all(t, 3);
 	ask(t, 1, &f);
 	answer(t, &a, &f, 10, 5);
-	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
-		kq_batch_free(b);
+	trio_fill_log(t, 3);
 	assert_int_equal(answer_say(t, 1, &a, &why), 0);
 	trio_pass(t, 2000);
 	assert_int_equal(c->state, KQUORUM_NODE_DAMAGED);
@@ -332,7 +310,7 @@ static void it_waits_for_what_is_on_its_way_to_the_disk(void **state)
 	assert_takes_part(t, 1, 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, damaged_setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, damaged_setup, trio_snap_teardown)
 
 int main(int argc, char **argv)
 {

@@ -291,6 +291,23 @@ int trio_append(struct trio *t, uint32_t id)
 	return err;
 }
 
+void append_many(struct trio *t, uint32_t id, uint32_t count)
+{
+	while (count--) {
+		assert_int_equal(trio_append(t, id), 0);
+		trio_settle(t);
+	}
+}
+
+void trio_fill_log(struct trio *t, uint32_t id)
+{
+	struct kq_core *c = t->core[id];
+	struct kq_batch *b;
+
+	while (!kq_wal_encode(c->wal, &c->hs, NULL, 0, 0, KQ_WAL_ROOM_INTERNAL, &b))
+		kq_batch_free(b);
+}
+
 struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err)
 {
 	struct kq_owner *o = calloc(1, sizeof(*o));

@@ -81,6 +81,10 @@ static inline uint32_t trio_joining(const struct kq_core *leader, const struct k
 
 /* Propose five bytes on a node; returns what the core said. */
 int trio_append(struct trio *t, uint32_t id);
+/* The same @count times, each settled; must succeed. */
+void append_many(struct trio *t, uint32_t id, uint32_t count);
+/* No room is left in the log of node @id but what is kept for configurations, terms and votes. */
+void trio_fill_log(struct trio *t, uint32_t id);
 /* Ask for a lock; NULL: refused, @err says why. */
 struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err);
 
