@@ -3,7 +3,7 @@
  * Who is who: how a cluster begins, and what becomes of a node that has other files than those
  * with which the others know it.
  */
-#include "kq_int.h"
+#include "snap_state.h"
 #include "trio.h"
 
 /* Node 1 of a cluster that has begun, with an empty disk. */
@@ -106,6 +106,21 @@ static void the_first_configuration_says_what_the_founders_are_called(void **sta
 	assert_string_equal(kq_core_member(c, 3)->address, "10.0.0.3:7420");
 	assert_int_equal(le64_to_cpu(kq_core_member(c, 3)->identity), TRIO_IDENTITY(3));
 	put_away(t, c);
+}
+
+static void a_founders_name_has_its_length(void **state)
+{
+	struct kq_core *c = lone_create();
+	char text[200];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(kq_core_name_founder(c, 2, "n2", "10.0.0.2:7420"), 0);
+	assert_int_equal(kq_core_name_founder(c, 2, text, "10.0.0.2:7420"), -EINVAL);
+	assert_int_equal(kq_core_name_founder(c, 2, "n2", text), -EINVAL);
+	assert_int_equal(kq_core_name_founder(c, 2, "n 2", "10.0.0.2:7420"), -EINVAL);
+	kq_core_destroy(c);
 }
 
 static void nobody_begins_before_all_have_said_that_they_have_nothing(void **state)
@@ -361,6 +376,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TRIO_TEST(the_lowest_of_the_founders_begins_when_all_are_there),
 		TRIO_TEST(the_first_configuration_says_what_the_founders_are_called),
+		cmocka_unit_test(a_founders_name_has_its_length),
 		TRIO_TEST(nobody_begins_before_all_have_said_that_they_have_nothing),
 		TRIO_TEST(only_one_is_told_that_there_is_nothing),
 		TRIO_TEST(who_has_nothing_says_so_again),

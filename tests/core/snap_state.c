@@ -132,6 +132,17 @@ void image_free(struct image *im)
 	memset(im, 0, sizeof(*im));
 }
 
+struct kq_core *image_small(struct image *im)
+{
+	struct kq_core *c = lone_create();
+
+	lone_acquire(c, 1, 1, "a");
+	lone_acquire(c, 2, 1, "a");
+	lone_acquire(c, 3, 7, "disk/b");
+	image_take(im, c, 1000);
+	return c;
+}
+
 struct kq_restore *image_restore(const struct image *im, const struct kq_config *cfg,
 				 uint32_t piece, int *err, char why[160])
 {

@@ -36,6 +36,8 @@ struct image {
 int image_rest(struct image *im, struct kq_core *c, struct kq_save *save, uint32_t piece);
 void image_take(struct image *im, struct kq_core *c, uint32_t piece);
 void image_free(struct image *im);
+/* A snapshot of three claims, and the core that it is of. */
+struct kq_core *image_small(struct image *im);
 /* Restored in pieces; NULL: @err and @why say why not. */
 struct kq_restore *image_restore(const struct image *im, const struct kq_config *cfg,
 				 uint32_t piece, int *err, char why[160]);

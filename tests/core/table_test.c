@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "kq_int.h"
+#include "snap_state.h"
 
 #define NAMES	3000
 
@@ -115,11 +115,36 @@ static void each_follows_the_one_before(void **state)
 	give_back(res);
 }
 
+/* As they are listed, page by page. */
+static void resources_are_found_in_the_order_of_their_names(void **state)
+{
+	static const char *const names[] = { "a", "b/1", "b/2", "c", "d" };
+	struct kq_core *c = lone_create();
+	const struct kq_resource *r;
+	uint32_t i;
+
+	(void)state;
+	assert_null(kq_resources_next(c->res, "", 0, false));
+	for (i = 5; i--; )
+		lone_acquire(c, 1, i + 1, names[i]);
+	for (r = kq_resources_next(c->res, "", 0, false), i = 0; r; i++) {
+		assert_string_equal(r->name, names[i]);
+		assert_ptr_equal(kq_resources_next(c->res, r->name, r->name_len, false), r);
+		r = kq_resources_next(c->res, r->name, r->name_len, true);
+	}
+	assert_int_equal(i, 5);
+	r = kq_resources_next(c->res, "b", 1, false);
+	assert_string_equal(r->name, "b/1");
+	assert_null(kq_resources_next(c->res, "e", 1, false));
+	kq_core_destroy(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whoever_is_near_the_same_is_found),
 		cmocka_unit_test(each_follows_the_one_before),
+		cmocka_unit_test(resources_are_found_in_the_order_of_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,12 +15,14 @@ CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 CORE_TRIO := call_test disk_test identity_test install_test install_lock_test invariant_test \
 	join_test lease_test lock_test member_test memory_test peer_test repair_test \
 	repair_answer_test repair_snap_test scrub_call_test settings_test snap_use_test sum_test
-CORE_TESTS += conf_test entry_test wire_test log_test table_test snap_test snap_lies_test seed_test scrub_test $(CORE_TRIO) \
+CORE_TESTS += conf_test entry_test wire_test log_test table_test snap_test snap_lies_test \
+	snap_refused_test seed_test scrub_test $(CORE_TRIO) \
 	lockstep_test wal_test \
 	wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test
 conf_test_CORE := kq_conf kq_settings kq_platform_user
 $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
+identity_test_WITH := trio snap_state
 install_test_WITH := trio trio_snap snap_state
 install_lock_test_WITH := trio trio_snap snap_state
 repair_test_WITH := trio damaged
@@ -34,12 +36,15 @@ scrub_test_CORE := $(CORE_ALL)
 snap_test_WITH := snap_state
 snap_lies_test_CORE := $(CORE_ALL)
 snap_lies_test_WITH := snap_state
+snap_refused_test_CORE := $(CORE_ALL)
+snap_refused_test_WITH := snap_state
 snap_use_test_WITH := trio trio_snap snap_state
 seed_test_CORE := $(CORE_ALL)
 seed_test_WITH := snap_state
 seed_test_MORE := userspace/cli/seed.c
 log_test_CORE := $(CORE_ALL)
 table_test_CORE := $(CORE_ALL)
+table_test_WITH := snap_state
 wire_test_CORE := kq_wire kq_conf kq_settings kq_entry kq_platform_user
 entry_test_CORE := kq_conf kq_settings kq_entry kq_platform_user
 $(foreach t,wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test,$(eval $(t)_CORE := $(CORE_WAL)) \
