@@ -15,10 +15,10 @@ CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 CORE_TRIO := call_test disk_test identity_test install_test install_lock_test invariant_test \
 	join_test lease_test lock_test member_test memory_test peer_test repair_test \
 	repair_answer_test repair_snap_test scrub_call_test settings_test snap_use_test sum_test
+CORE_WAL_TESTS := wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test \
+	wal_repair_test wal_snap_test wal_stale_test
 CORE_TESTS += conf_test entry_test wire_test log_test table_test snap_test snap_lies_test \
-	snap_refused_test seed_test scrub_test $(CORE_TRIO) \
-	lockstep_test wal_test \
-	wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test
+	snap_refused_test seed_test scrub_test $(CORE_TRIO) lockstep_test $(CORE_WAL_TESTS)
 conf_test_CORE := kq_conf kq_settings kq_platform_user
 $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
@@ -47,12 +47,14 @@ table_test_CORE := $(CORE_ALL)
 table_test_WITH := snap_state
 wire_test_CORE := kq_wire kq_conf kq_settings kq_entry kq_platform_user
 entry_test_CORE := kq_conf kq_settings kq_entry kq_platform_user
-$(foreach t,wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test wal_snap_test,$(eval $(t)_CORE := $(CORE_WAL)) \
+$(foreach t,$(CORE_WAL_TESTS),$(eval $(t)_CORE := $(CORE_WAL)) \
 	$(eval $(t)_WITH := wal_disk))
+wal_gap_test_WITH := wal_disk wal_batches
+wal_repair_test_WITH := wal_disk wal_batches
 
 # Programs with a bug compiled in: T-bug builds T with -DKQ_BREAK_IS=KQ_BUG_BUG. Their tests
 # must fail, which tests/core/must-fail checks.
-CORE_BREAKS += wal_test-stale
+CORE_BREAKS += wal_stale_test-stale
 
 CORE_TEST_PROGRAMS = $(CORE_TESTS:%=$(CORE_TEST_BUILD)/core_%)
 CORE_BREAK_PROGRAMS = $(foreach b,$(CORE_BREAKS),$(CORE_TEST_BUILD)/core_$(subst -,_break_,$(b)))
@@ -85,6 +87,8 @@ $(foreach b,$(CORE_BREAKS),$(eval $(call core_break_rule,$(firstword $(subst -, 
 
 .PHONY: core-tests core-check
 core-tests: $(CORE_TEST_PROGRAMS) $(CORE_BREAK_PROGRAMS)
+	@# breaks.t runs all that are there: one that is built no more must not be left
+	@rm -f $(filter-out $(CORE_BREAK_PROGRAMS),$(wildcard $(CORE_TEST_BUILD)/core_*_break_*))
 
 core-check: core-tests
 	@set -e; for t in $(CORE_TEST_PROGRAMS); do \

@@ -9,14 +9,6 @@ static struct node n;
 
 static struct place b[200];
 
-static void assert_clean(void)
-{
-	assert_int_equal(node_recover(&n), 0);
-	if (n.report.health != KQ_WAL_CLEAN)
-		fail_msg("not clean: %s", n.report.reason);
-	node_assert_same(&n);
-}
-
 static void build(u32 count, u32 len)
 {
 	node_build(&n, b, count, len);
@@ -227,7 +219,7 @@ static void a_segment_header_is_remade_from_a_batch_that_cuts_off(void **state)
 	node_add(&n, 11, 2, 3000);
 	assert_int_equal(n.wal->slot, 1);
 	node_add(&n, 0, 2, 3000);
-	assert_clean();
+	node_assert_clean(&n);
 	flip(1, 10);
 	node_assert_goes_on(&n, NOTHING_MISSING);
 	node_free(&n);
@@ -407,7 +399,7 @@ static void assert_flip(u32 slot, u64 i, u32 body_bytes)
 		/* Of a segment that was never written too: it may have been. */
 		node_assert_gaps(&n, NOTHING_MISSING);
 	} else if (slot || i < KQ_WAL_FIRST || i >= end + KQ_WAL_SECTOR) {
-		assert_clean();
+		node_assert_clean(&n);
 	} else if (i >= end || (k == 3 && i < b[3].pos + KQ_WAL_SECTOR)) {
 		/* The newest header, or what may have been a newer one. */
 		assert_int_equal(node_recover(&n), 0);
@@ -440,7 +432,7 @@ static void each_flipped_byte_is_noticed_or_unused(void **state)
 			flip(slot, i);
 		}
 	}
-	assert_clean();
+	node_assert_clean(&n);
 	node_free(&n);
 }
 

@@ -253,6 +253,14 @@ void node_assert_same(struct node *n)
 	assert_true(n->report.vote_known);
 }
 
+void node_assert_clean(struct node *n)
+{
+	assert_int_equal(node_recover(n), 0);
+	if (n->report.health != KQ_WAL_CLEAN)
+		fail_msg("not clean: %s", n->report.reason);
+	node_assert_same(n);
+}
+
 void node_assert_missing(struct node *n, const struct missing *m, u32 count, u64 last)
 {
 	u64 i;

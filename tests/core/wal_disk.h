@@ -75,6 +75,8 @@ void node_add(struct node *n, u64 first, u32 count, u32 len);
 void node_vote(struct node *n, u64 term, u32 vote);
 /* Same log, same hard state as acknowledged. */
 void node_assert_same(struct node *n);
+/* It recovers, and nothing is damaged or torn. */
+void node_assert_clean(struct node *n);
 bool model_same(const struct model *a, const struct model *b, u64 upto);
 /* Exactly these entries were not delivered, up to index @last; all others as acknowledged. */
 void node_assert_missing(struct node *n, const struct missing *m, u32 count, u64 last);

@@ -1,50 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The log on disk, going on behind damage: what a batch that is missing may have cut off, the
- * snapshots in it, what was put back, and where the headers behind a gap contradict the log before.
+ * snapshots in it, and where the headers behind a gap contradict the log before.
  */
-#include "wal_disk.h"
-
-static struct node n;
-static struct place b[64];
-
-/* One batch of this node's term, from @first on (0: behind the last); all before it is committed. */
-static void put(u32 i, u64 first, u32 count)
-{
-	u32 lead;
-
-	assert_int_equal(node_encode(&n, first, count, 3000, KQ_WAL_ROOM_CLIENT), 0);
-	lead = n.batch->offset ? 0 : KQ_WAL_FIRST;
-	b[i] = (struct place){ .slot = n.batch->slot, .pos = n.batch->offset + lead,
-			       .bytes = n.batch->len - lead };
-	node_write(&n);
-	b[i].last = n.want.last;
-}
-
-static void init(void)
-{
-	rnd_seed(4);
-	node_init(&n, SEG, 6);
-	assert_int_equal(node_recover(&n), 0);
-	n.hs.vote = 1;
-}
-
-static void lose(u32 i)
-{
-	memset(node_at(&n, b[i].slot, b[i].pos), 0, b[i].bytes);
-}
-
-static void flip(u32 i, u32 sector)
-{
-	*node_at(&n, b[i].slot, b[i].pos + sector * KQ_WAL_SECTOR + 9) ^= 1;
-}
-
-static void assert_clean(void)
-{
-	assert_int_equal(node_recover(&n), 0);
-	assert_int_equal(n.report.health, KQ_WAL_CLEAN);
-	node_assert_same(&n);
-}
+#include "wal_batches.h"
 
 /* Entries 1 to 6; the batch that puts others in place of 4 to 6 is lost; 6 and 7 come behind it. */
 static void build_cut(u64 commit)
@@ -57,7 +16,7 @@ static void build_cut(u64 commit)
 	n.hs.term = 2;
 	put(3, 4, 2);
 	put(4, 0, 2);
-	assert_clean();
+	node_assert_clean(&n);
 	lose(3);
 }
 
@@ -96,7 +55,7 @@ static void a_cut_before_a_gap_or_behind_it_takes_nothing_else(void **state)
 		n.hs.term = 2;
 		put(2, first, 2);
 		put(3, 0, 2);
-		assert_clean();
+		node_assert_clean(&n);
 		lose(1);
 		if (first == 7)
 			node_assert_goes_on(&n, MISSING({ 5, 6 }));
@@ -141,7 +100,7 @@ static void a_snapshot_in_a_gap_stands_for_what_is_before_it(void **state)
 			n.hs.snap = (struct kq_snap_ref){ .index = 9, .term = 1, .bytes = 5 };
 		put(i, 0, 2);
 	}
-	assert_clean();
+	node_assert_clean(&n);
 	for (i = 2; i < 6; i++)
 		lose(i);
 	node_assert_goes_on(&n, MISSING({ 10, 12 }));
@@ -207,7 +166,7 @@ static void a_later_header_tells_whether_anything_was_cut_off(void **state)
 			;
 		assert_int_equal(first, 7);
 		assert_int_equal(b[9].slot, 1);
-		assert_clean();
+		node_assert_clean(&n);
 		lose(first - 1);
 		flip(first, 0);
 		if (!cuts)
@@ -248,7 +207,7 @@ static void a_log_that_began_anew_in_a_gap_goes_on_from_there(void **state)
 		n.want.term[20] = 1;
 		put(6, 0, 2);
 		put(7, 0, 2);
-		assert_clean();
+		node_assert_clean(&n);
 		lose(4);		/* before it: not needed any more */
 		if (with)
 			lose(5);
@@ -277,7 +236,7 @@ static void a_log_that_began_anew_below_its_end_needs_nothing_of_before(void **s
 	for (i = 5; i < 14; i++)
 		put(i, 0, 2);
 	assert_true(b[13].slot != b[5].slot);
-	assert_clean();
+	node_assert_clean(&n);
 	lose(4);
 	node_assert_goes_on(&n, NOTHING_MISSING);
 	assert_int_equal(n.got.base, 7);
@@ -338,7 +297,7 @@ static void what_is_refused_ends_recovery(void **state)
 	for (i = 0; i < 20; i++)
 		put(i, 0, 2);
 	assert_true(b[19].slot != b[0].slot);
-	assert_clean();
+	node_assert_clean(&n);
 	assert_each_refusal_ends_recovery();
 	flip(2, 4);
 	lose(4);
@@ -358,129 +317,6 @@ static void what_is_refused_ends_recovery(void **state)
 	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), 0);
 	node_write(&n);
 	assert_each_refusal_ends_recovery();
-	node_free(&n);
-}
-
-/* Ten batches of two entries each, of which that of 7 and 8 is damaged. */
-static void build_damaged(void)
-{
-	u32 i;
-
-	init();
-	for (i = 0; i < 10; i++)
-		put(i, 0, 2);
-	node_keep(&n);
-	flip(3, 4);
-	node_assert_gaps(&n, MISSING({ 7, 8 }));
-}
-
-static void what_is_put_back_is_found_again(void **state)
-{
-	(void)state;
-	build_damaged();
-	node_repair(&n, 8, 1);
-	node_assert_goes_on(&n, MISSING({ 7, 7 }));
-	node_repair(&n, 7, 1);
-	node_assert_gaps(&n, NOTHING_MISSING);
-	/* What is there already does no harm. */
-	node_repair(&n, 6, 4);
-	node_assert_gaps(&n, NOTHING_MISSING);
-	/* Nor does it if there is more damage at the same place. */
-	flip(3, 0);
-	node_assert_goes_on(&n, NOTHING_MISSING);
-	node_unkeep(&n);
-	node_free(&n);
-}
-
-static void what_was_put_back_may_be_damaged_itself(void **state)
-{
-	u32 how;
-
-	(void)state;
-	for (how = 0; how < 3; how++) {
-		struct place at;
-
-		build_damaged();
-		assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
-		at = (struct place){ .slot = n.batch->slot, .pos = n.batch->offset,
-				     .bytes = n.batch->len };
-		assert_true(at.pos);
-		node_write(&n);
-		put(11, 0, 2);
-		node_assert_gaps(&n, NOTHING_MISSING);
-		if (how == 2)
-			memset(node_at(&n, at.slot, at.pos), 0, at.bytes);
-		else
-			*node_at(&n, at.slot, at.pos + how * 3 * KQ_WAL_SECTOR) ^= 1;
-		node_assert_goes_on(&n, MISSING({ 7, 8 }));
-		node_repair(&n, 7, 2);
-		node_assert_goes_on(&n, NOTHING_MISSING);
-		node_unkeep(&n);
-		node_free(&n);
-	}
-}
-
-/* A torn one was never counted: the entries are missing still. */
-static void what_is_being_put_back_may_be_torn(void **state)
-{
-	(void)state;
-	build_damaged();
-	assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
-	memset(n.batch->data + 3 * KQ_WAL_SECTOR, 0, KQ_WAL_SECTOR);
-	memcpy(node_at(&n, n.batch->slot, n.batch->offset), n.batch->data, n.batch->len);
-	node_assert_gaps(&n, MISSING({ 7, 8 }));
-	node_repair(&n, 7, 2);
-	node_assert_goes_on(&n, NOTHING_MISSING);
-	node_unkeep(&n);
-	node_free(&n);
-}
-
-static void what_was_put_back_may_be_cut_off(void **state)
-{
-	(void)state;
-	build_damaged();
-	node_repair(&n, 7, 2);
-	n.hs.term = 2;
-	put(11, 8, 2);
-	node_assert_goes_on(&n, NOTHING_MISSING);
-	node_unkeep(&n);
-	node_free(&n);
-}
-
-static void only_what_was_in_the_log_is_put_back(void **state)
-{
-	struct kq_entry *other;
-
-	(void)state;
-	build_damaged();
-	assert_int_equal(node_encode_repaired(&n, 7, 0), -EINVAL);
-	/* As if the log ended there. */
-	n.wal->end_index = 7;
-	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
-	assert_int_equal(node_encode_repaired(&n, 7, 1), 0);
-	node_assert_gaps(&n, MISSING({ 7, 8 }));
-	n.wal->end_term = 0;
-	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
-	n.wal->end_term = 1;
-	n.hs.snap = (struct kq_snap_ref){ .index = 7, .term = 1 };
-	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
-	n.hs.snap = (struct kq_snap_ref){};
-	other = n.kept[8];
-	n.kept[8] = n.kept[9];
-	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
-	n.kept[8] = other;
-	/* Nor is anything longer than entries are, or has none of their numbers. */
-	other->rec.len = cpu_to_le32(KQ_PAYLOAD_MAX + 1);
-	assert_int_equal(node_encode_repaired(&n, 8, 1), -EINVAL);
-	other->rec.len = n.kept[7]->rec.len;
-	n.hs.term = 0;			/* below what the node has seen */
-	assert_int_equal(node_encode_repaired(&n, 7, 2), -EINVAL);
-	n.hs.term = 1;
-	assert_int_equal(node_encode_repaired(&n, 7, 2), 0);
-	n.wal->mode = KQ_WAL_HARD_STATE_ONLY;
-	assert_int_equal(node_encode_repaired(&n, 7, 2), -EUCLEAN);
-	assert_int_equal(kq_wal_encode_restart(n.wal, &n.hs, KQ_WAL_ROOM_VOTE, &n.batch), -EUCLEAN);
-	node_unkeep(&n);
 	node_free(&n);
 }
 
@@ -550,63 +386,6 @@ static void a_header_behind_a_gap_that_contradicts_the_log_ends_it(void **state)
 	}
 }
 
-/* Damage of all kinds at random, repaired each time, in a log with cuts and votes. */
-static void random_damage_is_repaired_from_what_was_kept(void **state)
-{
-	u32 seed, gaps = 0, over = 0;
-
-	(void)state;
-	for (seed = 1; seed <= 60; seed++) {
-		struct missing m[8];
-		u32 i, hits, count;
-
-		init();
-		rnd_seed(seed);
-		for (i = 0; i < 24; i++) {
-			n.hs.commit = n.want.last > 3 ? n.want.last - 3 : 0;
-			n.hs.term += rnd(2);
-			put(i, rnd(4) || n.want.last < 5 ? 0 : n.want.last - rnd(2), 1 + rnd(2));
-		}
-		node_keep(&n);
-		for (hits = 1 + rnd(4); hits; hits--) {
-			i = rnd(23);
-			if (rnd(3))
-				flip(i, rnd(8));
-			else
-				lose(i);
-		}
-		assert_int_equal(node_recover(&n), 0);
-		if (n.report.health == KQ_WAL_CLEAN)
-			fail_msg("seed %u: clean", seed);
-		if (n.report.health == KQ_WAL_DAMAGED) {
-			over++;
-			node_unkeep(&n);
-			node_free(&n);
-			continue;
-		}
-		gaps++;
-		assert_int_equal(n.got.last, n.want.last);
-		for (count = 0, i = 1; i <= n.got.last; i++) {
-			if (i <= n.got.base || n.got.print[i])
-				continue;
-			assert_true(count < ARRAY_SIZE(m));
-			m[count].first = i;
-			while (i < n.got.last && !n.got.print[i + 1])
-				i++;
-			m[count++].last = i;
-		}
-		node_assert_gaps(&n, m, count);
-		for (; count; count--)
-			for (i = (u32)m[count - 1].first; i <= m[count - 1].last; i++)
-				node_repair(&n, i, 1);
-		node_assert_goes_on(&n, NOTHING_MISSING);
-		node_unkeep(&n);
-		node_free(&n);
-	}
-	print_message("# %u repaired, %u damaged for good\n", gaps, over);
-	assert_true(gaps > 40);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -620,14 +399,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_log_that_began_anew_below_its_end_needs_nothing_of_before),
 		cmocka_unit_test(a_torn_new_beginning_behind_a_gap_does_not_hide_it),
 		cmocka_unit_test(what_is_refused_ends_recovery),
-		cmocka_unit_test(what_is_put_back_is_found_again),
-		cmocka_unit_test(what_was_put_back_may_be_damaged_itself),
-		cmocka_unit_test(what_is_being_put_back_may_be_torn),
-		cmocka_unit_test(what_was_put_back_may_be_cut_off),
-		cmocka_unit_test(only_what_was_in_the_log_is_put_back),
 		cmocka_unit_test(a_gap_goes_across_the_border_of_segments),
 		cmocka_unit_test(a_header_behind_a_gap_that_contradicts_the_log_ends_it),
-		cmocka_unit_test(random_damage_is_repaired_from_what_was_kept),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

@@ -11,10 +11,7 @@ static struct place b[64];
 
 static void assert_clean(void)
 {
-	assert_int_equal(node_recover(&n), 0);
-	if (n.report.health != KQ_WAL_CLEAN)
-		fail_msg("not clean: %s", n.report.reason);
-	node_assert_same(&n);
+	node_assert_clean(&n);
 	assert_true(n.got.base <= n.report.hs.snap.index);
 	assert_true(kq_snap_same(&n.report.hs.snap, &n.hs.snap));
 }
