@@ -4,14 +4,16 @@
 #	make -f tests/daemon/tests.mk check-daemon
 include tests/objects.mk
 
-DAEMON_TESTS := $(addprefix $(BUILD)/tests/daemon/,elect_test prefer_test hello_test status_test links_test \
-	cluster_test member_test policy_test snapshot_test ship_test offer_test ask_test own_test stranger_test)
+DAEMON_TESTS := $(addprefix $(BUILD)/tests/daemon/,elect_test elect_step_test prefer_test \
+	hello_test status_test links_test cluster_test member_test policy_test snapshot_test \
+	ship_test offer_test ask_test own_test stranger_test)
 # All of the daemon but its main() and its netlink, which the stand-in replaces.
 DAEMON_TEST_SRC := $(filter-out %/main.c %/genl.c,$(DAEMON_SRC))
 TESTS += $(DAEMON_TESTS)
 
 # Sources of each test T besides T.c: daemon_T_WITH; how it is linked: daemon_T_LINK.
 daemon_elect_test_WITH := userspace/daemon/elect.c
+daemon_elect_step_test_WITH := userspace/daemon/elect.c
 daemon_prefer_test_WITH := $(addprefix userspace/daemon/,handover.c prefer.c)
 daemon_hello_test_WITH := userspace/daemon/hello.c userspace/daemon/backoff.c kmod/core/kq_platform_user.c
 daemon_status_test_WITH := userspace/daemon/status.c
