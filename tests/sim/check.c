@@ -4,6 +4,8 @@
  * send, compared with what any of them ever held or sent.
  */
 #include <linux/kquorum.h>
+#include "check.h"
+#include "disk.h"
 #include "sim.h"
 
 void check_init(struct sim *s)

@@ -4,6 +4,7 @@
  * the newest in its log, and what those may not do who have no vote.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 static bool is_conf(const struct kq_entry *e)

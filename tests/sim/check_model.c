@@ -5,6 +5,7 @@
  * must be this one. Plain arrays and lists of its own, none of the core's code.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 static void compare_claim(struct sim *s, struct sim_node *n, const char *name,

@@ -5,6 +5,7 @@
  * voter heard, heartbeats and what their sender can do.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 #define SLACK 1000	/* ns lost to rounding */

@@ -4,6 +4,7 @@
  * come first served, the same state on every replica, everything applied once.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 static char names[SIM_RESOURCES][KQ_RESOURCE_MAX + 1] = { "db", "disk/a", "gpu" };

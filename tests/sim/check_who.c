@@ -5,6 +5,7 @@
  * the configuration means. Judged by what the machines truly are, whatever their cores believe.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 /* Do the files of @n, as they are now, know of this start of theirs? */

@@ -4,6 +4,7 @@
  * one per node appends entries. Each takes note of what it was told.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 static void wake(struct sim *s, struct sim_node *n, u32 slot, u64 at)

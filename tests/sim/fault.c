@@ -4,6 +4,8 @@
  * is in phase.c.
  */
 #include <linux/kquorum.h>
+#include "check.h"
+#include "disk.h"
 #include "sim.h"
 
 static struct sim_node *any_up(struct sim *s)

@@ -5,6 +5,8 @@
  * stopped and does not know.
  */
 #include <linux/kquorum.h>
+#include "check.h"
+#include "disk.h"
 #include "sim.h"
 
 #define NO_IDENTITY	1	/* none has that: told when it starts */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/time.h>
 
+#include "check.h"
 #include "sim.h"
 
 /* Leaks are counted by kq_alloc_live, seed by seed; a failing seed leaves all behind. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include <linux/kquorum.h>
+#include "check.h"
 #include "sim.h"
 
 /* Who comes back is called as it was, or is taken for another. */

@@ -4,6 +4,7 @@
  * bytes come later) or break (what is on its way is lost); the two ends learn of
  * either at different times.
  */
+#include "check.h"
 #include "sim.h"
 
 #define NET_WINDOW (256 * 1024)		/* bytes before the sender's socket is full */

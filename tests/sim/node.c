@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include <linux/kquorum.h>
+#include "check.h"
+#include "disk.h"
 #include "sim.h"
 
 /* What its daemon starts it with. */

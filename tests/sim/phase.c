@@ -4,6 +4,8 @@
  * progress is demanded, and this says what that means.
  */
 #include <linux/kquorum.h>
+#include "check.h"
+#include "disk.h"
 #include "sim.h"
 
 /*

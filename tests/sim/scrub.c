@@ -4,6 +4,7 @@
  * written again. At the end a start would miss nothing, unless more has gone bad meanwhile.
  */
 #include "kq_scrub.h"
+#include "disk.h"
 #include "sim.h"
 
 #define PASSES	2	/* the second one after the log's end was mended */

@@ -504,31 +504,6 @@ void net_free(struct sim *s);
 void net_dial_all(struct sim *s, u32 a);
 void net_swap(struct sim *s, u32 a, u32 b);
 
-/* disk.c */
-void disk_init(struct sim *s, struct sim_node *n);
-void disk_go_on(struct sim *s, struct sim_node *n);
-void disk_submit(struct sim *s, struct sim_node *n, struct kq_batch *b);
-void disk_begins(struct sim *s, struct sim_node *n, struct kq_batch *b);
-void disk_written(struct sim *s, struct sim_node *n, const struct kq_batch *b);
-void disk_done(struct sim *s, struct sim_node *n);
-bool disk_rot(struct sim *s, struct sim_node *n, bool alone);
-bool disk_rot_live(struct sim *s, struct sim_node *n, bool *newest);
-bool disk_misdirect(struct sim *s, struct sim_node *n);
-void disk_undo(struct sim *s, struct sim_node *n, u32 count);
-void disk_undo_forget(struct sim_node *n);
-void disk_copy(struct sim *s, struct sim_node *n);
-void disk_set_back(struct sim *s, struct sim_node *n);
-u64 disk_batch_snap(const struct kq_batch *b);
-void node_configure(struct sim *s, const struct sim_node *n, struct kq_config *cfg);
-bool disk_beyond_repair(const struct sim_node *n);
-void disk_wipe(struct sim *s, struct sim_node *n);
-void disk_free(struct sim_node *n);
-void disk_power_cut(struct sim *s, struct sim_node *n);
-int disk_recover(struct sim *s, struct sim_node *n, struct kq_wal_report *rep);
-
-void disk_released(struct sim *s, struct sim_node *n);
-bool disk_would_miss(struct sim *s, struct sim_node *n);
-
 /* scrub.c */
 void scrub_strike(struct sim *s, struct sim_node *n);
 void scrub_tick(struct sim *s, struct sim_node *n);
@@ -544,6 +519,7 @@ void snap_step(struct sim *s, struct sim_node *n);
 void snap_check(struct sim *s, struct sim_node *n);
 
 /* node.c */
+void node_configure(struct sim *s, const struct sim_node *n, struct kq_config *cfg);
 void node_create(struct sim *s, u32 at, u32 id);
 void node_free(struct sim_node *n);
 void node_start(struct sim *s, struct sim_node *n);
@@ -596,66 +572,5 @@ bool sim_out_for_good(struct sim *s, const struct sim_node *n);
 
 /* phase.c */
 void phase_step(struct sim *s);
-
-/* check.c, check_state.c */
-void check_init(struct sim *s);
-void check_node(struct sim *s, struct sim_node *n);
-void check_node_started(struct sim *s, struct sim_node *n);
-void check_node_gone(struct sim *s, struct sim_node *n);
-void check_clock_changes(struct sim *s, struct sim_node *n);
-void check_sent(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h, const void *body);
-void check_vote(struct sim *s, struct sim_node *n, u64 term, u32 vote);
-void check_ticked(struct sim *s, struct sim_node *n);
-void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
-		    const void *body, const struct kq_hard_state *before);
-void check_released(struct sim *s, struct sim_node *n, u32 slot);
-void check_took_effect(struct sim *s, struct sim_node *n, const char *what, u64 index, u64 since);
-void check_logs(struct sim *s);
-void check_acks(struct sim *s);
-void check_end(struct sim *s);
-void check_free(struct sim *s);
-void check_holds(struct sim *s, struct sim_node *n);
-void check_state(struct sim *s, struct sim_node *n);
-
-/* check_conf.c */
-struct kq_conf conf_first(const struct sim *s);
-bool conf_means(const struct kq_conf *conf, const struct sim_node *n);
-void check_asked(struct sim *s, struct sim_node *n, const struct kq_conf_change *change, int err);
-struct kq_conf *conf_committed(struct sim *s, struct sim_node *n, const struct kq_entry *e);
-void conf_applied(struct sim *s, const struct sim_committed *c);
-void check_conf(struct sim *s, struct sim_node *n);
-void check_voteless(struct sim *s, struct sim_node *n, u64 limit);
-void check_confs(struct sim *s, struct sim_node *n);
-
-/* check_who.c */
-void check_past(struct sim *s, struct sim_node *n, const struct kquorum_past *past);
-void check_taken(struct sim *s, struct sim_node *n, struct sim_node *peer,
-		 const struct kquorum_past *past, int err);
-void check_known(struct sim *s, struct sim_node *n);
-void check_began(struct sim *s, struct sim_node *n);
-void check_elected(struct sim *s, struct sim_node *n);
-void check_counted(struct sim *s, struct sim_node *n);
-void check_swap(struct sim *s, u32 a, u32 b);
-
-/* check_promise.c */
-void check_stands(struct sim *s, struct sim_node *n);
-void check_counts(struct sim *s, struct sim_node *n, const struct kq_body_append *b);
-void promise_renewal(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
-		     const void *body);
-void promise_deadline(struct sim *s, struct sim_node *n);
-void promise_clock_changes(struct sim *s, struct sim_node *n);
-void promise_answers(struct sim *s, struct sim_node *n);
-void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *h,
-		   const void *body);
-void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session);
-
-bool sim_resource_add(const char *name, u32 len);
-const char *sim_resource_name(u32 which);
-u32 sim_resource_index(const char *name, u32 len);
-
-/* check_model.c */
-void model_follow(struct sim *s, struct sim_node *n);
-void model_end(struct sim *s);
-void model_free(struct sim *s);
 
 #endif /* KQSIM_H */

@@ -5,6 +5,7 @@
  * is not needed any more; sends the newest one to whoever needs it, and has the core install what
  * comes. A crash may come between any two of these.
  */
+#include "disk.h"
 #include "sim.h"
 
 static struct sim_file *file_of(struct sim_node *n, const struct kq_snap_ref *ref)

@@ -2,6 +2,8 @@
 /*
  * Time: the queue of events, the generator of all chance, the nodes' clocks.
  */
+#include "check.h"
+#include "disk.h"
 #include "sim.h"
 
 static u64 rotl(u64 x, int k)

@@ -4,6 +4,7 @@
  */
 #include <getopt.h>
 #include <stdio.h>
+#include "check.h"
 #include "replay.h"
 
 struct sim_opt opt;

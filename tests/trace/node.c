@@ -5,6 +5,8 @@
  * look at the core.
  */
 #include <stdarg.h>
+#include "check.h"
+#include "disk.h"
 #include "replay.h"
 
 /* enum of kmod/trace.h */

@@ -4,6 +4,7 @@
  * what. The simulator's checks of locks and of appends look at what is noted here.
  */
 #include <linux/kquorum.h>
+#include "check.h"
 #include "replay.h"
 
 /* --- appends -------------------------------------------------------------------------------- */
