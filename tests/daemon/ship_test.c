@@ -53,6 +53,9 @@ static int setup(void **state)
 	}
 	fake->node[1].role = KQUORUM_LEADER;
 	fake->node[1].applied = 1000;
+	/* So that it can commit without those. */
+	fake->node[1].voters = 1u << 1;
+	fake->node[1].learners = FAKE_ALL & ~(1u << 1);
 	return 0;
 }
 
@@ -294,21 +297,60 @@ static void a_part_that_is_damaged_is_sent_anew(void **state)
 	assert_int_equal(daemon_said(1, "from byte "), 2);
 }
 
+/* Returns milliseconds. */
+static uint64_t time_to_catch_up(void)
+{
+	uint64_t begun = kqd_now_ns();
+
+	needs(2, 900);
+	assert_true(wait_for(two_has_it));
+	return (kqd_now_ns() - begun) / KQD_NS_PER_MS;
+}
+
+static uint64_t time_at_the_rate(void) { return fake->node[1].snapshot.bytes * 1000 / rate; }
+
 static void the_rate_is_kept(void **state)
 {
-	uint64_t begun, took;
-
 	rate = MIB;
 	snapshot(2 * CLAIMS_MIB);
 	daemon_start(1, false);
 	daemon_start(2, false);
 	sleep_ms(500);
-	begun = kqd_now_ns();
-	needs(2, 900);
-	assert_true(wait_for(two_has_it));
-	took = (kqd_now_ns() - begun) / KQD_NS_PER_MS;
-	assert_in_range(took, fake->node[1].snapshot.bytes * 1000 / MIB * 9 / 10,
-			fake->node[1].snapshot.bytes * 1000 / MIB * 2);
+	assert_in_range(time_to_catch_up(), time_at_the_rate() * 9 / 10, time_at_the_rate() * 2);
+}
+
+static bool one_and_three(void)
+{
+	bool connected;
+
+	fake_lock();
+	connected = fake->node[1].connected[3] && fake->node[1].connected[2];
+	fake_unlock();
+	return connected;
+}
+
+/* The other voter is there, and what is appended is committed with that one. */
+static void the_rate_is_kept_while_others_commit(void **state)
+{
+	rate = MIB;
+	snapshot(2 * CLAIMS_MIB);
+	fake->node[1].voters = FAKE_ALL;
+	daemon_start(1, false);
+	daemon_start(2, false);
+	daemon_start(3, false);
+	assert_true(wait_for(one_and_three));
+	assert_in_range(time_to_catch_up(), time_at_the_rate() * 9 / 10, time_at_the_rate() * 2);
+}
+
+static void no_rate_is_kept_where_nobody_can_commit_before(void **state)
+{
+	rate = MIB / 4;
+	snapshot(2 * CLAIMS_MIB);
+	fake->node[1].voters = FAKE_ALL;
+	daemon_start(1, false);
+	daemon_start(2, false);
+	sleep_ms(500);
+	assert_in_range(time_to_catch_up(), 0, time_at_the_rate() / 2);
 }
 
 static bool two_lost_sender(void) { return daemon_said(2, "n1 has gone after byte"); }
@@ -444,6 +486,8 @@ int main(void)
 		TEST(a_sender_that_was_killed_goes_on),
 		TEST(a_part_that_is_damaged_is_sent_anew),
 		TEST(the_rate_is_kept),
+		TEST(the_rate_is_kept_while_others_commit),
+		TEST(no_rate_is_kept_where_nobody_can_commit_before),
 		TEST(it_ends_when_the_peer_does_not_need_it),
 		TEST(it_ends_when_another_node_leads),
 		TEST(damage_at_the_leader_is_found_and_mended),

@@ -301,11 +301,6 @@ static void node_leave(struct kqd *d)
 			return;
 }
 
-static bool node_is_majority(uint32_t voters, uint32_t nodes)
-{
-	return 2 * __builtin_popcount(voters & nodes) > __builtin_popcount(voters);
-}
-
 /* This node has a vote, and with those it is connected to a majority. */
 static bool node_may_win(const struct kqd *d)
 {
@@ -318,8 +313,7 @@ static bool node_may_win(const struct kqd *d)
 	for (i = 0; i < st->n_peers; i++)
 		if (st->peers[i].connected)
 			reached |= 1u << st->peers[i].id;
-	return node_is_majority(st->voters, reached) &&
-		(!st->outgoing || node_is_majority(st->outgoing, reached));
+	return kqd_status_majority(st, reached);
 }
 
 /* Who has a vote, as this node sees it. Returns how many. */

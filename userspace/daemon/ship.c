@@ -180,6 +180,21 @@ static void ship_send(struct kqd_ship *s, const void *from, size_t len)
 	kqd_op_send(&s->d->loop, &s->io, s->fd, (const char *)from + s->put, len - s->put);
 }
 
+/*
+ * The limit is for the sake of commits. Where none is possible before a snapshot has come, it would
+ * only make the cluster stand longer, and leases end. Returns bytes in a second, 0: no limit.
+ */
+static uint64_t ship_rate(const struct kqd *d)
+{
+	uint32_t commit = 1u << d->st.node_id;
+	unsigned int i;
+
+	for (i = 0; i < d->st.n_peers; i++)
+		if (d->st.peers[i].connected && !d->st.peers[i].needs)
+			commit |= 1u << d->st.peers[i].id;
+	return kqd_status_majority(&d->st, commit) ? d->config.snapshot_rate : 0;
+}
+
 static void ship_did_read(struct kqd_op *op, int res)
 {
 	struct kqd_ship *s = kqd_container(op, struct kqd_ship, io);
@@ -204,16 +219,16 @@ static void ship_did_read(struct kqd_op *op, int res)
 	s->have = res;
 	s->put = 0;
 	s->at += res;
-	kqd_throttle_take(&s->d->throttle, s->d->config.snapshot_rate, kqd_now_ns(), res);
+	kqd_throttle_take(&s->d->throttle, ship_rate(s->d), kqd_now_ns(), res);
 	ship_next(s);
 }
 
 /* Small enough that a limited rate does not come in bursts. */
 static size_t ship_chunk(const struct kqd_ship *s)
 {
-	uint64_t left = s->ref.bytes - s->at, chunk = s->d->config.snapshot_rate / 16;
+	uint64_t left = s->ref.bytes - s->at, rate = ship_rate(s->d), chunk = rate / 16;
 
-	if (!s->d->config.snapshot_rate || chunk > KQD_SNAPSHOT_BUFFER)
+	if (!rate || chunk > KQD_SNAPSHOT_BUFFER)
 		chunk = KQD_SNAPSHOT_BUFFER;
 	return left < chunk ? left : chunk;
 }

@@ -268,6 +268,24 @@ uint32_t kqd_status_members(const struct kqd_status *st)
 	return st->voters | st->outgoing | st->learners;
 }
 
+static bool status_is_majority(uint32_t voters, uint32_t nodes)
+{
+	return 2 * __builtin_popcount(voters & nodes) > __builtin_popcount(voters);
+}
+
+/**
+ * kqd_status_majority() - are these a majority, and during a change of the voters one of either?
+ * @st: the status
+ * @nodes: bit n: node n
+ *
+ * Return: as it says.
+ */
+bool kqd_status_majority(const struct kqd_status *st, uint32_t nodes)
+{
+	return status_is_majority(st->voters, nodes) &&
+		(!st->outgoing || status_is_majority(st->outgoing, nodes));
+}
+
 /**
  * kqd_status_name() - what the status calls a node
  * @st: the status

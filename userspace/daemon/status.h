@@ -101,6 +101,7 @@ struct kqd_status {
 int kqd_status_parse(struct nlattr *attrs, int len, struct kqd_status *st);
 const struct kqd_status_peer *kqd_status_peer(const struct kqd_status *st, uint32_t id);
 uint32_t kqd_status_members(const struct kqd_status *st);
+bool kqd_status_majority(const struct kqd_status *st, uint32_t nodes);
 const char *kqd_status_name(const struct kqd_status *st, uint32_t id);
 const char *kqd_status_address(const struct kqd_status *st, uint32_t id);
 bool kqd_ref_same(const struct kqd_ref *a, const struct kqd_ref *b);
