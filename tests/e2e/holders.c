@@ -66,8 +66,8 @@ static void take(const char *prefix)
 				die(kquorum_error(k));
 			asked++;
 		}
-		if (poll(&locks[first], 1, 60000) < 1)
-			die("no lock within a minute");
+		if (poll(&locks[first], 1, 3600000) < 1)
+			die("no lock within an hour");
 		if (kquorum_lock_read(locks[first].fd, &info))
 			die("a handle cannot be read");
 		if (info.state > KQUORUM_LOCK_GRANTED)

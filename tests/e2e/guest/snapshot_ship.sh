@@ -72,12 +72,11 @@ leader_dies_in_the_middle()
 	comes_half 3
 	node_down 1
 	becomes "the leader has gone, and n2 leads" 60 eval "agree 2 3 && [ \$leader = 2 ]"
-	# Until n3 has it nothing can be committed, and so no lease be made longer.
-	rate 0
 	arrives 3
 	ok "from n2" log_says 3 'n2 sends the snapshot of index'
 	ok "n1 comes back" start_node 1 $DIR/n1
 	becomes "and has everything" 60 caught_up 1
+	rate 0
 }
 
 connection_breaks_in_the_middle()

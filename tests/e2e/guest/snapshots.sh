@@ -102,7 +102,10 @@ hold_begin()
 	becomes "$2 locks are held" 300 grep -q "^held $2 " "$WORK/held"
 	on 1 build/e2e/holders "$1" 1 </dev/null >"$WORK/queued" 2>&1 &
 	queue_pid=$!
+	becomes "and n1 waits for the first" 60 one_waits
 }
+
+one_waits() { kq 2 resource list -j | jq -e '[.[] | select(.resource | startswith("kept")) | .queue[]] | length == 1'; }
 
 hold_end()
 {
