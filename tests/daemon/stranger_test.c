@@ -32,6 +32,16 @@ static int teardown(void **state)
 
 static bool two_listens(void) { return listens(ports[2]); }
 
+static bool one_is_down(void) { return noted(2, 1, "Connection refused"); }
+
+/* Node 2, alone: what it notes of node 1 from now on is of who comes. */
+static void two_alone(void)
+{
+	daemon_start(2, false);
+	assert_true(wait_for(two_listens));
+	assert_true(wait_for(one_is_down));
+}
+
 static struct kqd_hello hello_of(uint32_t from, uint32_t to, uint64_t cluster, const char *name)
 {
 	struct kqd_hello h = {
@@ -75,8 +85,7 @@ static void who_is_of_another_cluster_hears_that_and_no_more(void **state)
 	struct kqd_hello h;
 	char why[192];
 
-	daemon_start(2, false);
-	assert_true(wait_for(two_listens));
+	two_alone();
 	greets_two(1, 2, THERE, &answer);
 	assert_int_equal(kqd_hello_decode(&answer, 1, THERE, &h, why, sizeof(why)), -EXDEV);
 	assert_string_equal(answer.name, "n2");
@@ -93,8 +102,7 @@ static void who_wants_another_node_hears_who_this_is(void **state)
 	struct kqd_hello h;
 	char why[192];
 
-	daemon_start(2, false);
-	assert_true(wait_for(two_listens));
+	two_alone();
 	greets_two(3, 1, HERE, &answer);
 	assert_int_equal(kqd_hello_decode(&answer, 3, HERE, &h, why, sizeof(why)), 0);
 	assert_int_equal(h.from, 2);
@@ -128,8 +136,7 @@ static void who_speaks_another_version_hears_which_one_this_is(void **state)
 	unsigned int i;
 	int fd;
 
-	daemon_start(2, false);
-	assert_true(wait_for(two_listens));
+	two_alone();
 	encode_newer(wire, &h);
 	for (i = 0; i < 2; i++) {
 		fd = connect_to(2);
