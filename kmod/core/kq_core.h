@@ -438,6 +438,8 @@ struct kq_core {
 	u64 stopping_since_ns;
 	bool log_full;			/* no room for what clients propose */
 	bool store_full;		/* follower: refuses entries for want of room */
+	u32 store_bytes;		/* of the record that it refused */
+	enum kq_wal_room store_room;	/* that this may use */
 	u32 disk_state;			/* enum kquorum_disk_state */
 	u32 disk_part;			/* of the log that is in use, in KQ_DISK_PARTS */
 	s32 disk_error;

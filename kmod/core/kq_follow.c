@@ -5,6 +5,18 @@
  */
 #include "kq_int.h"
 
+/*
+ * There may be room again, and no entry come that would show it: the leader sends none as long as it is
+ * told that there is none.
+ */
+static bool store_is_full(struct kq_core *core)
+{
+	core->store_full = core->store_full &&
+		(KQ_BREAK(FULL_STAYS) ||
+		 !kq_disk_has_room(core, core->store_bytes, core->store_room));
+	return core->store_full;
+}
+
 static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_index)
 {
 	struct kq_body_append_resp *r;
@@ -19,7 +31,7 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 	r->match = cpu_to_le64(KQ_BREAK(ACK_UNVERIFIED) ? core->durable :
 			       min(core->durable, core->verified));
 	r->disk_ns = cpu_to_le64(core->disk_ns);
-	if (core->store_full)
+	if (store_is_full(core))
 		flags |= KQ_APPEND_FULL;
 	if (core->log_full)
 		flags |= KQ_APPEND_LOW;
@@ -118,10 +130,10 @@ static bool take_records(struct kq_core *core, const struct kq_wire_hdr *h, cons
 			return false;
 		}
 		if (index > core->log.last) {
-			u32 bytes = kq_record_size(le32_to_cpu(rec.len));
-
-			core->store_full = !kq_disk_has_room(core, bytes,
-							     kq_room_of(le16_to_cpu(rec.type)));
+			core->store_bytes = kq_record_size(le32_to_cpu(rec.len));
+			core->store_room = kq_room_of(le16_to_cpu(rec.type));
+			core->store_full = !kq_disk_has_room(core, core->store_bytes,
+							     core->store_room);
 			if (core->store_full)
 				return false;
 			if (kq_is_of_another_history(core, &rec, (const u8 *)p + sizeof(rec))) {

@@ -358,6 +358,33 @@ static void a_snapshot_is_installed_where_the_log_is_full(void **state)
 	assert_caught_up(t, 1, 3);
 }
 
+/* Its log was full; when it has room again, what it lacks is gone from the leader's. */
+static void who_was_full_and_has_room_again_gets_a_snapshot(void **state)
+{
+	struct trio *t = *state;
+	struct kq_peer *p = &t->core[1]->peer[3];
+
+	trio_lead(t);
+	append_many(t, 1, 10);
+	trio_fill_log(t, 3);
+	append_many(t, 1, 40);
+	assert_true(p->flags & KQUORUM_PEERF_LOG_FULL);
+	assert_int_equal(p->progress, KQUORUM_PROGRESS_PAUSED);
+	snapshot(t, 2);
+	snapshot(t, 1);
+	assert_true(t->core[1]->log.base_index > t->core[3]->log.last);
+	trio_pass(t, 300);
+	assert_false(kq_core_needs_snapshot(t->core[1], 3));
+	snapshot(t, 3);
+	trio_pass(t, 300);
+	assert_false(p->flags & KQUORUM_PEERF_LOG_FULL);
+	assert_true(kq_core_needs_snapshot(t->core[1], 3));
+	append_many(t, 1, 1);
+	snapshot(t, 1);
+	assert_int_equal(install(t, 3), 0);
+	assert_caught_up(t, 1, 3);
+}
+
 /* Node 3, started anew, and node 1 are connected. */
 static void meet(struct trio *t)
 {
@@ -452,6 +479,7 @@ int main(int argc, char **argv)
 		TRIO_SNAP_TEST(who_installs_a_snapshot_stands_no_more),
 		TRIO_SNAP_TEST(of_another_history_or_half_read_it_is_not_installed),
 		TRIO_SNAP_TEST(a_snapshot_is_installed_where_the_log_is_full),
+		TRIO_SNAP_TEST(who_was_full_and_has_room_again_gets_a_snapshot),
 		TRIO_SNAP_TEST(without_its_snapshot_a_node_waits_for_another),
 		TRIO_SNAP_TEST(without_its_snapshot_a_node_needs_one_as_new),
 	};

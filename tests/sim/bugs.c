@@ -149,6 +149,8 @@ static const struct {
 	    "NuRaft, dqlite#309", "snap_ms=50"),
 	BUG(STATELESS_SILENT, "stateless-silent", "a node without its snapshot does not say that it needs one",
 	    "found here", "snap_ms=50", "w_lost=5", "keep_entries=1"),
+	BUG(FULL_STAYS, "full-stays", "a node whose log was full says so until an entry comes",
+	    "found here", "full=1", "keep_entries=1"),
 	BUG(WITNESSES_ONLY, "witnesses-only", "all who vote may be witnesses", "design", "w_member=20"),
 	BUG(SETTINGS_AT_ONCE, "settings-at-once", "new settings hold at once, whatever was granted before",
 	    "design 6", "w_settings=20"),

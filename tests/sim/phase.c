@@ -291,6 +291,22 @@ static void watch_full(struct sim *s)
 	s->end_faults = min(s->end_faults, s->now + sim_below(s, 3 * SIM_SEC));
 }
 
+/*
+ * Logs that are full, without a snapshot so far: with every other seed daemons begin to save now, each
+ * in its own time, and what one of them lacks may be gone from the others' logs before it has room.
+ */
+static void room_returns(struct sim *s)
+{
+	u32 i;
+
+	if (!s->d.full || s->seed & 1)
+		return;
+	s->d.snap_ms = 300;
+	for (i = 1; i <= sim_last(s); i++)
+		if (s->node[i].up)
+			sim_push(s, s->now + sim_below(s, 3 * SIM_SEC), EV_SNAP, i, 0, s->node[i].life);
+}
+
 /* Every 50 ms: what is the run waiting for? */
 void phase_step(struct sim *s)
 {
@@ -324,12 +340,14 @@ void phase_step(struct sim *s)
 		sim_trace(s, NULL, "everything heals");
 		enter(s, PHASE_HEALED);
 		heal(s, ~0u);
+		room_returns(s);
 		break;
 	case PHASE_HEALED:
 		restart_failed(s);
 		missing = not_healed(s);
 		demand(s, missing, bound);
-		if (missing)
+		/* Where room returns they go on, so that one is left behind. */
+		if (missing || (s->d.full && s->d.snap_ms && s->now - s->phase_since < 5 * SIM_SEC))
 			return;
 		sim_trace(s, NULL, "no new requests from here");
 		enter(s, PHASE_DRAIN);

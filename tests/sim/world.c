@@ -223,10 +223,13 @@ struct sim_node *sim_leader(struct sim *s)
 	return sim_leader_among(s, ~0u);
 }
 
-/* Its log is so full that it stores nothing but votes: nothing is demanded of it. */
+/*
+ * Its log is so full that it stores nothing but votes: nothing is demanded of it. Where snapshots make
+ * room it has to notice that.
+ */
 bool sim_no_room(const struct sim *s, const struct sim_node *n)
 {
-	return s->d.full && n->up && (n->core->store_full ||
+	return s->d.full && n->up && ((n->core->store_full && !s->d.snap_ms) ||
 		!kq_wal_has_room(n->core->wal, KQ_PAYLOAD_MAX, KQ_WAL_ROOM_INTERNAL));
 }
 

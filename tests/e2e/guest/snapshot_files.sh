@@ -91,6 +91,7 @@ no_room_to_save()
 	is "$(snapshots 3 | wc -l) $(snap_index 3)" "1 $n" "it has the snapshot that it had"
 	run kq 2 lock -w 60 full -- true
 	is "$rc" 0 "the others go on"
+	leave_behind 3 "$(st 3 .last_index)"
 	rm $DIR/n3/filler
 	becomes "with room again it saves" 120 newer 3 "$n"
 	becomes "it has everything" 120 caught_up 3

@@ -6,15 +6,21 @@ SLOW=65536	# bytes a second, the least there is: half a minute for a snapshot, t
 
 rate() { local i; for i in 1 2 3; do setting $i rate "$1"; done; }
 
+# leave_behind I LAST: node I has the log up to LAST, and stores no more; those of the others begin behind that
+leave_behind()
+{
+	ok "without n$1 much is appended" beyond
+	becomes "more than the others keep" 60 eval "[ $(($2 + 1)) -lt \$(first_index 1) ]"
+	echo "# n$1 has $2, n1 begins with $(first_index 1)"
+}
+
 # go_away I: node I is down, and its log ends before those of the others begin
 go_away()
 {
 	local last
 	last=$(st "$1" .last_index)
 	node_down "$1"
-	ok "n$1 is away, and much is appended" beyond
-	becomes "more than the others keep" 60 eval "[ $((last + 1)) -lt \$(first_index 1) ]"
-	echo "# n$1 has $last, n1 begins with $(first_index 1)"
+	leave_behind "$1" "$last"
 	log_reset
 }
 
