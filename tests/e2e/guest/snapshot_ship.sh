@@ -6,7 +6,8 @@ SLOW=65536	# bytes a second, the least there is: half a minute for a snapshot, t
 
 rate() { local i; for i in 1 2 3; do setting $i rate "$1"; done; }
 
-# leave_behind I LAST: node I has the log up to LAST, and stores no more; those of the others begin behind that
+# leave_behind I LAST: node I has the log up to LAST and stores no more; those of the others begin
+# behind that
 leave_behind()
 {
 	ok "without n$1 much is appended" beyond
