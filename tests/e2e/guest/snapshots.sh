@@ -100,7 +100,8 @@ hold_begin()
 	hold_pid=$!
 	exec {hold_fd}>"$WORK/hold"
 	becomes "$2 locks are held" 300 grep -q "^held $2 " "$WORK/held"
-	on 1 build/e2e/holders "$1" 1 </dev/null >"$WORK/queued" 2>&1 &
+	# What it had open too would not end for n2.
+	on 1 build/e2e/holders "$1" 1 </dev/null >"$WORK/queued" 2>&1 {hold_fd}>&- &
 	queue_pid=$!
 	becomes "and n1 waits for the first" 60 one_waits
 }
