@@ -6,8 +6,8 @@
 #include "kq_int.h"
 
 /*
- * There may be room again, and no entry come that would show it: the leader sends none as long as it
- * is told that there is none.
+ * There may be room again, and no entry come that would show it: the leader sends none as long
+ * as it is told that there is none.
  */
 static bool store_is_full(struct kq_core *core)
 {
