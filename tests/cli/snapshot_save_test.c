@@ -368,13 +368,19 @@ static void without_room_nothing_stays(void **state)
 
 /* --- when the one in use is of this very state ---------------------------------------------- */
 
-static void the_one_in_use_is_copied(void **state)
+/* The node's snapshot, in a directory of that cluster, is of the state that is to be saved. */
+static void in_use_already(uint64_t cluster)
 {
-	(void)state;
-	put_directory(IMAGE_CLUSTER);
+	put_directory(cluster);
 	use_snapshot();
 	save_error = -EALREADY;
 	save_errors = 99;
+}
+
+static void the_one_in_use_is_copied(void **state)
+{
+	(void)state;
+	in_use_already(IMAGE_CLUSTER);
 	assert_int_equal(snapshot("save --dir %s %s", tmp, path), 0);
 	assert_contains(out, "; a copy of the one in use, which is of this very state\n");
 	assert_holds(path, image.data, image.len);
@@ -387,10 +393,7 @@ static void one_in_use_that_is_damaged_is_not_copied(void **state)
 {
 	(void)state;
 	image.data[image.len / 2] ^= 1;
-	put_directory(IMAGE_CLUSTER);
-	use_snapshot();
-	save_error = -EALREADY;
-	save_errors = 99;
+	in_use_already(IMAGE_CLUSTER);
 	assert_int_equal(snapshot("save --dir %s %s", tmp, path), 1);
 	assert_contains(out, ".kqs: damaged: ");
 	assert_nothing_left();
@@ -406,10 +409,7 @@ static void one_in_use_that_is_damaged_is_not_copied(void **state)
 static void one_in_use_that_is_gone_is_waited_for(void **state)
 {
 	(void)state;
-	put_directory(IMAGE_CLUSTER);
-	use_snapshot();
-	save_error = -EALREADY;
-	save_errors = 99;
+	in_use_already(IMAGE_CLUSTER);
 	unlink(used);
 	assert_int_equal(snapshot("save -w 0 --dir %s %s", tmp, path), 75);
 	assert_contains(out, "its file cannot be read:\n");
@@ -423,10 +423,7 @@ static void one_in_use_that_is_gone_is_waited_for(void **state)
 static void the_directory_must_be_that_of_the_node(void **state)
 {
 	(void)state;
-	put_directory(IMAGE_CLUSTER + 1);
-	use_snapshot();
-	save_error = -EALREADY;
-	save_errors = 99;
+	in_use_already(IMAGE_CLUSTER + 1);
 	assert_int_equal(snapshot("save --dir %s %s", tmp, path), 1);
 	assert_contains(out, "is of another node than the one that runs here");
 	assert_contains(out, used + strlen(tmp) + 1);

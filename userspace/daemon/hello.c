@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The greeting. Every field is checked, in the order in which a wrong one says
- * most: the magic (something else speaks here), the version (before
- * all that another version may define differently), then the rest.
+ * most: the magic (something else speaks here), the version (before all that
+ * another version may define differently), then the rest.
  */
 #include <assert.h>
 #include <errno.h>
