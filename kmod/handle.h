@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a process holds: lock handles and append streams, each a file descriptor.
+ * What a process holds: lock handles, append streams, and commands that the log has to take, each a
+ * file descriptor.
  */
 #ifndef KQ_HANDLE_H
 #define KQ_HANDLE_H
@@ -12,7 +13,7 @@ struct kq_node;
 struct kq_step;
 
 /* handle_lock.c */
-struct file *kq_lock_file(struct kq_node *node, const char *name, u32 name_len, u32 flags);
+struct file *kq_lock_file(struct kq_node *node, const struct kq_lock_ask *ask);
 int kq_lock_ask(struct file *file);
 void kq_lock_changed(struct kq_owner *owner);
 void kq_locks_tick(struct kq_step *step);
@@ -20,6 +21,8 @@ void kq_locks_end(struct kq_node *node);
 
 /* handle_append.c */
 struct file *kq_append_file(struct kq_node *node);
+struct file *kq_command_file(struct kq_node *node, u16 type, const void *payload, u32 len);
+int kq_command_ask(struct file *file);
 void kq_append_done(struct kq_proposal *p);
 void kq_appends_end(struct kq_node *node);
 

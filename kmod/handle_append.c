@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The append stream: write() proposes an entry, read() gives what became of it.
+ * The append stream: write() proposes an entry, read() gives what became of it. The handle of a
+ * command is one that was made with its only entry: it proposes that, and ends with its result.
  */
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
@@ -8,6 +9,7 @@
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include "handle.h"
 #include "node.h"
 #include "trace.h"
@@ -15,7 +17,7 @@
 #define KQ_APPEND_OPEN_MAX	64	/* writes of a stream without a result that was read */
 
 /**
- * struct kq_append_op - one write()
+ * struct kq_append_op - one write(), or the command
  * @p: its proposal; the cookie is the stream, NULL: that was closed
  * @link: in the stream's list, waiting or ready
  * @number: of the write in its stream, from 1
@@ -27,17 +29,19 @@ struct kq_append_op {
 };
 
 /**
- * struct kq_append - an append stream
+ * struct kq_append - an append stream, or the handle of a command
  * @node: the node, with a reference
  * @link: in the node's list, until it is down
  * @wait: readers and pollers
  * @waiting: without a result
  * @ready: with one
- * @open: how many in both
+ * @command: the only one, until it is proposed
+ * @once: there is a command, or was
+ * @open: how many in @waiting and @ready
  * @next: number of the next write
  * @down: the node is down: no more results come
  *
- * All but @wait are under the node's lock.
+ * All but @wait and @once are under the node's lock.
  */
 struct kq_append {
 	struct kq_node *node;
@@ -45,6 +49,8 @@ struct kq_append {
 	wait_queue_head_t wait;
 	struct list_head waiting;
 	struct list_head ready;
+	struct kq_append_op *command;
+	bool once;
 	u32 open;
 	u64 next;
 	bool down;
@@ -57,51 +63,69 @@ static void op_free(struct kq_append_op *op)
 	kq_object_add(KQ_OBJECT_APPEND, -1);
 }
 
-static struct kq_append_op *op_create(const char __user *buf, size_t len)
+static struct kq_append_op *op_create(u16 type, const void *payload, u32 len)
 {
 	struct kq_append_op *op = kzalloc(sizeof(*op), GFP_KERNEL);
-	void *data = kvmalloc(len, GFP_KERNEL | __GFP_NOWARN);
-	int err = -ENOMEM;
 
-	if (!op || !data)
-		goto free;
-	err = -EFAULT;
-	if (copy_from_user(data, buf, len))
-		goto free;
-	err = -ENOMEM;
-	op->p.entry = kq_entry_alloc(KQ_ENTRY_APPEND, data, len);
-	if (!op->p.entry)
-		goto free;
-	kvfree(data);
+	if (!op)
+		return ERR_PTR(-ENOMEM);
+	op->p.entry = kq_entry_alloc(type, payload, len);
+	if (!op->p.entry) {
+		kfree(op);
+		return ERR_PTR(-ENOMEM);
+	}
 	INIT_LIST_HEAD(&op->p.node);
 	INIT_LIST_HEAD(&op->link);
 	kq_object_add(KQ_OBJECT_APPEND, 1);
 	return op;
-free:
-	kvfree(data);
-	kfree(op);
-	return ERR_PTR(err);
 }
 
-/* Hands @op to the core, or finishes it at once. On an error it stays the caller's. */
+static struct kq_append_op *op_create_append(const char __user *buf, u32 len)
+{
+	void *data = kvmalloc(len, GFP_KERNEL | __GFP_NOWARN);
+	struct kq_append_op *op;
+
+	if (!data)
+		return ERR_PTR(-ENOMEM);
+	op = copy_from_user(data, buf, len) ? ERR_PTR(-EFAULT) :
+		op_create(KQ_ENTRY_APPEND, data, len);
+	kvfree(data);
+	return op;
+}
+
+/* Hands @op to the core. On an error it stays the caller's. */
 static int op_propose(struct kq_append *a, struct kq_append_op *op, struct kq_step *step)
+{
+	const struct kq_entry *e = op->p.entry;
+	int err;
+
+	op->p.cookie = a;
+	kq_trace_call_bytes(a->node, KQ_TRACE_APPEND, le16_to_cpu(e->rec.type), e->data,
+			    kq_entry_len(e));
+	err = kq_core_append(step->core, step->now, &op->p);
+	kq_trace_result(a->node, err, 0);
+	return err;
+}
+
+/* From here on there is a result to come, or it is there. */
+static void op_open(struct kq_append *a, struct kq_append_op *op)
+{
+	list_add_tail(&op->link, &a->waiting);
+	op->number = ++a->next;
+	WRITE_ONCE(a->open, a->open + 1);
+}
+
+/* On an error @op stays the caller's. That there is no room is a result. */
+static int append_propose(struct kq_append *a, struct kq_append_op *op, struct kq_step *step)
 {
 	int err;
 
 	if (a->open >= KQ_APPEND_OPEN_MAX)
 		return -EAGAIN;
-	op->p.cookie = a;
-	list_add_tail(&op->link, &a->waiting);
-	kq_trace_call_bytes(a->node, KQ_TRACE_APPEND, 0, op->p.entry->data,
-			    kq_entry_len(op->p.entry));
-	err = kq_core_append(step->core, step->now, &op->p);
-	kq_trace_result(a->node, err, 0);
-	if (err && err != -EBUSY && err != -ENOSPC) {
-		list_del_init(&op->link);
+	err = op_propose(a, op, step);
+	if (err && err != -EBUSY && err != -ENOSPC)
 		return err;
-	}
-	a->open++;
-	op->number = ++a->next;
+	op_open(a, op);
 	if (err) {
 		op->p.error = err;
 		kq_append_done(&op->p);
@@ -118,12 +142,12 @@ static ssize_t append_write(struct file *file, const char __user *buf, size_t le
 
 	if (!len || len > KQUORUM_PAYLOAD_MAX)
 		return -EMSGSIZE;
-	op = op_create(buf, len);
+	op = op_create_append(buf, len);
 	if (IS_ERR(op))
 		return PTR_ERR(op);
 	err = kq_node_enter(a->node, &step);
 	if (!err) {
-		err = op_propose(a, op, &step);
+		err = append_propose(a, op, &step);
 		kq_node_leave(&step);
 	}
 	if (err) {
@@ -146,7 +170,7 @@ static struct kq_append_op *take_ready(struct kq_append *a)
 }
 
 /* Return: 0; -EFAULT: the result stays to be read. */
-static int give_result(struct kq_append *a, struct kq_append_op *op, char __user *to)
+static int give_result(struct kq_append *a, struct kq_append_op *op, struct iov_iter *to)
 {
 	struct kquorum_append_result r = {
 		.number = op->number,
@@ -156,53 +180,67 @@ static int give_result(struct kq_append *a, struct kq_append_op *op, char __user
 		.session = op->p.session,
 		.seq = op->p.seq,
 	};
-	int err = copy_to_user(to, &r, sizeof(r)) ? -EFAULT : 0;
+	int err = copy_to_iter(&r, sizeof(r), to) == sizeof(r) ? 0 : -EFAULT;
 
 	mutex_lock(&a->node->lock);
 	if (err)
 		list_add(&op->link, &a->ready);
 	else
-		a->open--;
+		WRITE_ONCE(a->open, a->open - 1);
 	mutex_unlock(&a->node->lock);
-	if (!err)
+	if (err)
+		wake_up_interruptible_poll(&a->wait, EPOLLIN | EPOLLRDNORM);
+	else
 		op_free(op);
 	return err;
 }
 
-static bool can_read(struct kq_append *a)
+/* No result comes any more. */
+static bool is_over(const struct kq_append *a)
 {
-	return !list_empty_careful(&a->ready) || READ_ONCE(a->down);
+	return READ_ONCE(a->down) || (a->once && !READ_ONCE(a->open));
 }
 
-static ssize_t append_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+static bool can_read(const struct kq_append *a)
+{
+	return !list_empty_careful(&a->ready) || is_over(a);
+}
+
+/* What a result that was read makes room for; with that of a command its handle is over. */
+static void wake_others(struct kq_append *a)
+{
+	wake_up_interruptible_poll(&a->wait, a->once ? EPOLLHUP : EPOLLOUT | EPOLLWRNORM);
+}
+
+static ssize_t append_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	const size_t size = sizeof(struct kquorum_append_result);
-	struct kq_append *a = file->private_data;
+	struct kq_append *a = iocb->ki_filp->private_data;
 	struct kq_append_op *op;
 	size_t done = 0;
 	int err = 0;
 
-	if (count < size)
+	if (iov_iter_count(to) < size)
 		return -EINVAL;
-	while (done + size <= count) {
+	while (iov_iter_count(to) >= size) {
 		op = take_ready(a);
 		if (op) {
-			err = give_result(a, op, buf + done);
+			err = give_result(a, op, to);
 			if (err)
 				break;
 			done += size;
 			continue;
 		}
-		if (done || READ_ONCE(a->down))
+		if (done || is_over(a))
 			break;
-		if (file->f_flags & O_NONBLOCK)
+		if (iocb->ki_filp->f_flags & O_NONBLOCK)
 			return -EAGAIN;
 		err = wait_event_interruptible(a->wait, can_read(a));
 		if (err)
 			return err;
 	}
 	if (done)
-		wake_up_interruptible_poll(&a->wait, EPOLLOUT | EPOLLWRNORM);
+		wake_others(a);
 	return done ? done : err;
 }
 
@@ -215,17 +253,16 @@ static __poll_t append_poll(struct file *file, struct poll_table_struct *table)
 	mutex_lock(&a->node->lock);
 	if (!list_empty(&a->ready))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (a->open < KQ_APPEND_OPEN_MAX)
+	if (!a->once && a->open < KQ_APPEND_OPEN_MAX)
 		mask |= EPOLLOUT | EPOLLWRNORM;
-	if (a->down)
+	if (is_over(a))
 		mask |= EPOLLHUP;
 	mutex_unlock(&a->node->lock);
 	return mask;
 }
 
-static int append_release(struct inode *inode, struct file *file)
+static void append_free(struct kq_append *a)
 {
-	struct kq_append *a = file->private_data;
 	struct kq_node *node = a->node;
 	struct kq_append_op *op, *next;
 
@@ -237,40 +274,54 @@ static int append_release(struct inode *inode, struct file *file)
 	}
 	list_for_each_entry_safe(op, next, &a->ready, link)
 		op_free(op);
+	if (a->command)
+		op_free(a->command);
 	mutex_unlock(&node->lock);
 	kfree(a);
 	kq_object_add(KQ_OBJECT_HANDLE, -1);
 	kq_node_put(node);
+}
+
+static int append_release(struct inode *inode, struct file *file)
+{
+	append_free(file->private_data);
 	return 0;
 }
 
 static const struct file_operations append_fops = {
 	.owner = THIS_MODULE,
-	.read = append_read,
+	.read_iter = append_read,
 	.write = append_write,
 	.poll = append_poll,
 	.release = append_release,
 	.llseek = noop_llseek,
 };
 
-/**
- * kq_append_file() - a new append stream
- * @node: the node
- *
- * Context: may sleep.
- * Return: its file, or an error pointer; -ENODEV when the node went down.
- */
-struct file *kq_append_file(struct kq_node *node)
+static const struct file_operations command_fops = {
+	.owner = THIS_MODULE,
+	.read_iter = append_read,
+	.poll = append_poll,
+	.release = append_release,
+	.llseek = noop_llseek,
+};
+
+/* @command is consumed; NULL: a stream. */
+static struct file *append_file(struct kq_node *node, struct kq_append_op *command)
 {
 	struct kq_append *a = kzalloc(sizeof(*a), GFP_KERNEL);
 	struct file *file;
 
-	if (!a)
+	if (!a) {
+		if (command)
+			op_free(command);
 		return ERR_PTR(-ENOMEM);
+	}
 	init_waitqueue_head(&a->wait);
 	INIT_LIST_HEAD(&a->waiting);
 	INIT_LIST_HEAD(&a->ready);
 	INIT_LIST_HEAD(&a->link);
+	a->command = command;
+	a->once = command;
 	a->node = node;
 	kq_node_get(node);
 	kq_object_add(KQ_OBJECT_HANDLE, 1);
@@ -279,16 +330,63 @@ struct file *kq_append_file(struct kq_node *node)
 	if (!a->down)
 		list_add_tail(&a->link, &node->appends);
 	mutex_unlock(&node->lock);
-	file = anon_inode_getfile("[kquorum-append]", &append_fops, a, O_RDWR);
-	if (!IS_ERR(file))
-		return file;
-	mutex_lock(&node->lock);
-	list_del(&a->link);
-	mutex_unlock(&node->lock);
-	kfree(a);
-	kq_object_add(KQ_OBJECT_HANDLE, -1);
-	kq_node_put(node);
+	file = command ? anon_inode_getfile("[kquorum-command]", &command_fops, a, O_RDONLY) :
+		anon_inode_getfile("[kquorum-append]", &append_fops, a, O_RDWR);
+	if (IS_ERR(file))
+		append_free(a);
 	return file;
+}
+
+/**
+ * kq_append_file() - a new append stream
+ * @node: the node
+ *
+ * Context: may sleep.
+ * Return: its file, or an error pointer.
+ */
+struct file *kq_append_file(struct kq_node *node)
+{
+	return append_file(node, NULL);
+}
+
+/**
+ * kq_command_file() - a handle that has not proposed its command yet
+ * @node: the node
+ * @type: KQ_ENTRY_DEFINE or KQ_ENTRY_UNDEFINE
+ * @payload: copied
+ * @len: bytes of it
+ *
+ * Context: may sleep.
+ * Return: its file, or an error pointer.
+ */
+struct file *kq_command_file(struct kq_node *node, u16 type, const void *payload, u32 len)
+{
+	struct kq_append_op *op = op_create(type, payload, len);
+
+	return IS_ERR(op) ? ERR_CAST(op) : append_file(node, op);
+}
+
+/**
+ * kq_command_ask() - propose the command, once
+ * @file: from kq_command_file()
+ *
+ * Return: 0: read() will give what became of it; or what kq_node_enter() and kq_core_append() say.
+ */
+int kq_command_ask(struct file *file)
+{
+	struct kq_append *a = file->private_data;
+	struct kq_step step;
+	int err = kq_node_enter(a->node, &step);
+
+	if (err)
+		return err;
+	err = op_propose(a, a->command, &step);
+	if (!err) {
+		op_open(a, a->command);
+		a->command = NULL;
+	}
+	kq_node_leave(&step);
+	return err;
 }
 
 /**

@@ -4,12 +4,13 @@
  * it is closed, be it by the death of its process.
  */
 #include <linux/anon_inodes.h>
+#include <linux/bitmap.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 #include "handle.h"
 #include "node.h"
 #include "trace.h"
@@ -94,11 +95,20 @@ static void kq_lock_refresh(struct kq_lock *lock)
 	mutex_lock(&node->lock);
 }
 
+static u32 mode_of(const struct kq_owner *o)
+{
+	if (o->flags & KQUORUM_LOCK_SHARED)
+		return KQUORUM_CLAIM_SHARED;
+	return o->units ? KQUORUM_CLAIM_MODE_UNITS : KQUORUM_CLAIM_EXCLUSIVE;
+}
+
 static void kq_lock_info(struct kq_lock *lock, struct kquorum_lock_info *info)
 {
 	const struct kq_owner *o = &lock->owner;
 	struct kq_core *core = lock->node->core;
 	const struct kq_resource *r;
+
+	static_assert(sizeof(info->numbers) == sizeof(o->numbers));
 
 	memset(info, 0, sizeof(*info));
 	info->state = o->state;
@@ -110,27 +120,31 @@ static void kq_lock_info(struct kq_lock *lock, struct kquorum_lock_info *info)
 		info->state = KQUORUM_LOCK_LOST;
 	info->owner = o->id;
 	info->session = o->session;
+	info->mode = mode_of(o);
+	info->units = o->units;
+	memcpy(info->numbers, o->numbers, sizeof(info->numbers));
 	if (!core)
 		return;
 	info->leader = core->leader;
 	r = kq_core_resource_find(core, o->name, o->name_len);
-	if (r && r->holder)
-		info->holder = r->holder->holder_node;
+	if (r && !list_empty(&r->holders))
+		info->holder = list_first_entry(&r->holders, struct kq_claim, node)->holder_node;
 }
 
-static ssize_t kq_lock_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+static ssize_t kq_lock_read(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct kq_lock *lock = file->private_data;
+	struct kq_lock *lock = iocb->ki_filp->private_data;
 	struct kquorum_lock_info info;
 
-	if (count < sizeof(info))
+	if (iov_iter_count(to) < sizeof(info))
 		return -EINVAL;
 	mutex_lock(&lock->node->lock);
 	kq_lock_refresh(lock);
 	kq_lock_info(lock, &info);
 	lock->seen = lock->version;
 	mutex_unlock(&lock->node->lock);
-	return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : sizeof(info);
+	return copy_to_iter(&info, sizeof(info), to) == sizeof(info) ? (ssize_t)sizeof(info) :
+		-EFAULT;
 }
 
 static __poll_t kq_lock_poll(struct file *file, struct poll_table_struct *table)
@@ -176,6 +190,23 @@ static const char * const kq_lock_state_names[] = {
 	[KQUORUM_LOCK_UNKNOWN] = "unknown",
 };
 
+static const char * const kq_lock_mode_names[] = {
+	[KQUORUM_CLAIM_EXCLUSIVE] = "exclusive",
+	[KQUORUM_CLAIM_SHARED] = "shared",
+	[KQUORUM_CLAIM_MODE_UNITS] = "units",
+};
+
+/* Which ones too, where they have numbers: as a list like that of processors, "0,3-5". */
+static void show_units(struct seq_file *m, const struct kquorum_lock_info *info)
+{
+	DECLARE_BITMAP(numbers, KQUORUM_NUMBERED);
+
+	seq_printf(m, "kquorum-units:\t%u\n", info->units);
+	bitmap_from_arr64(numbers, info->numbers, KQUORUM_NUMBERED);
+	if (!bitmap_empty(numbers, KQUORUM_NUMBERED))
+		seq_printf(m, "kquorum-numbers:\t%*pbl\n", KQUORUM_NUMBERED, numbers);
+}
+
 static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct kq_lock *lock = file->private_data;
@@ -188,6 +219,9 @@ static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 	seq_puts(m, "kquorum-resource:\t");
 	seq_escape(m, lock->owner.name, "\n\\");	/* whoever took it chose the name */
 	seq_putc(m, '\n');
+	seq_printf(m, "kquorum-mode:\t%s\n", kq_lock_mode_names[info.mode]);
+	if (info.units)
+		show_units(m, &info);
 	seq_printf(m, "kquorum-state:\t%s\n", kq_lock_state_names[info.state]);
 	seq_printf(m, "kquorum-token:\t%llu\n", info.token);
 	seq_printf(m, "kquorum-left-ms:\t%llu\n", div_u64(info.left_ns, NSEC_PER_MSEC));
@@ -195,7 +229,7 @@ static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 
 static const struct file_operations kq_lock_fops = {
 	.owner = THIS_MODULE,
-	.read = kq_lock_read,
+	.read_iter = kq_lock_read,
 	.poll = kq_lock_poll,
 	.release = kq_lock_release,
 	.show_fdinfo = kq_lock_fdinfo,
@@ -205,16 +239,15 @@ static const struct file_operations kq_lock_fops = {
 /**
  * kq_lock_file() - a lock handle that has not asked yet
  * @node: the node
- * @name: resource
- * @name_len: bytes
- * @flags: KQUORUM_LOCK_*
+ * @ask: what it asks for; who asks is filled in here
  *
  * Context: of the process that asks; may sleep.
- * Return: its file, or an error pointer.
+ * Return: its file, or an error pointer: as kq_owner_init(), or of the file.
  */
-struct file *kq_lock_file(struct kq_node *node, const char *name, u32 name_len, u32 flags)
+struct file *kq_lock_file(struct kq_node *node, const struct kq_lock_ask *ask)
 {
 	struct kq_lock *lock = kzalloc(sizeof(*lock), GFP_KERNEL);
+	struct kq_lock_ask whole = *ask;
 	char comm[TASK_COMM_LEN];
 	struct file *file;
 	int err;
@@ -222,8 +255,9 @@ struct file *kq_lock_file(struct kq_node *node, const char *name, u32 name_len, 
 	if (!lock)
 		return ERR_PTR(-ENOMEM);
 	get_task_comm(comm, current);
-	err = kq_owner_init(&lock->owner, name, name_len, flags,
-			    task_tgid_nr(current), comm);
+	whole.pid = task_tgid_nr(current);
+	whole.comm = comm;
+	err = kq_owner_init(&lock->owner, &whole);
 	if (err) {
 		kfree(lock);
 		return ERR_PTR(err);

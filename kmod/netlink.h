@@ -8,6 +8,7 @@
 #include <net/genetlink.h>
 #include "core/kq_core.h"
 
+struct file;
 struct kq_node;
 struct kq_step;
 
@@ -50,6 +51,7 @@ extern const struct nla_policy kq_nl_snapshot_note_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_transit_policy[KQUORUM_TRANSIT_MAX + 1];
 extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_resource_set_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_adopt_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_install_policy[KQUORUM_A_MAX + 1];
@@ -84,11 +86,19 @@ int kq_nl_put_scrub(struct sk_buff *skb, const struct kq_node *node, u64 now);
 int kq_nl_status(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_handle.c */
+int kq_nl_open_handle(struct genl_info *info, u8 cmd, u32 fd_flags, struct file *file,
+		      int (*ask)(struct file *file));
+const char *kq_nl_ask_refusal(const struct kq_node *node, int err);
 int kq_nl_lock(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_append_open(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_snapshot_save(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_snapshot_adopt(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_snapshot_install(struct sk_buff *skb, struct genl_info *info);
+
+/* nl_resource.c */
+const char *kq_nl_resource_name(struct genl_info *info, u32 *len);
+int kq_nl_resource_set(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_resource_delete(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_dump.c */
 int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info);

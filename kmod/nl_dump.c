@@ -6,6 +6,12 @@
  * by index, and not by a count of what it has passed: what exists all the time is told
  * once, whatever comes and goes meanwhile. A resource with more claims than fit one
  * message is continued in the next, under the same name.
+ *
+ * Claims are told in the order of their requests. Holders, in the order of their grants, and
+ * behind them the queue are just that: nobody overtakes (kq_m_resource.c), and a claim that is
+ * granted keeps its index, whoever holds or waits then. So what has a higher index than that which
+ * was told last has not been told, and all else has. As long as that claim is there, it goes on
+ * behind it, and need not look through a million of them for each message.
  */
 #include "compat.h"
 #include "netlink.h"
@@ -15,11 +21,25 @@
 #define KQ_REPLY_BYTES	(32 * 1024)
 
 /**
+ * struct kq_told - the claim of a resource that was told last
+ * @index: log index of its request, 0: none was told yet; U64_MAX: all were
+ * @session: whose it is
+ * @owner: likewise
+ * @node: likewise
+ */
+struct kq_told {
+	u64 index;
+	u64 session;
+	u64 owner;
+	u32 node;
+};
+
+/**
  * struct kq_dump - where a dump stands
  * @node: with a reference
  * @name_len: bytes, 0: none was told yet
  * @name: of the resource told last
- * @claim: log index of the claim of it told last; U64_MAX: all were
+ * @told: the claim of it told last
  * @only: only this one resource
  * @index: next log index
  * @last: last one wanted
@@ -28,7 +48,7 @@ struct kq_dump {
 	struct kq_node *node;
 	u32 name_len;
 	char name[KQUORUM_RESOURCE_NAME_MAX];
-	u64 claim;
+	struct kq_told told;
 	bool only;
 	u64 index;
 	u64 last;
@@ -75,6 +95,24 @@ int kq_nl_dump_done(struct netlink_callback *cb)
 
 /* --- resources ---------------------------------------------------------------------- */
 
+static_assert((int)KQ_CLAIM_EXCLUSIVE == KQUORUM_CLAIM_EXCLUSIVE);
+static_assert((int)KQ_CLAIM_SHARED == KQUORUM_CLAIM_SHARED);
+static_assert((int)KQ_CLAIM_UNITS == KQUORUM_CLAIM_MODE_UNITS);
+
+/* What it is for, and how much of it. */
+static bool put_want(struct sk_buff *skb, const struct kq_claim *c)
+{
+	char info[KQ_INFO_MAX + 1] = {};
+
+	memcpy(info, c->bytes, min_t(u32, c->info_len, KQ_INFO_MAX));
+	return !nla_put_u32(skb, KQUORUM_CLAIM_MODE, c->mode) &&
+		(c->mode != KQ_CLAIM_UNITS ||
+		 !nla_put_u32(skb, KQUORUM_CLAIM_UNITS, c->units)) &&
+		(!c->numbers ||
+		 !nla_put(skb, KQUORUM_CLAIM_NUMBERS, c->numbers, kq_claim_numbers(c))) &&
+		(!c->info_len || !nla_put_string(skb, KQUORUM_CLAIM_INFO, info));
+}
+
 static int put_claim(struct sk_buff *skb, const struct kq_claim *c, u64 now)
 {
 	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_CLAIM);
@@ -89,7 +127,8 @@ static int put_claim(struct sk_buff *skb, const struct kq_claim *c, u64 now)
 	    nla_put_u32(skb, KQUORUM_CLAIM_PID, c->pid) ||
 	    nla_put_string(skb, KQUORUM_CLAIM_COMM, comm) ||
 	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_AGE, now > c->since_ns ? now - c->since_ns : 0,
-			      KQUORUM_CLAIM_PAD)) {
+			      KQUORUM_CLAIM_PAD) ||
+	    !put_want(skb, c)) {
 		if (nest)
 			nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
@@ -98,63 +137,108 @@ static int put_claim(struct sk_buff *skb, const struct kq_claim *c, u64 now)
 	return 0;
 }
 
-/*
- * Claims whose request came after @after; the holder's came before all waiters'.
- * Return: 0: all of them; -EMSGSIZE: up to @last, U64_MAX: none.
- */
-static int put_claims(struct sk_buff *skb, const struct kq_resource *r, u64 after, u64 *last)
+static const struct kq_claim *first_of(const struct list_head *claims)
+{
+	return list_empty(claims) ? NULL : list_first_entry(claims, struct kq_claim, node);
+}
+
+static const struct kq_claim *first_claim(const struct kq_resource *r)
+{
+	return first_of(&r->holders) ?: first_of(&r->queue);
+}
+
+/* Those who hold it, then those who wait. */
+static const struct kq_claim *next_claim(const struct kq_claim *c)
+{
+	const struct kq_resource *r = c->resource;
+
+	if (!list_is_last(&c->node, c->token ? &r->holders : &r->queue))
+		return list_next_entry(c, node);
+	return c->token ? first_of(&r->queue) : NULL;
+}
+
+/* The first one that has not been told; NULL: there is none. */
+static const struct kq_claim *claim_behind(const struct kq_resources *res,
+					   const struct kq_resource *r, const struct kq_told *told)
+{
+	const struct kq_claim *c = told->index ?
+		kq_claim_find(res, told->node, told->session, told->owner) : NULL;
+
+	if (c && c->index == told->index)
+		return next_claim(c);
+	c = first_claim(r);
+	while (c && c->index <= told->index)
+		c = next_claim(c);
+	return c;
+}
+
+/* Return: 0: all that come behind @told; -EMSGSIZE: not all, up to @told. */
+static int put_claims(struct sk_buff *skb, const struct kq_resources *res,
+		      const struct kq_resource *r, struct kq_told *told)
 {
 	const struct kq_claim *c;
 	u64 now = kq_clock();
 
-	*last = U64_MAX;
-	if (r->holder && r->holder->index > after) {
-		if (put_claim(skb, r->holder, now))
-			return -EMSGSIZE;
-		*last = r->holder->index;
-	}
-	list_for_each_entry(c, &r->queue, node) {
-		if (c->index <= after)
-			continue;
+	for (c = claim_behind(res, r, told); c; c = next_claim(c)) {
 		if (put_claim(skb, c, now))
 			return -EMSGSIZE;
-		*last = c->index;
+		*told = (struct kq_told){ c->index, c->session, c->owner, c->holder_node };
 	}
 	return 0;
 }
 
-/* Return: 0: told in full; 1: told in part, up to @last; -EMSGSIZE: nothing fits. */
-static int put_resource(struct sk_buff *skb, const struct kq_resource *r, u64 after, u64 *last)
+/* Whoever shares it, or has all of it, leaves none. */
+static u64 units_in_use(const struct kq_resource *r)
 {
-	if (nla_put_string(skb, KQUORUM_A_RESOURCE, r->name) ||
-	    nla_put_u64_64bit(skb, KQUORUM_A_TOKEN, r->token, KQUORUM_A_PAD))
-		return -EMSGSIZE;
-	if (!put_claims(skb, r, after, last))
+	if (list_empty(&r->holders))
 		return 0;
-	return *last == U64_MAX ? -EMSGSIZE : 1;
+	return r->in_use ?: kq_resource_units(r);
+}
+
+static bool put_pool(struct sk_buff *skb, const struct kq_pool *pool)
+{
+	return !nla_put_u64_64bit(skb, KQUORUM_A_DEFINED, pool->index, KQUORUM_A_PAD) &&
+		!nla_put_u32(skb, KQUORUM_A_MAX_WAITERS, pool->max_waiters);
+}
+
+/* Return: 0: told in full; 1: told in part, up to @told; -EMSGSIZE: nothing fits. */
+static int put_resource(struct sk_buff *skb, const struct kq_resources *res,
+			const struct kq_resource *r, struct kq_told *told)
+{
+	u64 before = told->index;
+
+	if (nla_put_string(skb, KQUORUM_A_RESOURCE, r->name) ||
+	    nla_put_u64_64bit(skb, KQUORUM_A_TOKEN, r->token, KQUORUM_A_PAD) ||
+	    nla_put_u32(skb, KQUORUM_A_UNITS, kq_resource_units(r)) ||
+	    nla_put_u64_64bit(skb, KQUORUM_A_IN_USE, units_in_use(r), KQUORUM_A_PAD) ||
+	    (r->pool && !put_pool(skb, r->pool)))
+		return -EMSGSIZE;
+	if (!put_claims(skb, res, r, told))
+		return 0;
+	return told->index == before ? -EMSGSIZE : 1;
 }
 
 /* The resource to be told next: the one that was told in part, or the next by name. */
 static struct kq_resource *next_resource(struct kq_core *core, struct kq_dump *dump)
 {
 	return kq_resources_next(core->res, dump->name, dump->name_len,
-				 dump->name_len && dump->claim == U64_MAX);
+				 dump->name_len && dump->told.index == U64_MAX);
 }
 
 static int dump_resource(struct sk_buff *skb, struct netlink_callback *cb,
-			 const struct kq_resource *r)
+			 const struct kq_resources *res, const struct kq_resource *r)
 {
 	struct kq_dump *dump = dump_of(cb);
 	bool same = dump->name_len == r->name_len && !memcmp(dump->name, r->name, r->name_len);
+	struct kq_told told = same ? dump->told : (struct kq_told){};
 	void *hdr;
-	u64 last;
 	int err;
 
 	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &kq_nl_family,
 			  NLM_F_MULTI, KQUORUM_CMD_RESOURCE_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	err = put_resource(skb, r, same ? dump->claim : 0, &last);
+	err = put_resource(skb, res, r, &told);
 	if (err < 0) {
 		genlmsg_cancel(skb, hdr);
 		return err;
@@ -162,7 +246,9 @@ static int dump_resource(struct sk_buff *skb, struct netlink_callback *cb,
 	genlmsg_end(skb, hdr);
 	memcpy(dump->name, r->name, r->name_len);
 	dump->name_len = r->name_len;
-	dump->claim = err ? last : U64_MAX;
+	dump->told = told;
+	if (!err)
+		dump->told.index = U64_MAX;
 	return 0;
 }
 
@@ -206,13 +292,13 @@ int kq_nl_resource_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	if (err)
 		return err;
 	if (dump->only) {
-		r = dump->claim == U64_MAX ? NULL :
+		r = dump->told.index == U64_MAX ? NULL :
 			kq_core_resource_find(step.core, dump->name, dump->name_len);
-		while (!err && r && dump->claim != U64_MAX)
-			err = dump_resource(skb, cb, r);
+		while (!err && r && dump->told.index != U64_MAX)
+			err = dump_resource(skb, cb, step.core->res, r);
 	} else {
 		while (!err && (r = next_resource(step.core, dump)))
-			err = dump_resource(skb, cb, r);
+			err = dump_resource(skb, cb, step.core->res, r);
 	}
 	kq_node_leave(&step);
 	return skb->len ? skb->len : err;
@@ -225,17 +311,17 @@ int kq_nl_resource_dump(struct sk_buff *skb, struct netlink_callback *cb)
  *
  * Tells as many claims as fit 32 KiB; a dump with RESOURCE tells all.
  *
- * Return: 0 or negative errno; -ENOENT when nobody holds or awaits it.
+ * Return: 0 or negative errno; -ENOENT when it is not defined, and nobody holds or awaits it.
  */
 int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *name = info->attrs[KQUORUM_A_RESOURCE];
+	struct kq_told told = {};
 	struct kq_resource *r;
 	struct sk_buff *reply;
 	struct kq_node *node;
 	struct kq_step step;
 	void *hdr;
-	u64 last;
 	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_RESOURCE))
@@ -250,14 +336,15 @@ int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info)
 	if (!err) {
 		r = kq_core_resource_find(step.core, nla_data(name),
 					  strnlen(nla_data(name), nla_len(name)));
-		err = r ? put_resource(reply, r, 0, &last) : -ENOENT;
+		err = r ? put_resource(reply, step.core->res, r, &told) : -ENOENT;
 		kq_node_leave(&step);
 	}
 	kq_node_put(node);
 	if (err < 0) {
 		nlmsg_free(reply);
 		return kq_nl_error(info->extack, name, err,
-				   err == -ENOENT ? "nobody holds or awaits it" :
+				   err == -ENOENT ?
+				   "it is not defined, and nobody holds or awaits it" :
 				   err == -EBUSY ? KQ_NL_READING : NULL);
 	}
 	genlmsg_end(reply, hdr);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOCK, APPEND_OPEN, SNAPSHOT_*: commands that answer a file descriptor.
+ * LOCK, APPEND_OPEN, SNAPSHOT_*: commands that answer a file descriptor. nl_resource.c has others.
  */
 #include <linux/file.h>
 #include "handle.h"
@@ -34,8 +34,18 @@ static int reply_fd(struct genl_info *info, u8 cmd, int fd, struct file *file,
 	return 0;
 }
 
-static int open_handle(struct genl_info *info, u8 cmd, u32 fd_flags, struct file *file,
-		       int (*ask)(struct file *file))
+/**
+ * kq_nl_open_handle() - answer a command with a descriptor
+ * @info: of the command
+ * @cmd: which
+ * @fd_flags: O_CLOEXEC or 0
+ * @file: for the descriptor, consumed; or an error pointer
+ * @ask: called when nothing but the answer itself can fail any more; NULL: nothing is to be called
+ *
+ * Return: 0 or negative errno: of @file, of @ask, or of the answer.
+ */
+int kq_nl_open_handle(struct genl_info *info, u8 cmd, u32 fd_flags, struct file *file,
+		      int (*ask)(struct file *file))
 {
 	struct sk_buff *reply;
 	int fd, err;
@@ -68,6 +78,50 @@ static bool is_reading(const struct kq_node *node)
 }
 
 /**
+ * kq_nl_ask_refusal() - why a node takes no lock or command now
+ * @node: the node
+ * @err: negative errno
+ *
+ * Return: static text; NULL: the general one by @err.
+ */
+const char *kq_nl_ask_refusal(const struct kq_node *node, int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return is_reading(node) ? KQ_NL_READING : NULL;
+	case -ENOSPC:
+		return "the log is full";
+	case -ENXIO:
+		return "this node is no member of the cluster any more";
+	default:
+		return NULL;
+	}
+}
+
+static int read_lock_ask(struct kq_lock_ask *ask, struct genl_info *info)
+{
+	const struct nlattr *flags = info->attrs[KQUORUM_A_LOCK_FLAGS];
+	const struct nlattr *units = info->attrs[KQUORUM_A_LOCK_UNITS];
+	const struct nlattr *text = info->attrs[KQUORUM_A_LOCK_INFO];
+
+	ask->name = kq_nl_resource_name(info, &ask->name_len);
+	if (IS_ERR(ask->name))
+		return PTR_ERR(ask->name);
+	if (flags)
+		ask->flags = nla_get_u32(flags);
+	if (units)
+		ask->units = nla_get_u32(units);
+	if (text) {
+		ask->info = nla_data(text);
+		ask->info_len = strnlen(ask->info, nla_len(text));
+	}
+	if (units && ask->flags & KQUORUM_LOCK_SHARED)
+		return kq_nl_error(info->extack, units, -EINVAL,
+				   "a share, or so many units: not both");
+	return 0;
+}
+
+/**
  * kq_nl_lock() - LOCK
  * @skb: request
  * @info: its attributes
@@ -76,30 +130,23 @@ static bool is_reading(const struct kq_node *node)
  */
 int kq_nl_lock(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *name = info->attrs[KQUORUM_A_RESOURCE];
-	u32 flags = 0, len;
+	struct kq_lock_ask ask = {};
 	struct kq_node *node;
-	struct file *file;
 	int err;
 
 	if (!kq_nl_admin(skb, info->extack))
 		return -EPERM;
-	if (GENL_REQ_ATTR_CHECK(info, KQUORUM_A_RESOURCE))
-		return -EINVAL;
-	len = strnlen(nla_data(name), nla_len(name));
-	if (!len)
-		return kq_nl_error(info->extack, name, -EINVAL, "the resource's name is empty");
-	if (info->attrs[KQUORUM_A_LOCK_FLAGS])
-		flags = nla_get_u32(info->attrs[KQUORUM_A_LOCK_FLAGS]);
+	err = read_lock_ask(&ask, info);
+	if (err)
+		return err;
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	file = kq_lock_file(node, nla_data(name), len, flags);
-	err = open_handle(info, KQUORUM_CMD_LOCK, flags & KQUORUM_LOCK_CLOEXEC ? O_CLOEXEC : 0,
-			  file, kq_lock_ask);
+	err = kq_nl_open_handle(info, KQUORUM_CMD_LOCK,
+				ask.flags & KQUORUM_LOCK_CLOEXEC ? O_CLOEXEC : 0,
+				kq_lock_file(node, &ask), kq_lock_ask);
 	if (err)
-		kq_nl_error(info->extack, NULL, err,
-			    err == -EBUSY && is_reading(node) ? KQ_NL_READING : NULL);
+		kq_nl_error(info->extack, NULL, err, kq_nl_ask_refusal(node, err));
 	kq_node_put(node);
 	return err;
 }
@@ -121,7 +168,8 @@ int kq_nl_append_open(struct sk_buff *skb, struct genl_info *info)
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = open_handle(info, KQUORUM_CMD_APPEND_OPEN, O_CLOEXEC, kq_append_file(node), NULL);
+	err = kq_nl_open_handle(info, KQUORUM_CMD_APPEND_OPEN, O_CLOEXEC, kq_append_file(node),
+				NULL);
 	kq_node_put(node);
 	return err ? kq_nl_error(info->extack, NULL, err, NULL) : 0;
 }
@@ -157,8 +205,8 @@ int kq_nl_snapshot_save(struct sk_buff *skb, struct genl_info *info)
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = open_handle(info, KQUORUM_CMD_SNAPSHOT_SAVE, O_CLOEXEC, kq_save_file(node),
-			  kq_save_ask);
+	err = kq_nl_open_handle(info, KQUORUM_CMD_SNAPSHOT_SAVE, O_CLOEXEC, kq_save_file(node),
+				kq_save_ask);
 	if (err)
 		kq_nl_error(info->extack, NULL, err, save_refusal(node, err));
 	kq_node_put(node);
@@ -184,7 +232,7 @@ static int hand_over(struct sk_buff *skb, struct genl_info *info, u8 cmd)
 	if (!IS_ERR(file))
 		file = kq_snapshot_file(node, file, cmd == KQUORUM_CMD_SNAPSHOT_INSTALL,
 					nla_get_flag(info->attrs[KQUORUM_A_SNAPSHOT_GROWS]));
-	err = open_handle(info, cmd, O_CLOEXEC, file, kq_snapshot_ask);
+	err = kq_nl_open_handle(info, cmd, O_CLOEXEC, file, kq_snapshot_ask);
 	kq_node_put(node);
 	if (err == -EBUSY)
 		why = "another snapshot is being read";

@@ -12,6 +12,10 @@
 #define KQ_NAME(max)	{ .type = NLA_NUL_STRING, .len = (max) }
 #define KQ_TYPE(t)	{ .type = (t) }
 
+/* More than the 16 bits of NLA_POLICY_RANGE(). Not const: 6.1 has no const there. */
+static struct netlink_range_validation kq_units = { .min = 1, .max = KQUORUM_UNITS_MAX };
+#define KQ_UNITS	NLA_POLICY_FULL_RANGE(NLA_U32, &kq_units)
+
 const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1] = {
 	[KQUORUM_SETTING_HEARTBEAT_MS] = NLA_POLICY_RANGE(NLA_U32, KQUORUM_HEARTBEAT_MS_MIN,
 							  KQUORUM_HEARTBEAT_MS_MAX),
@@ -133,13 +137,23 @@ const struct nla_policy kq_nl_reconfigure_policy[KQUORUM_A_MAX + 1] = {
 const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_GROUP] = KQ_GROUP,
 	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
-	[KQUORUM_A_LOCK_FLAGS] =
-		NLA_POLICY_MASK(NLA_U32, KQUORUM_LOCK_TRY | KQUORUM_LOCK_CLOEXEC),
+	[KQUORUM_A_LOCK_FLAGS] = NLA_POLICY_MASK(NLA_U32, KQUORUM_LOCK_TRY | KQUORUM_LOCK_CLOEXEC |
+						 KQUORUM_LOCK_SHARED),
+	[KQUORUM_A_LOCK_UNITS] = KQ_UNITS,
+	[KQUORUM_A_LOCK_INFO] = KQ_NAME(KQUORUM_INFO_MAX),
 };
 
 const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_GROUP] = KQ_GROUP,
 	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
+};
+
+const struct nla_policy kq_nl_resource_set_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
+	[KQUORUM_A_UNITS] = KQ_UNITS,
+	[KQUORUM_A_MAX_WAITERS] = KQ_TYPE(NLA_U32),
+	[KQUORUM_A_CREATE] = KQ_TYPE(NLA_FLAG),
 };
 
 const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1] = {

@@ -39,8 +39,8 @@ enum kq_trace_what {
 	KQ_TRACE_CAMPAIGN,
 	KQ_TRACE_TRANSFER,	/* a: to */
 	KQ_TRACE_RECONFIGURE,	/* a: voters; b: learners; c: based on; d: the node's id, record */
-	KQ_TRACE_APPEND,	/* d: the payload */
-	KQ_TRACE_LOCK,		/* d: struct kq_acquire_cmd and the name */
+	KQ_TRACE_APPEND,	/* a: KQ_ENTRY_APPEND, _DEFINE or _UNDEFINE; d: the payload */
+	KQ_TRACE_LOCK,		/* d: struct kq_acquire_cmd, the name, what it is for */
 	KQ_TRACE_UNLOCK,	/* a: owner */
 	KQ_TRACE_SAVE_BEGIN,
 	KQ_TRACE_SAVE_NEXT,	/* a: bytes there is room for; result: how many, CRC << 32 */
@@ -55,7 +55,7 @@ enum kq_trace_what {
 	KQ_TRACE_RESULT,	/* a: error that the call returned; b: or its number */
 	KQ_TRACE_MESSAGE,	/* a: to; b: type; c: bytes; d: CRC of them, bit 32: not sent */
 	KQ_TRACE_BATCH,		/* a: slot; b: offset; c: bytes; d: CRC of them */
-	KQ_TRACE_OUTCOME,	/* of an append: a: error; b: index; c: term; d: number */
+	KQ_TRACE_OUTCOME,	/* of KQ_TRACE_APPEND: a: error; b: index; c: term; d: number */
 	KQ_TRACE_OWNER,		/* a: owner; b: state; c: token; d: error, bit 32: closed */
 };
 

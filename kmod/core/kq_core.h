@@ -16,13 +16,13 @@
 
 #include <linux/kquorum.h>
 #include "kq_conf.h"
+#include "kq_resource.h"
 #include "kq_snap_format.h"
 #include "kq_wal.h"
 #include "kq_wire.h"
 
 #define KQ_LINGER_NS	500000		/* how long a release waits for company */
 #define KQ_WINDOW	1024		/* proposals of one session without outcome */
-#define KQ_MAX_CLAIMS	(1u << 20)	/* holders and waiters in the whole cluster */
 /*
  * APPENDs with entries to one peer without answer. Few, so that what gathers meanwhile
  * goes in one message, as with the disk: a message an entry costs more than it gains.
@@ -170,69 +170,6 @@ struct kq_sum {
 	kq_nodes said;
 };
 
-/* --- resources: replicated (kq_resource_table.c, kq_m_resource.c) --------------------------- */
-
-/**
- * struct kq_claim - one request for a resource that is granted, or waits
- * @node: in the resource's queue; the holder is not in it
- * @all: of all claims, in the order of their requests
- * @of_node: of those of its node
- * @resource: what it is for
- * @since_ns: when this replica applied it; for display
- * @token: 0: waits
- * @saved: number of the save that it was written into, or that it is too young for
- */
-struct kq_claim {
-	struct list_head node;
-	struct list_head all;
-	struct list_head of_node;
-	struct kq_resource *resource;
-	u64 session;
-	u64 owner;
-	u64 index;
-	u64 token;
-	u64 since_ns;
-	u64 saved;
-	u32 holder_node;
-	u32 pid;
-	char comm[KQ_COMM_MAX];
-};
-
-/**
- * struct kq_resource - something that is held, or awaited
- * @node: by name
- * @token: of the present holder
- * @holder: NULL only while the next one is being chosen
- * @queue: of claims that wait, the first to come first
- * @claims: holder and queue
- * @name_len: bytes of @name, which ends with a NUL
- */
-struct kq_resource {
-	struct rb_node node;
-	u64 token;
-	struct kq_claim *holder;
-	struct list_head queue;
-	u32 claims;
-	u16 name_len;
-	char name[];
-};
-
-/**
- * struct kq_resources - all of them
- * @by_name: of struct kq_resource
- * @all: of struct kq_claim, in the order of their requests
- * @of_node: the same, by the node that made them
- * @claims: how many there are
- * @sum: over all claims, as in a snapshot
- */
-struct kq_resources {
-	struct rb_root by_name;
-	struct list_head all;
-	struct list_head of_node[KQ_MAX_NODES + 1];
-	u32 claims;
-	u64 sum;
-};
-
 /* --- proposals and owners of this node ------------------------------------------------------- */
 
 struct kq_owner;
@@ -251,6 +188,28 @@ struct kq_proposal {
 	s32 error;			/* the outcome */
 	u64 index;
 	u64 term;
+};
+
+/**
+ * struct kq_lock_ask - what a handle asks for
+ * @name: resource
+ * @name_len: bytes, 1..KQ_RESOURCE_MAX
+ * @info: what it is for, for display
+ * @info_len: bytes, at most KQ_INFO_MAX
+ * @flags: KQUORUM_LOCK_TRY, KQUORUM_LOCK_SHARED
+ * @units: so many, at most KQ_UNITS_MAX; 0: all there are, or a share
+ * @pid: of the process that asks, for display
+ * @comm: its name, at most KQ_COMM_MAX bytes
+ */
+struct kq_lock_ask {
+	const char *name;
+	const char *info;
+	const char *comm;
+	u32 name_len;
+	u32 info_len;
+	u32 flags;
+	u32 units;
+	u32 pid;
 };
 
 /**
@@ -273,7 +232,9 @@ struct kq_owner {
 	u64 token;
 	u32 state;
 	s32 error;
-	u32 flags;			/* KQUORUM_LOCK_TRY */
+	u32 flags;			/* KQUORUM_LOCK_TRY, KQUORUM_LOCK_SHARED */
+	u32 units;			/* 0: all there are, or a share */
+	u64 numbers[KQ_NUMBERED / 64];	/* once granted: bit n: unit n, where units have numbers */
 	bool closing;
 	bool closed;
 	bool held;
@@ -504,8 +465,7 @@ int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_c
 /* Proposals of this node (kq_propose.c, kq_owner.c) */
 int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p);
 void kq_core_append_cancel(struct kq_core *core, struct kq_proposal *p);
-int kq_owner_init(struct kq_owner *o, const char *name, u32 name_len, u32 flags, u32 pid,
-		  const char *comm);
+int kq_owner_init(struct kq_owner *o, const struct kq_lock_ask *ask);
 void kq_owner_destroy(struct kq_owner *o);
 int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
 void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o);

@@ -20,6 +20,8 @@ static bool kq_entry_type_known(u16 type)
 	case KQ_ENTRY_CONF:
 	case KQ_ENTRY_ACQUIRE:
 	case KQ_ENTRY_RELEASE:
+	case KQ_ENTRY_DEFINE:
+	case KQ_ENTRY_UNDEFINE:
 	case KQ_ENTRY_APPEND:
 		return true;
 	default:
@@ -70,6 +72,20 @@ struct kq_entry *kq_entry_from_record(const struct kq_record *rec, const void *p
 }
 
 /**
+ * kq_entry_release() - give back what was allocated to apply an entry
+ * @e: applied, or never to be
+ */
+void kq_entry_release(struct kq_entry *e)
+{
+	kq_free(e->claim);
+	kq_free(e->resource);
+	kq_free(e->pool);
+	e->claim = NULL;
+	e->resource = NULL;
+	e->pool = NULL;
+}
+
+/**
  * kq_entry_free() - give an entry back, and what was allocated to apply it
  * @e: may be NULL
  */
@@ -77,8 +93,7 @@ void kq_entry_free(struct kq_entry *e)
 {
 	if (!e)
 		return;
-	kq_free(e->claim);
-	kq_free(e->resource);
+	kq_entry_release(e);
 	kq_free(e);
 }
 

@@ -2,7 +2,7 @@
 /*
  * One entry of the log, as it stands in memory, on the wire and on disk.
  *
- * Version 1 of the layout; the version is carried by what surrounds it (the
+ * The layout's version is carried by what surrounds it (the
  * wire header, the segment header). All numbers are little-endian.
  */
 #ifndef KQ_ENTRY_H
@@ -12,6 +12,9 @@
 
 #define KQ_PAYLOAD_MAX	(48 * 1024)	/* as KQUORUM_PAYLOAD_MAX */
 #define KQ_RESOURCE_MAX	127		/* bytes of a resource's name */
+#define KQ_INFO_MAX	63		/* bytes that say what a lock is for */
+#define KQ_UNITS_MAX	(1U << 31)	/* of one resource */
+#define KQ_NUMBERED	256		/* in a resource of no more units each has a number */
 #define KQ_COMM_MAX	16
 
 /* Entry types: values of enum kquorum_entry_type in the uapi header. */
@@ -25,6 +28,8 @@ enum kq_entry_type {
 	KQ_ENTRY_CONF		= 7,
 	KQ_ENTRY_ACQUIRE	= 16,
 	KQ_ENTRY_RELEASE	= 17,
+	KQ_ENTRY_DEFINE		= 18,
+	KQ_ENTRY_UNDEFINE	= 19,
 	KQ_ENTRY_APPEND		= 32,
 };
 
@@ -58,6 +63,7 @@ struct kq_record {
 static_assert(sizeof(struct kq_record) == 56);
 
 struct kq_claim;
+struct kq_pool;
 struct kq_resource;
 
 /**
@@ -65,7 +71,8 @@ struct kq_resource;
  * @rec: as on disk
  * @claim: room for what applying an ACQUIRE needs, allocated with the entry so
  *	that applying cannot fail
- * @resource: likewise
+ * @resource: likewise, and DEFINE
+ * @pool: likewise, DEFINE
  * @applied: by this node
  * @result: of applying it: 0 it took effect, else why not
  * @data: the payload
@@ -74,6 +81,7 @@ struct kq_entry {
 	struct kq_record rec;
 	struct kq_claim *claim;
 	struct kq_resource *resource;
+	struct kq_pool *pool;
 	bool applied;
 	s32 result;
 	u8 data[];
@@ -87,19 +95,43 @@ struct kq_session_cmd {
 	__le32 zero;
 } __packed;
 
-/* Payload of ACQUIRE, followed by the resource's name without NUL. */
+/* Payload of ACQUIRE, followed by the resource's name and what it is for, both without NUL. */
 struct kq_acquire_cmd {
 	__le64 owner;		/* the handle's number on its node */
 	__le32 pid;
-	__le16 flags;		/* KQ_ACQUIRE_TRY */
+	__le32 units;		/* so many; 0: all there are, or a share with KQ_ACQUIRE_SHARED */
+	__le16 flags;		/* KQ_ACQUIRE_* */
 	__le16 name_len;
+	__le16 info_len;
+	__le16 zero;
 	char comm[KQ_COMM_MAX];
 } __packed;
-#define KQ_ACQUIRE_TRY	1
+#define KQ_ACQUIRE_TRY	1	/* refuse instead of queueing */
+#define KQ_ACQUIRE_SHARED 2	/* along with others that do */
 
 /* Payload of RELEASE, followed by the resource's name without NUL. */
 struct kq_release_cmd {
 	__le64 owner;
+	__le16 name_len;
+	__le16 zero;
+	__le32 zero2;
+} __packed;
+
+/* Payload of DEFINE, followed by the resource's name without NUL. */
+struct kq_define_cmd {
+	__le32 units;		/* 1..KQ_UNITS_MAX */
+	__le32 max_waiters;	/* 0: as many as the cluster has room for */
+	__le16 flags;		/* KQ_DEFINE_* */
+	__le16 name_len;
+	__le32 zero;
+} __packed;
+#define KQ_DEFINE_NEW		1	/* it must not be defined; else: it must be */
+#define KQ_DEFINE_UNITS		2	/* @units counts; else it is 0 and they stay as they are */
+#define KQ_DEFINE_MAX_WAITERS	4	/* likewise */
+#define KQ_DEFINE_FLAGS		7
+
+/* Payload of UNDEFINE, followed by the resource's name without NUL. */
+struct kq_undefine_cmd {
 	__le16 name_len;
 	__le16 zero;
 	__le32 zero2;
@@ -128,6 +160,7 @@ static inline u32 kq_record_size(u32 len)
 
 struct kq_entry *kq_entry_alloc(u16 type, const void *payload, u32 len);
 struct kq_entry *kq_entry_from_record(const struct kq_record *rec, const void *payload);
+void kq_entry_release(struct kq_entry *e);
 void kq_entry_free(struct kq_entry *e);
 u32 kq_entry_crc(const struct kq_record *rec, const void *payload);
 int kq_entry_check(const struct kq_record *rec, const void *payload, u32 room);

@@ -194,7 +194,8 @@ void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 resu
 
 /* kq_owner.c */
 void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p);
-void kq_owner_granted(struct kq_core *core, u64 session, u64 owner, u64 token);
+void kq_owner_granted(struct kq_core *core, struct kq_claim *c);
+void kq_owner_refused(struct kq_core *core, const struct kq_claim *c, s32 error);
 void kq_owners_session_live(struct kq_core *core);
 void kq_owners_session_lapsed(struct kq_core *core);
 void kq_owners_session_over(struct kq_core *core);
@@ -255,8 +256,8 @@ void kq_sum_tell(struct kq_core *core);
 void kq_sum_recv(struct kq_core *core, const struct kq_wire_hdr *h, const void *body);
 
 /* kq_save.c */
-void kq_save_before(struct kq_core *core, struct kq_claim *c);
-void kq_save_skip(struct kq_core *core, struct kq_claim *c);
+void kq_save_before(struct kq_core *core, struct kq_item *item);
+void kq_save_skip(struct kq_core *core, struct kq_item *item);
 void kq_save_fail(struct kq_core *core, int error);
 
 /* kq_scrub.c */
@@ -275,28 +276,8 @@ u32 kq_session_record(const struct kq_core *core, u32 node, void *buf);
 s32 kq_session_admit(struct kq_core *core, const struct kq_entry *e);
 bool kq_session_applied(const struct kq_core *core, u32 node, u64 seq);
 
-/* kq_resource_table.c */
-struct kq_resource_place {
-	struct rb_node *parent, **link;
-};
-
-struct kq_resources *kq_resources_create(void);
-void kq_resources_free(struct kq_resources *res);
-struct kq_resource *kq_resources_locate(struct kq_resources *res, const char *name, u32 len,
-					struct kq_resource_place *place);
-struct kq_resource *kq_resources_locate_near(struct kq_resources *res, struct kq_resource *near,
-					     const char *name, u32 len,
-					     struct kq_resource_place *place);
-struct kq_resource *kq_resource_alloc(const char *name, u32 len);
-void kq_resources_add(struct kq_resources *res, struct kq_resource *r,
-		      const struct kq_resource_place *place);
-void kq_resources_remove(struct kq_resources *res, struct kq_resource *r);
-u32 kq_claim_record(const struct kq_claim *c, void *buf);
-void kq_resources_claim(struct kq_resources *res, struct kq_resource *r, struct kq_claim *c);
-void kq_resources_unclaim(struct kq_resources *res, struct kq_claim *c);
-void kq_resources_set_token(struct kq_resources *res, struct kq_claim *c, u64 token);
-
 /* kq_m_resource.c */
+int kq_resources_prepare(struct kq_entry *e);
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index);
 
 #endif /* KQ_INT_H */

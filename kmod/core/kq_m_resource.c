@@ -1,12 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Resources: who holds, who waits, in which order; the same on every replica.
- * A grant's token is the log index of the entry that made it, so it rises.
+ *
+ * A resource has as many units as it was defined with, else one. A request is for all of it
+ * (exclusive), for a share of it, or for so many units. What goes together:
+ *
+ *	held \ asked for	exclusive	share	k units
+ *	exclusive		no		no	no
+ *	shares			no		yes	no
+ *	units			no		no	while the sum is no more than there are
+ *
+ * When: a request is granted as soon as every request for the same resource that was in the log
+ * before it is granted or gone, and it goes with those that hold it. So nobody overtakes: small
+ * requests do not starve a large one, and no share passes an exclusive request that waits.
+ *
+ * What an entry frees is granted by that entry, and its index is the token; so tokens rise. No
+ * entry grants the same twice: all of a resource, or a unit with a number. Who shares it knows that
+ * every exclusive holder before had a lower token, and each one after has a higher one.
+ *
+ * Fewer units than are in use take nothing from anybody: nothing is granted until it goes together
+ * again. Who waits for more than there are from now on is refused. Who waits stays when fewer may.
+ *
+ * A resource of which nothing was said goes when nobody wants it; any other one stays.
  */
 #include "kq_int.h"
 
 /**
- * kq_core_resource_find() - a resource that is held or awaited
+ * kq_core_resource_find() - a resource that is defined, held or awaited
  * @core: the core
  * @name: its name
  * @len: bytes
@@ -20,178 +40,396 @@ struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name
 	return kq_resources_locate(core->res, name, len, &place);
 }
 
+/* --- who gets it ----------------------------------------------------------------------- */
+
 static void claim_free(struct kq_core *core, struct kq_claim *c)
 {
 	if (!KQ_BREAK(SAVE_MISSES))
-		kq_save_before(core, c);
-	kq_save_skip(core, c);
+		kq_save_before(core, &c->item);
+	kq_save_skip(core, &c->item);
 	kq_resources_unclaim(core->res, c);
 }
 
-static void grant(struct kq_core *core, struct kq_resource *r, struct kq_claim *c, u64 index)
+static void grant(struct kq_core *core, struct kq_claim *c, u64 index)
 {
+	struct kq_resource *r = c->resource;
 	u64 token = KQ_BREAK(FENCE) ? 1ULL << KQ_TOKEN_SHIFT : index << KQ_TOKEN_SHIFT;
 
-	KQ_ASSERT(core, !r->holder);
+	KQ_ASSERT(core, !c->token);
 	if (!KQ_BREAK(FENCE))
-		KQ_ASSERT(core, token > r->token);
-	r->token = token;
-	r->holder = c;
+		KQ_ASSERT(core, token > r->token ||
+			  (token == r->token && c->mode != KQ_CLAIM_EXCLUSIVE));
 	if (!KQ_BREAK(SAVE_LATE))
-		kq_save_before(core, c);
-	kq_resources_set_token(core->res, c, token);
+		kq_save_before(core, &c->item);
+	kq_claim_hold(core->res, c, token);
+	KQ_ASSERT(core, c->mode != KQ_CLAIM_UNITS || kq_resource_units(r) > KQ_NUMBERED ||
+		  c->numbers == c->units);
 	c->since_ns = core->now_ns;
 	core->concerned |= 1ULL << c->holder_node;
 	kq_trace(core, "grants %s to %u/%llu", r->name, c->holder_node,
 		 (unsigned long long)c->owner);
 	if (c->holder_node == core->cfg.self)
-		kq_owner_granted(core, c->session, c->owner, token);
+		kq_owner_granted(core, c);
 }
 
-/* The next in the queue holds; a resource that nobody wants is forgotten. */
+static struct kq_claim *next_of(const struct kq_resource *r)
+{
+	struct kq_claim *c;
+
+	list_for_each_entry(c, &r->queue, node) {
+		if (kq_claim_fits(r, c))
+			return c;
+		if (!KQ_BREAK(SMALL_FIRST))
+			break;
+	}
+	return NULL;
+}
+
+/* Whoever's turn it is gets it; a resource that nothing keeps is forgotten. */
 static void settle(struct kq_core *core, struct kq_resource *r, u64 index)
 {
 	struct kq_claim *c;
 
-	if (r->holder)
-		return;
-	c = list_first_entry_or_null(&r->queue, struct kq_claim, node);
-	if (c && KQ_BREAK(WAITER_FORGOTTEN))
-		return;
-	if (c) {
-		list_del_init(&c->node);
-		grant(core, r, c, index);
-		return;
+	while ((c = next_of(r))) {
+		grant(core, c, index);
+		if (KQ_BREAK(ONE_EACH))
+			break;
 	}
-	kq_resources_remove(core->res, r);
+	if (!r->claims && !r->pool)
+		kq_resources_remove(core->res, r);
+}
+
+/* --- what is asked for ----------------------------------------------------------------- */
+
+static bool name_can_be(u32 name_len)
+{
+	return name_len && name_len <= KQ_RESOURCE_MAX;
 }
 
 static int acquire_check(const struct kq_acquire_cmd *cmd, u32 len)
 {
-	u32 name_len;
+	u32 name_len, info_len, flags;
 
 	if (len < sizeof(*cmd))
 		return -EINVAL;
 	name_len = le16_to_cpu(cmd->name_len);
-	if (!name_len || name_len > KQ_RESOURCE_MAX || len != sizeof(*cmd) + name_len)
+	info_len = le16_to_cpu(cmd->info_len);
+	flags = le16_to_cpu(cmd->flags);
+	if (!name_can_be(name_len) || info_len > KQ_INFO_MAX || cmd->zero ||
+	    len != sizeof(*cmd) + name_len + info_len)
 		return -EINVAL;
-	return le16_to_cpu(cmd->flags) & ~KQ_ACQUIRE_TRY ? -EINVAL : 0;
+	if (flags & ~(KQ_ACQUIRE_TRY | KQ_ACQUIRE_SHARED) ||
+	    le32_to_cpu(cmd->units) > KQ_UNITS_MAX)
+		return -EINVAL;
+	return flags & KQ_ACQUIRE_SHARED && cmd->units ? -EINVAL : 0;
 }
 
 static int release_check(const struct kq_release_cmd *cmd, u32 len)
 {
-	u32 name_len;
-
-	if (len < sizeof(*cmd))
+	if (len < sizeof(*cmd) || !name_can_be(le16_to_cpu(cmd->name_len)) ||
+	    len != sizeof(*cmd) + le16_to_cpu(cmd->name_len))
 		return -EINVAL;
-	name_len = le16_to_cpu(cmd->name_len);
-	if (!name_len || name_len > KQ_RESOURCE_MAX || len != sizeof(*cmd) + name_len)
+	return cmd->zero || cmd->zero2 ? -EINVAL : 0;
+}
+
+static int define_check(const struct kq_define_cmd *cmd, u32 len)
+{
+	u32 units, flags;
+
+	if (len < sizeof(*cmd) || !name_can_be(le16_to_cpu(cmd->name_len)) ||
+	    len != sizeof(*cmd) + le16_to_cpu(cmd->name_len))
+		return -EINVAL;
+	units = le32_to_cpu(cmd->units);
+	flags = le16_to_cpu(cmd->flags);
+	if (flags & ~KQ_DEFINE_FLAGS || cmd->zero || units > KQ_UNITS_MAX)
+		return -EINVAL;
+	if (!(flags & KQ_DEFINE_UNITS) != !units)
+		return -EINVAL;
+	if (flags & KQ_DEFINE_NEW && !units)
+		return -EINVAL;
+	return !(flags & KQ_DEFINE_MAX_WAITERS) && cmd->max_waiters ? -EINVAL : 0;
+}
+
+static int undefine_check(const struct kq_undefine_cmd *cmd, u32 len)
+{
+	if (len < sizeof(*cmd) || !name_can_be(le16_to_cpu(cmd->name_len)) ||
+	    len != sizeof(*cmd) + le16_to_cpu(cmd->name_len))
 		return -EINVAL;
 	return cmd->zero || cmd->zero2 ? -EINVAL : 0;
 }
 
 static int resource_check(struct kq_core *core, const struct kq_record *rec, const void *payload)
 {
-	if (le16_to_cpu(rec->type) == KQ_ENTRY_RELEASE)
-		return release_check(payload, le32_to_cpu(rec->len));
-	if (core->res->claims >= KQ_MAX_CLAIMS)
-		return -ENOSPC;
-	return acquire_check(payload, le32_to_cpu(rec->len));
+	u32 len = le32_to_cpu(rec->len);
+
+	switch (le16_to_cpu(rec->type)) {
+	case KQ_ENTRY_ACQUIRE:
+		return core->res->claims >= KQ_MAX_CLAIMS ? -ENFILE : acquire_check(payload, len);
+	case KQ_ENTRY_RELEASE:
+		return release_check(payload, len);
+	case KQ_ENTRY_DEFINE:
+		return define_check(payload, len);
+	default:
+		return undefine_check(payload, len);
+	}
 }
 
-static bool claim_is(const struct kq_claim *c, const struct kq_entry *e, u64 owner)
+/* --- ACQUIRE and RELEASE --------------------------------------------------------------- */
+
+static u8 mode_of(const struct kq_acquire_cmd *cmd)
 {
-	return c->holder_node == le32_to_cpu(e->rec.node) &&
-		c->session == le64_to_cpu(e->rec.session) &&
-		(c->owner == owner || (KQ_BREAK(RELEASE_ANY) &&
-				       le16_to_cpu(e->rec.type) == KQ_ENTRY_RELEASE));
+	if (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_SHARED)
+		return KQ_CLAIM_SHARED;
+	return cmd->units ? KQ_CLAIM_UNITS : KQ_CLAIM_EXCLUSIVE;
 }
 
-static struct kq_claim *claim_find(struct kq_resource *r, const struct kq_entry *e, u64 owner)
-{
-	struct kq_claim *c;
-
-	if (r->holder && claim_is(r->holder, e, owner))
-		return r->holder;
-	list_for_each_entry(c, &r->queue, node)
-		if (claim_is(c, e, owner))
-			return c;
-	return NULL;
-}
-
-static s32 acquire(struct kq_core *core, struct kq_entry *e)
+static void fill(struct kq_core *core, struct kq_claim *c, const struct kq_entry *e)
 {
 	const struct kq_acquire_cmd *cmd = (const void *)e->data;
-	const char *name = (const char *)(cmd + 1);
-	struct kq_claim *c = e->claim;
-	struct kq_resource_place place;
-	struct kq_resource *r;
-	u32 len;
 
-	if (acquire_check(cmd, kq_entry_len(e)))
-		return -EINVAL;
-	len = le16_to_cpu(cmd->name_len);
-	r = kq_resources_locate(core->res, name, len, &place);
-	if (r && claim_find(r, e, le64_to_cpu(cmd->owner)))
-		return -EEXIST;
-	if (r && r->holder && (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY) && !KQ_BREAK(TRY_WAITS))
-		return -EAGAIN;
-	if (core->res->claims >= KQ_MAX_CLAIMS)
-		return -ENOSPC;
-	if (!r) {
-		r = e->resource;
-		e->resource = NULL;
-		kq_resources_add(core->res, r, &place);
-	}
-	e->claim = NULL;
 	c->holder_node = le32_to_cpu(e->rec.node);
 	c->session = le64_to_cpu(e->rec.session);
 	c->owner = le64_to_cpu(cmd->owner);
 	c->index = kq_entry_index(e);
 	c->since_ns = core->now_ns;
 	c->pid = le32_to_cpu(cmd->pid);
+	c->mode = mode_of(cmd);
 	memcpy(c->comm, cmd->comm, KQ_COMM_MAX);
-	c->saved = core->saves;		/* of no snapshot that is under way */
-	kq_resources_claim(core->res, r, c);
-	if (r->holder) {
-		if (KQ_BREAK(BARGE))
-			list_add(&c->node, &r->queue);
-		else
-			list_add_tail(&c->node, &r->queue);
-		/* The holder's node must know that its release is awaited. */
-		core->concerned |= 1ULL << r->holder->holder_node;
-		if (r->holder->holder_node == core->cfg.self)
+	memcpy(c->bytes, (const char *)(cmd + 1) + le16_to_cpu(cmd->name_len), c->info_len);
+	c->item.saved = core->saves;		/* of no snapshot that is under way */
+}
+
+/* Those who hold it must know that it is awaited. */
+static void tell_holders(struct kq_core *core, const struct kq_resource *r)
+{
+	const struct kq_claim *c;
+
+	list_for_each_entry(c, &r->holders, node) {
+		core->concerned |= 1ULL << c->holder_node;
+		if (c->holder_node == core->cfg.self)
 			kq_propose_hurry(core);
-	} else {
-		grant(core, r, c, c->index);
 	}
+}
+
+/* Why is it refused now? For what there is of it, @r: NULL when nobody has asked for it yet. */
+static s32 refusal(const struct kq_core *core, const struct kq_resource *r,
+		   const struct kq_acquire_cmd *cmd, const struct kq_claim *c)
+{
+	if (c->units > (r ? kq_resource_units(r) : 1))
+		return -ERANGE;
+	if (core->res->claims >= KQ_MAX_CLAIMS)
+		return -ENFILE;
+	if (!r || (list_empty(&r->queue) && kq_claim_fits(r, c)))
+		return 0;
+	if (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY && !KQ_BREAK(TRY_WAITS))
+		return -EAGAIN;
+	return r->pool && r->pool->max_waiters && r->waiting >= r->pool->max_waiters ? -EUSERS : 0;
+}
+
+static s32 acquire(struct kq_core *core, struct kq_entry *e)
+{
+	const struct kq_acquire_cmd *cmd = (const void *)e->data;
+	struct kq_claim *c = e->claim;
+	struct kq_resource_place place;
+	struct kq_resource *r;
+	s32 err;
+
+	if (acquire_check(cmd, kq_entry_len(e)))
+		return -EINVAL;
+	fill(core, c, e);
+	if (kq_claim_find(core->res, c->holder_node, c->session, c->owner))
+		return -EEXIST;
+	r = kq_resources_locate(core->res, (const char *)(cmd + 1), le16_to_cpu(cmd->name_len),
+				&place);
+	err = refusal(core, r, cmd, c);
+	if (err)
+		return err;
+	if (!r) {
+		r = e->resource;
+		e->resource = NULL;
+		kq_resources_add(core->res, r, &place);
+	}
+	e->claim = NULL;
+	KQ_ASSERT(core, kq_resources_claim(core->res, r, c));
+	kq_claim_wait(c, KQ_BREAK(BARGE) ? &r->queue : r->queue.prev);
+	if (KQ_BREAK(SHARE_PASSES) && c->mode == KQ_CLAIM_SHARED && kq_claim_fits(r, c))
+		grant(core, c, c->index);
+	settle(core, r, c->index);
+	if (!c->token)
+		tell_holders(core, r);
 	return 0;
+}
+
+/* Which claim gives @e back? */
+static struct kq_claim *claim_of(struct kq_core *core, const struct kq_entry *e)
+{
+	const struct kq_release_cmd *cmd = (const void *)e->data;
+	u32 node = le32_to_cpu(e->rec.node), len = le16_to_cpu(cmd->name_len);
+	u64 session = le64_to_cpu(e->rec.session);
+	struct kq_claim *c = KQ_BREAK(RELEASE_ANY) ? kq_claim_first(core->res, node, session) :
+		kq_claim_find(core->res, node, session, le64_to_cpu(cmd->owner));
+
+	if (!c || c->resource->name_len != len || memcmp(c->resource->name, cmd + 1, len))
+		return NULL;
+	return c;
 }
 
 static s32 release(struct kq_core *core, struct kq_entry *e)
 {
-	const struct kq_release_cmd *cmd = (const void *)e->data;
 	struct kq_resource *r;
 	struct kq_claim *c;
 
-	if (release_check(cmd, kq_entry_len(e)))
+	if (release_check((const void *)e->data, kq_entry_len(e)))
 		return -EINVAL;
-	r = kq_core_resource_find(core, (const char *)(cmd + 1), le16_to_cpu(cmd->name_len));
-	c = r ? claim_find(r, e, le64_to_cpu(cmd->owner)) : NULL;
+	c = claim_of(core, e);
 	if (!c)
 		return -ENOENT;
-	if (r->holder == c)
-		r->holder = NULL;
-	else
-		list_del(&c->node);
+	r = c->resource;
 	claim_free(core, c);
+	if (!KQ_BREAK(WAITER_FORGOTTEN) || list_empty(&r->queue))
+		settle(core, r, kq_entry_index(e));
+	return 0;
+}
+
+/* --- DEFINE and UNDEFINE --------------------------------------------------------------- */
+
+static s32 define_new(struct kq_core *core, struct kq_entry *e, struct kq_resource *r,
+		      const struct kq_resource_place *place)
+{
+	const struct kq_define_cmd *cmd = (const void *)e->data;
+	struct kq_pool *pool = e->pool;
+
+	if (r && r->pool)
+		return -EEXIST;
+	if (core->res->pools >= KQ_MAX_POOLS)
+		return -ENFILE;
+	if (!r) {
+		r = e->resource;
+		e->resource = NULL;
+		kq_resources_add(core->res, r, place);
+	}
+	e->pool = NULL;
+	pool->index = kq_entry_index(e);
+	pool->units = le32_to_cpu(cmd->units);
+	pool->max_waiters = le32_to_cpu(cmd->max_waiters);
+	pool->item.saved = core->saves;		/* of no snapshot that is under way */
+	kq_resources_define(core->res, r, pool);
+	settle(core, r, pool->index);
+	return 0;
+}
+
+/* Who waits for more than there are would wait for ever, and the others behind. */
+static void refuse_too_many(struct kq_core *core, struct kq_resource *r)
+{
+	struct kq_claim *c, *next;
+
+	list_for_each_entry_safe(c, next, &r->queue, node) {
+		if (c->units <= kq_resource_units(r))
+			continue;
+		core->concerned |= 1ULL << c->holder_node;
+		if (c->holder_node == core->cfg.self && !KQ_BREAK(REFUSED_UNTOLD))
+			kq_owner_refused(core, c, -ERANGE);
+		claim_free(core, c);
+	}
+}
+
+static s32 define(struct kq_core *core, struct kq_entry *e)
+{
+	const struct kq_define_cmd *cmd = (const void *)e->data;
+	struct kq_resource_place place;
+	struct kq_resource *r;
+	u32 flags;
+
+	if (define_check(cmd, kq_entry_len(e)))
+		return -EINVAL;
+	flags = le16_to_cpu(cmd->flags);
+	r = kq_resources_locate(core->res, (const char *)(cmd + 1), le16_to_cpu(cmd->name_len),
+				&place);
+	if (flags & KQ_DEFINE_NEW)
+		return define_new(core, e, r, &place);
+	if (!r || !r->pool)
+		return -ENOENT;
+	if (!KQ_BREAK(SAVE_POOL_LATE))
+		kq_save_before(core, &r->pool->item);
+	kq_resources_redefine(core->res, r->pool,
+			      flags & KQ_DEFINE_UNITS ? le32_to_cpu(cmd->units) : r->pool->units,
+			      flags & KQ_DEFINE_MAX_WAITERS ? le32_to_cpu(cmd->max_waiters) :
+			      r->pool->max_waiters);
+	if (!KQ_BREAK(WAITS_FOR_TOO_MANY))
+		refuse_too_many(core, r);
 	settle(core, r, kq_entry_index(e));
 	return 0;
 }
 
+static s32 undefine(struct kq_core *core, struct kq_entry *e)
+{
+	const struct kq_undefine_cmd *cmd = (const void *)e->data;
+	struct kq_resource *r;
+
+	if (undefine_check(cmd, kq_entry_len(e)))
+		return -EINVAL;
+	r = kq_core_resource_find(core, (const char *)(cmd + 1), le16_to_cpu(cmd->name_len));
+	if (!r || !r->pool)
+		return -ENOENT;
+	if (r->claims && !KQ_BREAK(UNDEFINED_HELD))
+		return -EBUSY;
+	kq_save_before(core, &r->pool->item);
+	kq_save_skip(core, &r->pool->item);
+	kq_resources_undefine(core->res, r);
+	settle(core, r, kq_entry_index(e));
+	return 0;
+}
+
+/* --- all of them ----------------------------------------------------------------------- */
+
+/**
+ * kq_resources_prepare() - allocate now what applying an entry will need
+ * @e: ACQUIRE or DEFINE that is about to enter the log; nothing about its payload is known
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kq_resources_prepare(struct kq_entry *e)
+{
+	const struct kq_acquire_cmd *acquire = (const void *)e->data;
+	const struct kq_define_cmd *define = (const void *)e->data;
+	u16 type = le16_to_cpu(e->rec.type);
+	u32 len = kq_entry_len(e);
+	const char *name;
+	u32 name_len;
+
+	/* One that is not well-formed takes nothing when it is applied. */
+	if (type == KQ_ENTRY_ACQUIRE && !acquire_check(acquire, len)) {
+		name = (const char *)(acquire + 1);
+		name_len = le16_to_cpu(acquire->name_len);
+		e->claim = kq_claim_alloc(le16_to_cpu(acquire->info_len),
+					  le32_to_cpu(acquire->units));
+		if (!e->claim)
+			return -ENOMEM;
+	} else if (type == KQ_ENTRY_DEFINE && !define_check(define, len)) {
+		name = (const char *)(define + 1);
+		name_len = le16_to_cpu(define->name_len);
+		e->pool = kq_alloc(sizeof(*e->pool));
+		if (!e->pool)
+			return -ENOMEM;
+	} else {
+		return 0;
+	}
+	e->resource = kq_resource_alloc(name, name_len);
+	return e->resource ? 0 : -ENOMEM;
+}
+
 static s32 resource_apply(struct kq_core *core, struct kq_entry *e)
 {
-	return le16_to_cpu(e->rec.type) == KQ_ENTRY_ACQUIRE ? acquire(core, e) : release(core, e);
+	switch (le16_to_cpu(e->rec.type)) {
+	case KQ_ENTRY_ACQUIRE:
+		return acquire(core, e);
+	case KQ_ENTRY_RELEASE:
+		return release(core, e);
+	case KQ_ENTRY_DEFINE:
+		return define(core, e);
+	default:
+		return undefine(core, e);
+	}
 }
 
 /**
@@ -200,26 +438,26 @@ static s32 resource_apply(struct kq_core *core, struct kq_entry *e)
  * @node: whose
  * @session: session that ended
  * @index: log index of the entry that ended it: the token of what is granted on
+ *
+ * All of it goes before anything is granted: nothing to one of those that are about to go.
  */
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index)
 {
-	struct list_head *of_node = &core->res->of_node[node];
-	struct kq_claim *c, *next;
+	struct kq_claim *c = kq_claim_first(core->res, node, session), *next;
+	struct kq_resource *r, *rnext;
+	LIST_HEAD(touched);
 
-	/* Those that wait first: nothing is granted to them on the way. */
-	list_for_each_entry_safe(c, next, of_node, of_node) {
-		if (c->session != session || c->resource->holder == c || KQ_BREAK(DEAD_WAITER))
+	for (; c; c = next) {
+		next = kq_claim_next(c);
+		r = c->resource;
+		if (!c->token && KQ_BREAK(DEAD_WAITER))
 			continue;
-		list_del(&c->node);
+		if (list_empty(&r->touched))
+			list_add_tail(&r->touched, &touched);
 		claim_free(core, c);
 	}
-	list_for_each_entry_safe(c, next, of_node, of_node) {
-		struct kq_resource *r = c->resource;
-
-		if (c->session != session || r->holder != c)
-			continue;
-		r->holder = NULL;
-		claim_free(core, c);
+	list_for_each_entry_safe(r, rnext, &touched, touched) {
+		list_del_init(&r->touched);
 		settle(core, r, index);
 	}
 }
@@ -227,7 +465,7 @@ void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 i
 const struct kq_machine_ops kq_resource_machine_ops = {
 	.name = "resources",
 	.first = KQ_ENTRY_ACQUIRE,
-	.last = KQ_ENTRY_RELEASE,
+	.last = KQ_ENTRY_UNDEFINE,
 	.check = resource_check,
 	.apply = resource_apply,
 };

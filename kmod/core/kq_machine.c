@@ -68,14 +68,7 @@ int kq_machines_check(struct kq_core *core, const struct kq_record *rec, const v
  */
 int kq_machines_prepare(struct kq_entry *e)
 {
-	const struct kq_acquire_cmd *cmd = (const void *)e->data;
-
-	/* One that is too short takes nothing when it is applied. */
-	if (le16_to_cpu(e->rec.type) != KQ_ENTRY_ACQUIRE || kq_entry_len(e) < sizeof(*cmd))
-		return 0;
-	e->claim = kq_alloc(sizeof(*e->claim));
-	e->resource = kq_resource_alloc((const char *)(cmd + 1), kq_entry_len(e) - sizeof(*cmd));
-	return e->claim && e->resource ? 0 : -ENOMEM;
+	return kq_resources_prepare(e);
 }
 
 /**
@@ -107,8 +100,8 @@ static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 	s32 result;
 
 	/* A session's end, which only the leader proposes, concerns all. */
-	core->concerned |= type == KQ_ENTRY_ACQUIRE || type == KQ_ENTRY_RELEASE ||
-		type == KQ_ENTRY_APPEND ? 1ULL << (le32_to_cpu(e->rec.node) & 63) : U64_MAX;
+	core->concerned |= type >= KQ_ENTRY_ACQUIRE ?
+		1ULL << (le32_to_cpu(e->rec.node) & 63) : U64_MAX;
 	if (!ops)
 		return -EINVAL;
 	/* Without a session only the leader itself proposes, and only these. */
@@ -142,10 +135,7 @@ void kq_machines_apply(struct kq_core *core)
 		core->applied++;
 		e->result = apply_one(core, e);
 		e->applied = true;
-		kq_free(e->claim);
-		kq_free(e->resource);
-		e->claim = NULL;
-		e->resource = NULL;
+		kq_entry_release(e);
 		kq_sum_applied(core);
 	}
 	kq_lease_applied(core);

@@ -40,44 +40,58 @@ static void let_go(struct kq_core *core, struct kq_owner *o)
 	changed(core, o);
 }
 
+static bool ask_can_be(const struct kq_lock_ask *ask)
+{
+	return ask->name_len && ask->name_len <= KQ_RESOURCE_MAX && ask->info_len <= KQ_INFO_MAX &&
+		ask->units <= KQ_UNITS_MAX && !(ask->units && ask->flags & KQUORUM_LOCK_SHARED);
+}
+
+/* ACQUIRE and RELEASE as they will be proposed; the owner's number is not known yet. */
+static void make_entries(struct kq_owner *o, const struct kq_lock_ask *ask)
+{
+	u8 buf[sizeof(struct kq_acquire_cmd) + KQ_RESOURCE_MAX + KQ_INFO_MAX] = { 0 };
+	struct kq_acquire_cmd *a = (void *)buf;
+	struct kq_release_cmd *r = (void *)buf;
+	char *text = (char *)(a + 1);
+
+	a->pid = cpu_to_le32(ask->pid);
+	a->units = cpu_to_le32(ask->units);
+	a->flags = cpu_to_le16((o->flags & KQUORUM_LOCK_TRY ? KQ_ACQUIRE_TRY : 0) |
+			       (o->flags & KQUORUM_LOCK_SHARED ? KQ_ACQUIRE_SHARED : 0));
+	a->name_len = cpu_to_le16(ask->name_len);
+	a->info_len = cpu_to_le16(ask->info_len);
+	memcpy(a->comm, ask->comm, strnlen(ask->comm, KQ_COMM_MAX));
+	memcpy(text, ask->name, ask->name_len);
+	if (ask->info_len)
+		memcpy(text + ask->name_len, ask->info, ask->info_len);
+	o->acquire.entry = kq_entry_alloc(KQ_ENTRY_ACQUIRE, buf,
+					  sizeof(*a) + ask->name_len + ask->info_len);
+	memset(buf, 0, sizeof(buf));
+	r->name_len = cpu_to_le16(ask->name_len);
+	memcpy(r + 1, ask->name, ask->name_len);
+	o->release.entry = kq_entry_alloc(KQ_ENTRY_RELEASE, buf, sizeof(*r) + ask->name_len);
+}
+
 /**
  * kq_owner_init() - prepare an owner; all that it will ever need is allocated here
  * @o: zeroed owner, part of a handle
- * @name: resource
- * @name_len: bytes, 1..KQ_RESOURCE_MAX
- * @flags: KQUORUM_LOCK_TRY
- * @pid: of the process that asks, for display
- * @comm: its name, at most KQ_COMM_MAX bytes
+ * @ask: what it asks for; not needed any more afterwards
  *
- * Return: 0, -EINVAL for a bad name, -ENOMEM.
+ * Return: 0; -EINVAL for a bad name, too much, or units along with a share; -ENOMEM.
  */
-int kq_owner_init(struct kq_owner *o, const char *name, u32 name_len, u32 flags, u32 pid,
-		  const char *comm)
+int kq_owner_init(struct kq_owner *o, const struct kq_lock_ask *ask)
 {
-	u8 buf[sizeof(struct kq_acquire_cmd) + KQ_RESOURCE_MAX];
-	struct kq_acquire_cmd *a = (void *)buf;
-	struct kq_release_cmd *r = (void *)buf;
-
 	INIT_LIST_HEAD(&o->node);
 	INIT_LIST_HEAD(&o->changed);
 	INIT_LIST_HEAD(&o->acquire.node);
 	INIT_LIST_HEAD(&o->release.node);
-	if (!name_len || name_len > KQ_RESOURCE_MAX)
+	if (!ask_can_be(ask))
 		return -EINVAL;
-	o->flags = flags & KQUORUM_LOCK_TRY;
-	o->name_len = name_len;
-	memcpy(o->name, name, name_len);
-	memset(buf, 0, sizeof(buf));
-	a->pid = cpu_to_le32(pid);
-	a->flags = cpu_to_le16(o->flags ? KQ_ACQUIRE_TRY : 0);
-	a->name_len = cpu_to_le16(name_len);
-	memcpy(a->comm, comm, strnlen(comm, KQ_COMM_MAX));
-	memcpy(a + 1, name, name_len);
-	o->acquire.entry = kq_entry_alloc(KQ_ENTRY_ACQUIRE, buf, sizeof(*a) + name_len);
-	memset(buf, 0, sizeof(buf));
-	r->name_len = cpu_to_le16(name_len);
-	memcpy(r + 1, name, name_len);
-	o->release.entry = kq_entry_alloc(KQ_ENTRY_RELEASE, buf, sizeof(*r) + name_len);
+	o->flags = ask->flags & (KQUORUM_LOCK_TRY | KQUORUM_LOCK_SHARED);
+	o->units = ask->units;
+	o->name_len = ask->name_len;
+	memcpy(o->name, ask->name, ask->name_len);
+	make_entries(o, ask);
 	if (!o->acquire.entry || !o->release.entry) {
 		kq_owner_destroy(o);
 		return -ENOMEM;
@@ -227,27 +241,54 @@ static struct kq_owner *find(struct kq_core *core, u64 id)
 	return NULL;
 }
 
+/* Is it of an owner here, in the session in which that asked? */
+static struct kq_owner *owner_of(struct kq_core *core, const struct kq_claim *c)
+{
+	struct kq_owner *o = find(core, c->owner);
+
+	return o && c->session == core->local.id && o->session == c->session ? o : NULL;
+}
+
 /**
  * kq_owner_granted() - the replicated state grants a lock to an owner of this node
  * @core: the core
- * @session: session of the claim
- * @owner: its number
- * @token: fencing token
+ * @c: its claim, which holds
  *
  * In a session that has lapsed here a grant is worth nothing; EXPIRE follows.
  */
-void kq_owner_granted(struct kq_core *core, u64 session, u64 owner, u64 token)
+void kq_owner_granted(struct kq_core *core, struct kq_claim *c)
 {
-	struct kq_owner *o = find(core, owner);
+	struct kq_owner *o = owner_of(core, c);
+	const u8 *number = kq_claim_numbers(c);
+	u32 i;
 
-	if (!o || session != core->local.id || o->session != session ||
-	    (core->local.state != KQ_SESSION_LIVE && !KQ_BREAK(GRANT_LAPSED)))
+	if (!o || (core->local.state != KQ_SESSION_LIVE && !KQ_BREAK(GRANT_LAPSED)))
 		return;
 	if (o->state != KQUORUM_LOCK_ASKING && o->state != KQUORUM_LOCK_QUEUED)
 		return;
-	KQ_ASSERT(core, token > o->token);
-	o->token = token;
+	KQ_ASSERT(core, c->token > o->token);
+	o->token = c->token;
+	memset(o->numbers, 0, sizeof(o->numbers));
+	for (i = 0; i < c->numbers; i++)
+		o->numbers[number[i] / 64] |= 1ULL << (number[i] % 64);
 	set_state(core, o, KQUORUM_LOCK_GRANTED, 0);
+}
+
+/**
+ * kq_owner_refused() - an owner of this node waits no longer: it cannot have what it waits for
+ * @core: the core
+ * @c: its claim, which is about to go
+ * @error: negative errno
+ */
+void kq_owner_refused(struct kq_core *core, const struct kq_claim *c, s32 error)
+{
+	struct kq_owner *o = owner_of(core, c);
+
+	/* One that closes has its RELEASE under way, which finds nothing. */
+	if (!o || o->state != KQUORUM_LOCK_QUEUED || o->closing)
+		return;
+	o->held = false;
+	set_state(core, o, KQUORUM_LOCK_REFUSED, error);
 }
 
 /**
@@ -356,19 +397,9 @@ void kq_owners_failed(struct kq_core *core)
 	}
 }
 
-static const struct kq_claim *claim_of(struct kq_core *core, const struct kq_owner *o)
+static struct kq_claim *claim_of(struct kq_core *core, const struct kq_owner *o)
 {
-	const struct kq_resource *r = kq_core_resource_find(core, o->name, o->name_len);
-	const struct kq_claim *c = r ? r->holder : NULL;
-
-	if (c && c->holder_node == core->cfg.self && c->owner == o->id && c->session == o->session)
-		return c;
-	if (r)
-		list_for_each_entry(c, &r->queue, node)
-			if (c->holder_node == core->cfg.self && c->owner == o->id &&
-			    c->session == o->session)
-				return c;
-	return NULL;
+	return kq_claim_find(core->res, core->cfg.self, o->session, o->id);
 }
 
 /* Applied in what was installed. Which entry it was, and what came of it, is to be seen there. */
@@ -379,8 +410,8 @@ static void found_applied(struct kq_core *core, struct kq_proposal *p)
 
 	if (o && p == &o->release)
 		error = 0;
-	else if (o)
-		error = claim_of(core, o) ? 0 : o->flags & KQUORUM_LOCK_TRY ? -EAGAIN : -ENOSPC;
+	else if (o)		/* refused, and why is not to be seen: to ask again will tell */
+		error = claim_of(core, o) ? 0 : o->flags & KQUORUM_LOCK_TRY ? -EAGAIN : -EBUSY;
 	kq_propose_finish(core, p, error, 0, 0);
 }
 
@@ -401,10 +432,16 @@ void kq_owners_installed(struct kq_core *core)
 		    kq_session_applied(core, core->cfg.self, p->seq))
 			list_move_tail(&p->node, &applied);
 	list_for_each_entry(o, &core->owners, node) {
-		const struct kq_claim *c = o->session == core->local.id ? claim_of(core, o) : NULL;
+		struct kq_claim *c = o->session == core->local.id ? claim_of(core, o) : NULL;
 
-		if (c && c->token)
-			kq_owner_granted(core, o->session, o->id, c->token);
+		if (c && c->token) {
+			kq_owner_granted(core, c);
+		} else if (!c && o->held && !o->closing && o->state == KQUORUM_LOCK_QUEUED &&
+			   !KQ_BREAK(REFUSED_UNSEEN)) {
+			/* Refused, as in kq_owner_refused(); why is not to be seen any more. */
+			o->held = false;
+			set_state(core, o, KQUORUM_LOCK_REFUSED, -EBUSY);
+		}
 	}
 	while (!list_empty(&applied))
 		found_applied(core, list_first_entry(&applied, struct kq_proposal, node));

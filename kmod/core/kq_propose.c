@@ -55,12 +55,15 @@ static void stamp(struct kq_core *core, struct kq_proposal *p)
 	rec->crc = cpu_to_le32(kq_entry_crc(rec, p->entry->data));
 }
 
-/* A proposal that must get through: the release of a lock, the end of a session. */
+/* What a client asks for; all else must get through: the release of a lock, a session's end. */
+static bool is_wish(u16 type)
+{
+	return type >= KQ_ENTRY_ACQUIRE && type != KQ_ENTRY_RELEASE;
+}
+
 static bool must_pass(const struct kq_proposal *p)
 {
-	u16 type = le16_to_cpu(p->entry->rec.type);
-
-	return type != KQ_ENTRY_ACQUIRE && type != KQ_ENTRY_APPEND;
+	return !is_wish(le16_to_cpu(p->entry->rec.type));
 }
 
 static bool known_session(const struct kq_core *core, const struct kq_proposal *p)
@@ -87,8 +90,7 @@ static void refused(struct kq_core *core, struct kq_proposal *p, s32 error)
 
 static enum kq_wal_room room_of(u16 type)
 {
-	return type == KQ_ENTRY_ACQUIRE || type == KQ_ENTRY_APPEND ? KQ_WAL_ROOM_CLIENT :
-		KQ_WAL_ROOM_INTERNAL;
+	return is_wish(type) ? KQ_WAL_ROOM_CLIENT : KQ_WAL_ROOM_INTERNAL;
 }
 
 static int append_checked(struct kq_core *core, const struct kq_record *rec, const void *payload)
@@ -434,10 +436,10 @@ void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, con
 }
 
 /**
- * kq_core_append() - propose bytes of a client
+ * kq_core_append() - propose bytes of a client, or what is to be said of a resource
  * @core: the core
  * @now_ns: the clock
- * @p: proposal with a KQ_ENTRY_APPEND entry and a cookie; comes back through
+ * @p: proposal with an APPEND, DEFINE or UNDEFINE entry and a cookie; comes back through
  *	kq_core_take_done() when this returns 0
  *
  * Return: 0; -EBUSY: too many without outcome; -ENOSPC: the log is full; -ESHUTDOWN

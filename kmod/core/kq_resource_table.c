@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of resources and claims: found by name, in the order of the requests, and by the node
- * that made them; with the sum over all of them. What happens to them and why is in
- * kq_m_resource.c; a table that is being restored is not any core's yet.
+ * The table of resources: found by name; what was said of them comes and goes. Who holds and who
+ * waits is in kq_claim.c, what happens to them and why in kq_m_resource.c; a table that is being
+ * restored is not any core's yet.
  */
-#include "kq_int.h"
+#include "kq_platform.h"
+#include "kq_resource.h"
 
 /**
  * kq_resources_create() - an empty table
@@ -21,8 +22,16 @@ struct kq_resources *kq_resources_create(void)
 	res->by_name = RB_ROOT;
 	INIT_LIST_HEAD(&res->all);
 	for (i = 0; i <= KQ_MAX_NODES; i++)
-		INIT_LIST_HEAD(&res->of_node[i]);
+		res->by_owner[i] = RB_ROOT;
 	return res;
+}
+
+static void item_free(struct kq_item *item)
+{
+	if (item->type == KQ_SNAP_CLAIM)
+		kq_free(container_of(item, struct kq_claim, item));
+	else
+		kq_free(container_of(item, struct kq_pool, item));
 }
 
 /**
@@ -31,17 +40,24 @@ struct kq_resources *kq_resources_create(void)
  */
 void kq_resources_free(struct kq_resources *res)
 {
-	struct kq_claim *c, *next;
+	struct kq_item *item, *next;
 
 	if (!res)
 		return;
-	list_for_each_entry_safe(c, next, &res->all, all) {
-		struct kq_resource *r = c->resource;
+	list_for_each_entry_safe(item, next, &res->all, all) {
+		struct kq_resource *r;
 
+		if (item->type == KQ_SNAP_CLAIM) {
+			r = container_of(item, struct kq_claim, item)->resource;
+			r->claims--;
+		} else {
+			r = container_of(item, struct kq_pool, item)->resource;
+			r->pool = NULL;
+		}
 		/* The last one takes the resource along. */
-		if (!--r->claims)
+		if (!r->claims && !r->pool)
 			kq_free(r);
-		kq_free(c);
+		item_free(item);
 	}
 	kq_free(res);
 }
@@ -54,7 +70,7 @@ static int name_cmp(const char *a, u32 a_len, const char *b, u32 b_len)
 }
 
 /**
- * kq_resources_locate() - a resource that is held or awaited, or where it would stand
+ * kq_resources_locate() - a resource that is in the table, or where it would stand
  * @res: the table
  * @name: its name
  * @len: bytes
@@ -160,6 +176,8 @@ struct kq_resource *kq_resource_alloc(const char *name, u32 len)
 
 	if (!r)
 		return NULL;
+	INIT_LIST_HEAD(&r->touched);
+	INIT_LIST_HEAD(&r->holders);
 	INIT_LIST_HEAD(&r->queue);
 	r->name_len = len;
 	memcpy(r->name, name, len);
@@ -180,7 +198,7 @@ void kq_resources_add(struct kq_resources *res, struct kq_resource *r,
 }
 
 /**
- * kq_resources_remove() - take a resource without claims out of the table and free it
+ * kq_resources_remove() - take a resource that nothing keeps out of the table and free it
  * @res: the table
  * @r: the resource
  */
@@ -191,76 +209,113 @@ void kq_resources_remove(struct kq_resources *res, struct kq_resource *r)
 }
 
 /**
- * kq_claim_record() - a claim as a snapshot has it
- * @c: the claim, in a table
- * @buf: room for KQ_SNAP_CLAIM_MAX bytes
+ * kq_resource_units() - how many of it are there?
+ * @r: the resource
  *
- * Return: how many it has.
+ * Return: 1 when nothing was said.
  */
-u32 kq_claim_record(const struct kq_claim *c, void *buf)
+u32 kq_resource_units(const struct kq_resource *r)
 {
-	struct kq_snap_claim *s = buf;
-
-	s->session = cpu_to_le64(c->session);
-	s->owner = cpu_to_le64(c->owner);
-	s->index = cpu_to_le64(c->index);
-	s->token = cpu_to_le64(c->token);
-	s->node = cpu_to_le32(c->holder_node);
-	s->pid = cpu_to_le32(c->pid);
-	memcpy(s->comm, c->comm, sizeof(s->comm));
-	memcpy(s + 1, c->resource->name, c->resource->name_len);
-	return sizeof(*s) + c->resource->name_len;
+	return r->pool ? r->pool->units : 1;
 }
 
-static u64 claim_hash(const struct kq_claim *c)
+/* --- what was said of them ------------------------------------------------------------- */
+
+static u32 pool_record(const struct kq_pool *pool, void *buf)
 {
-	u8 buf[KQ_SNAP_CLAIM_MAX];
-	u32 len = kq_claim_record(c, buf);
+	const struct kq_resource *r = pool->resource;
+	struct kq_snap_pool *s = buf;
+
+	s->index = cpu_to_le64(pool->index);
+	s->units = cpu_to_le32(pool->units);
+	s->max_waiters = cpu_to_le32(pool->max_waiters);
+	memcpy(s + 1, r->name, r->name_len);
+	return sizeof(*s) + r->name_len;
+}
+
+static u64 pool_hash(const struct kq_pool *pool)
+{
+	u8 buf[KQ_SNAP_POOL_MAX];
+	u32 len = pool_record(pool, buf);
 
 	return kq_snap_hash(buf, len);
 }
 
 /**
- * kq_resources_claim() - put a claim into the table
+ * kq_resources_define() - something is said of a resource that nothing was said of
  * @res: the table
- * @r: the resource it is for, in the table
- * @c: the claim, all of it filled in; whether it holds or waits is up to the caller
+ * @r: the resource, in it
+ * @pool: filled in but for its links; the table's from here on
  */
-void kq_resources_claim(struct kq_resources *res, struct kq_resource *r, struct kq_claim *c)
+void kq_resources_define(struct kq_resources *res, struct kq_resource *r, struct kq_pool *pool)
 {
-	c->resource = r;
-	r->claims++;
-	INIT_LIST_HEAD(&c->node);
-	list_add_tail(&c->all, &res->all);
-	list_add_tail(&c->of_node, &res->of_node[c->holder_node]);
-	res->claims++;
-	res->sum += claim_hash(c);
+	pool->item.type = KQ_SNAP_POOL;
+	pool->resource = r;
+	r->pool = pool;
+	list_add_tail(&pool->item.all, &res->all);
+	res->pools++;
+	res->sum[KQ_SNAP_POOL] += pool_hash(pool);
 }
 
 /**
- * kq_resources_unclaim() - take a claim out of the table and free it
+ * kq_resources_redefine() - something else is said of it
  * @res: the table
- * @c: the claim; its resource stays, also without any
+ * @pool: of the resource
+ * @units: from now on
+ * @max_waiters: likewise
  */
-void kq_resources_unclaim(struct kq_resources *res, struct kq_claim *c)
+void kq_resources_redefine(struct kq_resources *res, struct kq_pool *pool, u32 units,
+			   u32 max_waiters)
 {
-	res->sum -= claim_hash(c);
-	res->claims--;
-	c->resource->claims--;
-	list_del(&c->all);
-	list_del(&c->of_node);
-	kq_free(c);
+	res->sum[KQ_SNAP_POOL] -= pool_hash(pool);
+	pool->units = units;
+	pool->max_waiters = max_waiters;
+	res->sum[KQ_SNAP_POOL] += pool_hash(pool);
 }
 
 /**
- * kq_resources_set_token() - a claim has been granted
+ * kq_resources_undefine() - nothing is said of it any more
  * @res: the table
- * @c: the claim
- * @token: its token from now on
+ * @r: the resource; it stays
  */
-void kq_resources_set_token(struct kq_resources *res, struct kq_claim *c, u64 token)
+void kq_resources_undefine(struct kq_resources *res, struct kq_resource *r)
 {
-	res->sum -= claim_hash(c);
-	c->token = token;
-	res->sum += claim_hash(c);
+	res->sum[KQ_SNAP_POOL] -= pool_hash(r->pool);
+	res->pools--;
+	list_del(&r->pool->item.all);
+	kq_free(r->pool);
+	r->pool = NULL;
+}
+
+/* --- records --------------------------------------------------------------------------- */
+
+/**
+ * kq_item_record() - a claim or a pool as a snapshot has it
+ * @item: in a table
+ * @buf: room for KQ_ITEM_RECORD_MAX bytes
+ *
+ * Return: how many it has.
+ */
+u32 kq_item_record(const struct kq_item *item, void *buf)
+{
+	if (item->type == KQ_SNAP_CLAIM)
+		return kq_claim_record(container_of(item, struct kq_claim, item), buf);
+	return pool_record(container_of(item, struct kq_pool, item), buf);
+}
+
+/**
+ * kq_item_record_len() - how long is that?
+ * @item: in a table
+ *
+ * Return: bytes.
+ */
+u32 kq_item_record_len(const struct kq_item *item)
+{
+	const struct kq_claim *c;
+
+	if (item->type != KQ_SNAP_CLAIM)
+		return sizeof(struct kq_snap_pool) +
+			container_of(item, struct kq_pool, item)->resource->name_len;
+	c = container_of(item, struct kq_claim, item);
+	return sizeof(struct kq_snap_claim) + c->resource->name_len + c->info_len + c->numbers;
 }

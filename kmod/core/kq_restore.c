@@ -14,9 +14,10 @@
  * @reader: of its bytes
  * @error: other than what the reader finds
  * @now_ns: the clock, when it began
- * @free: resources that have no holder so far
+ * @awaited: resources that somebody waits for, by @touched; empty once they were looked at
+ * @checked: nobody waits for what he could have, or never will
  * @near: by process: for what resource its last claim was
- * @res: the claims; once it is in its place, those that stood there
+ * @res: the resources; once it is in its place, those that stood there
  * @session: the sessions
  * @conf: entry with the configuration, NULL: it has none
  * @log: that stood in its way
@@ -25,7 +26,8 @@ struct kq_restore {
 	struct kq_snap_reader reader;
 	int error;
 	u64 now_ns;
-	u32 free;
+	bool checked;
+	struct list_head awaited;
 	struct kq_resource *near[NEAR_SLOTS];
 	struct kq_resources *res;
 	struct kq_session session[KQ_MAX_NODES + 1];
@@ -52,6 +54,7 @@ struct kq_restore *kq_restore_create(const struct kq_config *cfg, u64 now_ns)
 		return NULL;
 	}
 	rs->now_ns = now_ns;
+	INIT_LIST_HEAD(&rs->awaited);
 	kq_snap_reader_init(&rs->reader, cfg->cluster_id, 0);
 	return rs;
 }
@@ -110,17 +113,59 @@ static const char *restore_session(struct kq_restore *rs, const struct kq_snap_s
 	return NULL;
 }
 
-/* First come, first served. What was written before its turn came early: mostly this is the end. */
-static bool enqueue(struct kq_resource *r, struct kq_claim *c)
+static bool pool_can_be(const struct kq_restore *rs, const struct kq_snap_pool *in, u32 len)
 {
-	struct list_head *at = r->queue.prev;
+	u64 index;
+	u32 units;
 
-	while (at != &r->queue && list_entry(at, struct kq_claim, node)->index > c->index)
-		at = at->prev;
-	if (at != &r->queue && list_entry(at, struct kq_claim, node)->index == c->index)
+	if (len <= sizeof(*in) || len > KQ_SNAP_POOL_MAX || rs->res->pools >= KQ_MAX_POOLS)
 		return false;
-	list_add(&c->node, at);
-	return true;
+	index = le64_to_cpu(in->index);
+	units = le32_to_cpu(in->units);
+	return index && index <= rs->reader.ref.index && units && units <= KQ_UNITS_MAX;
+}
+
+static const char *restore_pool(struct kq_restore *rs, const struct kq_snap_pool *in, u32 len)
+{
+	const char *name = (const char *)(in + 1);
+	struct kq_resource_place place;
+	struct kq_resource *r, *made = NULL;
+	struct kq_pool *pool;
+
+	if (!pool_can_be(rs, in, len))
+		return "a resource that cannot be";
+	len -= sizeof(*in);
+	r = kq_resources_locate(rs->res, name, len, &place);
+	if (r && r->pool)
+		return "a resource twice";
+	pool = kq_alloc(sizeof(*pool));
+	if (pool && !r)
+		made = kq_resource_alloc(name, len);
+	if (!pool || (!r && !made)) {
+		kq_free(pool);
+		rs->error = -ENOMEM;
+		return NULL;
+	}
+	if (made) {
+		kq_resources_add(rs->res, made, &place);
+		r = made;
+	}
+	pool->index = le64_to_cpu(in->index);
+	pool->units = le32_to_cpu(in->units);
+	pool->max_waiters = le32_to_cpu(in->max_waiters);
+	kq_resources_define(rs->res, r, pool);
+	return NULL;
+}
+
+static bool units_can_be(const struct kq_snap_claim *in)
+{
+	u32 units = le32_to_cpu(in->units), numbers = le16_to_cpu(in->numbers);
+
+	if (in->mode != KQ_CLAIM_UNITS)
+		return in->mode < KQ_CLAIM_UNITS && !units && !numbers;
+	if (!units || units > KQ_UNITS_MAX)
+		return false;
+	return !numbers || (in->token && numbers == units && numbers <= KQ_NUMBERED);
 }
 
 static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim *in, u32 len)
@@ -128,7 +173,11 @@ static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim
 	u64 last = rs->reader.ref.index;
 	u32 node;
 
-	if (len <= sizeof(*in) || len > KQ_SNAP_CLAIM_MAX || rs->res->claims >= KQ_MAX_CLAIMS)
+	if (len <= sizeof(*in) || len > KQ_SNAP_CLAIM_MAX || rs->res->claims >= KQ_MAX_CLAIMS ||
+	    !units_can_be(in) || memchr_inv(in->zero, 0, sizeof(in->zero)))
+		return false;
+	if (!in->name_len || in->name_len > KQ_RESOURCE_MAX || in->info_len > KQ_INFO_MAX ||
+	    len != sizeof(*in) + in->name_len + in->info_len + le16_to_cpu(in->numbers))
 		return false;
 	node = le32_to_cpu(in->node);
 	return node && node <= KQ_MAX_NODES && in->session && in->index &&
@@ -137,25 +186,55 @@ static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim
 }
 
 /* Who takes many locks often takes them in order: so its last one is where to look first. */
-static struct kq_resource *resource_of(struct kq_restore *rs, const struct kq_snap_claim *in,
-				       u32 len)
+static struct kq_resource *resource_of(struct kq_restore *rs, const struct kq_snap_claim *in)
 {
 	struct kq_resource **near = &rs->near[le32_to_cpu(in->pid) % NEAR_SLOTS];
 	const char *name = (const char *)(in + 1);
 	struct kq_resource_place place;
 	struct kq_resource *r;
 
-	len -= sizeof(*in);
-	r = kq_resources_locate_near(rs->res, *near, name, len, &place);
+	r = kq_resources_locate_near(rs->res, *near, name, in->name_len, &place);
 	if (!r) {
-		r = kq_resource_alloc(name, len);
+		r = kq_resource_alloc(name, in->name_len);
 		if (!r)
 			return NULL;
 		kq_resources_add(rs->res, r, &place);
-		rs->free++;
 	}
 	*near = r;
 	return r;
+}
+
+/* First come, first served. What was written before its turn came early: mostly this is the end. */
+static const char *enqueue(struct kq_restore *rs, struct kq_resource *r, struct kq_claim *c)
+{
+	struct list_head *at = r->queue.prev;
+
+	while (at != &r->queue && list_entry(at, struct kq_claim, node)->index > c->index)
+		at = at->prev;
+	if (at != &r->queue && list_entry(at, struct kq_claim, node)->index == c->index)
+		return "two claims of one request";
+	kq_claim_wait(c, at);
+	if (list_empty(&r->touched))
+		list_add_tail(&r->touched, &rs->awaited);
+	return NULL;
+}
+
+/* In the order of their grants; several of one entry in that of their requests. */
+static bool held_before(const struct kq_claim *a, const struct kq_claim *b)
+{
+	return a->token != b->token ? a->token < b->token : a->index < b->index;
+}
+
+static const char *let_hold(struct kq_resource *r, struct kq_claim *c)
+{
+	struct list_head *at = r->holders.prev;
+	const struct kq_claim *other = list_first_entry_or_null(&r->holders, struct kq_claim, node);
+
+	if (other && (other->mode != c->mode || c->mode == KQ_CLAIM_EXCLUSIVE))
+		return "holders of one resource that do not go together";
+	while (at != &r->holders && held_before(c, list_entry(at, struct kq_claim, node)))
+		at = at->prev;
+	return kq_claim_held(c, at) ? NULL : "two holders of one unit";
 }
 
 static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_claim *in, u32 len)
@@ -165,8 +244,8 @@ static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_cla
 
 	if (!claim_can_be(rs, in, len))
 		return "a claim that cannot be";
-	c = kq_alloc(sizeof(*c));
-	r = c ? resource_of(rs, in, len) : NULL;
+	c = kq_claim_alloc(in->info_len, le32_to_cpu(in->units));
+	r = c ? resource_of(rs, in) : NULL;
 	if (!r) {
 		kq_free(c);
 		rs->error = -ENOMEM;
@@ -178,17 +257,19 @@ static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_cla
 	c->token = le64_to_cpu(in->token);
 	c->holder_node = le32_to_cpu(in->node);
 	c->pid = le32_to_cpu(in->pid);
+	c->mode = in->mode;
+	c->numbers = le16_to_cpu(in->numbers);
 	c->since_ns = rs->now_ns;
 	memcpy(c->comm, in->comm, sizeof(c->comm));
-	kq_resources_claim(rs->res, r, c);
-	if (!c->token)
-		return enqueue(r, c) ? NULL : "two claims of one request";
-	if (r->holder)
-		return "two holders of one resource";
-	r->holder = c;
-	r->token = c->token;
-	rs->free--;
-	return NULL;
+	memcpy(c->bytes, (const char *)(in + 1) + in->name_len, c->info_len + c->numbers);
+	if (!kq_resources_claim(rs->res, r, c)) {
+		kq_free(c);
+		/* The table knows it by its claims: without any it would be left behind. */
+		if (!r->claims && !r->pool)
+			kq_resources_remove(rs->res, r);
+		return "two claims of one owner";
+	}
+	return c->token ? let_hold(r, c) : enqueue(rs, r, c);
 }
 
 static const char *restore_record(void *ctx, u16 type, const void *payload, u32 len)
@@ -202,6 +283,8 @@ static const char *restore_record(void *ctx, u16 type, const void *payload, u32 
 		return restore_conf(rs, payload, len);
 	case KQ_SNAP_SESSION:
 		return restore_session(rs, payload, len);
+	case KQ_SNAP_POOL:
+		return restore_pool(rs, payload, len);
 	default:
 		return restore_claim(rs, payload, len);
 	}
@@ -223,6 +306,23 @@ int kq_restore_feed(struct kq_restore *rs, const void *data, size_t len)
 	return rs->error ? rs->error : err;
 }
 
+/* Nobody waits whose turn it is, or for what will never be his. Returns what is wrong. */
+static const char *wait_wrongly(struct kq_restore *rs)
+{
+	struct kq_resource *r, *next;
+	const struct kq_claim *c;
+
+	list_for_each_entry_safe(r, next, &rs->awaited, touched) {
+		list_del_init(&r->touched);
+		if (kq_claim_fits(r, list_first_entry(&r->queue, struct kq_claim, node)))
+			return "somebody waits for what could be had";
+		list_for_each_entry(c, &r->queue, node)
+			if (c->units > kq_resource_units(r))
+				return "somebody waits for more than there are";
+	}
+	return NULL;
+}
+
 /**
  * kq_restore_finish() - nothing more comes
  * @rs: the restore
@@ -233,13 +333,14 @@ int kq_restore_feed(struct kq_restore *rs, const void *data, size_t len)
 int kq_restore_finish(struct kq_restore *rs)
 {
 	int err = rs->error ? rs->error : kq_snap_read_end(&rs->reader);
+	const char *why = err ? NULL : wait_wrongly(rs);
 
-	if (!err && rs->free) {
-		snprintf(rs->reader.why, sizeof(rs->reader.why),
-			 "damaged: somebody waits for what nobody holds");
+	if (why) {
+		snprintf(rs->reader.why, sizeof(rs->reader.why), "damaged: %s", why);
 		rs->reader.error = -EBADMSG;
 		err = -EBADMSG;
 	}
+	rs->checked = !err;
 	return err;
 }
 
@@ -282,7 +383,7 @@ bool kq_restore_conf(const struct kq_restore *rs, struct kq_conf *conf)
 
 static bool is_whole(const struct kq_restore *rs)
 {
-	return rs->reader.ended && !rs->reader.error && !rs->error && !rs->free && rs->res;
+	return rs->reader.ended && !rs->reader.error && !rs->error && rs->checked && rs->res;
 }
 
 /* One step: before it the state is the old one, behind it the new one. */
@@ -291,7 +392,10 @@ static void swap_state(struct kq_core *core, struct kq_restore *rs)
 	struct kq_resources *res = core->res;
 	u64 index = rs->reader.ref.index;
 
-	KQ_ASSERT(core, rs->res->sum == le64_to_cpu(rs->reader.head.sum[KQ_SNAP_CLAIM]));
+	KQ_ASSERT(core, rs->res->sum[KQ_SNAP_CLAIM] ==
+		  le64_to_cpu(rs->reader.head.sum[KQ_SNAP_CLAIM]));
+	KQ_ASSERT(core, rs->res->sum[KQ_SNAP_POOL] ==
+		  le64_to_cpu(rs->reader.head.sum[KQ_SNAP_POOL]));
 	KQ_ASSERT(core, rs->res->claims == le64_to_cpu(rs->reader.head.claims));
 	core->res = rs->res;
 	rs->res = res;

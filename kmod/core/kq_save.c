@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Saving: the state at one log index comes out as a snapshot, piece by piece, while commands go on
- * being applied. What is small (the configuration, the sessions) is copied when it begins. Claims
- * are written in the order of their requests; one that is about to be changed or taken away before
- * its turn is written first, in the form that it had; one that is made later is not part.
+ * being applied. What is small (the configuration, the sessions) is copied when it begins. Items
+ * (claims, and what was said of resources) are written in the order in which they came; one that is
+ * about to be changed or taken away before its turn is written first, in the form that it had; one
+ * that is made later is not part.
  *
  * What was written before its turn waits in buffers until the next piece is asked for. Should there
  * be no memory for that, the save fails: applying never does.
@@ -12,12 +13,12 @@
 
 #define EARLY_BUFFER	4096
 #define EARLY_MAX	(32 * 1024 * 1024)
-#define SCAN_MAX	4096		/* claims that are looked at for one piece */
+#define SCAN_MAX	4096		/* items that are looked at for one piece */
 
 enum save_stage {
 	SAVE_HEAD,
 	SAVE_FIXED,
-	SAVE_CLAIMS,
+	SAVE_ITEMS,
 	SAVE_END,
 	SAVE_DONE,
 };
@@ -35,8 +36,8 @@ struct early {
  * @head: of the snapshot
  * @stage: enum save_stage
  * @error: it came to nothing
- * @next: in the core's list of claims: the one whose turn is next
- * @claims: that are not written yet
+ * @next: in the core's list of items: the one whose turn is next
+ * @items: that are not written yet
  * @early: of struct early
  * @early_bytes: in all of them
  * @early_room: of the last one
@@ -56,7 +57,7 @@ struct kq_save {
 	enum save_stage stage;
 	int error;
 	struct list_head *next;
-	u64 claims;
+	u64 items;
 	struct list_head early;
 	u64 early_bytes;
 	u32 early_room;
@@ -144,14 +145,16 @@ struct kq_save *kq_core_save_begin(struct kq_core *core, int *err)
 		.term = cpu_to_le64(kq_log_term(&core->log, core->applied)),
 		.saved_term = cpu_to_le64(core->hs.term),
 		.claims = cpu_to_le64(core->res->claims),
+		.pools = cpu_to_le64(core->res->pools),
 	};
 	save->ref.index = core->applied;
 	save->ref.term = le64_to_cpu(save->head.term);
 	copy_fixed(core, save);
-	save->head.sum[KQ_SNAP_CLAIM] = cpu_to_le64(core->res->sum);
+	save->head.sum[KQ_SNAP_CLAIM] = cpu_to_le64(core->res->sum[KQ_SNAP_CLAIM]);
+	save->head.sum[KQ_SNAP_POOL] = cpu_to_le64(core->res->sum[KQ_SNAP_POOL]);
 	save->head.crc = cpu_to_le32(kq_crc(0, &save->head, sizeof(save->head)));
 	save->chain = le32_to_cpu(save->head.crc);
-	save->claims = core->res->claims;
+	save->items = core->res->claims + core->res->pools;
 	save->next = core->res->all.next;
 	core->save = save;
 	core->saves++;
@@ -204,43 +207,42 @@ static struct early *early_room(struct kq_save *save, u32 bytes)
 }
 
 /**
- * kq_save_before() - a claim is about to change or to go
+ * kq_save_before() - a claim, or what was said of a resource, is about to change or to go
  * @core: the core
- * @c: the claim, as it is still
+ * @item: it, as it is still
  */
-void kq_save_before(struct kq_core *core, struct kq_claim *c)
+void kq_save_before(struct kq_core *core, struct kq_item *item)
 {
 	struct kq_save *save = core->save;
-	u8 buf[sizeof(struct kq_snap_record) + KQ_SNAP_CLAIM_MAX];
 	struct early *e;
 	u32 len;
 
-	if (!save || save->error || c->saved == core->saves)
+	if (!save || save->error || item->saved == core->saves)
 		return;
-	len = put_record(buf, KQ_SNAP_CLAIM,
-			 kq_claim_record(c, buf + sizeof(struct kq_snap_record)));
-	e = early_room(save, len);
+	len = kq_item_record_len(item);
+	e = early_room(save, sizeof(struct kq_snap_record) + len);
 	if (!e) {
 		kq_save_fail(core, -ENOMEM);
 		return;
 	}
-	memcpy(e->data + e->len, buf, len);
+	kq_item_record(item, e->data + e->len + sizeof(struct kq_snap_record));
+	len = put_record(e->data + e->len, item->type, len);
 	e->len += len;
 	save->early_room -= len;
 	save->early_bytes += len;
-	save->claims--;
-	c->saved = core->saves;
+	save->items--;
+	item->saved = core->saves;
 }
 
 /**
- * kq_save_skip() - a claim goes: if it would be next, the one behind it is
+ * kq_save_skip() - a claim, or what was said of a resource, goes: another one is next
  * @core: the core
- * @c: the claim
+ * @item: it
  */
-void kq_save_skip(struct kq_core *core, struct kq_claim *c)
+void kq_save_skip(struct kq_core *core, struct kq_item *item)
 {
-	if (core->save && core->save->next == &c->all)
-		core->save->next = c->all.next;
+	if (core->save && core->save->next == &item->all)
+		core->save->next = item->all.next;
 }
 
 /* --- pieces --------------------------------------------------------------------------- */
@@ -294,34 +296,36 @@ static bool take_early(struct kq_save *save)
 }
 
 /* Returns false: the frame is full, or enough was looked at. */
-static bool take_claims(struct kq_core *core, struct kq_save *save)
+static bool take_items(struct kq_core *core, struct kq_save *save)
 {
 	u32 seen = 0;
 
 	while (save->next != &core->res->all) {
-		struct kq_claim *c = list_entry(save->next, struct kq_claim, all);
+		struct kq_item *item = list_entry(save->next, struct kq_item, all);
 		u8 *at = save->out + save->len;
 
 		if (seen++ == SCAN_MAX)
 			return false;
-		if (c->saved != core->saves) {
-			if (!fits(save, sizeof(struct kq_snap_record) + KQ_SNAP_CLAIM_MAX))
+		if (item->saved != core->saves) {
+			u32 len = kq_item_record_len(item);
+
+			if (!fits(save, sizeof(struct kq_snap_record) + len))
 				return false;
-			save->len += put_record(at, KQ_SNAP_CLAIM, kq_claim_record(c, at +
-						sizeof(struct kq_snap_record)));
+			kq_item_record(item, at + sizeof(struct kq_snap_record));
+			save->len += put_record(at, item->type, len);
 			save->records++;
-			save->claims--;
-			c->saved = core->saves;
+			save->items--;
+			item->saved = core->saves;
 		}
-		save->next = c->all.next;
+		save->next = item->all.next;
 	}
 	return true;
 }
 
-static void next_claims(struct kq_core *core, struct kq_save *save)
+static void next_items(struct kq_core *core, struct kq_save *save)
 {
 	save->len = sizeof(struct kq_snap_frame);
-	if (take_early(save) && take_claims(core, save))
+	if (take_early(save) && take_items(core, save))
 		save->stage = SAVE_END;
 	if (save->len == sizeof(struct kq_snap_frame))
 		save->len = 0;
@@ -333,7 +337,7 @@ static void next_end(struct kq_core *core, struct kq_save *save)
 {
 	struct kq_snap_end end = { .records = cpu_to_le64(save->records) };
 
-	if (!KQ_ASSERT(core, !save->claims)) {
+	if (!KQ_ASSERT(core, !save->items)) {
 		kq_save_fail(core, -EIO);
 		return;
 	}
@@ -351,17 +355,17 @@ static void next_piece(struct kq_core *core, struct kq_save *save)
 	case SAVE_HEAD:
 		memcpy(save->out, &save->head, sizeof(save->head));
 		save->len = sizeof(save->head);
-		save->stage = save->fixed_len ? SAVE_FIXED : SAVE_CLAIMS;
+		save->stage = save->fixed_len ? SAVE_FIXED : SAVE_ITEMS;
 		break;
 	case SAVE_FIXED:
 		memcpy(save->out + sizeof(struct kq_snap_frame), save->fixed, save->fixed_len);
 		save->len = sizeof(struct kq_snap_frame) + save->fixed_len;
 		save->records += save->fixed_records;
 		seal_frame(save, KQ_SNAP_DATA);
-		save->stage = SAVE_CLAIMS;
+		save->stage = SAVE_ITEMS;
 		break;
-	case SAVE_CLAIMS:
-		next_claims(core, save);
+	case SAVE_ITEMS:
+		next_items(core, save);
 		break;
 	case SAVE_END:
 		next_end(core, save);

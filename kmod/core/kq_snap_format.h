@@ -20,8 +20,9 @@
  *
  * Magic, version, length and checksum of the head keep their places in all versions.
  *
- * The configuration comes first, then the sessions, then the claims: those that were changed
- * while the snapshot was written stand, in their old form, wherever that happened.
+ * The configuration comes first, then the sessions, then pools and claims in the order in which
+ * they came: those that were changed while the snapshot was written stand, in their old form,
+ * wherever that happened.
  *
  * The sum over a machine's state is that of the hashes of its records (kq_snap_hash()), in any
  * order; it is the same on all replicas.
@@ -32,7 +33,7 @@
 #include "kq_platform.h"
 
 #define KQ_SNAP_MAGIC		0x3150414e53514bULL	/* "KQSNAP1" */
-#define KQ_SNAP_VERSION		2
+#define KQ_SNAP_VERSION		3
 #define KQ_SNAP_HEAD_MAX	1024		/* of any version */
 #define KQ_SNAP_FRAME_MAX	(16 * 1024)	/* bytes of records in one frame */
 #define KQ_SNAP_NUMBER_MAX	(1ULL << 60)	/* no index or term gets there */
@@ -42,6 +43,7 @@ enum kq_snap_type {
 	KQ_SNAP_CONF,
 	KQ_SNAP_SESSION,
 	KQ_SNAP_CLAIM,
+	KQ_SNAP_POOL,
 	KQ_SNAP_TYPES
 };
 
@@ -62,6 +64,7 @@ enum kq_snap_kind {
  * @term: of that entry
  * @saved_term: in which that entry is known to be committed: the node's when it was saved
  * @claims: how many
+ * @pools: how many
  * @sum: over each machine's state, by enum kq_snap_type
  * @zero: 0
  */
@@ -76,10 +79,11 @@ struct kq_snap_head {
 	__le64 term;
 	__le64 saved_term;
 	__le64 claims;
+	__le64 pools;
 	__le64 sum[KQ_SNAP_TYPES];
 	__le64 zero;
 } __packed;
-static_assert(sizeof(struct kq_snap_head) == 96);
+static_assert(sizeof(struct kq_snap_head) == 112);
 
 /**
  * struct kq_snap_frame - what stands before each piece
@@ -119,7 +123,10 @@ struct kq_snap_session {
 	__le64 applied[KQ_SNAP_WINDOW];
 } __packed;
 
-/* Payload of a claim, followed by the resource's name without NUL. */
+/*
+ * Payload of a claim, followed by the resource's name and what it is for, both without NUL, and the
+ * numbers of its units, a byte each.
+ */
 struct kq_snap_claim {
 	__le64 session;
 	__le64 owner;
@@ -127,9 +134,24 @@ struct kq_snap_claim {
 	__le64 token;		/* 0: waits */
 	__le32 node;
 	__le32 pid;
+	__le32 units;		/* of KQ_CLAIM_UNITS, else 0 */
+	__le16 numbers;		/* how many; 0: they have none */
+	u8 mode;		/* enum kq_claim_mode */
+	u8 name_len;
+	u8 info_len;
+	u8 zero[7];
 	char comm[16];
 } __packed;
-#define KQ_SNAP_CLAIM_MAX (sizeof(struct kq_snap_claim) + 127)
+static_assert(sizeof(struct kq_snap_claim) == 72);
+#define KQ_SNAP_CLAIM_MAX (sizeof(struct kq_snap_claim) + 127 + 63 + 256)
+
+/* Payload of a pool, followed by the resource's name without NUL. */
+struct kq_snap_pool {
+	__le64 index;
+	__le32 units;
+	__le32 max_waiters;
+} __packed;
+#define KQ_SNAP_POOL_MAX (sizeof(struct kq_snap_pool) + 127)
 
 struct kq_snap_end {
 	__le64 records;
@@ -176,6 +198,7 @@ typedef const char *(*kq_snap_record_fn)(void *ctx, u16 type, const void *payloa
  * @chain: checksum of the header of the one before
  * @records: in all frames
  * @claims: likewise
+ * @pools: likewise
  * @sum: likewise
  * @have: bytes in @buf
  * @need: that are wanted there
@@ -196,6 +219,7 @@ struct kq_snap_reader {
 	u32 chain;
 	u64 records;
 	u64 claims;
+	u64 pools;
 	u64 sum[KQ_SNAP_TYPES];
 	u32 have;
 	u32 need;

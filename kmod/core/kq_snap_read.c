@@ -169,7 +169,8 @@ static int read_end(struct kq_snap_reader *r, const u8 *body)
 
 	if (r->need != sizeof(*e) || e->zero)
 		return fail(r, -EBADMSG, "damaged: its end is not of this version");
-	if (le64_to_cpu(e->records) != r->records || le64_to_cpu(r->head.claims) != r->claims)
+	if (le64_to_cpu(e->records) != r->records || le64_to_cpu(r->head.claims) != r->claims ||
+	    le64_to_cpu(r->head.pools) != r->pools)
 		return fail(r, -EBADMSG, "damaged: it has %llu records, it should be %llu",
 			    (unsigned long long)r->records,
 			    (unsigned long long)le64_to_cpu(e->records));
@@ -178,7 +179,8 @@ static int read_end(struct kq_snap_reader *r, const u8 *body)
 			return fail(r, -EBADMSG,
 				    "damaged: the sum over its %s is not that of the state at index %llu",
 				    i == KQ_SNAP_CONF ? "configuration" :
-				    i == KQ_SNAP_SESSION ? "sessions" : "claims",
+				    i == KQ_SNAP_SESSION ? "sessions" :
+				    i == KQ_SNAP_CLAIM ? "claims" : "resources",
 				    (unsigned long long)r->ref.index);
 	r->ended = true;
 	return 0;
@@ -206,6 +208,7 @@ static int read_records(struct kq_snap_reader *r, const u8 *body, kq_snap_record
 		at += sizeof(rec);
 		r->records++;
 		r->claims += type == KQ_SNAP_CLAIM;
+		r->pools += type == KQ_SNAP_POOL;
 		r->sum[type] += kq_snap_hash(body + at, len);
 		if (deliver)
 			why = deliver(ctx, type, body + at, len);

@@ -34,7 +34,8 @@ void kq_core_state_sum(const struct kq_core *core, u64 sum[KQ_SNAP_TYPES])
 		if (len)
 			sum[KQ_SNAP_SESSION] += kq_snap_hash(&buf, len);
 	}
-	sum[KQ_SNAP_CLAIM] = core->res->sum;
+	sum[KQ_SNAP_CLAIM] = core->res->sum[KQ_SNAP_CLAIM];
+	sum[KQ_SNAP_POOL] = core->res->sum[KQ_SNAP_POOL];
 }
 
 static u64 total(const struct kq_core *core)

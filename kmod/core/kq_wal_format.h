@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The log on disk, version 5. All numbers are little-endian.
+ * The log on disk, version 6. All numbers are little-endian.
  *
  * The log lives in segment files of one size, filled with real writes when they
  * were made and overwritten ever after.
@@ -64,7 +64,7 @@
 
 #include "kq_wal.h"
 
-#define KQ_WAL_VERSION		5
+#define KQ_WAL_VERSION		6
 #define KQ_WAL_SEGMENT_MAGIC	0x31474553514bULL	/* "KQSEG1" */
 #define KQ_WAL_BATCH_MAGIC	0x31544142514bULL	/* "KQBAT1" */
 

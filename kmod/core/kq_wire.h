@@ -9,7 +9,7 @@
 #include "kq_entry.h"
 
 #define KQ_WIRE_MAGIC	0x314d514bU	/* "KQM1" */
-#define KQ_WIRE_VERSION	3
+#define KQ_WIRE_VERSION	4
 #define KQ_WIRE_BODY_MAX (256 * 1024)	/* bytes */
 #define KQ_WIRE_TERM_MAX (1ULL << 60)	/* below what the log can store: room to campaign */
 

@@ -61,11 +61,10 @@ static int open_handle(void)
 	return ends[0];
 }
 
-int kquorum_lock_open(struct kquorum *k, const char *name, uint32_t flags)
+int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *request)
 {
 	(void)k;
-	(void)name;
-	if (resource.n_claims && flags & KQUORUM_LOCK_TRY) {
+	if (resource.n_claims && request->flags & KQUORUM_LOCK_TRY) {
 		lock_info.state = KQUORUM_LOCK_REFUSED;
 		lock_info.error = -EAGAIN;
 	}
@@ -101,6 +100,20 @@ int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_c
 	return strcmp(name, resource.name) ? -ENOENT : cb(&resource, user);
 }
 
+int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_request *request)
+{
+	(void)k;
+	(void)request;
+	return -EOPNOTSUPP;
+}
+
+int kquorum_resource_delete(struct kquorum *k, const char *name)
+{
+	(void)k;
+	(void)name;
+	return -EOPNOTSUPP;
+}
+
 /* One entry: the first there is. */
 int kquorum_log_dump(struct kquorum *k, uint64_t first, uint64_t last, kquorum_log_cb cb,
 		     void *user)
@@ -134,7 +147,7 @@ static int setup(void **state)
 	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED };
 	refused.times = 0;
 	resource = (struct kquorum_resource){
-		.name = "tt", .token = 77, .n_claims = 2, .claims = claims,
+		.name = "tt", .token = 77, .units = 1, .in_use = 1, .n_claims = 2, .claims = claims,
 	};
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,

@@ -138,6 +138,107 @@ static void describes_locks(void **state)
 	assert_contains(describe(KQUORUM_ENTRY_RELEASE, NULL, 0), "not shown");
 }
 
+static void describes_what_of_it_is_asked_for(void **state)
+{
+	struct {
+		struct kq_acquire_cmd cmd;
+		char text[10];
+	} __attribute__((packed)) a = {
+		.cmd = { .owner = htole64(11), .pid = htole32(12), .units = htole32(2),
+			 .name_len = htole16(3), .info_len = htole16(7), .comm = "train" },
+		.text = "gpuepoch 3",
+	};
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)),
+			    "gpu, 2 units, owner 11, pid 12 (train): epoch 3");
+	a.cmd.units = 0;
+	a.cmd.flags = htole16(KQ_ACQUIRE_SHARED | KQ_ACQUIRE_TRY);
+	a.text[5] = '\n';
+	assert_string_equal(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)),
+			    "gpu, shared, owner 11, pid 12 (train), without waiting: ep\\x0ach 3");
+	a.cmd.info_len = htole16(8);
+	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "not shown");
+	a.cmd.info_len = a.cmd.name_len = htole16(65535);
+	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a.cmd) - 1), "not shown");
+}
+
+static void describes_what_is_said_of_resources(void **state)
+{
+	struct {
+		struct kq_define_cmd cmd;
+		char name[3];
+	} __attribute__((packed)) d = {
+		.cmd = { .units = htole32(4), .name_len = htole16(3),
+			 .flags = htole16(KQ_DEFINE_NEW | KQ_DEFINE_UNITS) },
+		.name = "gpu",
+	};
+	struct {
+		struct kq_undefine_cmd cmd;
+		char name[3];
+	} __attribute__((packed)) u = { .cmd = { .name_len = htole16(3) }, .name = "gpu" };
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)),
+			    "gpu, new, 4 units, any number may wait");
+	d.cmd.flags = htole16(KQ_DEFINE_UNITS);
+	d.cmd.units = htole32(1);
+	assert_string_equal(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "gpu, 1 unit");
+	d.cmd.flags = htole16(KQ_DEFINE_MAX_WAITERS);
+	assert_string_equal(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "gpu, any number may wait");
+	d.cmd.max_waiters = htole32(7);
+	assert_string_equal(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "gpu, at most 7 may wait");
+	assert_string_equal(describe(KQUORUM_ENTRY_UNDEFINE, &u, sizeof(u)), "gpu");
+	d.cmd.name_len = u.cmd.name_len = htole16(4);
+	assert_contains(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d.cmd) - 1), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_UNDEFINE, &u, sizeof(u)), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_UNDEFINE, &u, 7), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_DEFINE, NULL, 0), "not shown");
+}
+
+/* As JSON without spaces. */
+static const char *json(uint32_t type, const void *payload, uint32_t bytes)
+{
+	static char buf[1000];
+	struct kquorum_log_entry e = { .index = 7, .type = type, .bytes = bytes, .payload = payload };
+	cJSON *o = entry_json(&e, &st);
+
+	assert_true(cJSON_PrintPreallocated(o, buf, sizeof(buf), false));
+	cJSON_Delete(o);
+	return buf;
+}
+
+static void tells_resources_in_json(void **state)
+{
+	struct {
+		struct kq_define_cmd cmd;
+		char name[3];
+	} __attribute__((packed)) d = {
+		.cmd = { .units = htole32(4), .name_len = htole16(3),
+			 .flags = htole16(KQ_DEFINE_NEW | KQ_DEFINE_UNITS) },
+		.name = "gpu",
+	};
+	struct {
+		struct kq_acquire_cmd cmd;
+		char text[4];
+	} __attribute__((packed)) a = {
+		.cmd = { .units = htole32(2), .name_len = htole16(3), .info_len = htole16(1) },
+		.text = "gpux",
+	};
+
+	(void)state;
+	assert_contains(json(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "\"resource\":\"gpu\",\"create\":true,"
+			"\"units\":4,\"max_waiters\":null}");
+	d.cmd.flags = htole16(KQ_DEFINE_MAX_WAITERS);
+	assert_contains(json(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "\"create\":false,\"units\":null,"
+			"\"max_waiters\":0}");
+	assert_contains(json(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "\"try\":false,\"mode\":\"units\","
+			"\"units\":2,\"info\":\"x\"}");
+	assert_contains(json(KQUORUM_ENTRY_UNDEFINE, &d, 7), "\"type\":\"undefine\"");
+}
+
 static void describes_the_rest(void **state)
 {
 	(void)state;
@@ -181,6 +282,36 @@ static void tells_what_has_no_effect(void **state)
 	assert_string_equal(entry_remark(&e), "(held, not granted) ");
 }
 
+static void tells_what_was_refused_by_word(void **state)
+{
+	static const struct {
+		int error;
+		const char *remark, *name;
+	} results[] = {
+		{ 0, "", "done" },
+		{ -ERANGE, "(has fewer units) ", "too_few_units" },
+		{ -EUSERS, "(too many wait) ", "too_many_wait" },
+		{ -ENFILE, "(no room in the cluster) ", "no_room" },
+		{ -EEXIST, "(exists already) ", "exists" },
+		{ -ENOENT, "(not there) ", "not_found" },
+		{ -EBUSY, "(in use) ", "in_use" },
+		{ -EINVAL, "(refused) ", "refused" },
+	};
+	struct kquorum_log_entry e = { .committed = true, .applied = true };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		cJSON *o;
+
+		e.result = results[i].error;
+		assert_string_equal(entry_remark(&e), results[i].remark);
+		o = entry_json(&e, &st);
+		assert_string_equal(cJSON_GetObjectItem(o, "result")->valuestring, results[i].name);
+		cJSON_Delete(o);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -188,8 +319,12 @@ int main(void)
 		cmocka_unit_test(describes_configurations),
 		cmocka_unit_test(finds_a_node_in_a_configuration),
 		cmocka_unit_test(describes_locks),
+		cmocka_unit_test(describes_what_of_it_is_asked_for),
+		cmocka_unit_test(describes_what_is_said_of_resources),
+		cmocka_unit_test(tells_resources_in_json),
 		cmocka_unit_test(describes_the_rest),
 		cmocka_unit_test(tells_what_has_no_effect),
+		cmocka_unit_test(tells_what_was_refused_by_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

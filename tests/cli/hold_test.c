@@ -75,6 +75,22 @@ static void puts_the_token_into_the_environment(void **state)
 	assert_int_equal(run_shell("test \"$KQUORUM_TOKEN $KQUORUM_RESOURCE\" = '4711 db'"), 0);
 }
 
+/* Those of a lock that this one is taken under are not its own. */
+static void puts_the_numbers_of_its_units_there(void **state)
+{
+	(void)state;
+	granted.mode = KQUORUM_CLAIM_MODE_UNITS;
+	granted.units = 3;
+	granted.numbers[0] = 0x9;
+	granted.numbers[3] = 1ULL << 63;
+	assert_int_equal(run_shell("test \"$KQUORUM_UNITS\" = '0,3,255'"), 0);
+	granted.mode = KQUORUM_CLAIM_EXCLUSIVE;
+	granted.units = granted.numbers[0] = granted.numbers[3] = 0;
+	setenv("KQUORUM_UNITS", "7", 1);
+	assert_int_equal(run_shell("test \"${KQUORUM_UNITS-none}\" = none"), 0);
+	unsetenv("KQUORUM_UNITS");
+}
+
 static void says_when_it_cannot_run(void **state)
 {
 	struct lock_options o = { .name = "db", .command = (char *[]){ "/nonexistent", NULL } };
@@ -215,6 +231,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		ON_A_PIPE(hands_on_the_exit_status),
 		ON_A_PIPE(puts_the_token_into_the_environment),
+		ON_A_PIPE(puts_the_numbers_of_its_units_there),
 		ON_A_PIPE(says_when_it_cannot_run),
 		ON_A_PIPE(stops_the_command_when_the_lock_is_lost),
 		ON_A_PIPE(kills_what_ignores_the_warning),

@@ -60,6 +60,59 @@ struct bytes image_of_all(unsigned int more)
 	return bytes_of(c);
 }
 
+static void define(struct kq_core *c, uint32_t node, const char *name, uint32_t units,
+		   uint32_t max_waiters)
+{
+	uint8_t buf[sizeof(struct kq_define_cmd) + KQ_RESOURCE_MAX] = { 0 };
+	struct kq_define_cmd *d = (void *)buf;
+
+	d->units = cpu_to_le32(units);
+	d->max_waiters = cpu_to_le32(max_waiters);
+	d->flags = cpu_to_le16(KQ_DEFINE_NEW | KQ_DEFINE_UNITS | KQ_DEFINE_MAX_WAITERS);
+	d->name_len = cpu_to_le16(strlen(name));
+	memcpy(d + 1, name, strlen(name));
+	assert_int_equal(lone_apply(c, KQ_ENTRY_DEFINE, node, buf, sizeof(*d) + strlen(name)), 0);
+}
+
+static void acquire(struct kq_core *c, uint32_t node, uint32_t owner, const char *name, uint32_t units,
+		    uint16_t flags, const char *info)
+{
+	uint8_t buf[sizeof(struct kq_acquire_cmd) + KQ_RESOURCE_MAX + KQ_INFO_MAX] = { 0 };
+	struct kq_acquire_cmd *a = (void *)buf;
+	size_t name_len = strlen(name), info_len = strlen(info);
+
+	a->owner = cpu_to_le64(owner);
+	a->pid = cpu_to_le32(owner);
+	a->units = cpu_to_le32(units);
+	a->flags = cpu_to_le16(flags);
+	a->name_len = cpu_to_le16(name_len);
+	a->info_len = cpu_to_le16(info_len);
+	memcpy(a->comm, "test", 4);
+	memcpy(buf + sizeof(*a), name, name_len);
+	memcpy(buf + sizeof(*a) + name_len, info, info_len);
+	assert_int_equal(lone_apply(c, KQ_ENTRY_ACQUIRE, node, buf, sizeof(*a) + name_len + info_len), 0);
+}
+
+struct bytes image_of_pools(unsigned int more)
+{
+	struct kq_core *c = lone_create();
+	unsigned int i;
+	char name[100];
+
+	set_conf(c);
+	define(c, 1, "gpu", 4, 9);
+	acquire(c, 1, 21, "gpu", 2, 0, "epoch 3");
+	acquire(c, 2, 22, "gpu", 1, 0, "");
+	acquire(c, 3, 23, "gpu", 4, 0, "");
+	acquire(c, 1, 24, "report", 0, KQ_ACQUIRE_SHARED, "");
+	acquire(c, 2, 25, "report", 0, KQ_ACQUIRE_SHARED, "");
+	for (i = 0; i < more; i++) {
+		snprintf(name, sizeof(name), "%099u", i);
+		define(c, 2, name, i + 1, 0);
+	}
+	return bytes_of(c);
+}
+
 struct bytes image_of_nothing(void)
 {
 	struct kq_core *c = kq_core_create(&lone_config);
@@ -69,6 +122,22 @@ struct bytes image_of_nothing(void)
 	c->hs.term = 1;
 	lone_apply(c, KQ_ENTRY_NOOP, 0, NULL, 0);
 	return bytes_of(c);
+}
+
+int image_restores(const void *data, size_t len, uint64_t cluster)
+{
+	struct kq_config cfg = lone_config;
+	struct kq_restore *rs;
+	int ret;
+
+	cfg.cluster_id = cluster;
+	rs = kq_restore_create(&cfg, 1);
+	assert_non_null(rs);
+	ret = kq_restore_feed(rs, data, len);
+	if (!ret)
+		ret = kq_restore_finish(rs);
+	kq_restore_free(rs);
+	return ret;
 }
 
 size_t record_add(void *records, size_t len, uint16_t type, const void *payload, uint16_t bytes)
@@ -106,7 +175,7 @@ static void put_frame(struct bytes *b, uint32_t kind, const void *body, uint32_t
 /* How many, with what they add up to in the head. */
 static uint64_t count_records(struct kq_snap_head *h, const uint8_t *records, size_t len)
 {
-	uint64_t n = 0, claims = 0, sum[KQ_SNAP_TYPES] = { 0 };
+	uint64_t n = 0, claims = 0, pools = 0, sum[KQ_SNAP_TYPES] = { 0 };
 	struct kq_snap_record rec;
 	size_t at;
 	int i;
@@ -116,10 +185,12 @@ static uint64_t count_records(struct kq_snap_head *h, const uint8_t *records, si
 		at += sizeof(rec);
 		sum[le16_to_cpu(rec.type)] += kq_snap_hash(records + at, le16_to_cpu(rec.len));
 		claims += le16_to_cpu(rec.type) == KQ_SNAP_CLAIM;
+		pools += le16_to_cpu(rec.type) == KQ_SNAP_POOL;
 	}
 	for (i = 0; i < KQ_SNAP_TYPES; i++)
 		h->sum[i] = cpu_to_le64(sum[i]);
 	h->claims = cpu_to_le64(claims);
+	h->pools = cpu_to_le64(pools);
 	return n;
 }
 

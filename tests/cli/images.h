@@ -21,6 +21,11 @@ struct bytes {
  * before. n1 holds "db" (pid 11), n2 and then n1 wait; n2 holds "a\tb"; and @more others are held.
  */
 struct bytes image_of_all(unsigned int more);
+/*
+ * The same nodes. "gpu" has 4 units, at most 9 may wait: n1 has units 0 and 1 ("epoch 3", pid 21), n2 has
+ * 2, n3 waits for 4; n1 and n2 share "report"; @more others are defined.
+ */
+struct bytes image_of_pools(unsigned int more);
 /* Before the cluster has begun: no configuration, no sessions. */
 struct bytes image_of_nothing(void);
 
@@ -31,6 +36,9 @@ struct bytes image_of_nothing(void);
 struct bytes image_made(const void *records, size_t len);
 /* One record with its header, at the end of @records. Returns the new length. */
 size_t record_add(void *records, size_t len, uint16_t type, const void *payload, uint16_t bytes);
+
+/* Does a node take it, the bytes of a snapshot of @cluster? */
+int image_restores(const void *data, size_t len, uint64_t cluster);
 
 /* The checksum of its head is made right again. */
 void image_seal_head(struct bytes *b);

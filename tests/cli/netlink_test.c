@@ -139,6 +139,83 @@ static void says_who_founded_the_cluster_only_to_join_it(void **state)
 	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0x2);
 }
 
+static void asks_for_a_lock(void **state)
+{
+	struct kquorum_lock_request r = { .resource = "gpu", .flags = KQUORUM_LOCK_TRY, .units = 2,
+					  .info = "epoch 3" };
+	struct kquorum *k = *state;
+	char info[KQUORUM_INFO_MAX + 2];
+	int fd = dup(0);
+
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_LOCK, 0), KQUORUM_A_FD, fd);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_lock_open(k, &r), fd);
+	assert_string_equal(mnl_attr_get_str(sent_attr(KQUORUM_A_RESOURCE)), "gpu");
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_LOCK_FLAGS)), KQUORUM_LOCK_TRY);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_LOCK_UNITS)), 2);
+	assert_string_equal(mnl_attr_get_str(sent_attr(KQUORUM_A_LOCK_INFO)), "epoch 3");
+	/* What is not said is not sent. */
+	r = (struct kquorum_lock_request){ .resource = "gpu", .flags = KQUORUM_LOCK_SHARED, .info = "" };
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_LOCK, 0), KQUORUM_A_FD, fd);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_lock_open(k, &r), fd);
+	close(fd);
+	assert_null(sent_attr(KQUORUM_A_LOCK_UNITS));
+	assert_null(sent_attr(KQUORUM_A_LOCK_INFO));
+	/* What cannot be is not even asked for. */
+	r.units = 1;
+	assert_int_equal(kquorum_lock_open(k, &r), -EINVAL);
+	r.flags = 0;
+	r.units = KQUORUM_UNITS_MAX + 1;
+	assert_int_equal(kquorum_lock_open(k, &r), -EINVAL);
+	r.units = 0;
+	memset(info, 'x', sizeof(info));
+	info[KQUORUM_INFO_MAX + 1] = '\0';
+	r.info = info;
+	assert_int_equal(kquorum_lock_open(k, &r), -EINVAL);
+	assert_contains(kquorum_error(k), "at most 63 bytes, not 64");
+}
+
+static void asks_for_a_change_of_a_resource(void **state)
+{
+	struct kquorum_resource_request r = { .name = "gpu", .create = true, .units = 4,
+					      .has_max_waiters = true };
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload((struct nlmsghdr *)sent);
+	struct kquorum *k = *state;
+	int fd = dup(0);
+
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_RESOURCE_SET, 0), KQUORUM_A_FD, fd);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_resource_set(k, &r), fd);
+	assert_int_equal(genl->cmd, KQUORUM_CMD_RESOURCE_SET);
+	assert_string_equal(mnl_attr_get_str(sent_attr(KQUORUM_A_RESOURCE)), "gpu");
+	assert_non_null(sent_attr(KQUORUM_A_CREATE));
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_UNITS)), 4);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_MAX_WAITERS)), 0);
+	/* What is to stay as it is is not said. */
+	r = (struct kquorum_resource_request){ .name = "gpu", .has_max_waiters = true, .max_waiters = 9 };
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_RESOURCE_SET, 0), KQUORUM_A_FD, fd);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_resource_set(k, &r), fd);
+	assert_null(sent_attr(KQUORUM_A_CREATE));
+	assert_null(sent_attr(KQUORUM_A_UNITS));
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_MAX_WAITERS)), 9);
+	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_RESOURCE_DELETE, 0), KQUORUM_A_FD, fd);
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_resource_delete(k, "gpu"), fd);
+	assert_int_equal(genl->cmd, KQUORUM_CMD_RESOURCE_DELETE);
+	close(fd);
+	r.has_max_waiters = false;
+	assert_int_equal(kquorum_resource_set(k, &r), -EINVAL);
+	r.create = true;
+	assert_int_equal(kquorum_resource_set(k, &r), -EINVAL);
+	r.units = KQUORUM_UNITS_MAX + 1;
+	assert_int_equal(kquorum_resource_set(k, &r), -EINVAL);
+	assert_int_equal(kquorum_resource_delete(k, ""), -EINVAL);
+	answer_ack(-EPERM, NULL, 0);
+	assert_int_equal(kquorum_resource_delete(k, "gpu"), -EPERM);
+}
+
 static void put_claims(struct nlmsghdr *nlh, const char *name, uint64_t first, unsigned int n)
 {
 	struct nlattr *nest;
@@ -182,6 +259,70 @@ static void joins_a_long_queue(void **state)
 	assert_int_equal(s.owners, 41 * 42 / 2);
 }
 
+static int see_pool(const struct kquorum_resource *r, void *user)
+{
+	const struct kquorum_claim *c = r->claims;
+
+	++*(unsigned int *)user;
+	if (strcmp(r->name, "gpu")) {
+		/* Nothing of the one before is left. */
+		assert_int_equal(r->units, 1);
+		assert_int_equal(r->in_use + r->defined + r->max_waiters + r->token, 0);
+		assert_int_equal(r->n_claims, 0);
+		return 0;
+	}
+	assert_int_equal(r->token, 78);
+	assert_int_equal(r->units, 256);
+	assert_int_equal(r->in_use, 1ULL << 40);
+	assert_int_equal(r->defined, 20);
+	assert_int_equal(r->max_waiters, 7);
+	assert_int_equal(r->n_claims, 2);
+	assert_int_equal(c[0].mode, KQUORUM_CLAIM_MODE_UNITS);
+	assert_int_equal(c[0].units, 2);
+	assert_int_equal(c[0].numbers[0], 1 << 3);
+	assert_int_equal(c[0].numbers[3], 1ULL << 63);
+	assert_string_equal(c[0].info, "epoch 3");
+	assert_int_equal(c[1].mode, KQUORUM_CLAIM_SHARED);
+	assert_int_equal(c[1].numbers[0] | c[1].numbers[3], 0);
+	assert_string_equal(c[1].info, "");
+	return 0;
+}
+
+static void tells_what_a_pool_is(void **state)
+{
+	static const uint8_t numbers[] = { 3, 255 };
+	struct kquorum *k = *state;
+	struct nlmsghdr *nlh = answer_genl(KQUORUM_CMD_RESOURCE_GET, NLM_F_MULTI);
+	unsigned int seen = 0;
+	struct nlattr *nest;
+
+	mnl_attr_put_strz(nlh, KQUORUM_A_RESOURCE, "gpu");
+	mnl_attr_put_u64(nlh, KQUORUM_A_TOKEN, 78);
+	mnl_attr_put_u32(nlh, KQUORUM_A_UNITS, 256);
+	mnl_attr_put_u64(nlh, KQUORUM_A_IN_USE, 1ULL << 40);
+	mnl_attr_put_u64(nlh, KQUORUM_A_DEFINED, 20);
+	mnl_attr_put_u32(nlh, KQUORUM_A_MAX_WAITERS, 7);
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_CLAIM);
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_MODE, KQUORUM_CLAIM_MODE_UNITS);
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_UNITS, 2);
+	mnl_attr_put(nlh, KQUORUM_CLAIM_NUMBERS, sizeof(numbers), numbers);
+	mnl_attr_put_strz(nlh, KQUORUM_CLAIM_INFO, "epoch 3");
+	mnl_attr_nest_end(nlh, nest);
+	/* The queue goes on in another message, which need not say all of it again. */
+	nlh = answer_genl(KQUORUM_CMD_RESOURCE_GET, NLM_F_MULTI);
+	mnl_attr_put_strz(nlh, KQUORUM_A_RESOURCE, "gpu");
+	nest = mnl_attr_nest_start(nlh, KQUORUM_A_CLAIM);
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_MODE, KQUORUM_CLAIM_SHARED);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_put_strz(answer_genl(KQUORUM_CMD_RESOURCE_GET, NLM_F_MULTI), KQUORUM_A_RESOURCE, "h");
+	answer_done(0);
+	assert_int_equal(kquorum_resource_dump(k, see_pool, &seen), 0);
+	assert_int_equal(seen, 2);
+	answer_done(0);
+	assert_int_equal(kquorum_resource_get(k, "gpu", see_pool, &seen), -ENOENT);
+	assert_string_equal(kquorum_error(k), "there is no gpu: it is not defined, and nobody holds it or waits");
+}
+
 static void tells_of_a_dump_that_changed(void **state)
 {
 	struct kquorum *k = *state;
@@ -212,19 +353,20 @@ static void skips_what_an_earlier_exchange_left(void **state)
 
 static void leaves_no_descriptor_behind(void **state)
 {
+	static const struct kquorum_lock_request db = { .resource = "db" }, nameless = { .resource = "" };
 	struct kquorum *k = *state;
 	int fd = dup(0);
 
 	mnl_attr_put_u32(answer_genl(KQUORUM_CMD_LOCK, 0), KQUORUM_A_FD, fd);
 	answer_ack(-ENOSPC, NULL, 0);
-	assert_int_equal(kquorum_lock_open(k, "db", 0), -ENOSPC);
+	assert_int_equal(kquorum_lock_open(k, &db), -ENOSPC);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	assert_int_equal(errno, EBADF);
 	/* An answer without a descriptor is an error too, not descriptor 0. */
 	answer_genl(KQUORUM_CMD_LOCK, 0);
 	answer_ack(0, NULL, 0);
-	assert_int_equal(kquorum_lock_open(k, "db", 0), -EBADMSG);
-	assert_int_equal(kquorum_lock_open(k, "", 0), -EINVAL);
+	assert_int_equal(kquorum_lock_open(k, &db), -EBADMSG);
+	assert_int_equal(kquorum_lock_open(k, &nameless), -EINVAL);
 }
 
 struct entries {
@@ -305,7 +447,10 @@ int main(void)
 		WITH_HANDLE(asks_for_a_snapshot),
 		WITH_HANDLE(asks_for_a_change),
 		WITH_HANDLE(says_who_founded_the_cluster_only_to_join_it),
+		WITH_HANDLE(asks_for_a_lock),
+		WITH_HANDLE(asks_for_a_change_of_a_resource),
 		WITH_HANDLE(joins_a_long_queue),
+		WITH_HANDLE(tells_what_a_pool_is),
 		WITH_HANDLE(tells_of_a_dump_that_changed),
 		WITH_HANDLE(skips_what_an_earlier_exchange_left),
 		WITH_HANDLE(leaves_no_descriptor_behind),

@@ -104,17 +104,39 @@ static int restore(const char *more)
 	return run(&command_snapshot, words);
 }
 
+static uint32_t units_of_gpu;	/* in the last one that was read */
+
 /* The member's priority, as if it had been in the cluster from its beginning. */
 static int look_at_member(const struct snapshot_record *r, void *user)
 {
 	const struct kquorum_conf_member *m;
 
 	(void)user;
+	if (r->type == KQ_SNAP_POOL) {
+		assert_true(r->pool.index > JUMP);
+		if (!strcmp(r->pool.resource, "gpu"))
+			units_of_gpu = r->pool.units;
+		return 0;
+	}
 	assert_int_equal(r->type, KQ_SNAP_CONF);
 	m = kq_conf_member(r->conf.payload, &r->conf.conf, 1);
 	assert_non_null(m);
 	assert_int_equal(m->priority, KQUORUM_PRIORITY_DEFAULT);
 	return 0;
+}
+
+/* All of it, for free(). */
+static size_t get_file(const char *file, void **data)
+{
+	FILE *f = fopen(file, "r");
+	struct stat st;
+
+	assert_non_null(f);
+	assert_int_equal(fstat(fileno(f), &st), 0);
+	*data = malloc(st.st_size);
+	assert_int_equal(fread(*data, 1, st.st_size, f), st.st_size);
+	fclose(f);
+	return st.st_size;
 }
 
 /* The configuration of @dir and the snapshot that its log begins with. */
@@ -123,6 +145,8 @@ static void read_made(const char *dir, struct kquorum_config *c, struct snapshot
 {
 	char name[KQUORUM_SNAPSHOT_NAME_MAX], file[200], err[200];
 	uint64_t term = 0;
+	void *data;
+	size_t len;
 	int ret;
 
 	snprintf(file, sizeof(file), "%s/kquorum.conf", dir);
@@ -141,6 +165,9 @@ static void read_made(const char *dir, struct kquorum_config *c, struct snapshot
 	assert_true(r->has_conf);
 	assert_int_equal(r->sessions, 0);
 	assert_int_equal(r->claims, 0);
+	len = get_file(file, &data);
+	assert_int_equal(image_restores(data, len, c->cluster_id), 0);
+	free(data);
 }
 
 /* --- restore -------------------------------------------------------------------------------- */
@@ -169,6 +196,30 @@ static void what_was_made_is_told_in_json(void **state)
 	assert_int_equal(restore("a.kqs -j --index 5000000"), 0);
 	assert_contains(out, "\"begins_index\":\t5000000");
 	assert_contains(out, "\"cluster_id\":\t\"000000000000004d\"");
+}
+
+/* What was said of resources goes on; who held or awaited them does not. */
+static void resources_stay_as_they_were_made(void **state)
+{
+	static struct snapshot_reader r;
+	struct kquorum_config c;
+
+	(void)state;
+	free(image.data);
+	image = image_of_pools(0);
+	put_file("a.kqs", image.data, image.len);
+	assert_int_equal(restore("a.kqs -j"), 0);
+	assert_contains(out, "\"resources\":\t1");
+	read_made("d", &c, &r, image.ref.index + JUMP);
+	assert_int_equal(r.pools, 1);
+	/* They take more than one frame. */
+	free(image.data);
+	image = image_of_pools(300);
+	put_file("b.kqs", image.data, image.len);
+	assert_int_equal(restore("b.kqs --force"), 0);
+	read_made("d", &c, &r, image.ref.index + JUMP);
+	assert_int_equal(r.pools, 301);
+	assert_int_equal(units_of_gpu, 4);
 }
 
 static void an_index_that_is_not_above_is_refused(void **state)
@@ -372,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_cluster_of_one_begins_with_it),
 		TEST(what_was_made_is_told_in_json),
+		TEST(resources_stay_as_they_were_made),
 		TEST(an_index_that_is_not_above_is_refused),
 		TEST(what_is_damaged_is_refused),
 		TEST(one_from_before_the_cluster_began_is_refused),

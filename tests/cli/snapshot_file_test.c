@@ -18,9 +18,10 @@ static struct snapshot_reader reader;
 /* --- what is in it -------------------------------------------------------------------------- */
 
 struct seen {
-	unsigned int confs, sessions, claims;
+	unsigned int confs, sessions, claims, pools;
 	struct snapshot_session session[KQUORUM_MAX_NODES + 1];
 	struct snapshot_claim claim[64];
+	struct snapshot_pool pool[4];
 	int stop_at;	/* at that claim, counted from 1 */
 };
 
@@ -43,6 +44,10 @@ static int see(const struct snapshot_record *r, void *user)
 	case KQ_SNAP_SESSION:
 		s->sessions++;
 		s->session[r->session.node] = r->session;
+		break;
+	case KQ_SNAP_POOL:
+		assert_true(s->pools < 4);
+		s->pool[s->pools++] = r->pool;
 		break;
 	default:
 		assert_true(s->claims < 64);
@@ -90,7 +95,7 @@ static const struct snapshot_claim *claim_of(const struct seen *s, const char *n
 
 static void all_that_is_in_it_comes_out(void **state)
 {
-	static const size_t pieces[] = { 1, 7, 96, 1000, 1 << 20 };
+	static const size_t pieces[] = { 1, 7, sizeof(struct kq_snap_head), 1000, 1 << 20 };
 	struct bytes b = image_of_all(5);
 	unsigned int i;
 
@@ -125,6 +130,39 @@ static void all_that_is_in_it_comes_out(void **state)
 	free(b.data);
 }
 
+static void what_of_it_is_held_comes_out(void **state)
+{
+	struct bytes b = image_of_pools(0);
+	const struct snapshot_claim *c;
+	struct seen s = { 0 };
+
+	(void)state;
+	snapshot_reader_init(&reader, IMAGE_CLUSTER, see, &s);
+	assert_int_equal(feed(&b, 100), 0);
+	assert_int_equal(reader.pools, 1);
+	assert_int_equal(s.pools, 1);
+	assert_string_equal(s.pool[0].resource, "gpu");
+	assert_int_equal(s.pool[0].units, 4);
+	assert_int_equal(s.pool[0].max_waiters, 9);
+	assert_int_equal(s.pool[0].index, 6);
+	c = claim_of(&s, "gpu", 21);
+	assert_int_equal(c->mode, KQUORUM_CLAIM_MODE_UNITS);
+	assert_int_equal(c->units, 2);
+	assert_int_equal(c->numbers[0], 3);
+	assert_string_equal(c->info, "epoch 3");
+	assert_int_equal(claim_of(&s, "gpu", 22)->numbers[0], 4);
+	assert_string_equal(claim_of(&s, "gpu", 22)->info, "");
+	c = claim_of(&s, "gpu", 23);
+	assert_int_equal(c->units, 4);
+	assert_int_equal(c->token, 0);
+	assert_int_equal(c->numbers[0], 0);
+	c = claim_of(&s, "report", 25);
+	assert_int_equal(c->mode, KQUORUM_CLAIM_SHARED);
+	assert_true(c->token);
+	assert_int_equal(reader.held, 4);
+	free(b.data);
+}
+
 static void one_without_configuration_is_whole_too(void **state)
 {
 	struct bytes b = image_of_nothing();
@@ -156,13 +194,11 @@ static void who_has_seen_enough_ends_it(void **state)
 
 /* --- what is wrong with it ------------------------------------------------------------------ */
 
-static void every_byte_counts(void **state)
+static void each_byte_counts(struct bytes b)
 {
 	static const size_t pieces[] = { 13, 1 << 20 };
-	struct bytes b = image_of_all(5);
 	size_t at, i;
 
-	(void)state;
 	for (at = 0; at < b.len; at++) {
 		for (i = 0; i < ARRAY_SIZE(pieces); i++) {
 			int ret;
@@ -180,6 +216,13 @@ static void every_byte_counts(void **state)
 		}
 	}
 	free(b.data);
+}
+
+static void every_byte_counts(void **state)
+{
+	(void)state;
+	each_byte_counts(image_of_all(5));
+	each_byte_counts(image_of_pools(0));
 }
 
 static void what_is_cut_off_is_called_so(void **state)
@@ -237,7 +280,7 @@ static void another_cluster_and_a_newer_version_are_no_damage(void **state)
 	h->version = cpu_to_le16(KQ_SNAP_VERSION + 1);
 	image_seal_head(&b);
 	assert_int_equal(check(&b, 4096), -EPROTONOSUPPORT);
-	assert_contains(reader.why, "of format version 3");
+	assert_contains(reader.why, "of format version 4, this is read up to 3");
 	assert_string_equal(snapshot_error_name(reader.error), "newer_version");
 	free(b.data);
 }
@@ -270,7 +313,7 @@ static void add_claim(uint32_t node, uint64_t session, uint64_t index, unsigned 
 	memset(buf, 'x', sizeof(buf));
 	*c = (struct kq_snap_claim){
 		.session = cpu_to_le64(session), .index = cpu_to_le64(index),
-		.node = cpu_to_le32(node),
+		.node = cpu_to_le32(node), .name_len = name_len,
 	};
 	memset(c->comm, 'c', sizeof(c->comm));	/* without an end */
 	add(KQ_SNAP_CLAIM, buf, sizeof(*c) + name_len);
@@ -362,6 +405,136 @@ static void claims_that_cannot_be_are_refused(void **state)
 	}
 }
 
+/* A claim of "r" by node 1, and what of it. */
+struct asks {
+	uint32_t mode, units, numbers, info_len;
+	bool waits;
+	int more;		/* bytes that it has besides */
+	bool zero;		/* something stands where nothing may */
+	uint8_t first, second;	/* of its numbers; 0, 0: they rise from 0 on */
+};
+
+static void add_asking(const struct asks *a)
+{
+	uint8_t buf[sizeof(struct kq_snap_claim) + 600] = { 0 };
+	struct kq_snap_claim *c = (void *)buf;
+	uint8_t *number = (uint8_t *)(c + 1) + 1 + a->info_len;
+	uint32_t i;
+
+	c->session = cpu_to_le64(7);
+	c->index = cpu_to_le64(1);
+	c->token = cpu_to_le64(a->waits ? 0 : 4096);
+	c->node = cpu_to_le32(1);
+	c->mode = a->mode;
+	c->units = cpu_to_le32(a->units);
+	c->numbers = cpu_to_le16(a->numbers);
+	c->name_len = 1;
+	c->info_len = a->info_len;
+	c->zero[6] = a->zero;
+	memset(c + 1, 'r', 1 + a->info_len);
+	for (i = 0; i < a->numbers; i++)
+		number[i] = i;
+	if (a->first || a->second) {
+		number[0] = a->first;
+		number[1] = a->second;
+	}
+	add(KQ_SNAP_CLAIM, buf, sizeof(*c) + 1 + a->info_len + a->numbers + a->more);
+}
+
+static int check_asking(const struct asks *a)
+{
+	add_session(1, 7, 7, 0);
+	add_asking(a);
+	return check_records();
+}
+
+#define ALL	KQUORUM_CLAIM_EXCLUSIVE
+#define SHARE	KQUORUM_CLAIM_SHARED
+#define UNITS	KQUORUM_CLAIM_MODE_UNITS
+
+static void what_can_be_asked_for_is_taken(void **state)
+{
+	static const struct asks good[] = {
+		{ .mode = ALL, .info_len = 63 },
+		{ .mode = SHARE, .waits = true },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .info_len = 63 },
+		{ .mode = UNITS, .units = 2, .waits = true },
+		{ .mode = UNITS, .units = 256, .numbers = 256, .info_len = 63 },
+		{ .mode = UNITS, .units = KQUORUM_UNITS_MAX },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .info_len = 5, .first = 3, .second = 255 },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		if (check_asking(&good[i]))
+			fail_msg("claim %u was refused: %s", i, reader.why);
+}
+
+static void what_cannot_be_asked_for_is_refused(void **state)
+{
+	static const struct asks bad[] = {
+		{ .mode = 3 },
+		{ .mode = 255, .units = 1 },
+		{ .mode = ALL, .units = 1 },
+		{ .mode = SHARE, .units = 1 },
+		{ .mode = ALL, .numbers = 1 },
+		{ .mode = SHARE, .numbers = 1 },
+		{ .mode = UNITS, .units = 0 },
+		{ .mode = UNITS, .units = KQUORUM_UNITS_MAX + 1 },
+		{ .mode = UNITS, .units = 2, .numbers = 1 },
+		{ .mode = UNITS, .units = 1, .numbers = 2 },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .waits = true },
+		{ .mode = UNITS, .units = 257, .numbers = 257 },
+		{ .mode = ALL, .info_len = 64 },
+		{ .mode = ALL, .more = 1 },
+		{ .mode = ALL, .more = -1 },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .more = -1 },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .info_len = 5, .more = 1 },
+		{ .mode = ALL, .zero = true },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .first = 3, .second = 3 },
+		{ .mode = UNITS, .units = 2, .numbers = 2, .first = 3, .second = 2 },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (check_asking(&bad[i]) != -EBADMSG)
+			fail_msg("claim %u was taken", i);
+		assert_contains(reader.why, "a claim that cannot be");
+	}
+}
+
+static int check_pool(uint64_t index, uint32_t units, uint16_t bytes)
+{
+	uint8_t buf[sizeof(struct kq_snap_pool) + 200];
+	struct kq_snap_pool *p = (void *)buf;
+
+	memset(buf, 'x', sizeof(buf));
+	p->index = cpu_to_le64(index);
+	p->units = cpu_to_le32(units);
+	add(KQ_SNAP_POOL, buf, bytes);
+	return check_records();
+}
+
+static void resources_that_cannot_be_are_refused(void **state)
+{
+	const uint16_t fixed = sizeof(struct kq_snap_pool);
+
+	(void)state;
+	assert_int_equal(check_pool(1, 1, fixed + 1), 0);
+	assert_int_equal(check_pool(1, KQUORUM_UNITS_MAX, fixed + 127), 0);
+	assert_int_equal(reader.pools, 1);
+	assert_int_equal(check_pool(0, 1, fixed + 1), -EBADMSG);
+	assert_int_equal(check_pool(1000000, 1, fixed + 1), -EBADMSG);
+	assert_int_equal(check_pool(1, 0, fixed + 1), -EBADMSG);
+	assert_int_equal(check_pool(1, KQUORUM_UNITS_MAX + 1, fixed + 1), -EBADMSG);
+	assert_int_equal(check_pool(1, 1, fixed), -EBADMSG);
+	assert_int_equal(check_pool(1, 1, fixed - 1), -EBADMSG);
+	assert_int_equal(check_pool(1, 1, fixed + 128), -EBADMSG);
+	assert_contains(reader.why, "a resource that cannot be");
+}
+
 static void configurations_that_cannot_be_are_refused(void **state)
 {
 	static const struct kq_settings set = TEST_SETTINGS;
@@ -439,6 +612,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_in_it_comes_out),
+		cmocka_unit_test(what_of_it_is_held_comes_out),
 		cmocka_unit_test(one_without_configuration_is_whole_too),
 		cmocka_unit_test(who_has_seen_enough_ends_it),
 		cmocka_unit_test(every_byte_counts),
@@ -448,6 +622,9 @@ int main(void)
 		cmocka_unit_test(the_records_that_can_be_are_taken),
 		cmocka_unit_test(sessions_that_cannot_be_are_refused),
 		cmocka_unit_test(claims_that_cannot_be_are_refused),
+		cmocka_unit_test(what_can_be_asked_for_is_taken),
+		cmocka_unit_test(what_cannot_be_asked_for_is_refused),
+		cmocka_unit_test(resources_that_cannot_be_are_refused),
 		cmocka_unit_test(configurations_that_cannot_be_are_refused),
 		cmocka_unit_test(files_that_cannot_be_read_are_called_so),
 	};

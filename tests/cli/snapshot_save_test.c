@@ -128,7 +128,7 @@ static void what_is_saved_is_what_the_module_gave(void **state)
 	assert_contains(out, want);
 	snprintf(want, sizeof(want), "(%zu bytes), CRC32C %08x\n", image.len, image.ref.crc);
 	assert_contains(out, want);
-	assert_contains(out, "\n  3 sessions, 64 claims: 62 hold, 2 wait\n");
+	assert_contains(out, "\n  3 sessions, 64 claims: 62 hold, 2 wait; 0 defined resources\n");
 	assert_null(strstr(out, "no quorum"));
 	assert_holds(path, image.data, image.len);
 	assert_false(is_there(other));

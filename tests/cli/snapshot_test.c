@@ -35,6 +35,7 @@ static void whole_ones_are_verified(void **state)
 static void what_is_wrong_is_told_apart(void **state)
 {
 	struct kq_snap_head *h = (void *)image.data;
+	char damage[100];
 
 	(void)state;
 	put_file(path, image.data, image.len);
@@ -47,7 +48,9 @@ static void what_is_wrong_is_told_apart(void **state)
 	put_file(path, image.data, image.len);
 	image.data[200] ^= 1;
 	assert_int_equal(snapshot("verify %s", path), 1);
-	assert_contains(out, ": damaged: frame 0, at byte 120, fails its checksum\n  it is of no use");
+	snprintf(damage, sizeof(damage), ": damaged: frame 0, at byte %zu, fails its checksum\n  it is of no use",
+		 sizeof(*h) + sizeof(struct kq_snap_frame));
+	assert_contains(out, damage);
 	put_file(path, "something else, that is long enough", 35);
 	assert_int_equal(snapshot("verify %s", path), 1);
 	assert_contains(out, ": no snapshot begins here\n  a compressed one has to be unpacked first");
@@ -55,7 +58,7 @@ static void what_is_wrong_is_told_apart(void **state)
 	image_seal_head(&image);
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("verify %s", path), 1);
-	assert_contains(out, ": of format version 9, this is read up to 2: use a newer kquorum\n");
+	assert_contains(out, ": of format version 9, this is read up to 3: use a newer kquorum\n");
 	assert_int_equal(snapshot("verify %s/none", tmp), 66);
 	assert_contains(out, "/none: No such file or directory\n");
 	assert_fits();
@@ -90,7 +93,7 @@ static void what_is_in_it_is_shown(void **state)
 	node_runs = false;
 	assert_int_equal(snapshot("show %s", path), 0);
 	assert_contains(out, "a snapshot of cluster id 000000000000004d\nindex ");
-	assert_contains(out, "\n3 sessions, 4 claims: 2 hold, 2 wait\n");
+	assert_contains(out, "\n3 sessions, 4 claims: 2 hold, 2 wait; 0 defined resources\n");
 	assert_contains(out, "\nconfiguration of index 5, term 5:\n"
 			"ID  NODE  ADDRESS        ROLE\n"
 			"1   n1    10.0.0.1:7420  voter\n"
@@ -105,9 +108,9 @@ static void what_is_in_it_is_shown(void **state)
 	/* Holders before those that wait, and these as they came. */
 	assert_contains(out, "\nRESOURCE  NODE  STATE  TOKEN");
 	assert_contains(out, "\na\\x09b    n2    holds  ");
-	assert_contains(out, "  14   test     11\ndb        n1    holds  ");
-	assert_contains(out, "\ndb        n2    waits  -      12   test     9\n"
-			"db        n1    waits  -      13   test     10\n");
+	assert_contains(out, "  14   test     11     exclusive  -\ndb        n1    holds  ");
+	assert_contains(out, "\ndb        n2    waits  -      12   test     9      exclusive  -\n"
+			"db        n1    waits  -      13   test     10     exclusive  -\n");
 	assert_fits();
 	assert_int_equal(snapshot("show"), 2);
 	assert_int_equal(snapshot("show %s %s", path, path), 2);
@@ -119,7 +122,9 @@ static void the_holder_is_shown_first(void **state)
 	struct {
 		struct kq_snap_claim c;
 		char name;
-	} __packed claim = { .c = { .session = cpu_to_le64(5), .node = cpu_to_le32(1) }, .name = 'r' };
+	} __packed claim = {
+		.c = { .session = cpu_to_le64(5), .node = cpu_to_le32(1), .name_len = 1 }, .name = 'r',
+	};
 	struct kq_snap_session session = {
 		.node = cpu_to_le32(1), .id = cpu_to_le64(5), .last_id = cpu_to_le64(5),
 	};
@@ -149,7 +154,7 @@ static void what_is_in_it_is_shown_in_json(void **state)
 	image = image_of_all(0);
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("show -j %s", path), 0);
-	assert_contains(out, "\"version\":\t2,\n\t\"cluster_id\":\t\"000000000000004d\",");
+	assert_contains(out, "\"version\":\t3,\n\t\"cluster_id\":\t\"000000000000004d\",");
 	assert_contains(out, "\"id\":\t5,\n\t\t\t\t\"node\":\t\"n5\",\n\t\t\t\t\"address\":\t\"10.0.0.5:7420\","
 			"\n\t\t\t\t\"role\":\t\"learner\",\n\t\t\t\t\"promote\":\ttrue\n");
 	assert_contains(strstr(out, "\"left\":"), "\"id\":\t4,\n\t\t\t\t\"node\":\t\"n4\"\n");
@@ -159,7 +164,35 @@ static void what_is_in_it_is_shown_in_json(void **state)
 	assert_int_equal(snapshot("show -j --claims %s", path), 0);
 	assert_contains(strstr(out, "claim_list"), "\"resource\":\t\"db\",\n\t\t\t\"node\":\t\"n2\",\n\t\t\t"
 			"\"state\":\t\"waits\",\n\t\t\t\"token\":\t0,\n\t\t\t\"pid\":\t12,\n\t\t\t"
-			"\"comm\":\t\"test\",\n\t\t\t\"session\":\t102,\n\t\t\t\"owner\":\t12,\n\t\t\t\"index\":\t9\n");
+			"\"comm\":\t\"test\",\n\t\t\t\"session\":\t102,\n\t\t\t\"owner\":\t12,\n\t\t\t\"index\":\t9,\n"
+			"\t\t\t\"mode\":\t\"exclusive\",\n\t\t\t\"units\":\tnull,\n\t\t\t\"numbers\":\t[],\n"
+			"\t\t\t\"info\":\t\"\"\n");
+}
+
+static void pools_and_who_has_what_of_them_are_shown(void **state)
+{
+	(void)state;
+	free(image.data);
+	image = image_of_pools(0);
+	put_file(path, image.data, image.len);
+	assert_int_equal(snapshot("verify %s", path), 0);
+	assert_int_equal(snapshot("show %s", path), 0);
+	assert_contains(out, "\n3 sessions, 5 claims: 4 hold, 1 waits; 1 defined resource\n");
+	assert_null(strstr(out, "gpu"));
+	assert_int_equal(snapshot("show --resources %s", path), 0);
+	assert_contains(out, "\nRESOURCE  UNITS  MAX-WAITERS  INDEX\ngpu       4      9            6\n");
+	assert_int_equal(snapshot("show --claims %s", path), 0);
+	assert_contains(out, "  test     7      2 units: 0,1  epoch 3\n");
+	assert_contains(out, "  test     8      1 unit: 2     -\n"
+			"gpu       n3    waits  -      23   test     9      4 units       -\n");
+	assert_contains(out, "  test     11     shared        -\n");
+	assert_fits();
+	assert_int_equal(snapshot("show -j --resources --claims %s", path), 0);
+	assert_contains(out, "\"resources\":\t1,");
+	assert_contains(out, "\"resource_list\":\t[{\n\t\t\t\"resource\":\t\"gpu\",\n\t\t\t\"units\":\t4,\n"
+			"\t\t\t\"max_waiters\":\t9,\n\t\t\t\"index\":\t6\n");
+	assert_contains(out, "\"mode\":\t\"units\",\n\t\t\t\"units\":\t2,\n\t\t\t\"numbers\":\t[0, 1],\n"
+			"\t\t\t\"info\":\t\"epoch 3\"\n");
 }
 
 /* In whatever order a node wrote what was changed meanwhile. */
@@ -214,7 +247,7 @@ static void nothing_is_shown_of_what_is_not_whole(void **state)
 	image = image_of_nothing();
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("show %s", path), 0);
-	assert_contains(out, "0 sessions, 0 claims: 0 hold, 0 wait\n\nno configuration");
+	assert_contains(out, "0 sessions, 0 claims: 0 hold, 0 wait; 0 defined resources\n\nno configuration");
 	assert_int_equal(snapshot("show -j %s", path), 0);
 	assert_contains(out, "\"configuration\":\tnull");
 }
@@ -305,6 +338,7 @@ int main(void)
 		WITH_FILES(what_is_in_it_is_shown),
 		WITH_FILES(the_holder_is_shown_first),
 		WITH_FILES(what_is_in_it_is_shown_in_json),
+		WITH_FILES(pools_and_who_has_what_of_them_are_shown),
 		WITH_FILES(one_state_has_one_sum),
 		WITH_FILES(nothing_is_shown_of_what_is_not_whole),
 		WITH_FILES(the_one_in_use_is_told),

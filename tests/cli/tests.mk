@@ -9,7 +9,7 @@ CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test nodes_test w
 	strangers_test entry_test netlink_test netlink_status_test hold_test command_test \
 	join_test member_add_test member_plan_test member_replace_test member_test \
 	rollout_plan_test rollout_test settings_test snapshot_file_test snapshot_save_test \
-	snapshot_test restore_test scrub_test)
+	snapshot_test restore_test scrub_test claim_test lock_test resource_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -19,26 +19,34 @@ CLI_WHY := $(addprefix userspace/cli/,why.c say.c strangers.c)
 cli_why_test_WITH := $(CLI_WHY) userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_nodes_test_WITH := $(cli_why_test_WITH)
 cli_strangers_test_WITH := $(cli_why_test_WITH)
-cli_entry_test_WITH := userspace/cli/entry.c $(CLI_TEST_COMMON)
+CLI_CLAIM := $(addprefix userspace/cli/,claim.c say.c)
+cli_claim_test_WITH := $(CLI_CLAIM) $(CLI_TEST_COMMON)
+cli_entry_test_WITH := userspace/cli/entry.c $(CLI_CLAIM) $(CLI_TEST_COMMON)
 cli_netlink_test_WITH := tests/cli/kernel.c $(wildcard userspace/lib/*.c)
 cli_netlink_test_LINK := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind setsockopt sendto recvfrom \
 	close get_portid)
 cli_netlink_status_test_WITH := $(cli_netlink_test_WITH)
 cli_netlink_status_test_LINK := $(cli_netlink_test_LINK)
-cli_hold_test_WITH := userspace/cli/hold.c $(CLI_TEST_COMMON)
+cli_hold_test_WITH := userspace/cli/hold.c $(CLI_CLAIM) $(CLI_TEST_COMMON)
 # The library is what is replaced here.
 CLI_COMMAND := $(addprefix tests/cli/,child.c files.c library.c)
 cli_command_test_WITH := $(CLI_COMMAND) $(addprefix userspace/lib/,config.c snapshots.c) \
-	$(addprefix userspace/cli/,append.c clock.c directory.c entry.c format.c hold.c lock.c log.c nodes.c \
-	options.c output.c parse.c resource.c spawn.c start.c status.c wait.c) $(CLI_WHY)
+	$(addprefix userspace/cli/,append.c claim.c clock.c directory.c entry.c format.c hold.c lock.c lock_say.c \
+	log.c nodes.c options.c output.c parse.c resource.c resource_list.c resource_set.c spawn.c start.c \
+	status.c wait.c) $(CLI_WHY)
+CLI_POOL := $(CLI_COMMAND) tests/cli/pool.c userspace/lib/config.c userspace/cli/claim.c $(CLI_WHY) \
+	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c wait.c)
+cli_lock_test_WITH := $(CLI_POOL) $(addprefix userspace/cli/,hold.c lock.c lock_say.c)
+cli_resource_test_WITH := $(CLI_POOL) $(addprefix userspace/cli/,resource.c resource_list.c resource_set.c)
 cli_scrub_test_WITH := $(CLI_COMMAND) userspace/lib/config.c $(addprefix userspace/cli/,clock.c format.c \
 	nodes.c options.c output.c parse.c scrub.c)
 cli_member_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
-	$(addprefix userspace/cli/,clock.c entry.c format.c join.c member.c member_list.c \
+	$(addprefix userspace/cli/,claim.c clock.c entry.c format.c join.c member.c member_list.c \
 	member_number.c member_plan.c nodes.c options.c output.c parse.c reserve.c say.c strangers.c)
 cli_member_add_test_WITH := $(cli_member_test_WITH)
 cli_settings_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \
-	$(addprefix userspace/cli/,clock.c entry.c format.c nodes.c options.c output.c parse.c settings.c)
+	$(addprefix userspace/cli/,clock.c entry.c format.c nodes.c options.c output.c parse.c settings.c) \
+	$(CLI_CLAIM)
 cli_member_plan_test_WITH := userspace/cli/member_plan.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
 cli_member_replace_test_WITH := $(cli_member_plan_test_WITH)
 cli_join_test_WITH := userspace/cli/join.c userspace/cli/nodes.c $(CLI_TEST_COMMON)
@@ -53,13 +61,13 @@ CLI_TEST_IMAGES := tests/cli/images.c tests/core/snap_state.c $(wildcard kmod/co
 cli_snapshot_file_test_WITH := $(CLI_TEST_IMAGES) userspace/cli/snapshot_file.c
 cli_snapshot_test_WITH := $(CLI_COMMAND) tests/cli/module.c $(CLI_TEST_IMAGES) \
 	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
-	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c)
+	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c) $(CLI_CLAIM)
 cli_snapshot_save_test_WITH := $(cli_snapshot_test_WITH)
 cli_snapshot_save_test_LINK := $(addprefix -Wl$(comma)--wrap=,read flock fsync renameat2)
 cli_restore_test_WITH := $(CLI_COMMAND) $(CLI_TEST_IMAGES) \
 	$(addprefix userspace/lib/,config.c snapshots.c) $(wildcard userspace/cli/snapshot*.c) \
 	$(addprefix userspace/cli/,clock.c directory.c format.c init.c join.c nodes.c options.c output.c \
-	parse.c recover.c restore.c seed.c seed_file.c)
+	parse.c recover.c restore.c seed.c seed_file.c) $(CLI_CLAIM)
 
 # $(1): test
 define cli_test_link

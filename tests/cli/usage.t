@@ -68,27 +68,37 @@ for c in $commands; do
 done
 # Of what has commands below it, likewise.
 complete() { bash -c '. userspace/cli/kquorum.bash-completion; _kquorum_words "$@"' - "$@"; }
-for v in $(complete snapshot snapshot); do
-	run "$KQUORUM" snapshot "$v" --help
-	is "$rc" 0 "snapshot $v --help succeeds"
-	like "$out" "^Usage: kquorum snapshot $v" "snapshot $v --help shows its usage"
-	is "$(awk 'length > 100' <<<"$out")" "" "snapshot $v --help fits 100 columns"
-	missing=
+check_verb()
+{
+	local c=$1 v=$2 o missing=
+
+	run "$KQUORUM" "$c" "$v" --help
+	is "$rc" 0 "$c $v --help succeeds"
+	like "$out" "^Usage: kquorum $c $v" "$c $v --help shows its usage"
+	is "$(awk 'length > 100' <<<"$out")" "" "$c $v --help fits 100 columns"
 	for o in $(grep -oE '^ +(-., )?--[a-z-]+' <<<"$out" | grep -oE -- '--[a-z-]+'); do
 		grep -qF -- "${o//-/\\-}" userspace/cli/kquorum.8 || missing+=" $o"
 	done
-	is "$missing" "" "the manual has the options of snapshot $v"
-	run "$KQUORUM" snapshot "$v" --bogus
-	is "$rc" 2 "snapshot $v --bogus is a usage error"
-	like "$out" "kquorum snapshot $v --help" "snapshot $v says where to read more"
+	is "$missing" "" "the manual has the options of $c $v"
+	run "$KQUORUM" "$c" "$v" --bogus
+	is "$rc" 2 "$c $v --bogus is a usage error"
+	like "$out" "kquorum $c $v --help" "$c $v says where to read more"
+	grep -q "kquorum $c $v" userspace/cli/kquorum.8
+	report $? "the manual has $c $v"
+	like "$("$KQUORUM" "$c" --help)" "^  $v " "$c --help has $v"
+}
+for v in $(complete snapshot snapshot); do
+	check_verb snapshot "$v"
 	run "$KQUORUM" snapshot "$v"
 	is "$rc" 2 "snapshot $v wants a file"
-	grep -q "kquorum snapshot $v" userspace/cli/kquorum.8
-	report $? "the manual has snapshot $v"
-	like "$("$KQUORUM" snapshot --help)" "^  $v " "snapshot --help has $v"
+done
+for v in $(complete resource resource); do
+	check_verb resource "$v"
 done
 is "$(complete snapshot snapshot)" "$("$KQUORUM" snapshot bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
 	"the completion has all that snapshot takes"
+is "$(complete resource resource)" "$("$KQUORUM" resource bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
+	"the completion has all that resource takes"
 # The completion knows them, and what member and the others take.
 is "$(complete help)" "$commands" "the completion has all commands"
 is "$(complete member member)" "$("$KQUORUM" member bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
@@ -110,8 +120,19 @@ run "$KQUORUM" lock "$(printf 'x%.0s' {1..128})"
 is $rc 2 "a name of 128 bytes is too long"
 run "$KQUORUM" lock $'a\nb'
 is $rc 2 "a name has no control characters"
-run "$KQUORUM" resource show
-is $rc 2 "resource show wants a name"
+run "$KQUORUM" lock -s -k 2 db
+is $rc 2 "a share and units exclude each other"
+like "$out" "one or the other" "and it is said so"
+for v in show create set delete; do
+	run "$KQUORUM" resource "$v"
+	is $rc 2 "resource $v wants a name"
+	run "$KQUORUM" resource "$v" "$(printf 'x%.0s' {1..128})"
+	is $rc 2 "resource $v takes none of 128 bytes"
+done
+run "$KQUORUM" resource set gpu
+is $rc 2 "resource set wants to know what"
+run "$KQUORUM" resource
+is $rc 2 "resource wants to know what is to be done"
 run "$KQUORUM" log --from 5 --to 4
 is $rc 2 "log ends after it begins"
 run "$KQUORUM" bench
@@ -130,7 +151,7 @@ run bash -c "'$KQUORUM' --help >/dev/full"
 is $rc 1 "output that cannot be written is an error"
 
 if [ ! -e /sys/module/kquorum ]; then
-	for c in stop status "lock db" "resource list" log "append x" transfer "bench lock" member \
+	for c in stop status "lock db" "resource list" "resource create gpu" "resource delete gpu" log "append x" transfer "bench lock" member \
 		"member remove n1" snapshot "snapshot save $TMP/s"; do
 		# shellcheck disable=SC2086
 		run "$KQUORUM" $c

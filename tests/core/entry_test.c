@@ -43,6 +43,7 @@ static void a_sound_entry_is_accepted_and_copied(void **state)
 		assert_memory_equal(copy->data, e->data, lens[i]);
 		e->claim = kq_alloc(8);		/* goes with the entry */
 		e->resource = kq_alloc(8);
+		e->pool = kq_alloc(8);
 		kq_entry_free(e);
 		kq_entry_free(copy);
 	}

@@ -3,6 +3,7 @@
  * What was under way at a node that installs a snapshot: locks that are held or waited for,
  * requests, and the session under which they were made.
  */
+#include "resources.h"
 #include "trio_snap.h"
 
 /* What waits from one node for another is delivered, and only that. */
@@ -52,8 +53,7 @@ static void a_lock_that_was_granted_meanwhile_is_told(void **state)
 	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
 	assert_int_equal(install(t, 3), 0);
 	assert_int_equal(waiter->state, KQUORUM_LOCK_GRANTED);
-	assert_int_equal(waiter->token,
-			 kq_core_resource_find(t->core[1], "db", 2)->holder->token);
+	assert_int_equal(waiter->token, holder_of(t->core[1], "db")->token);
 	assert_int_equal(second->state, KQUORUM_LOCK_QUEUED);
 	assert_caught_up(t, 1, 3);
 	kq_core_unlock(t->core[3], t->now, waiter);
@@ -64,11 +64,65 @@ static void a_lock_that_was_granted_meanwhile_is_told(void **state)
 	assert_int_equal(t->core[1]->res->claims, 0);
 }
 
+static struct kq_owner *units(struct trio *t, uint32_t id, uint32_t count)
+{
+	const struct kq_lock_ask a = { .name = "gpu", .name_len = 3, .comm = "test",
+				       .units = count };
+	struct kq_owner *o;
+	int err;
+
+	o = trio_ask(t, id, &a, &err);
+	trio_settle(t);
+	return o;
+}
+
+/* What it waits for cannot be had any more; which entry said so is not to be seen. */
+static void a_lock_that_was_refused_meanwhile_is_told(void **state)
+{
+	struct kq_owner *holder, *waiter, *behind;
+	struct trio *t = *state;
+	uint8_t buf[COMMAND_MAX];
+
+	trio_lead(t);
+	t->core[1]->cfg.keep_entries = 1;
+	assert_int_equal(trio_command(t, 1, KQ_ENTRY_DEFINE, buf,
+				      put_define(buf, "gpu", KQ_DEFINE_FLAGS, 4, 0)), 0);
+	holder = units(t, 1, 1);
+	waiter = units(t, 3, 4);
+	behind = units(t, 3, 2);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
+	assert_int_equal(behind->state, KQUORUM_LOCK_QUEUED);
+	t->cut[3] = true;
+	assert_int_equal(trio_command(t, 1, KQ_ENTRY_DEFINE, buf,
+				      put_define(buf, "gpu", KQ_DEFINE_UNITS, 3, 0)), 0);
+	a_moment_without(t);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_QUEUED);
+	assert_int_equal(install(t, 3), 0);
+	assert_int_equal(waiter->state, KQUORUM_LOCK_REFUSED);
+	assert_int_equal(waiter->error, -EBUSY);
+	assert_int_equal(behind->state, KQUORUM_LOCK_GRANTED);
+	assert_int_equal(behind->token, claim_of(t->core[1], 3, behind->id)->token);
+	assert_int_equal(behind->numbers[0], 6);
+	assert_caught_up(t, 1, 3);
+	/* There is nothing to be given back for it. */
+	t->owners_closed = 0;
+	kq_core_unlock(t->core[3], t->now, waiter);
+	assert_int_equal(t->core[3]->pending_count, 0);
+	trio_settle(t);
+	assert_int_equal(t->owners_closed, 1);
+	kq_core_unlock(t->core[3], t->now, behind);
+	kq_core_unlock(t->core[1], t->now, holder);
+	trio_pass(t, 200);
+	assert_int_equal(t->core[1]->res->claims, 0);
+}
+
 /* What reached the leader, and was applied there, has an outcome here. */
 static void requests_that_are_in_the_snapshot_have_their_outcome(void **state)
 {
 	struct trio *t = *state;
-	struct kq_owner *held, *asked, *refused = calloc(1, sizeof(*refused)), *other;
+	const struct kq_lock_ask try = { .name = "other", .name_len = 5, .comm = "test",
+					 .flags = KQUORUM_LOCK_TRY };
+	struct kq_owner *held, *asked, *refused, *other;
 	struct kq_core *c = t->core[3];
 	int err;
 
@@ -82,8 +136,7 @@ static void requests_that_are_in_the_snapshot_have_their_outcome(void **state)
 	kq_core_unlock(c, t->now, held);
 	kq_core_linger_over(c, t->now + KQ_LINGER_NS);
 	asked = trio_owner(t, 3, "asked", &err);
-	assert_int_equal(kq_owner_init(refused, "other", 5, KQUORUM_LOCK_TRY, 1, "test"), 0);
-	assert_int_equal(kq_core_lock(c, t->now, refused), 0);
+	refused = trio_ask(t, 3, &try, &err);
 	assert_int_equal(trio_append(t, 3), 0);
 	deliver(t, 3, 1);
 	a_moment_without(t);
@@ -155,6 +208,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		TRIO_SNAP_TEST(a_lock_that_was_granted_meanwhile_is_told),
+		TRIO_SNAP_TEST(a_lock_that_was_refused_meanwhile_is_told),
 		TRIO_SNAP_TEST(requests_that_are_in_the_snapshot_have_their_outcome),
 		TRIO_SNAP_TEST(a_lock_whose_session_ended_meanwhile_is_lost),
 	};

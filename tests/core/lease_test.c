@@ -4,6 +4,7 @@
  * that outlive a leadership, clocks that run ahead, a log without room.
  */
 #include "trio.h"
+#include "resources.h"
 
 static void assert_not_longer(struct trio *t, uint64_t sent_ns, uint64_t lease_ms)
 {
@@ -153,7 +154,7 @@ static void a_grant_in_a_session_that_has_lapsed_here_is_not_taken(void **state)
 	trio_pass(t, 50);
 	assert_int_equal(c->local.state, KQ_SESSION_LAPSED);
 	assert_int_equal(t->core[1]->session[3].id, c->local.id);
-	assert_int_equal(kq_core_resource_find(c, "db", 2)->holder->holder_node, 3);
+	assert_int_equal(holder_of(c, "db")->holder_node, 3);
 	assert_int_equal(w->state, KQUORUM_LOCK_QUEUED);
 	assert_int_equal(w->token, 0);
 	/* In the next session the waiter asks again; what was lost stays lost. */

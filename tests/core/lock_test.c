@@ -4,8 +4,7 @@
  * that no owner makes, more proposals than the window of a session.
  */
 #include "trio.h"
-
-#include "kq_int.h"
+#include "resources.h"
 
 static void names_that_are_alike_are_locks_of_their_own(void **state)
 {
@@ -22,9 +21,9 @@ static void names_that_are_alike_are_locks_of_their_own(void **state)
 	trio_pass(t, 100);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(o[i]->state, KQUORUM_LOCK_GRANTED);
-	assert_int_equal(kq_core_resource_find(t->core[2], "db", 2)->holder->holder_node, 1);
-	assert_int_equal(kq_core_resource_find(t->core[2], same, 2)->holder->holder_node, 2);
-	assert_int_equal(kq_core_resource_find(t->core[2], longer, 4)->holder->holder_node, 3);
+	assert_int_equal(holder_of(t->core[2], "db")->holder_node, 1);
+	assert_int_equal(holder_of(t->core[2], same)->holder_node, 2);
+	assert_int_equal(holder_of(t->core[2], longer)->holder_node, 3);
 	kq_core_unlock(t->core[1], t->now, o[0]);
 	trio_pass(t, 100);
 	assert_null(kq_core_resource_find(t->core[2], "db", 2));
@@ -59,7 +58,7 @@ static void more_claims_than_the_cluster_holds_are_refused(void **state)
 	trio_settle(t);
 	assert_int_equal(t->core[1]->log.last, last);
 	assert_int_equal(o->state, KQUORUM_LOCK_REFUSED);
-	assert_int_equal(o->error, -ENOSPC);
+	assert_int_equal(o->error, -ENFILE);
 	kq_core_unlock(t->core[2], t->now, o);
 	/* and when others took the last place while they were on their way. */
 	set_claims(t, 0);
@@ -71,7 +70,7 @@ static void more_claims_than_the_cluster_holds_are_refused(void **state)
 	trio_settle(t);
 	assert_int_equal(t->core[1]->log.last, last + 1);
 	assert_int_equal(o->state, KQUORUM_LOCK_REFUSED);
-	assert_int_equal(o->error, -ENOSPC);
+	assert_int_equal(o->error, -ENFILE);
 	kq_core_unlock(t->core[1], t->now, o);
 	set_claims(t, 0);
 	assert_null(kq_core_resource_find(t->core[1], "db", 2));
@@ -143,9 +142,9 @@ static void an_owner_has_one_claim_and_gives_back_only_that(void **state)
 	r.cmd.owner = cpu_to_le64(7);
 	assert_int_equal(propose(t, KQ_ENTRY_RELEASE, 6, 1, &r, sizeof(r)), -ENOENT);
 	assert_int_equal(t->core[3]->res->claims, 2);
-	assert_int_equal(kq_core_resource_find(t->core[3], "db", 2)->holder->owner, 5);
+	assert_int_equal(holder_of(t->core[3], "db")->owner, 5);
 	/* Flags of a later version, and what has to be zero. */
-	a.cmd.flags = cpu_to_le16(2);
+	a.cmd.flags = cpu_to_le16(4);
 	assert_int_equal(propose(t, KQ_ENTRY_ACQUIRE, 7, 1, &a, sizeof(a)), 1);
 	r.cmd.zero = cpu_to_le16(1);
 	assert_int_equal(propose(t, KQ_ENTRY_RELEASE, 7, 1, &r, sizeof(r)), 1);
@@ -161,6 +160,8 @@ static void a_grant_that_nobody_asked_for_is_not_taken(void **state)
 		struct kq_acquire_cmd cmd;
 		char name[2];
 	} __packed a = { { .name_len = cpu_to_le16(2) }, "db" };
+	const struct kq_lock_ask try = { .name = "db", .name_len = 2, .comm = "test",
+					 .flags = KQUORUM_LOCK_TRY };
 	struct trio *t = *state;
 	struct kq_owner *holder, *o;
 	int err;
@@ -168,16 +169,14 @@ static void a_grant_that_nobody_asked_for_is_not_taken(void **state)
 	trio_lead(t);
 	holder = trio_owner(t, 1, "db", &err);
 	trio_settle(t);
-	o = calloc(1, sizeof(*o));
-	assert_int_equal(kq_owner_init(o, "db", 2, KQUORUM_LOCK_TRY, 1, "test"), 0);
-	assert_int_equal(kq_core_lock(t->core[2], t->now, o), 0);
+	o = trio_ask(t, 2, &try, &err);
 	trio_settle(t);
 	assert_int_equal(o->state, KQUORUM_LOCK_REFUSED);
 	kq_core_unlock(t->core[1], t->now, holder);
 	trio_pass(t, 50);
 	a.cmd.owner = cpu_to_le64(o->id);
 	assert_int_equal(propose(t, KQ_ENTRY_ACQUIRE, 500, 1, &a, sizeof(a)), 0);
-	assert_int_equal(kq_core_resource_find(t->core[2], "db", 2)->holder->owner, o->id);
+	assert_int_equal(holder_of(t->core[2], "db")->owner, o->id);
 	assert_int_equal(o->state, KQUORUM_LOCK_REFUSED);
 	assert_int_equal(o->token, 0);
 	/* The same in the node's next session. */

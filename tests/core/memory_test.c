@@ -3,6 +3,7 @@
  * The core without memory: whichever allocation fails, nothing is lost and it goes on.
  */
 #include "trio.h"
+#include "resources.h"
 
 static void a_core_without_memory_is_none(void **state)
 {
@@ -24,20 +25,32 @@ static void a_core_without_memory_is_none(void **state)
 	assert_int_equal(kq_alloc_live, 0);
 }
 
-static void owners_need_a_name_and_memory(void **state)
+static void owners_need_a_request_that_can_be_and_memory(void **state)
 {
-	char name[KQ_RESOURCE_MAX + 1];
+	char text[KQ_RESOURCE_MAX + 1];
+	struct kq_lock_ask ask = { .name = text, .info = text, .comm = "test" };
 	struct kq_owner o = { 0 };
 	unsigned long i;
 	int err = -ENOMEM;
 
-	memset(name, 'a', sizeof(name));
-	assert_int_equal(kq_owner_init(&o, name, 0, 0, 1, "test"), -EINVAL);
-	assert_int_equal(kq_owner_init(&o, name, sizeof(name), 0, 1, "test"), -EINVAL);
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(kq_owner_init(&o, &ask), -EINVAL);
+	ask.name_len = sizeof(text);
+	assert_int_equal(kq_owner_init(&o, &ask), -EINVAL);
+	ask.name_len = 1;
+	ask.info_len = KQ_INFO_MAX + 1;
+	assert_int_equal(kq_owner_init(&o, &ask), -EINVAL);
+	ask.info_len = KQ_INFO_MAX;
+	ask.units = KQ_UNITS_MAX + 1;
+	assert_int_equal(kq_owner_init(&o, &ask), -EINVAL);
+	ask.units = 2;
+	ask.flags = KQUORUM_LOCK_SHARED;
+	assert_int_equal(kq_owner_init(&o, &ask), -EINVAL);
+	ask.flags = 0;
 	for (i = 1; err; i++) {
 		memset(&o, 0, sizeof(o));
 		kq_alloc_fail_at = i;
-		err = kq_owner_init(&o, name, 1, 0, 1, "test");
+		err = kq_owner_init(&o, &ask);
 		kq_alloc_fail_at = 0;
 		assert_true(!err || err == -ENOMEM);
 	}
@@ -49,6 +62,7 @@ static void owners_need_a_name_and_memory(void **state)
 /* Everything a cluster does: elects, appends, locks, hands over, loses a connection. */
 static void a_busy_day(struct trio *t)
 {
+	const struct kq_lock_ask a = { .name = "db", .name_len = 2, .comm = "test" };
 	struct kq_owner *o[4] = { NULL };
 	uint32_t i;
 	int err;
@@ -62,7 +76,7 @@ static void a_busy_day(struct trio *t)
 			free(p);
 		}
 		o[i] = calloc(1, sizeof(*o[i]));
-		err = kq_owner_init(o[i], "db", 2, 0, 1, "test");
+		err = kq_owner_init(o[i], &a);
 		if (!err)
 			err = kq_core_lock(t->core[i], t->now, o[i]);
 		if (err) {
@@ -120,6 +134,55 @@ static void a_day_of_changes(struct trio *t)
 	trio_pass(t, 300);
 }
 
+/* Node 1 says something of "gpu", if there is memory for it. */
+static void say(struct trio *t, uint16_t type, const uint8_t *payload, uint32_t len)
+{
+	struct kq_proposal *p = command_new(type, payload, len);
+
+	if (!p->entry || kq_core_append(t->core[1], t->now, p)) {
+		kq_entry_free(p->entry);
+		free(p);
+	}
+	trio_pass(t, 100);
+}
+
+/* Shares and units are taken of what is defined, said otherwise, and taken back. */
+static void a_day_of_resources(struct trio *t)
+{
+	static const struct kq_lock_ask asks[] = {
+		{ .name = "gpu", .name_len = 3, .units = 2, .info = "one", .info_len = 3 },
+		{ .name = "gpu", .name_len = 3, .units = 3 },
+		{ .name = "gpu", .name_len = 3, .flags = KQUORUM_LOCK_SHARED },
+		{ .name = "gpu", .name_len = 3, .flags = KQUORUM_LOCK_SHARED },
+		{ .name = "gpu", .name_len = 3, .units = 4, .flags = KQUORUM_LOCK_TRY },
+	};
+	struct kq_owner *o[ARRAY_SIZE(asks)];
+	uint8_t buf[COMMAND_MAX];
+	uint32_t i;
+
+	trio_elect(t, 1);
+	say(t, KQ_ENTRY_DEFINE, buf, put_define(buf, "gpu", KQ_DEFINE_FLAGS, 3, 4));
+	for (i = 0; i < ARRAY_SIZE(asks); i++) {
+		struct kq_lock_ask a = asks[i];
+
+		a.comm = "test";
+		o[i] = calloc(1, sizeof(*o[i]));
+		if (kq_owner_init(o[i], &a) || kq_core_lock(t->core[1 + i % 3], t->now, o[i])) {
+			kq_owner_destroy(o[i]);
+			free(o[i]);
+			o[i] = NULL;
+		}
+		trio_settle(t);
+	}
+	say(t, KQ_ENTRY_DEFINE, buf, put_define(buf, "gpu", KQ_DEFINE_UNITS, 2, 0));
+	for (i = 0; i < ARRAY_SIZE(asks); i++) {
+		if (o[i])
+			kq_core_unlock(t->core[1 + i % 3], t->now, o[i]);
+		trio_pass(t, 100);
+	}
+	say(t, KQ_ENTRY_UNDEFINE, buf, put_undefine(buf, "gpu"));
+}
+
 /* The first allocation of such a day fails, on the next day the second, and so on. */
 static void each_allocation_may_fail(void (*day)(struct trio *t))
 {
@@ -151,6 +214,8 @@ static void each_allocation_may_fail(void (*day)(struct trio *t))
 		for (i = 1; i <= 3; i++) {
 			assert_int_equal(t->core[i]->applied, t->core[1]->applied);
 			assert_int_equal(t->core[i]->res->claims, 0);
+			assert_int_equal(t->core[i]->res->pools, t->core[1]->res->pools);
+			assert_table(t->core[i]);
 			assert_int_equal(t->core[i]->pending_count, 0);
 			assert_false(t->core[1]->session[i].suspect);
 		}
@@ -167,6 +232,11 @@ static void each_allocation_of_a_busy_day_may_fail(void **state)
 static void each_allocation_of_a_day_of_changes_may_fail(void **state)
 {
 	each_allocation_may_fail(a_day_of_changes);
+}
+
+static void each_allocation_of_a_day_of_resources_may_fail(void **state)
+{
+	each_allocation_may_fail(a_day_of_resources);
 }
 
 static void each_allocation_of_a_day_with_a_silent_node_may_fail(void **state)
@@ -249,10 +319,11 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_core_without_memory_is_none),
-		cmocka_unit_test(owners_need_a_name_and_memory),
+		cmocka_unit_test(owners_need_a_request_that_can_be_and_memory),
 		cmocka_unit_test(each_allocation_of_a_busy_day_may_fail),
 		cmocka_unit_test(each_allocation_of_a_day_with_a_silent_node_may_fail),
 		cmocka_unit_test(each_allocation_of_a_day_of_changes_may_fail),
+		cmocka_unit_test(each_allocation_of_a_day_of_resources_may_fail),
 		TRIO_TEST(a_stale_leader_is_told_once_there_is_memory),
 		TRIO_TEST(that_it_failed_is_told_once_there_is_memory),
 		TRIO_TEST(a_suspect_is_heard_although_there_was_no_memory_at_first),

@@ -175,6 +175,8 @@ static void strange_entries_of_a_leader_have_no_effect(void **state)
 		{ KQ_ENTRY_CLEAR, false, 1, sizeof(other), &other },
 		{ KQ_ENTRY_ACQUIRE, true, 2, 4, "tiny" },
 		{ KQ_ENTRY_RELEASE, true, 2, 4, "tiny" },
+		{ KQ_ENTRY_DEFINE, true, 2, 4, "tiny" },
+		{ KQ_ENTRY_UNDEFINE, true, 2, 4, "tiny" },
 	};
 	struct trio *t = *state;
 	uint64_t session, seq = 900, index;
@@ -332,6 +334,12 @@ static void strange_proposals_are_refused(void **state)
 		{ KQ_ENTRY_RELEASE, 7, 1, 1, 4, 0 },
 		{ KQ_ENTRY_RELEASE, 7, 1, 1, sizeof(struct kq_release_cmd), 0 },
 		{ KQ_ENTRY_RELEASE, 7, 1, 1, sizeof(struct kq_release_cmd) + 5, 0xff },
+		{ KQ_ENTRY_DEFINE, 7, 1, 1, 4, 0 },
+		{ KQ_ENTRY_DEFINE, 7, 1, 1, sizeof(struct kq_define_cmd), 0 },
+		{ KQ_ENTRY_DEFINE, 7, 1, 1, sizeof(struct kq_define_cmd) + 5, 0xff },
+		{ KQ_ENTRY_UNDEFINE, 7, 1, 1, 4, 0 },
+		{ KQ_ENTRY_UNDEFINE, 7, 1, 1, sizeof(struct kq_undefine_cmd), 0 },
+		{ KQ_ENTRY_UNDEFINE, 7, 1, 1, sizeof(struct kq_undefine_cmd) + 5, 0xff },
 	};
 	struct trio *t = *state;
 	uint64_t last;

@@ -81,7 +81,7 @@ static void what_is_newer_or_of_another_is_named(void **state)
 	h->version = cpu_to_le16(KQ_SNAP_VERSION + 1);
 	reseal_head(&im);
 	assert_int_equal(refused(&im, why), -EPROTONOSUPPORT);
-	assert_string_equal(why, "of format version 3, this is read up to 2: use a newer kquorum");
+	assert_string_equal(why, "of format version 4, this is read up to 3: use a newer kquorum");
 	*h = saved;
 	h->cluster = cpu_to_le64(78);
 	reseal_head(&im);
@@ -142,10 +142,10 @@ struct liar {
 	struct kq_snap_session s;
 	struct kq_snap_record c_rec;
 	struct kq_snap_claim c;
-	char name[2];
+	char name[1];
 	struct kq_snap_record d_rec;
 	struct kq_snap_claim d;
-	char name2[2];
+	char name2[1];
 } __packed;
 
 /* A snapshot of these records, whole but for what they say. Returns how it was refused. */
@@ -164,8 +164,8 @@ static int liar_tells(const struct liar *l, uint32_t len, uint64_t claims, char 
 	int err;
 
 	h.sum[KQ_SNAP_SESSION] = cpu_to_le64(kq_snap_hash(&l->s, sizeof(l->s)));
-	h.sum[KQ_SNAP_CLAIM] = cpu_to_le64(kq_snap_hash(&l->c, sizeof(l->c) + 2) +
-			(claims > 1 ? kq_snap_hash(&l->d, sizeof(l->d) + 2) : 0));
+	h.sum[KQ_SNAP_CLAIM] = cpu_to_le64(kq_snap_hash(&l->c, sizeof(l->c) + 1) +
+			(claims > 1 ? kq_snap_hash(&l->d, sizeof(l->d) + 1) : 0));
 	h.crc = cpu_to_le32(kq_crc(0, &h, sizeof(h)));
 	chain = le32_to_cpu(h.crc);
 	im.data = malloc(sizeof(h));
@@ -184,14 +184,14 @@ static void contents_that_cannot_be_are_refused(void **state)
 	const struct liar good = {
 		.s_rec = { cpu_to_le16(KQ_SNAP_SESSION), cpu_to_le16(sizeof(good.s)) },
 		.s = { .node = cpu_to_le32(2), .id = cpu_to_le64(9), .last_id = cpu_to_le64(9) },
-		.c_rec = { cpu_to_le16(KQ_SNAP_CLAIM), cpu_to_le16(sizeof(good.c) + 2) },
+		.c_rec = { cpu_to_le16(KQ_SNAP_CLAIM), cpu_to_le16(sizeof(good.c) + 1) },
 		.c = { .session = cpu_to_le64(9), .owner = cpu_to_le64(1),
 		       .index = cpu_to_le64(20), .token = cpu_to_le64(20 << KQ_TOKEN_SHIFT),
-		       .node = cpu_to_le32(2) },
-		.name = "a", .d_rec = good.c_rec,
+		       .node = cpu_to_le32(2), .name_len = 1 },
+		.name = { 'a' }, .d_rec = good.c_rec,
 		.d = { .session = cpu_to_le64(9), .owner = cpu_to_le64(2),
-		       .index = cpu_to_le64(21), .node = cpu_to_le32(2) },
-		.name2 = "a",
+		       .index = cpu_to_le64(21), .node = cpu_to_le32(2), .name_len = 1 },
+		.name2 = { 'a' },
 	};
 	uint32_t one = offsetof(struct liar, d_rec), two = sizeof(good);
 	struct liar l = good;
@@ -219,8 +219,9 @@ static void contents_that_cannot_be_are_refused(void **state)
 	LIE(l.c.index = 0, one, 1, "a claim that cannot be");
 	LIE(l.c.index = cpu_to_le64(51), one, 1, "a claim that cannot be");
 	LIE(l.c.token = cpu_to_le64(51 << KQ_TOKEN_SHIFT), one, 1, "a claim that cannot be");
-	LIE(l.c.token = 0, one, 1, "somebody waits for what nobody holds");
-	LIE(l.d.token = good.c.token, two, 2, "two holders of one resource");
+	LIE(l.c.token = 0, one, 1, "somebody waits for what could be had");
+	LIE(l.d.token = good.c.token, two, 2,
+	    "holders of one resource that do not go together");
 	LIE((l.c.token = 0, l.d.index = good.c.index), two, 2, "two claims of one request");
 	LIE(l.c_rec.type = cpu_to_le16(KQ_SNAP_TYPES), one, 1,
 	    "frame 0 has a record that cannot be");

@@ -170,6 +170,26 @@ struct kq_restore *image_restore(const struct image *im, const struct kq_config 
 	return NULL;
 }
 
+struct kq_core *twin_of(const struct image *im, uint32_t piece)
+{
+	struct kq_core *c = kq_core_create(&lone_config);
+	struct kq_wal_report report = { .hs.snap = im->ref };
+	struct kq_restore *rs;
+	char why[160] = "";
+	int err;
+
+	rs = image_restore(im, &lone_config, piece, &err, why);
+	if (!rs)
+		fail_msg("not restored: %d, %s", err, why);
+	assert_true(kq_snap_same(kq_restore_ref(rs), &im->ref));
+	kq_log_reset(&c->log, im->ref.index, im->ref.term);
+	assert_int_equal(kq_core_restore(c, rs, &report), 0);
+	kq_restore_free(rs);
+	assert_int_equal(c->applied, im->ref.index);
+	assert_int_equal(c->commit, im->ref.index);
+	return c;
+}
+
 static void assert_same_claim(const struct kq_claim *a, const struct kq_claim *b)
 {
 	assert_int_equal(a->holder_node, b->holder_node);
@@ -178,35 +198,61 @@ static void assert_same_claim(const struct kq_claim *a, const struct kq_claim *b
 	assert_int_equal(a->index, b->index);
 	assert_int_equal(a->token, b->token);
 	assert_int_equal(a->pid, b->pid);
+	assert_int_equal(a->mode, b->mode);
+	assert_int_equal(a->units, b->units);
+	assert_int_equal(a->info_len, b->info_len);
+	assert_int_equal(a->numbers, b->numbers);
+	assert_memory_equal(a->bytes, b->bytes, a->info_len + a->numbers);
 	assert_memory_equal(a->comm, b->comm, sizeof(a->comm));
+}
+
+static void assert_same_claims(const struct list_head *a, const struct list_head *b)
+{
+	const struct list_head *d = b->next;
+	const struct kq_claim *c;
+
+	list_for_each_entry(c, a, node) {
+		assert_ptr_not_equal(d, b);
+		assert_same_claim(c, list_entry(d, struct kq_claim, node));
+		d = d->next;
+	}
+	assert_ptr_equal(d, b);
+}
+
+static void assert_same_pool(const struct kq_pool *a, const struct kq_pool *b)
+{
+	assert_int_equal(!a, !b);
+	if (!a)
+		return;
+	assert_int_equal(a->index, b->index);
+	assert_int_equal(a->units, b->units);
+	assert_int_equal(a->max_waiters, b->max_waiters);
 }
 
 void assert_same_state(const struct kq_core *a, const struct kq_core *b)
 {
 	struct rb_node *n = rb_first(&a->res->by_name), *m = rb_first(&b->res->by_name);
 	uint64_t sum_a[KQ_SNAP_TYPES], sum_b[KQ_SNAP_TYPES];
-	struct list_head *d;
 
 	for (; n && m; n = rb_next(n), m = rb_next(m)) {
 		const struct kq_resource *r = rb_entry(n, struct kq_resource, node);
 		const struct kq_resource *q = rb_entry(m, struct kq_resource, node);
-		const struct kq_claim *c;
 
 		assert_string_equal(r->name, q->name);
 		assert_int_equal(r->token, q->token);
 		assert_int_equal(r->claims, q->claims);
-		assert_same_claim(r->holder, q->holder);
-		d = q->queue.next;
-		list_for_each_entry(c, &r->queue, node) {
-			assert_ptr_not_equal(d, &q->queue);
-			assert_same_claim(c, list_entry(d, struct kq_claim, node));
-			d = d->next;
-		}
-		assert_ptr_equal(d, &q->queue);
+		assert_int_equal(r->in_use, q->in_use);
+		assert_int_equal(r->sharing, q->sharing);
+		assert_int_equal(r->waiting, q->waiting);
+		assert_memory_equal(r->numbers, q->numbers, sizeof(r->numbers));
+		assert_same_pool(r->pool, q->pool);
+		assert_same_claims(&r->holders, &q->holders);
+		assert_same_claims(&r->queue, &q->queue);
 	}
 	assert_null(n);
 	assert_null(m);
 	assert_int_equal(a->res->claims, b->res->claims);
+	assert_int_equal(a->res->pools, b->res->pools);
 	assert_memory_equal(a->session, b->session, sizeof(a->session));
 	kq_core_state_sum(a, sum_a);
 	kq_core_state_sum(b, sum_b);

@@ -42,7 +42,10 @@ struct kq_core *image_small(struct image *im);
 struct kq_restore *image_restore(const struct image *im, const struct kq_config *cfg,
 				 uint32_t piece, int *err, char why[160]);
 
-/* The same claims in the same order, the same sessions, and sums that agree. */
+/* Another core with this state in the place of its own. */
+struct kq_core *twin_of(const struct image *im, uint32_t piece);
+
+/* The same resources, with the same claims in the same order, sessions, and sums that agree. */
 void assert_same_state(const struct kq_core *a, const struct kq_core *b);
 
 #endif /* SNAP_STATE_H */

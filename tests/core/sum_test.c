@@ -4,8 +4,7 @@
  * the leader too; where no majority agrees nobody stops, and that is told.
  */
 #include "trio.h"
-
-#include "kq_int.h"
+#include "resources.h"
 
 #define EVERY 8
 
@@ -33,11 +32,12 @@ static int setup(void **state)
 static void diverge(struct trio *t, uint32_t id, uint32_t pid)
 {
 	struct kq_core *c = t->core[id];
-	struct kq_claim *claim = kq_core_resource_find(c, "db", 2)->holder;
+	struct kq_claim *claim = holder_of(c, "db");
 	uint8_t buf[KQ_SNAP_CLAIM_MAX];
 
 	claim->pid = pid;
-	c->res->sum = kq_snap_hash(buf, kq_claim_record(claim, buf));	/* it is the only one */
+	/* It is the only one. */
+	c->res->sum[KQ_SNAP_CLAIM] = kq_snap_hash(buf, kq_claim_record(claim, buf));
 }
 
 /* Until all have passed an agreed index, and told of it. */

@@ -115,6 +115,65 @@ static void each_follows_the_one_before(void **state)
 	give_back(res);
 }
 
+/* Sessions of a node, one after the other; here all at once. */
+#define SESSIONS 5
+#define OWNERS	 40
+
+static void claims_are_found_by_session_and_owner(void **state)
+{
+	struct kq_resources *res = kq_resources_create();
+	struct kq_resource_place place;
+	struct kq_resource *r;
+	uint32_t i, owner, session;
+
+	(void)state;
+	srand(9);
+	kq_resources_locate(res, "db", 2, &place);
+	add(res, "db", 2, &place);
+	r = all[0];
+	for (i = 0; i < 3 * SESSIONS * OWNERS; i++) {
+		struct kq_claim *c = kq_claim_alloc(0, 0), *has;
+
+		c->holder_node = 7;
+		c->session = 10 * (1 + rand() % SESSIONS);
+		c->owner = rand() % OWNERS;
+		has = kq_claim_find(res, 7, c->session, c->owner);
+		assert_int_equal(kq_resources_claim(res, r, c), !has);
+		if (has) {
+			kq_free(c);
+			continue;
+		}
+		kq_claim_wait(c, r->queue.prev);
+		assert_ptr_equal(kq_claim_find(res, 7, c->session, c->owner), c);
+	}
+	assert_null(kq_claim_find(res, 8, 10, 1));
+	assert_null(kq_claim_find(res, KQ_MAX_NODES + 1, 10, 1));
+	for (session = 0, i = 0; session <= 10 * SESSIONS + 5; session += 5) {
+		const struct kq_claim *c = kq_claim_first(res, 7, session), *before = NULL;
+
+		assert_int_equal(!c, !session || session % 10);
+		for (; c; before = c, c = kq_claim_next(c), i++) {
+			assert_int_equal(c->session, session);
+			assert_true(!before || before->owner < c->owner);
+		}
+	}
+	assert_int_equal(i, res->claims);
+	assert_in_range(i, SESSIONS * OWNERS / 2, SESSIONS * OWNERS);
+	for (owner = 0; owner < OWNERS; owner++)
+		for (session = 10; session <= 10 * SESSIONS; session += 10) {
+			struct kq_claim *c = kq_claim_find(res, 7, session, owner);
+
+			if (c)
+				kq_resources_unclaim(res, c);
+			assert_null(kq_claim_find(res, 7, session, owner));
+		}
+	assert_int_equal(res->claims, 0);
+	assert_int_equal(res->sum[KQ_SNAP_CLAIM], 0);
+	assert_int_equal(r->waiting, 0);
+	give_back(res);
+	assert_int_equal(kq_alloc_live, 0);
+}
+
 /* As they are listed, page by page. */
 static void resources_are_found_in_the_order_of_their_names(void **state)
 {
@@ -144,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whoever_is_near_the_same_is_found),
 		cmocka_unit_test(each_follows_the_one_before),
+		cmocka_unit_test(claims_are_found_by_session_and_owner),
 		cmocka_unit_test(resources_are_found_in_the_order_of_their_names),
 	};
 

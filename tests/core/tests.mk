@@ -13,18 +13,22 @@ CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_extent k
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
 CORE_TRIO := call_test disk_test identity_test install_test install_lock_test invariant_test \
-	join_test lease_test lock_test member_test memory_test peer_test repair_test \
+	join_test lease_test lock_test member_test memory_test owner_test peer_test repair_test \
 	repair_answer_test repair_snap_test scrub_call_test settings_test snap_use_test sum_test
 CORE_WAL_TESTS := wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test \
 	wal_repair_test wal_snap_test wal_stale_test
+CORE_RESOURCES := units_test pool_test command_test item_save_test item_lies_test
 CORE_TESTS += conf_test entry_test wire_test log_test table_test snap_test snap_lies_test \
-	snap_refused_test seed_test scrub_test $(CORE_TRIO) lockstep_test $(CORE_WAL_TESTS)
+	snap_refused_test seed_test scrub_test $(CORE_TRIO) lockstep_test $(CORE_WAL_TESTS) \
+	$(CORE_RESOURCES)
 conf_test_CORE := kq_conf kq_settings kq_platform_user
 $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
 identity_test_WITH := trio snap_state
 install_test_WITH := trio trio_snap snap_state
-install_lock_test_WITH := trio trio_snap snap_state
+install_lock_test_WITH := trio trio_snap snap_state resources
+memory_test_WITH := trio snap_state resources
+owner_test_WITH := trio snap_state resources
 repair_test_WITH := trio damaged
 repair_answer_test_WITH := trio damaged
 repair_snap_test_WITH := trio damaged trio_snap snap_state
@@ -35,7 +39,7 @@ snap_test_CORE := $(CORE_ALL)
 scrub_test_CORE := $(CORE_ALL)
 snap_test_WITH := snap_state
 snap_lies_test_CORE := $(CORE_ALL)
-snap_lies_test_WITH := snap_state
+snap_lies_test_WITH := snap_state lies
 snap_refused_test_CORE := $(CORE_ALL)
 snap_refused_test_WITH := snap_state
 snap_use_test_WITH := trio trio_snap snap_state
@@ -43,6 +47,9 @@ seed_test_CORE := $(CORE_ALL)
 seed_test_WITH := snap_state
 seed_test_MORE := userspace/cli/seed.c
 log_test_CORE := $(CORE_ALL)
+$(foreach t,$(CORE_RESOURCES),$(eval $(t)_CORE := $(CORE_ALL)) \
+	$(eval $(t)_WITH := snap_state resources))
+item_lies_test_WITH := snap_state resources lies
 table_test_CORE := $(CORE_ALL)
 table_test_WITH := snap_state
 wire_test_CORE := kq_wire kq_conf kq_settings kq_entry kq_platform_user

@@ -270,13 +270,27 @@ void trio_renew(struct trio *t)
 	assert_int_equal(trio_say(t, 3, 1, KQ_MSG_RENEW, TRIO_TERM, &r, sizeof(r), &why), 0);
 }
 
-struct kq_proposal *proposal_new(const void *data, uint32_t len)
+struct kq_proposal *command_new(uint16_t type, const void *payload, uint32_t len)
 {
 	struct kq_proposal *p = calloc(1, sizeof(*p));
 
 	INIT_LIST_HEAD(&p->node);
-	p->entry = kq_entry_alloc(KQ_ENTRY_APPEND, data, len);
+	p->entry = kq_entry_alloc(type, payload, len);
 	return p;
+}
+
+struct kq_proposal *proposal_new(const void *data, uint32_t len)
+{
+	return command_new(KQ_ENTRY_APPEND, data, len);
+}
+
+int32_t trio_command(struct trio *t, uint32_t id, uint16_t type, const void *payload, uint32_t len)
+{
+	t->done = 0;
+	assert_int_equal(kq_core_append(t->core[id], t->now, command_new(type, payload, len)), 0);
+	trio_settle(t);
+	assert_int_equal(t->done, 1);
+	return t->done_error;
 }
 
 int trio_append(struct trio *t, uint32_t id)
@@ -308,11 +322,11 @@ void trio_fill_log(struct trio *t, uint32_t id)
 		kq_batch_free(b);
 }
 
-struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err)
+struct kq_owner *trio_ask(struct trio *t, uint32_t id, const struct kq_lock_ask *ask, int *err)
 {
 	struct kq_owner *o = calloc(1, sizeof(*o));
 
-	assert_int_equal(kq_owner_init(o, name, strlen(name), 0, 1, "test"), 0);
+	assert_int_equal(kq_owner_init(o, ask), 0);
 	*err = kq_core_lock(t->core[id], t->now, o);
 	if (*err) {
 		kq_owner_destroy(o);
@@ -320,6 +334,14 @@ struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *
 		return NULL;
 	}
 	return o;
+}
+
+struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err)
+{
+	const struct kq_lock_ask ask = { .name = name, .name_len = strlen(name), .pid = 1,
+					 .comm = "test" };
+
+	return trio_ask(t, id, &ask, err);
 }
 
 int trio_say(struct trio *t, uint32_t from, uint32_t to, uint8_t type, uint64_t term,

@@ -73,6 +73,8 @@ void trio_renew(struct trio *t);
 bool trio_elect(struct trio *t, uint32_t id);
 
 struct kq_proposal *proposal_new(const void *data, uint32_t len);
+/* The same for any command; it has no entry when there is no memory for one. */
+struct kq_proposal *command_new(uint16_t type, const void *payload, uint32_t len);
 /* The lowest that @to takes in, whom a change has to describe; 0: it takes in nobody. */
 static inline uint32_t trio_joining(const struct kq_core *leader, const struct kq_conf *to)
 {
@@ -81,11 +83,15 @@ static inline uint32_t trio_joining(const struct kq_core *leader, const struct k
 
 /* Propose five bytes on a node; returns what the core said. */
 int trio_append(struct trio *t, uint32_t id);
-/* The same @count times, each settled; must succeed. */
+/* Propose a command on a node, which must have its outcome at once; returns that. */
+int32_t trio_command(struct trio *t, uint32_t id, uint16_t type, const void *payload, uint32_t len);
+/* Five bytes @count times, each settled; must succeed. */
 void append_many(struct trio *t, uint32_t id, uint32_t count);
 /* No room is left in the log of node @id but what is kept for configurations, terms and votes. */
 void trio_fill_log(struct trio *t, uint32_t id);
 /* Ask for a lock; NULL: refused, @err says why. */
+struct kq_owner *trio_ask(struct trio *t, uint32_t id, const struct kq_lock_ask *ask, int *err);
+/* The same for all of a resource. */
 struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err);
 
 /* Say this to node @to, in @from's name; all checksums are right. Returns what the core said. */

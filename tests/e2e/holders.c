@@ -32,7 +32,8 @@ static int ask(const char *prefix, unsigned int i)
 
 	memset(name + n, 'x', sizeof(name) - 1 - n);
 	name[sizeof(name) - 1] = '\0';
-	return kquorum_lock_open(k, name, KQUORUM_LOCK_CLOEXEC);
+	return kquorum_lock_open(k, &(struct kquorum_lock_request){ .resource = name,
+								    .flags = KQUORUM_LOCK_CLOEXEC });
 }
 
 /* Counts those of the first @n that are held. */

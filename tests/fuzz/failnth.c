@@ -253,6 +253,8 @@ int main(int argc, char **argv)
 		{ KQUORUM_CMD_TRANSFER, false, -EREMOTE, "transfer" },
 		{ KQUORUM_CMD_LOCK, false, 0, "lock" },
 		{ KQUORUM_CMD_APPEND_OPEN, false, 0, "append open" },
+		{ KQUORUM_CMD_RESOURCE_SET, false, 0, "resource set" },
+		{ KQUORUM_CMD_RESOURCE_DELETE, false, 0, "resource delete" },
 		{ KQUORUM_CMD_RESOURCE_GET, false, -ENOENT, "resource get" },
 		{ KQUORUM_CMD_RESOURCE_GET, true, 0, "resource dump" },
 		{ KQUORUM_CMD_LOG_GET, true, 0, "log dump" },

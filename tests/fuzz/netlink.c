@@ -20,7 +20,7 @@
 
 #include "nl.h"
 
-static uint64_t saved, taken;
+static uint64_t saved, taken, said;
 
 static uint32_t pick(void)
 {
@@ -126,6 +126,16 @@ static void see(int fd)
 		taken++;
 }
 
+/* What became of what was said of a resource: here a node alone leads now and then. */
+static void hear(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct kquorum_append_result r;
+
+	if (poll(&p, 1, 100) == 1 && read(fd, &r, sizeof(r)) == sizeof(r) && !r.error)
+		said++;
+}
+
 /* What a program does with what it was given. */
 static void use(void)
 {
@@ -143,6 +153,8 @@ static void use(void)
 	}
 	if (pct(70) && is_a(*fd, "kquorum-snapshot"))
 		see(*fd);
+	if (pct(70) && is_a(*fd, "kquorum-command"))
+		hear(*fd);
 	switch (rnd(6)) {
 	case 0:
 		poll(&p, 1, 0);
@@ -185,8 +197,8 @@ int main(int argc, char **argv)
 	for (i = 1; i < NL_ERRORS; i++)
 		if (f.error[i])
 			printf(" %s %llu", strerrorname_np(i), (unsigned long long)f.error[i]);
-	printf("; none %llu; snapshots saved %llu, adopted or installed %llu\n",
+	printf("; none %llu; snapshots saved %llu, adopted or installed %llu; resources set or deleted %llu\n",
 	       (unsigned long long)f.error[0], (unsigned long long)saved,
-	       (unsigned long long)taken);
+	       (unsigned long long)taken, (unsigned long long)said);
 	return 0;
 }

@@ -205,7 +205,28 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 		scrub(h);
 		break;
 	case KQUORUM_A_LOCK_FLAGS:
-		mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
+		mnl_attr_put_u32(h, type, pct(90) ? rnd(8) : number());
+		break;
+	case KQUORUM_A_LOCK_UNITS:
+		/* Not along with a share. */
+		if (pct(30))
+			mnl_attr_put_u32(h, type, pct(90) ? 1 + rnd(5) : number());
+		break;
+	case KQUORUM_A_LOCK_INFO:
+		if (pct(50))
+			text(h, type, KQUORUM_INFO_MAX);
+		break;
+	case KQUORUM_A_UNITS:
+		if (pct(80))
+			mnl_attr_put_u32(h, type, pct(90) ? 1 + rnd(8) : number());
+		break;
+	case KQUORUM_A_MAX_WAITERS:
+		if (pct(50))
+			mnl_attr_put_u32(h, type, pct(90) ? rnd(4) : number());
+		break;
+	case KQUORUM_A_CREATE:
+		if (pct(50))
+			mnl_attr_put(h, type, pct(95) ? 0 : 4, "xxx");
 		break;
 	case KQUORUM_A_VOTERS:
 	case KQUORUM_A_LEARNERS:
@@ -254,9 +275,13 @@ const struct nl_command nl_commands[] = {
 	{ "snapshot_note", KQUORUM_CMD_SNAPSHOT_NOTE, 4, { KQUORUM_A_NODE_ID, KQUORUM_A_EPOCH,
 	  KQUORUM_A_TRANSIT } },
 	{ "scrub", KQUORUM_CMD_SCRUB, 4, { KQUORUM_A_SCRUB } },
-	{ "lock", KQUORUM_CMD_LOCK, 16, { KQUORUM_A_RESOURCE, KQUORUM_A_LOCK_FLAGS } },
+	{ "lock", KQUORUM_CMD_LOCK, 16, { KQUORUM_A_RESOURCE, KQUORUM_A_LOCK_FLAGS,
+	  KQUORUM_A_LOCK_UNITS, KQUORUM_A_LOCK_INFO } },
 	{ "append_open", KQUORUM_CMD_APPEND_OPEN, 6, { 0 } },
 	{ "resource_get", KQUORUM_CMD_RESOURCE_GET, 6, { KQUORUM_A_RESOURCE } },
+	{ "resource_set", KQUORUM_CMD_RESOURCE_SET, 8, { KQUORUM_A_RESOURCE, KQUORUM_A_UNITS,
+	  KQUORUM_A_MAX_WAITERS, KQUORUM_A_CREATE } },
+	{ "resource_delete", KQUORUM_CMD_RESOURCE_DELETE, 4, { KQUORUM_A_RESOURCE } },
 	{ "log_get", KQUORUM_CMD_LOG_GET, 6, { KQUORUM_A_FIRST_INDEX, KQUORUM_A_LAST_INDEX } },
 	{ "snapshot_save", KQUORUM_CMD_SNAPSHOT_SAVE, 6, { 0 } },
 	{ "snapshot_adopt", KQUORUM_CMD_SNAPSHOT_ADOPT, 6, { KQUORUM_A_SNAPSHOT_FD } },

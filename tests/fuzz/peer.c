@@ -9,7 +9,7 @@
 
 #include <linux/kquorum.h>
 
-#include "input.h"
+#include "commands.h"
 #include "kq_core.h"
 #include "../core/settings.h"
 
@@ -66,6 +66,7 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 					  KQ_ENTRY_CLEAR, KQ_ENTRY_CLOSE, KQ_ENTRY_EXPIRE,
 					  KQ_ENTRY_ACQUIRE, KQ_ENTRY_RELEASE, KQ_ENTRY_APPEND,
 					  KQ_ENTRY_CONF, 99 };
+	static const uint16_t defines[] = { KQ_ENTRY_DEFINE, KQ_ENTRY_UNDEFINE };
 	static const struct kquorum_conf_member *const nameless[KQ_MAX_NODES + 1];
 	uint32_t i;
 
@@ -73,12 +74,16 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 		struct kq_record rec = { 0 };
 		uint8_t *body = p + sizeof(rec);
 		uint32_t len = 0, id;
+		uint8_t which;
 
 		/* One after the other: in which order an initialiser takes them is the compiler's. */
 		rec.session = cpu_to_le64(number(w));
 		rec.seq = cpu_to_le64(number(w));
 		rec.settled = cpu_to_le64(number(w));
-		rec.type = cpu_to_le16(types[input_u8(&w->in) % ARRAY_SIZE(types)]);
+		/* Those that came later have numbers of their own: inputs keep their meaning. */
+		which = input_u8(&w->in);
+		rec.type = cpu_to_le16(which >= 240 ? defines[which % 2] :
+				       types[which % ARRAY_SIZE(types)]);
 		rec.node = cpu_to_le32(type == KQ_MSG_PROPOSE ? from : input_u8(&w->in) % 5);
 		if (type != KQ_MSG_PROPOSE) {
 			rec.index = cpu_to_le64(++index);
@@ -88,27 +93,18 @@ static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t 
 		case KQ_ENTRY_NOOP:
 			rec.session = 0;
 			break;
-		case KQ_ENTRY_ACQUIRE: {
-			struct kq_acquire_cmd *a = (void *)body;
-
-			memset(a, 0, sizeof(*a));
-			a->owner = cpu_to_le64(number(w));
-			a->flags = cpu_to_le16(input_u8(&w->in) % 2);
-			a->name_len = cpu_to_le16(1);
-			body[sizeof(*a)] = 'a' + input_u8(&w->in) % 2;
-			len = sizeof(*a) + 1;
+		case KQ_ENTRY_ACQUIRE:
+			len = put_acquire(&w->in, body, number(w));
 			break;
-		}
-		case KQ_ENTRY_RELEASE: {
-			struct kq_release_cmd *r = (void *)body;
-
-			memset(r, 0, sizeof(*r));
-			r->owner = cpu_to_le64(number(w));
-			r->name_len = cpu_to_le16(1);
-			body[sizeof(*r)] = 'a' + input_u8(&w->in) % 2;
-			len = sizeof(*r) + 1;
+		case KQ_ENTRY_RELEASE:
+			len = put_release(&w->in, body, number(w));
 			break;
-		}
+		case KQ_ENTRY_DEFINE:
+			len = put_define(&w->in, body);
+			break;
+		case KQ_ENTRY_UNDEFINE:
+			len = put_undefine(&w->in, body);
+			break;
 		case KQ_ENTRY_CONF: {
 			struct kq_conf conf = {
 				.origin = identity(1), .before = TEST_SETTINGS, .now = TEST_SETTINGS,
@@ -256,29 +252,51 @@ static void message(struct world *w)
 	free(body);
 }
 
+/* Bytes, or what is to be said of a resource. */
+static void program_append(struct world *w, uint8_t how)
+{
+	struct kq_proposal *p = calloc(1, sizeof(*p));
+	uint8_t body[100];
+	uint32_t len;
+
+	INIT_LIST_HEAD(&p->node);
+	if (how < 224) {
+		p->entry = kq_entry_alloc(KQ_ENTRY_APPEND, "bytes", 5);
+	} else if (how < 248) {
+		len = put_define(&w->in, body);
+		p->entry = kq_entry_alloc(KQ_ENTRY_DEFINE, body, len);
+	} else {
+		len = put_undefine(&w->in, body);
+		p->entry = kq_entry_alloc(KQ_ENTRY_UNDEFINE, body, len);
+	}
+	if (kq_core_append(w->core, w->now, p)) {
+		kq_entry_free(p->entry);
+		free(p);
+	}
+}
+
 static void program(struct world *w)
 {
 	uint32_t i = input_u8(&w->in) % OWNERS;
 	struct kq_owner *o = w->owner[i];
-	struct kq_proposal *p;
+	uint8_t how = input_u8(&w->in);
 	char name = 'a' + i % 2;
+	struct kq_lock_ask ask = { .name = &name, .name_len = 1, .pid = 1, .comm = "fuzz" };
+	struct want wanted;
 
-	if (input_u8(&w->in) & 1) {
-		p = calloc(1, sizeof(*p));
-		INIT_LIST_HEAD(&p->node);
-		p->entry = kq_entry_alloc(KQ_ENTRY_APPEND, "bytes", 5);
-		if (kq_core_append(w->core, w->now, p)) {
-			kq_entry_free(p->entry);
-			free(p);
-		}
+	if (how & 1) {
+		program_append(w, how);
 		return;
 	}
 	if (o) {
 		kq_core_unlock(w->core, w->now, o);
 		return;
 	}
+	wanted = want(&w->in);
+	ask.flags = (wanted.try ? KQUORUM_LOCK_TRY : 0) | (wanted.share ? KQUORUM_LOCK_SHARED : 0);
+	ask.units = wanted.units;
 	o = calloc(1, sizeof(*o));
-	if (kq_owner_init(o, &name, 1, input_u8(&w->in) & 1 ? KQUORUM_LOCK_TRY : 0, 1, "fuzz"))
+	if (kq_owner_init(o, &ask))
 		abort();
 	if (kq_core_lock(w->core, w->now, o)) {
 		kq_owner_destroy(o);

@@ -237,6 +237,31 @@ static inline void fixture_kill(struct fixture *f)
 	f->node = NULL;
 }
 
+/* A lock handle that has not asked yet; or an error pointer. */
+static inline struct file *fixture_lock_file(struct fixture *f, const char *name, u32 flags,
+					     u32 units)
+{
+	const struct kq_lock_ask ask = {
+		.name = name,
+		.name_len = strlen(name),
+		.flags = flags,
+		.units = units,
+	};
+
+	return kq_lock_file(f->node, &ask);
+}
+
+/* The owner is the first member of what a lock handle's file points at. */
+static inline struct kq_owner fixture_owner(struct fixture *f, struct file *file)
+{
+	struct kq_owner o;
+
+	mutex_lock(&f->node->lock);
+	o = *(struct kq_owner *)file->private_data;
+	mutex_unlock(&f->node->lock);
+	return o;
+}
+
 /* For the suites' init and exit. */
 static inline int fixture_setup(struct kunit *test)
 {

@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What processes hold: the readiness of lock handles and append streams through grants,
- * refusals, cancelled waits and the end of the node. (What read() and write() copy is
- * seen by user space's tests: there is no user memory here.)
+ * refusals, cancelled waits and the end of the node. (What write() copies is seen by user
+ * space's tests: there is no user memory here.)
  */
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include "fixture.h"
 
-/* The owner is the first member of what the handle's file points at. */
-static struct kq_owner owner(struct fixture *f, struct file *file)
-{
-	struct kq_owner o;
-
-	mutex_lock(&f->node->lock);
-	o = *(struct kq_owner *)file->private_data;
-	mutex_unlock(&f->node->lock);
-	return o;
-}
-
 static bool in_state(struct fixture *f, struct file *file, u32 state)
 {
-	return owner(f, file).state == state;
+	return fixture_owner(f, file).state == state;
 }
 
 static struct file *lock_open(struct kunit *test, struct fixture *f, const char *name, u32 flags)
 {
-	struct file *file = kq_lock_file(f->node, name, strlen(name), flags);
+	struct file *file = fixture_lock_file(f, name, flags, 0);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	KUNIT_EXPECT_EQ(test, kq_lock_ask(file), 0);
@@ -46,7 +35,7 @@ static void a_granted_lock_has_a_token_and_no_end(struct kunit *test)
 	fixture_lead(test, f);
 	file = lock_open(test, f, "a", 0);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, file, KQUORUM_LOCK_GRANTED)));
-	KUNIT_EXPECT_GT(test, owner(f, file).token, 0ull);
+	KUNIT_EXPECT_GT(test, fixture_owner(f, file).token, 0ull);
 	KUNIT_EXPECT_EQ(test, readiness(file), EPOLLIN | EPOLLRDNORM);
 	fput(file);
 }
@@ -72,7 +61,7 @@ static void a_closed_handle_gives_its_lock_to_the_next(struct kunit *test)
 	fixture_lead(test, f);
 	first = lock_open(test, f, "a", 0);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, first, KQUORUM_LOCK_GRANTED)));
-	token = owner(f, first).token;
+	token = fixture_owner(f, first).token;
 	second = lock_open(test, f, "a", 0);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, second, KQUORUM_LOCK_QUEUED)));
 	other = lock_open(test, f, "b", 0);
@@ -80,7 +69,7 @@ static void a_closed_handle_gives_its_lock_to_the_next(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, in_state(f, second, KQUORUM_LOCK_QUEUED));
 	fput(first);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, second, KQUORUM_LOCK_GRANTED)));
-	KUNIT_EXPECT_GT(test, owner(f, second).token, token);
+	KUNIT_EXPECT_GT(test, fixture_owner(f, second).token, token);
 	fput(second);
 	fput(other);
 }
@@ -94,7 +83,7 @@ static void a_held_lock_is_refused_to_who_only_tries(struct kunit *test)
 	first = lock_open(test, f, "a", 0);
 	second = lock_open(test, f, "a", KQUORUM_LOCK_TRY);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, second, KQUORUM_LOCK_REFUSED)));
-	KUNIT_EXPECT_EQ(test, owner(f, second).error, -EAGAIN);
+	KUNIT_EXPECT_EQ(test, fixture_owner(f, second).error, -EAGAIN);
 	KUNIT_EXPECT_EQ(test, readiness(second), EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 	fput(second);
 	fput(first);
@@ -123,7 +112,7 @@ static void a_cancelled_wait_leaves_nothing(struct kunit *test)
 static void a_handle_never_asked_with_leaves_nothing(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	struct file *file = kq_lock_file(f->node, "a", 1, 0);
+	struct file *file = fixture_lock_file(f, "a", 0, 0);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	fput(file);
@@ -164,7 +153,7 @@ static void handles_that_outlive_their_node_have_an_end(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, readiness(waits) & EPOLLHUP);
 	KUNIT_EXPECT_TRUE(test, readiness(stream) & EPOLLHUP);
 	KUNIT_EXPECT_FALSE(test, in_state(f, held, KQUORUM_LOCK_GRANTED));
-	late = kq_lock_file(f->node, "b", 1, 0);
+	late = fixture_lock_file(f, "b", 0, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(late));
 	KUNIT_EXPECT_EQ(test, kq_lock_ask(late), -ENODEV);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kq_objects[KQ_OBJECT_HANDLE]), 4l);
@@ -179,6 +168,7 @@ static void an_append_stream_takes_what_fits_an_entry(struct kunit *test)
 	struct fixture *f = test->priv;
 	struct file *file = kq_append_file(f->node);
 	const struct file_operations *op;
+	struct kquorum_append_result r;
 	loff_t pos = 0;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
@@ -187,14 +177,11 @@ static void an_append_stream_takes_what_fits_an_entry(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, op->write(file, NULL, 0, &pos), (ssize_t)-EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, op->write(file, NULL, KQUORUM_PAYLOAD_MAX + 1, &pos),
 			(ssize_t)-EMSGSIZE);
-	KUNIT_EXPECT_EQ(test, op->read(file, NULL, sizeof(struct kquorum_append_result) - 1, &pos),
-			(ssize_t)-EINVAL);
+	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r) - 1, &pos), (ssize_t)-EINVAL);
 	file->f_flags |= O_NONBLOCK;
-	KUNIT_EXPECT_EQ(test, op->read(file, NULL, sizeof(struct kquorum_append_result), &pos),
-			(ssize_t)-EAGAIN);
+	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r), &pos), (ssize_t)-EAGAIN);
 	kq_node_kill(f->node);
-	KUNIT_EXPECT_EQ(test, op->read(file, NULL, sizeof(struct kquorum_append_result), &pos),
-			(ssize_t)0);
+	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r), &pos), (ssize_t)0);
 	fput(file);
 }
 

@@ -75,6 +75,7 @@ static void lockstep_drain(struct lockstep *l, u32 id)
 	while ((o = kq_core_take_owner(c))) {
 		lockstep_number(l, (u64)o->state << 32 | (u32)-o->error);
 		lockstep_number(l, o->token);
+		lockstep_number(l, o->numbers[0]);
 		if (!o->closed)
 			continue;
 		l->owner[id] = NULL;
@@ -112,6 +113,42 @@ static void lockstep_deliver(struct lockstep *l, u32 from, u32 to)
 	kq_free(m);
 }
 
+/* Bytes for the log's own sake, or what is to be said of the resource: it has so many units. */
+static struct kq_entry *lockstep_entry(struct lockstep *l)
+{
+	struct {
+		struct kq_define_cmd cmd;
+		char name[2];
+	} __packed define = { { .name_len = cpu_to_le16(2) }, "db" };
+
+	if (lockstep_below(l, 4))
+		return kq_entry_alloc(KQ_ENTRY_APPEND, "lockstep", 1 + lockstep_below(l, 8));
+	define.cmd.flags = cpu_to_le16(KQ_DEFINE_UNITS |
+				       (lockstep_below(l, 2) ? KQ_DEFINE_NEW : 0));
+	define.cmd.units = cpu_to_le32(1 + lockstep_below(l, 4));
+	return kq_entry_alloc(KQ_ENTRY_DEFINE, &define, sizeof(define));
+}
+
+static void lockstep_lock(struct lockstep *l, u32 id)
+{
+	static const struct { u32 flags, units; } kinds[] = {
+		{ 0, 0 }, { KQUORUM_LOCK_SHARED, 0 }, { 0, 1 }, { 0, 2 }, { KQUORUM_LOCK_TRY, 3 },
+	};
+	u32 kind = lockstep_below(l, ARRAY_SIZE(kinds));
+	struct kq_lock_ask ask = {
+		.name = "db", .name_len = 2, .info = "trace", .info_len = kind, .pid = id,
+		.comm = "lockstep", .flags = kinds[kind].flags, .units = kinds[kind].units,
+	};
+	struct kq_owner *o = kq_alloc(sizeof(*o));
+
+	if (kq_owner_init(o, &ask) || kq_core_lock(l->core[id], l->now, o)) {
+		kq_owner_destroy(o);
+		kq_free(o);
+		return;
+	}
+	l->owner[id] = o;
+}
+
 static void lockstep_program(struct lockstep *l, u32 id)
 {
 	struct kq_proposal *p;
@@ -119,7 +156,7 @@ static void lockstep_program(struct lockstep *l, u32 id)
 	if (lockstep_below(l, 2)) {
 		p = kq_alloc(sizeof(*p));
 		INIT_LIST_HEAD(&p->node);
-		p->entry = kq_entry_alloc(KQ_ENTRY_APPEND, "lockstep", 1 + lockstep_below(l, 8));
+		p->entry = lockstep_entry(l);
 		if (kq_core_append(l->core[id], l->now, p)) {
 			kq_entry_free(p->entry);
 			kq_free(p);
@@ -127,15 +164,7 @@ static void lockstep_program(struct lockstep *l, u32 id)
 	} else if (l->owner[id]) {
 		kq_core_unlock(l->core[id], l->now, l->owner[id]);
 	} else {
-		struct kq_owner *o = kq_alloc(sizeof(*o));
-
-		if (kq_owner_init(o, "db", 2, 0, id, "lockstep") ||
-		    kq_core_lock(l->core[id], l->now, o)) {
-			kq_owner_destroy(o);
-			kq_free(o);
-			return;
-		}
-		l->owner[id] = o;
+		lockstep_lock(l, id);
 	}
 }
 

@@ -4,89 +4,9 @@
  * and that the reason is told in words.
  */
 #include <linux/cred.h>
-#include <net/genetlink.h>
-#include <net/sock.h>
-#include "fixture.h"
-#include "netlink.h"
+#include "request.h"
 
 #define EPOCH		5
-#define ANSWER_MAX	16384
-
-/* A request to be built, and what came back. */
-struct request {
-	struct socket *sock;
-	struct file *file;	/* privileges are those of its opener */
-	struct sk_buff *skb;
-	u8 *answer;
-	char text[160];		/* of the extended ack */
-};
-
-static struct request *request_make(struct kunit *test)
-{
-	struct request *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
-	int on = 1;
-
-	KUNIT_ASSERT_NOT_NULL(test, r);
-	r->answer = kunit_kmalloc(test, ANSWER_MAX, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, r->answer);
-	KUNIT_ASSERT_EQ(test, sock_create(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, &r->sock), 0);
-	r->file = sock_alloc_file(r->sock, O_CLOEXEC, NULL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(r->file));
-	r->sock->sk->sk_rcvtimeo = 20 * HZ;
-	KUNIT_ASSERT_EQ(test, r->sock->ops->setsockopt(r->sock, SOL_NETLINK, NETLINK_EXT_ACK,
-						       KERNEL_SOCKPTR(&on), sizeof(on)), 0);
-	KUNIT_ASSERT_EQ(test, r->sock->ops->setsockopt(r->sock, SOL_NETLINK, NETLINK_CAP_ACK,
-						       KERNEL_SOCKPTR(&on), sizeof(on)), 0);
-	return r;
-}
-
-static void request_new(struct kunit *test, struct request *r, u8 cmd)
-{
-	r->skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, r->skb);
-	KUNIT_ASSERT_NOT_NULL(test, genlmsg_put(r->skb, 0, 1, &kq_nl_family,
-						NLM_F_REQUEST | NLM_F_ACK, cmd));
-}
-
-/* The error that is answered, its text kept; 1: this is something else. */
-static int ack_error(struct request *r, const struct nlmsghdr *nlh)
-{
-	const struct nlmsgerr *e = nlmsg_data(nlh);
-	const struct nlattr *text;
-
-	if (nlh->nlmsg_type != NLMSG_ERROR)
-		return 1;
-	text = nla_find((const struct nlattr *)(e + 1), nlmsg_len(nlh) - (int)sizeof(*e),
-			NLMSGERR_ATTR_MSG);
-	if (text)
-		nla_strscpy(r->text, text, sizeof(r->text));
-	return e->error;
-}
-
-/* Sends the request and frees it. Return: the error that it is acknowledged with. */
-static int request_send(struct kunit *test, struct request *r)
-{
-	struct nlmsghdr *nlh = nlmsg_hdr(r->skb);
-	struct msghdr msg = {};
-	struct kvec vec = { .iov_base = nlh, .iov_len = r->skb->len };
-	int n, err = 1;
-
-	nlh->nlmsg_len = r->skb->len;
-	r->text[0] = 0;
-	KUNIT_EXPECT_EQ(test, kernel_sendmsg(r->sock, &msg, &vec, 1, vec.iov_len),
-			(int)vec.iov_len);
-	nlmsg_free(r->skb);
-	r->skb = NULL;
-	while (err == 1) {
-		struct msghdr in = {};
-		struct kvec to = { .iov_base = r->answer, .iov_len = ANSWER_MAX };
-
-		n = kernel_recvmsg(r->sock, &in, &to, 1, ANSWER_MAX, 0);
-		KUNIT_ASSERT_GE(test, n, (int)NLMSG_HDRLEN);
-		err = ack_error(r, (struct nlmsghdr *)r->answer);
-	}
-	return err;
-}
 
 /* --- refusals ------------------------------------------------------------------------ */
 
@@ -97,16 +17,14 @@ struct refusal_row {
 	const char *text;	/* part of what is said; NULL: anything, or nothing */
 	/*
 	 * u32 each, but EPOCH and CONF_INDEX, PAST (of this incarnation), MEMBER (id alone),
-	 * TRANSIT (empty, or with a byte too many), SCRUB (empty, or with a rate)
+	 * TRANSIT (empty, or with a byte too many), SCRUB (empty, or with a rate), RESOURCE and
+	 * LOCK_INFO (of so many bytes), CREATE (a flag)
 	 */
 	u16 attr[4];		/* 0 ends */
 	u64 value[4];
 	bool no_node;
 	bool half;		/* of PAST only that */
 };
-
-#define A(name)	KQUORUM_A_##name
-#define C(name)	KQUORUM_CMD_##name
 
 static const struct refusal_row refusal_rows[] = {
 	{ "status", C(STATUS), 0 },
@@ -152,7 +70,36 @@ static const struct refusal_row refusal_rows[] = {
 	{ "a scrub that neither starts nor stops", C(SCRUB), -EINVAL, "or STOP", { A(SCRUB) }, { 0 } },
 	{ "a scrub that never ends", C(SCRUB), -ERANGE, "64 KiB", { A(SCRUB) }, { 4096 } },
 	{ "lock without a name", C(LOCK), -EINVAL },
-	{ "lock with unknown flags", C(LOCK), -EINVAL, NULL, { A(LOCK_FLAGS) }, { 4 } },
+	{ "lock of what has no name", C(LOCK), -EINVAL, "name is empty", { A(RESOURCE) }, { 0 } },
+	{ "lock with unknown flags", C(LOCK), -EINVAL, "reserved bit",
+	  { A(RESOURCE), A(LOCK_FLAGS) }, { 1, 8 } },
+	{ "lock of no unit", C(LOCK), -ERANGE, NULL, { A(RESOURCE), A(LOCK_UNITS) }, { 1, 0 } },
+	{ "lock of more units than can be", C(LOCK), -ERANGE, NULL,
+	  { A(RESOURCE), A(LOCK_UNITS) }, { 1, KQUORUM_UNITS_MAX + 1ull } },
+	{ "lock of a share and of units", C(LOCK), -EINVAL, "not both",
+	  { A(RESOURCE), A(LOCK_FLAGS), A(LOCK_UNITS) }, { 1, KQUORUM_LOCK_SHARED, 2 } },
+	{ "lock for what takes long to say", C(LOCK), -EINVAL, NULL,
+	  { A(RESOURCE), A(LOCK_INFO) }, { 1, KQUORUM_INFO_MAX + 1 } },
+	{ "lock with what a resource has", C(LOCK), -EINVAL, NULL,
+	  { A(RESOURCE), A(UNITS) }, { 1, 2 } },
+	{ "get what is not there", C(RESOURCE_GET), -ENOENT, "not defined, and nobody holds",
+	  { A(RESOURCE) }, { 1 } },
+	{ "set without a name", C(RESOURCE_SET), -EINVAL, NULL, { A(UNITS) }, { 1 } },
+	{ "set what has no name", C(RESOURCE_SET), -EINVAL, "name is empty",
+	  { A(RESOURCE), A(UNITS) }, { 0, 1 } },
+	{ "set nothing", C(RESOURCE_SET), -EINVAL, "nothing is to change", { A(RESOURCE) }, { 1 } },
+	{ "create without units", C(RESOURCE_SET), -EINVAL, "how many units",
+	  { A(RESOURCE), A(CREATE), A(MAX_WAITERS) }, { 1, 1, 1 } },
+	{ "set no unit", C(RESOURCE_SET), -ERANGE, NULL, { A(RESOURCE), A(UNITS) }, { 1, 0 } },
+	{ "set more units than can be", C(RESOURCE_SET), -ERANGE, NULL,
+	  { A(RESOURCE), A(UNITS) }, { 1, KQUORUM_UNITS_MAX + 1ull } },
+	{ "set without a node", C(RESOURCE_SET), -ENODEV, "no node in this network",
+	  { A(RESOURCE), A(UNITS) }, { 1, 1 }, .no_node = true },
+	{ "delete without a name", C(RESOURCE_DELETE), -EINVAL },
+	{ "delete units", C(RESOURCE_DELETE), -EINVAL, NULL,
+	  { A(RESOURCE), A(UNITS) }, { 1, 1 } },
+	{ "delete without a node", C(RESOURCE_DELETE), -ENODEV, "no node in this network",
+	  { A(RESOURCE) }, { 1 }, .no_node = true },
 	{ "start with nothing", C(NODE_START), -EINVAL },
 	{ "reconfigure without learners", C(RECONFIGURE), -EINVAL, NULL,
 	  { A(VOTERS), A(CONF_INDEX) }, { 0xe, 0 } },
@@ -185,6 +132,14 @@ static void refusal_desc(const struct refusal_row *row, char *desc)
 	strscpy(desc, row->desc, KUNIT_PARAM_DESC_SIZE);
 }
 KUNIT_ARRAY_PARAM(refusal, refusal_rows, refusal_desc);
+
+static void put_text(struct sk_buff *skb, u16 type, u32 len)
+{
+	char text[160] = {};
+
+	memset(text, 'a', min_t(u32, len, sizeof(text) - 1));
+	nla_put_string(skb, type, text);
+}
 
 static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 {
@@ -221,6 +176,13 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 			if (row->value[i])
 				nla_put(skb, KQUORUM_SCRUB_RATE, sizeof(u64), &row->value[i]);
 			nla_nest_end(skb, nest);
+			break;
+		case A(RESOURCE):
+		case A(LOCK_INFO):
+			put_text(skb, row->attr[i], row->value[i]);
+			break;
+		case A(CREATE):
+			nla_put_flag(skb, row->attr[i]);
 			break;
 		case A(MEMBER):
 			nest = nla_nest_start(skb, row->attr[i]);
@@ -267,6 +229,7 @@ static const u8 admin_cmds[] = {
 	C(NODE_START), C(NODE_STOP), C(DAEMON_TAKE), C(CANVASS), C(CAMPAIGN), C(TRANSFER),
 	C(PEER_ATTACH), C(PEER_DETACH), C(PEER_NOTE), C(LOCK), C(APPEND_OPEN),
 	C(RECONFIGURE), C(SNAPSHOT_SAVE), C(SNAPSHOT_ADOPT), C(SNAPSHOT_INSTALL),
+	C(RESOURCE_SET), C(RESOURCE_DELETE),
 };
 
 static void without_privilege_only_looking_is_allowed(struct kunit *test)
@@ -283,7 +246,7 @@ static void without_privilege_only_looking_is_allowed(struct kunit *test)
 	r = request_make(test);
 	for (i = 0; i < ARRAY_SIZE(admin_cmds); i++) {
 		request_new(test, r, admin_cmds[i]);
-		if (admin_cmds[i] == C(LOCK))
+		if (admin_cmds[i] == C(LOCK) || admin_cmds[i] == C(RESOURCE_DELETE))
 			nla_put_string(r->skb, A(RESOURCE), "a");
 		KUNIT_EXPECT_EQ_MSG(test, request_send(test, r), -EPERM, "command %u",
 				    admin_cmds[i]);

@@ -22,7 +22,7 @@ static inline const char *lock_name(char *name, u32 i)
 static inline struct file *lock_open(struct kunit *test, struct fixture *f, u32 i)
 {
 	char name[32];
-	struct file *file = kq_lock_file(f->node, name, strlen(lock_name(name, i)), 0);
+	struct file *file = fixture_lock_file(f, lock_name(name, i), 0, 0);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	KUNIT_ASSERT_EQ(test, kq_lock_ask(file), 0);

@@ -79,13 +79,15 @@ static void append(const char *text, uint64_t ms)
 
 static void take_lock(const char *name, uint64_t ms)
 {
-	uint32_t flags = KQUORUM_LOCK_CLOEXEC | (ms ? 0 : KQUORUM_LOCK_TRY);
+	const struct kquorum_lock_request request = {
+		.resource = name, .flags = KQUORUM_LOCK_CLOEXEC | (ms ? 0 : KQUORUM_LOCK_TRY),
+	};
 	uint64_t until = now_ms() + (ms ? ms : 10000);
 	struct kquorum_lock_info info;
 	int ret;
 
 	close_fd(&lock);
-	lock = kquorum_lock_open(k, name, flags);
+	lock = kquorum_lock_open(k, &request);
 	if (lock < 0) {
 		printf("failed %s\n", kquorum_error(k));
 		return;

@@ -103,18 +103,48 @@ static u64 payload_id(struct sim *s, const struct kq_entry *e)
 	return le64_to_cpu(id);
 }
 
-static void note_claim(struct sim_committed *c, const struct kq_entry *e)
+/* The name stands behind what else the entry says. */
+static u32 resource_of(const void *cmd, size_t size, __le16 name_len)
+{
+	return sim_resource_index((const char *)cmd + size, le16_to_cpu(name_len));
+}
+
+static void note_define(struct sim_committed *c, const struct kq_define_cmd *d)
+{
+	u32 flags = le16_to_cpu(d->flags);
+
+	c->resource = resource_of(d, sizeof(*d), d->name_len);
+	c->is_new = flags & KQ_DEFINE_NEW;
+	c->sets_units = flags & KQ_DEFINE_UNITS;
+	c->sets_waiters = flags & KQ_DEFINE_MAX_WAITERS;
+	c->units = le32_to_cpu(d->units);
+	c->max_waiters = le32_to_cpu(d->max_waiters);
+}
+
+static void note_request(struct sim_committed *c, const struct kq_entry *e)
 {
 	const struct kq_acquire_cmd *a = (const void *)e->data;
 	const struct kq_release_cmd *r = (const void *)e->data;
+	const struct kq_undefine_cmd *u = (const void *)e->data;
 
-	if (c->type == KQ_ENTRY_ACQUIRE) {
+	switch (c->type) {
+	case KQ_ENTRY_ACQUIRE:
 		c->owner = le64_to_cpu(a->owner);
 		c->is_try = le16_to_cpu(a->flags) & KQ_ACQUIRE_TRY;
-		c->resource = sim_resource_index((const char *)(a + 1), le16_to_cpu(a->name_len));
-	} else if (c->type == KQ_ENTRY_RELEASE) {
+		c->is_shared = le16_to_cpu(a->flags) & KQ_ACQUIRE_SHARED;
+		c->units = le32_to_cpu(a->units);
+		c->resource = resource_of(a, sizeof(*a), a->name_len);
+		break;
+	case KQ_ENTRY_RELEASE:
 		c->owner = le64_to_cpu(r->owner);
-		c->resource = sim_resource_index((const char *)(r + 1), le16_to_cpu(r->name_len));
+		c->resource = resource_of(r, sizeof(*r), r->name_len);
+		break;
+	case KQ_ENTRY_DEFINE:
+		note_define(c, (const void *)e->data);
+		break;
+	case KQ_ENTRY_UNDEFINE:
+		c->resource = resource_of(u, sizeof(*u), u->name_len);
+		break;
 	}
 }
 
@@ -162,7 +192,7 @@ static void note_committed(struct sim *s, struct sim_node *n, u64 index)
 	c->settled = le64_to_cpu(e->rec.settled);
 	c->node = le32_to_cpu(e->rec.node);
 	c->payload = payload_id(s, e);
-	note_claim(c, e);
+	note_request(c, e);
 	c->conf = conf_committed(s, n, e);
 	if (c->type >= KQ_ENTRY_OPEN && c->type <= KQ_ENTRY_EXPIRE) {
 		const struct kq_session_cmd *cmd = (const void *)e->data;
@@ -270,6 +300,7 @@ void check_node(struct sim *s, struct sim_node *n)
 		n->seen_applied = c->applied;
 		check_state(s, n);
 		model_follow(s, n);
+		model_owners(s, n);
 	}
 	snap_check(s, n);
 	promise_answers(s, n);
@@ -298,8 +329,7 @@ void check_node_started(struct sim *s, struct sim_node *n)
 	n->seen_ready = false;
 	memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
 	memset(n->seen_identity, 0, sizeof(n->seen_identity));
-	memset(n->seen_token, 0, sizeof(n->seen_token));
-	memset(n->seen_claim, 0, sizeof(n->seen_claim));
+	memset(n->seen_fence, 0, sizeof(n->seen_fence));
 }
 
 /*
@@ -381,7 +411,7 @@ void check_acks(struct sim *s)
 	for (i = 0; i < s->ack_count; i++) {
 		const struct sim_ack *k = &s->ack[i];
 
-		if (!k->done || k->error)
+		if (!k->done || k->error || k->said)
 			continue;
 		if (k->index > s->log_count || s->log[k->index].payload != i ||
 		    s->log[k->index].term != k->term)

@@ -19,12 +19,17 @@ void check_acks(struct sim *s);
 void check_end(struct sim *s);
 void check_free(struct sim *s);
 
-/* check_state.c */
+/* check_hold.c */
 void check_node_gone(struct sim *s, struct sim_node *n);
 void check_clock_changes(struct sim *s, struct sim_node *n);
 void check_released(struct sim *s, struct sim_node *n, u32 slot);
 void check_holds(struct sim *s, struct sim_node *n);
+u64 sim_right_by(u64 session, u64 owner);
+const char *fence_pass(struct sim_fence *f, const struct sim_right *r);
+
+/* check_state.c */
 void check_state(struct sim *s, struct sim_node *n);
+bool claim_numbers(const struct kq_claim *c, u64 numbers[KQ_NUMBERED / 64]);
 bool sim_resource_add(const char *name, u32 len);
 const char *sim_resource_name(u32 which);
 u32 sim_resource_index(const char *name, u32 len);
@@ -68,5 +73,15 @@ void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session);
 void model_follow(struct sim *s, struct sim_node *n);
 void model_end(struct sim *s);
 void model_free(struct sim *s);
+
+/* check_resource.c */
+void model_resource_step(struct sim *s, struct sim_committed *c, u64 index);
+void model_session_end(struct sim *s, u32 node, u64 session, u64 index);
+void model_resources_compare(struct sim *s, struct sim_node *n);
+u32 model_units_at(const struct sim *s, u32 which, u64 index);
+void model_owners(struct sim *s, struct sim_node *n);
+void model_refused(struct sim *s, struct sim_node *n, const struct kq_owner *o);
+void model_said(struct sim *s, struct sim_node *n, const struct kq_proposal *p);
+void model_resources_free(struct sim *s);
 
 #endif /* KQSIM_CHECK_H */

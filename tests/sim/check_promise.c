@@ -212,7 +212,10 @@ void promise_deadline(struct sim *s, struct sim_node *n)
  */
 void check_stands(struct sim *s, struct sim_node *n)
 {
-	if (s->clocks_lie || s->now + SLACK >= n->counted_until)
+	/* A clock may err for the first time after it heard the leader. */
+	u64 error = s->clock_errors ? 2 * s->d.delta_ms * SIM_MS : 0;
+
+	if (s->clocks_lie || s->now + SLACK + error >= n->counted_until)
 		return;
 	sim_fail(s, n, "votes in term %llu, and a leader that it heard counts on it for another %llu us",
 		 (unsigned long long)n->core->hs.term,
@@ -225,8 +228,6 @@ static void counted_on(struct sim *s, struct sim_node *n, const struct kq_body_a
 	u64 million = 1000000, told = le32_to_cpu(b->promise_ms) * SIM_MS;
 	u64 least = told / (million + s->d.drift_ppm) * million;
 
-	if (s->clock_errors)
-		least -= min(least, 2 * s->d.delta_ms * SIM_MS);
 	n->counted_until = max(n->counted_until, s->now + least);
 	if (n->core->promised_until_ns < sim_clock(s, n) + told)
 		sim_fail(s, n, "stands by its leader for less than the %llu us that it was told",

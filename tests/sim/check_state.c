@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The invariants of the locks: one holder in true time, tokens that rise, first
- * come first served, the same state on every replica, everything applied once.
+ * The invariants of the replicated state: first come first served, who holds a resource goes
+ * together, units and their numbers add up, tokens rise, everything is applied once, and the state
+ * at one index is the same on every replica. What holds in true time is in check_hold.c.
  */
 #include <linux/kquorum.h>
 #include "check.h"
 #include "sim.h"
 
-static char names[SIM_RESOURCES][KQ_RESOURCE_MAX + 1] = { "db", "disk/a", "gpu" };
+static char names[SIM_RESOURCES][KQ_RESOURCE_MAX + 1] = { "db", "disk/a", "gpu", "spare" };
 
 /* A name that a real cluster uses. Returns false: it is one too many. */
 bool sim_resource_add(const char *name, u32 len)
@@ -39,161 +40,6 @@ u32 sim_resource_index(const char *name, u32 len)
 	return 0;
 }
 
-/* --- mutual exclusion, in true time ---------------------------------------------------- */
-
-static bool valid(const struct sim_node *n, const struct kq_owner *o, u64 clock)
-{
-	return o && o->state == KQUORUM_LOCK_GRANTED && o->session == n->core->local.id &&
-		clock < n->core->local.deadline_ns;
-}
-
-/* It ended by its deadline: from here a new holder has to keep 2 Delta away. */
-static void note_expired(struct sim *s, struct sim_node *n, u32 slot)
-{
-	struct sim_slot *c = &n->slot[slot];
-	struct sim_resource *r = &s->res[c->resource];
-
-	r->expired_at = sim_clock_to_true(s, n, c->hold.deadline);
-	r->expired_node = sim_at(s, n);
-	r->expired_life = n->life;
-	r->expired_slot = slot;
-	c->hold.active = false;
-}
-
-static void settle(struct sim *s, struct sim_node *n)
-{
-	u64 clock = sim_clock(s, n);
-	u32 i;
-
-	for (i = 0; i < SIM_SLOTS; i++)
-		if (n->slot[i].hold.active && clock >= n->slot[i].hold.deadline)
-			note_expired(s, n, i);
-}
-
-void check_clock_changes(struct sim *s, struct sim_node *n)
-{
-	settle(s, n);
-	promise_clock_changes(s, n);
-}
-
-/* Given back, or its machine went down: nobody has to wait for its deadline. */
-static void forget(struct sim *s, struct sim_node *n, u32 slot)
-{
-	struct sim_slot *c = &n->slot[slot];
-	struct sim_resource *r = &s->res[c->resource];
-
-	c->hold.active = false;
-	if (r->expired_node == sim_at(s, n) && r->expired_life == n->life &&
-	    r->expired_slot == slot)
-		r->expired_at = 0;
-}
-
-void check_released(struct sim *s, struct sim_node *n, u32 slot)
-{
-	forget(s, n, slot);
-}
-
-void check_node_gone(struct sim *s, struct sim_node *n)
-{
-	u32 i;
-
-	for (i = 0; i < SIM_SLOTS; i++)
-		forget(s, n, i);
-	for (i = 0; i < SIM_RESOURCES; i++)
-		if (s->res[i].expired_node == sim_at(s, n))
-			s->res[i].expired_at = 0;
-}
-
-/* Whoever else holds it: an error, or what only the token can tell apart. */
-static void check_others(struct sim *s, struct sim_node *n, u32 slot)
-{
-	struct sim_slot *c = &n->slot[slot];
-	u32 a, i;
-
-	for (a = 1; a <= sim_last(s); a++) {
-		struct sim_node *m = &s->node[a];
-
-		if (!m->up)
-			continue;
-		settle(s, m);
-		for (i = 0; i < SIM_SLOTS; i++) {
-			struct sim_slot *d = &m->slot[i];
-
-			if (d == c || !d->hold.active || d->resource != c->resource)
-				continue;
-			if (s->clocks_lie) {
-				s->st.overlaps++;
-				return;
-			}
-			sim_fail(s, n, "two holders of %s: owner %llu here, token %llx, and on "
-				 "node %u client %u, token %llx, for another %llu us",
-				 names[c->resource], (unsigned long long)c->owner->id,
-				 (unsigned long long)c->owner->token, m->id, i,
-				 (unsigned long long)d->hold.token,
-				 (unsigned long long)(d->hold.deadline - sim_clock(s, m)) / 1000);
-		}
-	}
-}
-
-static void check_new_holder(struct sim *s, struct sim_node *n, u32 slot)
-{
-	struct sim_slot *c = &n->slot[slot];
-	struct sim_resource *r = &s->res[c->resource];
-	u64 gap = 2 * s->d.delta_ms * SIM_MS;
-
-	check_others(s, n, slot);
-	if (s->clocks_lie)
-		return;
-	if (r->expired_at && !s->clock_errors && s->now + 1000 < r->expired_at + gap)
-		sim_fail(s, n, "%s granted %llu us after the last deadline on node %u, "
-			 "2 Delta is %llu us", names[c->resource],
-			 (unsigned long long)(s->now - r->expired_at) / 1000,
-			 s->node[r->expired_node].id,
-			 (unsigned long long)gap / 1000);
-	r->expired_at = 0;
-}
-
-/* What the resource itself would do with a write under this token. */
-static void use_token(struct sim *s, struct sim_node *n, u32 slot)
-{
-	struct sim_slot *c = &n->slot[slot];
-	struct sim_resource *r = &s->res[c->resource];
-
-	if (c->owner->token < r->fence && !s->clocks_lie)
-		sim_fail(s, n, "a valid holder of %s is refused by the fence: token %llx, seen %llx",
-			 names[c->resource], (unsigned long long)c->owner->token,
-			 (unsigned long long)r->fence);
-	s->st.stale += c->owner->token < r->fence;	/* refused: nothing is written */
-	r->fence = max(r->fence, c->owner->token);
-}
-
-void check_holds(struct sim *s, struct sim_node *n)
-{
-	u64 clock = sim_clock(s, n);
-	u32 i;
-
-	settle(s, n);
-	promise_deadline(s, n);
-	for (i = 0; i < SIM_SLOTS; i++) {
-		struct sim_slot *c = &n->slot[i];
-		bool was = c->hold.active;
-
-		if (c->state == SLOT_CLOSING || !valid(n, c->owner, clock)) {
-			c->hold.active = false;
-			continue;
-		}
-		c->hold.active = true;
-		c->hold.deadline = n->core->local.deadline_ns;
-		c->hold.session = c->owner->session;
-		if (was && c->hold.token != c->owner->token)
-			sim_fail(s, n, "the token of a held lock changes");
-		c->hold.token = c->owner->token;
-		if (!was)
-			check_new_holder(s, n, i);
-		use_token(s, n, i);
-	}
-}
-
 /* --- the replicated state ------------------------------------------------------------------ */
 
 static u64 mix(u64 h, u64 x)
@@ -203,33 +49,56 @@ static u64 mix(u64 h, u64 x)
 	return h * 0xbf58476d1ce4e5b9ULL;
 }
 
+/* The numbers of its units, as bits. Returns false: they do not rise. */
+bool claim_numbers(const struct kq_claim *c, u64 numbers[KQ_NUMBERED / 64])
+{
+	const u8 *number = kq_claim_numbers(c);
+	u32 i;
+
+	memset(numbers, 0, KQ_NUMBERED / 8);
+	for (i = 0; i < c->numbers; i++) {
+		if (i && number[i] <= number[i - 1])
+			return false;
+		numbers[number[i] / 64] |= 1ULL << (number[i] % 64);
+	}
+	return true;
+}
+
 static u64 claim_digest(u64 h, const struct kq_claim *c)
 {
 	h = mix(h, c->holder_node);
 	h = mix(h, c->session);
 	h = mix(h, c->owner);
 	h = mix(h, c->index);
+	h = mix(h, c->pid);
+	h = mix(h, c->mode | (u64)c->units << 32);
+	/* What it is for, then its numbers. */
+	if (c->info_len || c->numbers)
+		h = mix(h, kq_crc(c->info_len, c->bytes, c->info_len + c->numbers));
 	return mix(h, c->token);
 }
 
-static bool same_claim(const struct kq_claim *a, const struct kq_claim *b)
+static u64 pool_digest(u64 h, const struct kq_pool *p)
 {
-	return a->holder_node == b->holder_node && a->session == b->session &&
-		a->owner == b->owner;
+	h = mix(h, p->index);
+	return mix(h, p->units | (u64)p->max_waiters << 32);
 }
 
-static void same_owner_twice(struct sim *s, struct sim_node *n, const struct kq_resource *r,
-			     const struct kq_claim *c)
+/* Whoever stands behind @c in this list is another one. */
+static void same_owner_behind(struct sim *s, struct sim_node *n, const struct kq_resource *r,
+			      const struct kq_claim *c, const struct list_head *end)
 {
-	const struct kq_claim *d;
-	u32 count = r->holder && same_claim(r->holder, c);
+	const struct list_head *at;
 
-	list_for_each_entry(d, &r->queue, node)
-		count += same_claim(d, c);
-	if (count > 1)
-		sim_fail(s, n, "owner %llu of node %u stands %u times for %s: a request was "
-			 "applied twice", (unsigned long long)c->owner, c->holder_node, count,
-			 r->name);
+	for (at = c->node.next; at != end; at = at->next) {
+		const struct kq_claim *d = list_entry(at, struct kq_claim, node);
+
+		if (d->holder_node == c->holder_node && d->session == c->session &&
+		    d->owner == c->owner)
+			sim_fail(s, n, "owner %llu of node %u stands twice for %s: a request was "
+				 "applied twice", (unsigned long long)c->owner, c->holder_node,
+				 r->name);
+	}
 }
 
 static bool session_known(const struct kq_core *core, const struct kq_claim *c)
@@ -237,46 +106,126 @@ static bool session_known(const struct kq_core *core, const struct kq_claim *c)
 	return c->holder_node <= KQ_MAX_NODES && core->session[c->holder_node].id == c->session;
 }
 
+/* What all that stand for a resource add up to. */
+struct sums {
+	u64 last;		/* index of the request before */
+	u64 token;		/* of the newest holder */
+	u64 units;
+	u32 sharing, holders, waiting;
+	u64 numbers[KQ_NUMBERED / 64];
+};
+
+static void check_claim(struct sim *s, struct sim_node *n, const struct kq_resource *r,
+			const struct kq_claim *c, struct sums *sum)
+{
+	if (c->index <= sum->last)
+		sim_fail(s, n, "%s is not first come first served: request %llu behind %llu",
+			 r->name, (unsigned long long)c->index, (unsigned long long)sum->last);
+	sum->last = c->index;
+	if (!session_known(n->core, c))
+		sim_fail(s, n, "%s is %s in a session that is over", r->name,
+			 c->token ? "held" : "awaited");
+	if (c->resource != r || (c->mode == KQ_CLAIM_UNITS) != !!c->units)
+		sim_fail(s, n, "%s: request %llu is of mode %u for %u units", r->name,
+			 (unsigned long long)c->index, c->mode, c->units);
+}
+
+static void check_holder(struct sim *s, struct sim_node *n, const struct kq_resource *r,
+			 const struct kq_claim *c, struct sums *sum)
+{
+	u64 numbers[KQ_NUMBERED / 64];
+	u32 i;
+
+	if (!c->token || c->token < sum->token)
+		sim_fail(s, n, "%s has a holder with token %llx behind one with %llx", r->name,
+			 (unsigned long long)c->token, (unsigned long long)sum->token);
+	sum->token = c->token;
+	if (sum->holders++ && (c->mode == KQ_CLAIM_EXCLUSIVE || c->mode !=
+			       list_first_entry(&r->holders, struct kq_claim, node)->mode))
+		sim_fail(s, n, "%s has holders that do not go together", r->name);
+	sum->units += c->units;
+	sum->sharing += c->mode == KQ_CLAIM_SHARED;
+	if (!claim_numbers(c, numbers) || (c->numbers && c->numbers != c->units))
+		sim_fail(s, n, "%s: request %llu has %u numbers for %u units", r->name,
+			 (unsigned long long)c->index, c->numbers, c->units);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (sum->numbers[i] & numbers[i])
+			sim_fail(s, n, "a unit of %s has two holders", r->name);
+		sum->numbers[i] |= numbers[i];
+	}
+}
+
+/* What the table counts along with its changes, counted once more. */
+static void check_sums(struct sim *s, struct sim_node *n, const struct kq_resource *r,
+		       const struct sums *sum)
+{
+	if (!sum->holders && sum->waiting)
+		sim_fail(s, n, "%s is free and somebody waits for it", r->name);
+	if (r->in_use != sum->units || r->sharing != sum->sharing || r->waiting != sum->waiting ||
+	    r->claims != sum->holders + sum->waiting)
+		sim_fail(s, n, "%s counts %llu units, %u shares, %u waiters, %u claims, and has "
+			 "%llu, %u, %u, %u", r->name, (unsigned long long)r->in_use, r->sharing,
+			 r->waiting, r->claims, (unsigned long long)sum->units, sum->sharing,
+			 sum->waiting, sum->holders + sum->waiting);
+	if (r->token != sum->token)
+		sim_fail(s, n, "%s has token %llx, and its newest holder has %llx", r->name,
+			 (unsigned long long)r->token, (unsigned long long)sum->token);
+	if (memcmp(r->numbers, sum->numbers, sizeof(sum->numbers)))
+		sim_fail(s, n, "%s takes units %llx... for held, and holders have %llx...",
+			 r->name, (unsigned long long)r->numbers[0],
+			 (unsigned long long)sum->numbers[0]);
+	if (r->pool && (r->pool->resource != r || !r->pool->units || !r->pool->index))
+		sim_fail(s, n, "%s is defined, with nothing", r->name);
+}
+
+static void check_tokens(struct sim *s, struct sim_node *n, const struct kq_resource *r)
+{
+	struct sim_fence *f = &n->seen_fence[sim_resource_index(r->name, r->name_len)];
+	const struct kq_claim *c;
+
+	list_for_each_entry(c, &r->holders, node) {
+		struct sim_right right = {
+			.mode = c->mode, .units = c->units, .token = c->token,
+			.by = sim_right_by(c->session, c->owner),
+		};
+		const char *against;
+
+		claim_numbers(c, right.numbers);
+		against = fence_pass(f, &right);
+		if (against)
+			sim_fail(s, n, "the token of %s does not rise: %llx, after %s", r->name,
+				 (unsigned long long)c->token, against);
+	}
+}
+
 static u64 resource_digest(struct sim *s, struct sim_node *n, const struct kq_resource *r)
 {
+	struct sums sum = { 0 };
 	const struct kq_claim *c;
-	u64 h = mix(r->token, r->name_len), last = 0;
+	u64 h = r->name_len;
 	u32 i;
 
 	for (i = 0; i < r->name_len; i++)
 		h = mix(h, r->name[i]);
-	if (!r->holder && !list_empty(&r->queue))
-		sim_fail(s, n, "%s is free and somebody waits for it", r->name);
-	if (r->holder) {
-		last = r->holder->index;
-		h = claim_digest(h, r->holder);
-		if (!session_known(n->core, r->holder))
-			sim_fail(s, n, "%s is held in a session that is over", r->name);
-		if (r->holder->token != r->token || !r->token)
-			sim_fail(s, n, "%s and its holder have different tokens", r->name);
-	}
-	list_for_each_entry(c, &r->queue, node) {
-		if (c->index <= last)
-			sim_fail(s, n, "%s is not first come first served: request %llu behind "
-				 "%llu", r->name, (unsigned long long)c->index,
-				 (unsigned long long)last);
-		last = c->index;
-		if (!session_known(n->core, c))
-			sim_fail(s, n, "%s is awaited in a session that is over", r->name);
-		same_owner_twice(s, n, r, c);
+	if (r->pool)
+		h = pool_digest(h, r->pool);
+	list_for_each_entry(c, &r->holders, node) {
+		check_claim(s, n, r, c, &sum);
+		check_holder(s, n, r, c, &sum);
+		same_owner_behind(s, n, r, c, &r->holders);
 		h = claim_digest(h, c);
 	}
-	for (i = 0; i < SIM_RESOURCES; i++) {
-		if (strcmp(r->name, names[i]) || !r->holder)
-			continue;
-		if (r->token < n->seen_token[i] || (r->token == n->seen_token[i] &&
-						    r->holder->index != n->seen_claim[i]))
-			sim_fail(s, n, "the token of %s does not rise: %llx after %llx", r->name,
-				 (unsigned long long)r->token,
-				 (unsigned long long)n->seen_token[i]);
-		n->seen_token[i] = r->token;
-		n->seen_claim[i] = r->holder->index;
+	list_for_each_entry(c, &r->queue, node) {
+		check_claim(s, n, r, c, &sum);
+		sum.waiting++;
+		if (c->token || c->numbers)
+			sim_fail(s, n, "%s: request %llu waits, with a token or a unit", r->name,
+				 (unsigned long long)c->index);
+		same_owner_behind(s, n, r, c, &r->queue);
+		h = claim_digest(h, c);
 	}
+	check_sums(s, n, r, &sum);
+	check_tokens(s, n, r);
 	return h;
 }
 

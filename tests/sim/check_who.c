@@ -244,6 +244,4 @@ void check_swap(struct sim *s, u32 a, u32 b)
 		s->node[i].met[a] = s->node[i].met[b];
 		s->node[i].met[b] = met;
 	}
-	for (i = 0; i < SIM_RESOURCES; i++)
-		swap(&s->res[i].expired_node, a, b);
 }

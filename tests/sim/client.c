@@ -72,17 +72,51 @@ void client_free(struct sim *s, struct sim_node *n)
 	}
 }
 
+/* Programs know how much there is of what they use, mostly. */
+static u32 how_many(struct sim *s, const struct sim_node *n, const char *name)
+{
+	const struct kq_resource *r = kq_core_resource_find(n->core, name, strlen(name));
+	u32 units = r ? kq_resource_units(r) : 1;
+
+	if (sim_chance(s, 85))
+		return 1 + sim_below(s, min(units, 4));
+	return min(1 + sim_below(s, units + 1), KQ_UNITS_MAX);
+}
+
+/* By the seed one resource is a mutex and nothing else, and another hardly ever. */
+static void choose(struct sim *s, const struct sim_node *n, u32 which, struct kq_lock_ask *ask)
+{
+	u32 kind = (s->seed + which) % 3;
+	u64 x = sim_below(s, kind == 2 ? 50 : 100);
+
+	if (!kind)
+		return;
+	if (x < s->d.share_pct)
+		ask->flags |= KQUORUM_LOCK_SHARED;
+	else if (x < s->d.share_pct + s->d.units_pct)
+		ask->units = how_many(s, n, ask->name);
+}
+
 static void lock(struct sim *s, struct sim_node *n, u32 slot)
 {
+	static const char info[KQ_INFO_MAX + 1] =
+		"what it is for, as its user says: nightly report, disk to disk";
 	struct sim_slot *c = &n->slot[slot];
-	u32 flags = sim_chance(s, s->d.try_pct) ? KQUORUM_LOCK_TRY : 0;
-	const char *name;
+	struct kq_lock_ask ask = {
+		.info = info,
+		.comm = "client",
+		.info_len = sim_chance(s, 30) ? sim_below(s, KQ_INFO_MAX + 1) : 0,
+		.flags = sim_chance(s, s->d.try_pct) ? KQUORUM_LOCK_TRY : 0,
+		.pid = 100 + slot,
+	};
 	int err;
 
 	c->resource = sim_below(s, s->d.resources);
-	name = sim_resource_name(c->resource);
+	ask.name = sim_resource_name(c->resource);
+	ask.name_len = strlen(ask.name);
+	choose(s, n, c->resource, &ask);
 	c->owner = sim_calloc(1, sizeof(*c->owner));
-	err = kq_owner_init(c->owner, name, strlen(name), flags, 100 + slot, "client");
+	err = kq_owner_init(c->owner, &ask);
 	if (!err)
 		err = kq_core_lock(n->core, sim_clock(s, n), c->owner);
 	if (err) {
@@ -98,7 +132,9 @@ static void lock(struct sim *s, struct sim_node *n, u32 slot)
 	c->state = SLOT_WAIT;
 	c->since = s->now;
 	s->st.ops++;
-	sim_trace(s, n, "client %u asks for %s%s, owner %llu", slot, name, flags ? " (try)" : "",
+	sim_trace(s, n, "client %u asks for %s: %s%u units%s, owner %llu", slot, ask.name,
+		  ask.flags & KQUORUM_LOCK_SHARED ? "shared, " : ask.units ? "" : "all, ",
+		  ask.units, ask.flags & KQUORUM_LOCK_TRY ? " (try)" : "",
 		  (unsigned long long)c->owner->id);
 	if (sim_chance(s, s->d.cancel_pct))
 		wake(s, n, slot, s->now + sim_about(s, s->d.hold_ms * SIM_MS));
@@ -206,12 +242,16 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 		check_took_effect(s, n, "a lock", o->token >> KQ_TOKEN_SHIFT, c->since);
 		c->state = SLOT_HOLD;
 		s->st.grants++;
+		s->st.shares += !!(o->flags & KQUORUM_LOCK_SHARED);
+		s->st.units += o->units > 0;
 		wake(s, n, i, s->now + how_long(s));
 		break;
 	case KQUORUM_LOCK_REFUSED:
-		if (o->error != -EAGAIN && o->error != -EBUSY && o->error != -ENOSPC)
+		if (o->error != -EAGAIN && o->error != -EBUSY && o->error != -ENOSPC &&
+		    o->error != -ERANGE && o->error != -EUSERS)
 			sim_fail(s, n, "refused by an error that its client cannot know: %d",
 				 o->error);
+		model_refused(s, n, o);
 		/* fall through */
 	case KQUORUM_LOCK_LOST:
 	case KQUORUM_LOCK_UNKNOWN:
@@ -260,10 +300,28 @@ u64 client_ack_new(struct sim *s, u32 node)
 	return s->ack_count++;
 }
 
+/* For one more proposal; NULL: too many are under way. Its number is not set. */
+struct sim_append *client_append_slot(struct sim *s, struct sim_node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_APPENDS; i++) {
+		struct sim_append *a = &n->append[i];
+
+		if (a->busy)
+			continue;
+		memset(a, 0, sizeof(*a));
+		INIT_LIST_HEAD(&a->p.node);
+		a->since = s->now;
+		return a;
+	}
+	return NULL;
+}
+
 static void append_one(struct sim *s, struct sim_node *n)
 {
 	u32 i, len = 8 + sim_below(s, s->d.append_bytes);
-	struct sim_append *a = NULL;
+	struct sim_append *a;
 	__le64 id;
 	u8 *data;
 	int err;
@@ -271,17 +329,13 @@ static void append_one(struct sim *s, struct sim_node *n)
 	if (s->phase >= PHASE_DRAIN || n->stopping || sparing(s, n, 40) ||
 	    (n->acked > 2 && sparing(s, n, 0)))
 		return;
-	for (i = 0; i < SIM_APPENDS && !a; i++)
-		if (!n->append[i].busy)
-			a = &n->append[i];
+	a = client_append_slot(s, n);
 	if (!a)
 		return;
 	if (sim_chance(s, s->d.big_pct))
 		len = 8 + sim_below(s, KQ_PAYLOAD_MAX - 8);
-	memset(a, 0, sizeof(*a));
 	s->st.ops++;
 	a->id = client_ack_new(s, n->id);
-	a->since = s->now;
 	data = sim_calloc(1, len);
 	id = cpu_to_le64(a->id);
 	memcpy(data, &id, sizeof(id));
@@ -293,7 +347,6 @@ static void append_one(struct sim *s, struct sim_node *n)
 	free(data);
 	if (!a->p.entry)
 		return;
-	INIT_LIST_HEAD(&a->p.node);
 	err = kq_core_append(n->core, sim_clock(s, n), &a->p);
 	if (err) {
 		kq_entry_free(a->p.entry);
@@ -334,6 +387,10 @@ void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p
 	ack->error = p->error;
 	ack->index = p->index;
 	ack->term = p->term;
+	if (ack->said) {
+		define_done(s, n, a);
+		return;
+	}
 	sim_trace(s, n, "append %llu: error %d index %llu term %llu", (unsigned long long)a->id,
 		  p->error, (unsigned long long)p->index, (unsigned long long)p->term);
 	if (p->error && p->error != -EHOSTDOWN && p->error != -EBUSY && p->error != -ENOSPC)

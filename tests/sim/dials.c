@@ -36,7 +36,7 @@ static const struct {
 	DIAL(disk_spike_pm, 1, 50, 60, 13),
 	DIAL(daemon_lag_us, 10, 20000, 0, 5000),
 	DIAL(clients, 1, SIM_SLOTS, 5, 3),
-	DIAL(resources, 1, SIM_RESOURCES, 0, 3),
+	DIAL(resources, 1, SIM_RESOURCES - 1, 0, 3),
 	DIAL(hold_ms, 2, 200, 0, 20),
 	DIAL(think_ms, 2, 200, 0, 20),
 	DIAL(try_pct, 5, 50, 60, 16),
@@ -85,11 +85,14 @@ static const struct {
 	/* drawn apart, see dials_draw() */
 	DIAL(w_live_rot, 1, 10, 80, 0),
 	DIAL(w_scrub, 1, 30, 70, 0),
+	DIAL(share_pct, 5, 45, 40, 20),
+	DIAL(units_pct, 5, 45, 40, 25),
+	DIAL(define_ms, 20, 2000, 25, 400),
 #undef DIAL
 #undef DIAL_TO
 };
 
-#define DIALS_APART	2	/* the last ones */
+#define DIALS_APART	5	/* the last ones */
 
 static u64 value[ARRAY_SIZE(dials)];
 static bool fixed[ARRAY_SIZE(dials)];
@@ -214,7 +217,8 @@ static bool is_pause(size_t i)
 {
 	return dials[i].at == offsetof(struct sim_dials, append_ms) ||
 		dials[i].at == offsetof(struct sim_dials, think_ms) ||
-		dials[i].at == offsetof(struct sim_dials, fault_ms);
+		dials[i].at == offsetof(struct sim_dials, fault_ms) ||
+		dials[i].at == offsetof(struct sim_dials, define_ms);
 }
 
 /*
@@ -227,7 +231,9 @@ bool dials_smaller(size_t i, u32 how, const struct sim_dials *now)
 	const u64 to[] = { 0, dials[i].lo, dials[i].standard, dials[i].hi };
 	u64 v = to[how];
 
-	if ((!how && !dials[i].zero) || (how == 3) != is_pause(i) || (how < 3 ? v >= *at(now, i) : v <= *at(now, i)))
+	if (how ? (how == 3) != is_pause(i) : !dials[i].zero)
+		return false;
+	if (how < 3 ? v >= *at(now, i) : v <= *at(now, i))
 		return false;
 	undo.value = value[i];
 	undo.fixed = fixed[i];

@@ -135,10 +135,11 @@ static void summary(const struct sim_stats *t, u64 done, double host_s, bool fai
 			at = printf("\n       ") - 1;
 		at += printf(" %s %llu", fault_name(i), (unsigned long long)t->fault[i]);
 	}
-	printf("\nclients: %llu operations, %llu grants, %llu acknowledged, %llu unknown, %llu refused\n",
+	printf("\nclients: %llu operations, %llu grants (%llu shares, %llu of units), %llu acknowledged, %llu unknown, %llu refused; %llu times something was said of a resource\n",
 	       (unsigned long long)t->ops, (unsigned long long)t->grants,
+	       (unsigned long long)t->shares, (unsigned long long)t->units,
 	       (unsigned long long)t->acks, (unsigned long long)t->unknown,
-	       (unsigned long long)t->refused);
+	       (unsigned long long)t->refused, (unsigned long long)t->said);
 	printf("cluster: %llu messages, %llu committed, %llu leaders, %llu expiries\n"
 	       "disks: %llu torn, %llu damaged (%llu not alone), %llu mended, %llu full\n",
 	       (unsigned long long)t->messages, (unsigned long long)t->committed,

@@ -22,8 +22,8 @@
 #define SIM_MACHINES	SIM_GHOST(SIM_NODES)
 /* A trace of a real cluster needs more of these: tests/trace */
 #ifndef SIM_SLOTS
-#define SIM_SLOTS	4		/* lock clients per node */
-#define SIM_RESOURCES	3
+#define SIM_SLOTS	6		/* lock clients per node */
+#define SIM_RESOURCES	4		/* the last one no client asks for */
 #endif
 #define SIM_APPENDS	64		/* proposals of one node under way */
 #define SIM_RENEWALS	64		/* answers on their way that are remembered */
@@ -51,6 +51,7 @@ struct sim_dials {
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 	u64 snap_ms, keep_entries, ship_ms;
+	u64 share_pct, units_pct, define_ms;
 };
 
 enum sim_kind {
@@ -72,6 +73,7 @@ enum sim_kind {
 	EV_INSTALL,		/* a snapshot has arrived */
 	EV_CLOCK,		/* a clock error ends */
 	EV_FAULT,
+	EV_DEFINE,		/* an operator says something of a resource */
 	EV_CHECK,
 	EV_PHASE,
 };
@@ -115,12 +117,28 @@ struct sim_side {
 	struct kquorum_past peer;
 };
 
+/* What a holder has of a resource. */
+struct sim_right {
+	u32 mode;		/* enum kq_claim_mode */
+	u32 units;		/* with KQ_CLAIM_UNITS */
+	u64 numbers[KQ_NUMBERED / 64];
+	u64 token;
+	u64 by;			/* whose it is: sim_right_by() */
+};
+
 /* What the checker knows of a client's lock. */
 struct sim_hold {
 	bool active;
+	u64 expired_at;		/* true time: it ended by its deadline; 0: not so */
 	u64 session;
 	u64 deadline;
-	u64 token;
+	struct sim_right right;
+};
+
+/* The newest tokens that a resource has seen, and whose. */
+struct sim_fence {
+	struct { u64 token, by; } all, unit[KQ_NUMBERED];
+	u64 shares, units;
 };
 
 /* An answer to a node's request to renew its session. */
@@ -140,6 +158,7 @@ struct sim_slot {
 	struct sim_hold hold;
 };
 
+/* Also what is to be said of a resource. */
 struct sim_append {
 	struct kq_proposal p;
 	u64 id;
@@ -269,7 +288,7 @@ struct sim_node {
 	u64 sent_term;		/* highest that it ever spoke of, over restarts */
 	u64 seen_commit, seen_applied, seen_last, seen_last_term, seen_term, seen_leader_term;
 	u64 seen_session, seen_deadline;
-	u64 seen_token[SIM_RESOURCES], seen_claim[SIM_RESOURCES];
+	struct sim_fence seen_fence[SIM_RESOURCES];
 };
 
 struct sim_committed {
@@ -286,9 +305,14 @@ struct sim_committed {
 	u64 cmd_session;	/* OPEN, CLOSE, EXPIRE: which */
 	u32 cmd_node;
 	u64 owner;		/* ACQUIRE, RELEASE */
-	u32 resource;
-	bool is_try;
+	u32 resource;		/* DEFINE and UNDEFINE too */
+	bool is_try, is_shared;
+	bool is_new, sets_units, sets_waiters;	/* DEFINE */
+	u32 units, max_waiters;
 	struct kq_conf *conf;	/* CONF */
+	/* by the model */
+	bool counts;		/* it was applied, not as a twin or in a session that is over */
+	s32 result;		/* of a request for a resource, also one that is refused later */
 };
 
 struct sim_ack {
@@ -298,28 +322,33 @@ struct sim_ack {
 	s32 error;
 	bool done;
 	u32 node;
-};
-
-struct sim_resource {
-	u64 expired_at;		/* true time of the newest expiry that frees it; 0: none */
-	u32 expired_node;
-	u64 expired_life;
-	u32 expired_slot;
-	u64 fence;		/* highest token that wrote */
+	bool said;		/* of a resource; in the log it is found by these: */
+	u64 session, seq;
 };
 
 #define MODEL_CLAIMS 4096
 
 struct model_claim {
 	u64 session, owner, index;
+	u64 token;		/* 0: waits */
 	u32 node;
+	u32 units;		/* 0: all there are, unless it shares */
+	bool shares;
+	u64 numbers[KQ_NUMBERED / 64];
+};
+
+struct model_room {
+	u64 from;		/* log index */
+	u32 units;
 };
 
 struct model_resource {
-	struct model_claim claim[MODEL_CLAIMS];		/* the first one holds */
+	struct model_claim claim[MODEL_CLAIMS];		/* in the order of the log */
 	u32 count;
-	bool held;
-	u64 token;
+	u64 defined;		/* at this index; 0: nothing was said of it */
+	u32 units, max_waiters;
+	struct model_room *room;	/* how many units it had, oldest first */
+	u32 rooms, rooms_room;
 };
 
 struct model_session {
@@ -349,7 +378,7 @@ enum sim_fault {
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
 	    acks, unknown, refused, committed, torn, damaged, mended, shared, full, ops, overlaps, stale, saved,
-	    installed, restored, scrubs;
+	    installed, restored, scrubs, shares, units, said;
 	u64 fault[FAULT_KINDS];
 };
 
@@ -396,7 +425,7 @@ struct sim {
 	u64 term_room;
 	struct sim_ack *ack;
 	u64 ack_count, ack_room;
-	struct sim_resource res[SIM_RESOURCES];
+	struct sim_fence fence[SIM_RESOURCES];	/* at each resource itself */
 	struct { u64 session, at; } expired[SIM_NODES + 1];	/* the newest EXPIRE of each */
 	struct sim_model model;
 	struct sim_stats st;
@@ -537,6 +566,7 @@ void client_gone(struct sim *s, struct sim_node *n);
 void client_free(struct sim *s, struct sim_node *n);
 void client_step(struct sim *s, struct sim_node *n, u32 slot, u64 gen);
 u64 client_ack_new(struct sim *s, u32 node);
+struct sim_append *client_append_slot(struct sim *s, struct sim_node *n);
 void client_append(struct sim *s, struct sim_node *n);
 void client_burst(struct sim *s, struct sim_node *n);
 void client_append_done(struct sim *s, struct sim_node *n, struct kq_proposal *p);
@@ -544,6 +574,11 @@ void client_owner_closed(struct sim *s, struct sim_node *n, struct sim_slot *c);
 void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o);
 void client_heal(struct sim *s, struct sim_node *n);
 bool client_idle(const struct sim_node *n);
+
+/* define.c */
+void define_begin(struct sim *s);
+void define_step(struct sim *s);
+void define_done(struct sim *s, struct sim_node *n, struct sim_append *a);
 
 /* ghost.c */
 void ghost_made(struct sim *s, struct sim_node *n, bool joins);

@@ -69,7 +69,7 @@ static bool minor(const char *line)
 {
 	static const char *const bulk[] = {
 		"disk: batch", "disk: probe", "<- ", "append ", "peer ", "connection to ",
-		"client ", "owner ",
+		"client ", "owner ", "is asked to ", "what was said ",
 	};
 	size_t i;
 

@@ -347,6 +347,9 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 		if (s->phase == PHASE_FAULTS)
 			fault_step(s);
 		break;
+	case EV_DEFINE:
+		define_step(s);
+		break;
 	case EV_CHECK:
 		check_logs(s);
 		sim_push(s, s->now + SIM_SEC, EV_CHECK, 0, 0, 0);

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "replay.h"
 
-/* --- appends -------------------------------------------------------------------------------- */
+/* --- appends, and what is said of resources -------------------------------------------------- */
 
 struct append {
 	struct kq_proposal p;
@@ -51,13 +51,18 @@ u64 append_id(struct sim *s, const struct kq_entry *e)
 	return i == U64_MAX || payloads[i].twin ? U64_MAX : i;
 }
 
-static u64 append_new(struct sim *s, struct sim_node *n, const struct event *e)
+static u64 append_new(struct sim *s, struct sim_node *n, const struct event *e, u16 type)
 {
 	u64 twin, id = client_ack_new(s, n->id);
 
 	payloads = realloc(payloads, s->ack_room * sizeof(*payloads));
 	if (!payloads)
 		abort();
+	payloads[id] = (struct payload){ 0 };
+	/* What is said of a resource is found by its number in its session. */
+	s->ack[id].said = type != KQ_ENTRY_APPEND;
+	if (s->ack[id].said)
+		return id;
 	payloads[id] = (struct payload){ .crc = kq_crc(0, e->bytes, e->len), .len = e->len };
 	twin = payload_find(payloads[id].crc, e->len, id);
 	if (twin != U64_MAX) {
@@ -78,22 +83,55 @@ static void append_ended(struct sim *s, u64 id, s32 error, u64 index, u64 term)
 	k->term = term;
 }
 
+static void name_add(const struct event *e, const void *name, u32 len)
+{
+	if (!sim_resource_add(name, len))
+		trace_bad(e->line, "more than %u resources", SIM_RESOURCES);
+}
+
+/* The resource that a DEFINE or UNDEFINE speaks of is one that the checks know. */
+static void name_said(const struct event *e, u16 type)
+{
+	const struct kq_define_cmd *d = (const void *)e->bytes;
+	const struct kq_undefine_cmd *u = (const void *)e->bytes;
+	u32 size = type == KQ_ENTRY_DEFINE ? sizeof(*d) : sizeof(*u);
+	u32 len = e->len < size ? 0 :
+		le16_to_cpu(type == KQ_ENTRY_DEFINE ? d->name_len : u->name_len);
+
+	if (!len || e->len != size + len)
+		trace_bad(e->line, "nothing that this program understands is said of a resource");
+	name_add(e, e->bytes + size, len);
+}
+
+/* What an "append" is about to propose. */
+static u16 type_of(const struct event *e)
+{
+	if (e->a == KQ_ENTRY_APPEND)
+		return KQ_ENTRY_APPEND;
+	if (e->a != KQ_ENTRY_DEFINE && e->a != KQ_ENTRY_UNDEFINE)
+		trace_bad(e->line, "entries of type %llu nobody appends",
+			  (unsigned long long)e->a);
+	name_said(e, e->a);
+	return e->a;
+}
+
 /**
- * program_append() - a program appends
+ * program_append() - a program appends, or says something of a resource
  * @s: the world
  * @n: on this node
- * @e: with the payload
+ * @e: with the payload, and the type of the entry
  *
  * Return: what the core returns.
  */
 int program_append(struct sim *s, struct sim_node *n, const struct event *e)
 {
 	struct append *a = sim_calloc(1, sizeof(*a));
+	u16 type = type_of(e);
 	int err;
 
-	a->id = append_new(s, n, e);
+	a->id = append_new(s, n, e, type);
 	a->since = s->now;
-	a->p.entry = kq_entry_alloc(KQ_ENTRY_APPEND, e->bytes, e->len);
+	a->p.entry = kq_entry_alloc(type, e->bytes, e->len);
 	if (!a->p.entry)
 		abort();
 	INIT_LIST_HEAD(&a->p.node);
@@ -125,7 +163,13 @@ void program_outcome(struct sim *s, struct sim_node *n, struct kq_proposal *p)
 		sim_fail(s, n, "an outcome for a proposal that has one");
 	*at = a->next;
 	append_ended(s, a->id, p->error, p->index, p->term);
-	if (!p->error) {
+	if (s->ack[a->id].said) {
+		s->ack[a->id].session = p->session;
+		s->ack[a->id].seq = p->seq;
+		model_said(s, n, p);
+		if (p->index)
+			check_took_effect(s, n, "what is said of a resource", p->index, a->since);
+	} else if (!p->error) {
 		check_took_effect(s, n, "an append", p->index, a->since);
 		s->st.acks++;
 	}
@@ -145,6 +189,31 @@ static struct sim_slot *slot_free(struct sim_node *n)
 	trace_bad(sim_timeline.line, "more than %u lock handles at once on one node", SIM_SLOTS);
 }
 
+/* What a handle asked for, of what the module made of it. */
+static struct kq_lock_ask ask_of(const struct event *e)
+{
+	const struct kq_acquire_cmd *a = (const void *)e->bytes;
+	u32 flags;
+	struct kq_lock_ask ask = { 0 };
+
+	if (e->len < sizeof(*a) || !a->name_len ||
+	    e->len != sizeof(*a) + le16_to_cpu(a->name_len) + le16_to_cpu(a->info_len))
+		trace_bad(e->line, "no request for a lock that this program understands");
+	flags = le16_to_cpu(a->flags);
+	ask.name = (const char *)(a + 1);
+	ask.name_len = le16_to_cpu(a->name_len);
+	ask.info = ask.name + ask.name_len;
+	ask.info_len = le16_to_cpu(a->info_len);
+	ask.comm = a->comm;
+	ask.pid = le32_to_cpu(a->pid);
+	ask.units = le32_to_cpu(a->units);
+	if (flags & KQ_ACQUIRE_TRY)
+		ask.flags |= KQUORUM_LOCK_TRY;
+	if (flags & KQ_ACQUIRE_SHARED)
+		ask.flags |= KQUORUM_LOCK_SHARED;
+	return ask;
+}
+
 /**
  * program_lock() - a program asks for a lock
  * @s: the world
@@ -155,20 +224,14 @@ static struct sim_slot *slot_free(struct sim_node *n)
  */
 int program_lock(struct sim *s, struct sim_node *n, const struct event *e)
 {
-	const struct kq_acquire_cmd *a = (const void *)e->bytes;
-	const char *name = (const char *)(a + 1);
-	u32 len = e->len < sizeof(*a) ? 0 : le16_to_cpu(a->name_len);
+	struct kq_lock_ask ask = ask_of(e);
 	struct sim_slot *c = slot_free(n);
 	struct kq_owner *o;
 	int err;
 
-	if (!len || e->len != sizeof(*a) + len)
-		trace_bad(e->line, "no request for a lock that this program understands");
-	if (!sim_resource_add(name, len))
-		trace_bad(e->line, "more than %u resources", SIM_RESOURCES);
+	name_add(e, ask.name, ask.name_len);
 	o = sim_calloc(1, sizeof(*o));
-	if (kq_owner_init(o, name, len, le16_to_cpu(a->flags) & KQ_ACQUIRE_TRY ?
-			  KQUORUM_LOCK_TRY : 0, le32_to_cpu(a->pid), a->comm))
+	if (kq_owner_init(o, &ask))
 		abort();
 	err = kq_core_lock(n->core, s->now, o);
 	if (err) {
@@ -178,7 +241,7 @@ int program_lock(struct sim *s, struct sim_node *n, const struct event *e)
 	}
 	memset(&c->hold, 0, sizeof(c->hold));
 	c->owner = o;
-	c->resource = sim_resource_index(name, len);
+	c->resource = sim_resource_index(ask.name, ask.name_len);
 	c->state = SLOT_WAIT;
 	c->since = s->now;
 	s->st.ops++;
@@ -226,7 +289,11 @@ void program_owner(struct sim *s, struct sim_node *n, struct kq_owner *o)
 		client_owner_closed(s, n, c);
 		return;
 	}
-	if (c->state == SLOT_CLOSING || o->state != KQUORUM_LOCK_GRANTED || c->state == SLOT_HOLD)
+	if (c->state == SLOT_CLOSING)
+		return;
+	if (o->state == KQUORUM_LOCK_REFUSED)
+		model_refused(s, n, o);
+	if (o->state != KQUORUM_LOCK_GRANTED || c->state == SLOT_HOLD)
 		return;
 	if (n->core->local.state != KQ_SESSION_LIVE)
 		sim_fail(s, n, "is granted a lock in a session that does not live");

@@ -83,11 +83,13 @@ static int watch_fd(struct bench *b, unsigned int i)
 static int ask_lock(struct bench *b, unsigned int i)
 {
 	struct client *c = &b->client[i];
+	struct kquorum_lock_request request = { .flags = KQUORUM_LOCK_CLOEXEC };
 	char name[64];
 
+	request.resource = name;
 	snprintf(name, sizeof(name), "bench/%d/%u", getpid(), i);
 	c->asked_ns = now_ns();
-	c->fd = kquorum_lock_open(b->k, name, KQUORUM_LOCK_CLOEXEC);
+	c->fd = kquorum_lock_open(b->k, &request);
 	if (c->fd < 0) {
 		cli_error("%s", kquorum_error(b->k));
 		return c->fd;

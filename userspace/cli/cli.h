@@ -58,6 +58,11 @@ void cli_usage(FILE *to);
 void cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The one of @n words that was perhaps meant by @typed, NULL: none comes close. */
 const char *cli_nearest(const char *typed, const char *const *words, size_t n);
+/*
+ * The one of @n commands, each called "COMMAND VERB", whose verb is @word; or it ends as a usage error
+ * that says which there are.
+ */
+const struct cli_command *cli_verb(const struct cli_command *const *verbs, size_t n, const char *word);
 /* HOST[:PORT], as the value of @option or, with NULL, as an operand. */
 void cli_address(const char *option, const char *text, struct kquorum_address *to);
 /* Likewise, but where others reach a node: not one that stands for all addresses. */
@@ -139,6 +144,8 @@ struct table {
 	char **cells;
 };
 void table_row(struct table *t, unsigned int columns, const char *const *cells);
+/* Cuts the last column to what is left of a line, but for a few letters. */
+void table_fit(struct table *t);
 void table_print(struct table *t, FILE *to);
 
 void json_u64(cJSON *object, const char *name, uint64_t value);
@@ -238,6 +245,25 @@ int wait_give_up(const struct kquorum_status *st, const char *what, const char *
 
 /* Says why a request that was refused is asked again: -EBUSY, -ENOSPC. */
 void wait_explain_refused(const char *what, int error);
+
+/* claim.c */
+
+#define CLAIM_NUMBERS_MAX 1024	/* bytes for all numbers that units can have */
+#define CLAIM_WHAT_MAX	40
+
+/* "exclusive", "shared", "units" */
+const char *claim_mode_name(uint32_t mode);
+/* Bit n of the whole: number n. "0,3", as KQUORUM_UNITS has it; "": there are none. */
+const char *claim_numbers(char *buf, size_t size, const __u64 *numbers);
+/* "shared", "2 units: 0,3", in CLAIM_WHAT_MAX bytes; @numbers: NULL: not known. */
+const char *claim_what(char *buf, uint32_t mode, uint32_t units, const __u64 *numbers);
+/* The same as "mode", "units" and, unless that is NULL, "numbers". */
+void claim_what_json(cJSON *o, uint32_t mode, uint32_t units, const __u64 *numbers);
+/* How many of its claims hold it: the first ones. */
+unsigned int resource_holders(const struct kquorum_resource *r);
+/* "held by n2 for 65.0s: pid 41 (train)", for several how many and the oldest; "": nobody does. */
+const char *resource_held_by(const struct kquorum_resource *r, const struct kquorum_status *st,
+			     char *buf, size_t size);
 
 /* directory.c */
 

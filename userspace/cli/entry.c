@@ -4,17 +4,56 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli.h"
 #include "kq_entry.h"
+#include "say.h"
 
 struct decoded {
 	const struct kq_session_cmd *session;
 	const struct kq_acquire_cmd *acquire;
 	const struct kq_release_cmd *release;
+	const struct kq_define_cmd *define;
 	const struct kquorum_conf *conf;
 	const char *name;	/* of the resource, without NUL */
 	unsigned int name_len;
+	const char *info;	/* of @acquire, behind the name: what for */
+	unsigned int info_len;
 };
+
+/* What follows the first @fixed bytes of a payload that has those: names, whole. */
+static bool decode_name(const struct kquorum_log_entry *e, struct decoded *d, size_t fixed,
+			unsigned int name_len, unsigned int info_len)
+{
+	d->name = (const char *)e->payload + fixed;
+	d->name_len = name_len;
+	d->info = d->name + name_len;
+	d->info_len = info_len;
+	return fixed + name_len + info_len <= e->bytes;
+}
+
+static bool decode_resource(const struct kquorum_log_entry *e, struct decoded *d)
+{
+	const struct kq_undefine_cmd *undefine = e->payload;
+	size_t fixed = e->type == KQUORUM_ENTRY_ACQUIRE ? sizeof(*d->acquire) :
+		e->type == KQUORUM_ENTRY_RELEASE ? sizeof(*d->release) :
+		e->type == KQUORUM_ENTRY_DEFINE ? sizeof(*d->define) : sizeof(*undefine);
+
+	if (!e->payload || e->bytes < fixed)
+		return false;
+	switch (e->type) {
+	case KQUORUM_ENTRY_ACQUIRE:
+		d->acquire = e->payload;
+		return decode_name(e, d, fixed, le16_to_cpu(d->acquire->name_len),
+				   le16_to_cpu(d->acquire->info_len));
+	case KQUORUM_ENTRY_RELEASE:
+		d->release = e->payload;
+		return decode_name(e, d, fixed, le16_to_cpu(d->release->name_len), 0);
+	case KQUORUM_ENTRY_DEFINE:
+		d->define = e->payload;
+		return decode_name(e, d, fixed, le16_to_cpu(d->define->name_len), 0);
+	default:
+		return decode_name(e, d, fixed, le16_to_cpu(undefine->name_len), 0);
+	}
+}
 
 /* False: the payload is too short for its type, or was left out. */
 static bool decode(const struct kquorum_log_entry *e, struct decoded *d)
@@ -32,19 +71,10 @@ static bool decode(const struct kquorum_log_entry *e, struct decoded *d)
 		d->conf = e->payload;
 		return e->payload && e->bytes >= sizeof(*d->conf);
 	case KQUORUM_ENTRY_ACQUIRE:
-		if (!e->payload || e->bytes < sizeof(*d->acquire))
-			return false;
-		d->acquire = e->payload;
-		d->name = (const char *)(d->acquire + 1);
-		d->name_len = le16_to_cpu(d->acquire->name_len);
-		return sizeof(*d->acquire) + d->name_len <= e->bytes;
 	case KQUORUM_ENTRY_RELEASE:
-		if (!e->payload || e->bytes < sizeof(*d->release))
-			return false;
-		d->release = e->payload;
-		d->name = (const char *)(d->release + 1);
-		d->name_len = le16_to_cpu(d->release->name_len);
-		return sizeof(*d->release) + d->name_len <= e->bytes;
+	case KQUORUM_ENTRY_DEFINE:
+	case KQUORUM_ENTRY_UNDEFINE:
+		return decode_resource(e, d);
 	default:
 		return true;
 	}
@@ -77,20 +107,58 @@ static void describe_session(const struct kquorum_log_entry *e, const struct kqu
 	}
 }
 
-static void describe_lock(const struct decoded *d, char *buf, size_t size)
+static uint32_t mode_of(const struct kq_acquire_cmd *a)
 {
-	char name[160], comm[4 * KQ_COMM_MAX];
+	if (le16_to_cpu(a->flags) & KQ_ACQUIRE_SHARED)
+		return KQUORUM_CLAIM_SHARED;
+	return a->units ? KQUORUM_CLAIM_MODE_UNITS : KQUORUM_CLAIM_EXCLUSIVE;
+}
+
+static void describe_acquire(const struct decoded *d, struct text *t)
+{
+	const struct kq_acquire_cmd *a = d->acquire;
+	char what[CLAIM_WHAT_MAX], comm[4 * KQ_COMM_MAX], info[4 * KQ_INFO_MAX + 1];
+
+	if (mode_of(a) != KQUORUM_CLAIM_EXCLUSIVE)
+		say(t, ", %s", claim_what(what, mode_of(a), le32_to_cpu(a->units), NULL));
+	format_text(comm, sizeof(comm), a->comm, strnlen(a->comm, KQ_COMM_MAX));
+	say(t, ", owner %" PRIu64 ", pid %u (%s)", (uint64_t)le64_to_cpu(a->owner), le32_to_cpu(a->pid),
+	    comm);
+	if (le16_to_cpu(a->flags) & KQ_ACQUIRE_TRY)
+		say(t, ", without waiting");
+	format_text(info, sizeof(info), d->info, d->info_len);
+	if (*info)
+		say(t, ": %s", info);
+}
+
+/* What is not said stays as it is. */
+static void describe_define(const struct kq_define_cmd *c, struct text *t)
+{
+	uint32_t flags = le16_to_cpu(c->flags), units = le32_to_cpu(c->units);
+
+	if (flags & KQ_DEFINE_NEW)
+		say(t, ", new");
+	if (flags & KQ_DEFINE_UNITS)
+		say(t, ", %u unit%s", units, units == 1 ? "" : "s");
+	if (flags & KQ_DEFINE_MAX_WAITERS && c->max_waiters)
+		say(t, ", at most %u may wait", le32_to_cpu(c->max_waiters));
+	else if (flags & (KQ_DEFINE_MAX_WAITERS | KQ_DEFINE_NEW))
+		say(t, ", any number may wait");
+}
+
+static void describe_resource(const struct decoded *d, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+	char name[160];
 
 	format_text(name, sizeof(name), d->name, d->name_len);
-	if (d->release) {
-		snprintf(buf, size, "%s, owner %" PRIu64, name,
-			 (uint64_t)le64_to_cpu(d->release->owner));
-		return;
-	}
-	format_text(comm, sizeof(comm), d->acquire->comm, strnlen(d->acquire->comm, KQ_COMM_MAX));
-	snprintf(buf, size, "%s, owner %" PRIu64 ", pid %u (%s)%s", name,
-		 (uint64_t)le64_to_cpu(d->acquire->owner), le32_to_cpu(d->acquire->pid), comm,
-		 le16_to_cpu(d->acquire->flags) & KQ_ACQUIRE_TRY ? ", without waiting" : "");
+	say(&t, "%s", name);
+	if (d->acquire)
+		describe_acquire(d, &t);
+	else if (d->release)
+		say(&t, ", owner %" PRIu64, (uint64_t)le64_to_cpu(d->release->owner));
+	else if (d->define)
+		describe_define(d->define, &t);
 }
 
 /* "WORD n1, n2", if @nodes has any; after something else. */
@@ -126,22 +194,38 @@ static void describe_conf(const struct kquorum_conf *c, const struct kquorum_sta
 	append_nodes(buf, size, st, "learners ", le32_to_cpu(c->learners));
 }
 
+/* What came of an entry, other than that it took effect. */
+static const struct result {
+	int error;
+	const char *name, *remark;
+} results[] = {
+	{ -EALREADY, "repeated", "(again, no effect) " },
+	{ -ESTALE, "session_over", "(session over, no effect) " },
+	{ -EAGAIN, "held", "(held, not granted) " },
+	{ -ERANGE, "too_few_units", "(has fewer units) " },
+	{ -EUSERS, "too_many_wait", "(too many wait) " },
+	{ -ENFILE, "no_room", "(no room in the cluster) " },
+	{ -EEXIST, "exists", "(exists already) " },
+	{ -ENOENT, "not_found", "(not there) " },
+	{ -EBUSY, "in_use", "(in use) " },
+};
+
+static const struct result *result_of(int error)
+{
+	static const struct result other = { 0, "refused", "(refused) " };
+	size_t i;
+
+	for (i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		if (results[i].error == error)
+			return &results[i];
+	return &other;
+}
+
 const char *entry_remark(const struct kquorum_log_entry *e)
 {
 	if (!e->committed)
 		return "(not committed) ";
-	if (!e->applied || !e->result)
-		return "";
-	switch (e->result) {
-	case -EALREADY:
-		return "(again, no effect) ";
-	case -ESTALE:
-		return "(session over, no effect) ";
-	case -EAGAIN:
-		return "(held, not granted) ";
-	default:
-		return "(refused) ";
-	}
+	return e->applied && e->result ? result_of(e->result)->remark : "";
 }
 
 void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_status *st, char *buf,
@@ -157,7 +241,7 @@ void entry_describe(const struct kquorum_log_entry *e, const struct kquorum_stat
 	if (d.session)
 		describe_session(e, st, d.session, buf, size);
 	else if (d.name)
-		describe_lock(&d, buf, size);
+		describe_resource(&d, buf, size);
 	else if (d.conf)
 		describe_conf(d.conf, st, buf, size);
 	else if (e->type == KQUORUM_ENTRY_NOOP)
@@ -226,6 +310,53 @@ static void nodes_json(cJSON *o, const char *name, const struct kquorum_status *
 			cJSON_AddItemToArray(list, cJSON_CreateString(node_name(st, id)));
 }
 
+static void acquire_json(cJSON *o, const struct decoded *d)
+{
+	const struct kq_acquire_cmd *a = d->acquire;
+	char text[4 * KQ_INFO_MAX + 1];
+
+	json_u64(o, "owner", le64_to_cpu(a->owner));
+	json_u64(o, "pid", le32_to_cpu(a->pid));
+	format_text(text, sizeof(text), a->comm, strnlen(a->comm, KQ_COMM_MAX));
+	cJSON_AddStringToObject(o, "comm", text);
+	cJSON_AddBoolToObject(o, "try", le16_to_cpu(a->flags) & KQ_ACQUIRE_TRY);
+	claim_what_json(o, mode_of(a), le32_to_cpu(a->units), NULL);
+	format_text(text, sizeof(text), d->info, d->info_len);
+	cJSON_AddStringToObject(o, "info", text);
+}
+
+/* @said: null where it is not. */
+static void said_json(cJSON *o, const char *name, bool said, uint32_t value)
+{
+	if (said)
+		json_u64(o, name, value);
+	else
+		cJSON_AddNullToObject(o, name);
+}
+
+static void define_json(cJSON *o, const struct kq_define_cmd *c)
+{
+	uint32_t flags = le16_to_cpu(c->flags);
+
+	cJSON_AddBoolToObject(o, "create", flags & KQ_DEFINE_NEW);
+	said_json(o, "units", flags & KQ_DEFINE_UNITS, le32_to_cpu(c->units));
+	said_json(o, "max_waiters", flags & KQ_DEFINE_MAX_WAITERS, le32_to_cpu(c->max_waiters));
+}
+
+static void resource_json(cJSON *o, const struct decoded *d)
+{
+	char name[4 * 4096 + 4];
+
+	format_text(name, sizeof(name), d->name, d->name_len);
+	cJSON_AddStringToObject(o, "resource", name);
+	if (d->acquire)
+		acquire_json(o, d);
+	else if (d->release)
+		json_u64(o, "owner", le64_to_cpu(d->release->owner));
+	else if (d->define)
+		define_json(o, d->define);
+}
+
 cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status *st)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -239,10 +370,13 @@ cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status
 	cJSON_AddStringToObject(o, "node", node_name(st, e->node));
 	json_u64(o, "session", e->session);
 	json_u64(o, "seq", e->seq);
-	if (e->applied)
+	if (e->applied) {
 		cJSON_AddBoolToObject(o, "effect", !e->result);
-	else
+		cJSON_AddStringToObject(o, "result", e->result ? result_of(e->result)->name : "done");
+	} else {
 		cJSON_AddNullToObject(o, "effect");
+		cJSON_AddNullToObject(o, "result");
+	}
 	payload_json(o, e);
 	if (!decode(e, &d))
 		return o;
@@ -251,16 +385,7 @@ cJSON *entry_json(const struct kquorum_log_entry *e, const struct kquorum_status
 		cJSON_AddStringToObject(o, "of_node", node_name(st, le32_to_cpu(d.session->node)));
 		json_time(o, "left_ms", le64_to_cpu(d.session->left_ns));
 	} else if (d.name) {
-		format_text(text, sizeof(text), d.name, d.name_len);
-		cJSON_AddStringToObject(o, "resource", text);
-		json_u64(o, "owner", le64_to_cpu(d.acquire ? d.acquire->owner : d.release->owner));
-		if (d.acquire) {
-			json_u64(o, "pid", le32_to_cpu(d.acquire->pid));
-			format_text(text, sizeof(text), d.acquire->comm,
-				    strnlen(d.acquire->comm, KQ_COMM_MAX));
-			cJSON_AddStringToObject(o, "comm", text);
-			cJSON_AddBoolToObject(o, "try", le16_to_cpu(d.acquire->flags) & KQ_ACQUIRE_TRY);
-		}
+		resource_json(o, &d);
 	} else if (d.conf) {
 		nodes_json(o, "voters", st, le32_to_cpu(d.conf->voters));
 		nodes_json(o, "outgoing", st, le32_to_cpu(d.conf->outgoing));

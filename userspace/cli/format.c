@@ -115,6 +115,7 @@ const char *entry_type_name(uint32_t type)
 		[KQUORUM_ENTRY_CLEAR] = "clear", [KQUORUM_ENTRY_EXPIRE] = "expire",
 		[KQUORUM_ENTRY_CONF] = "configuration",
 		[KQUORUM_ENTRY_ACQUIRE] = "acquire", [KQUORUM_ENTRY_RELEASE] = "release",
+		[KQUORUM_ENTRY_DEFINE] = "define", [KQUORUM_ENTRY_UNDEFINE] = "undefine",
 		[KQUORUM_ENTRY_APPEND] = "append",
 	};
 

@@ -69,6 +69,17 @@ static void watch_read(struct watch *w, short revents)
 	w->quiet_until = now_ns() + NS_PER_SEC;
 }
 
+/* Those of another one that this runs under are not meant. */
+static void put_units(const struct kquorum_lock_info *info)
+{
+	char numbers[CLAIM_NUMBERS_MAX];
+
+	if (*claim_numbers(numbers, sizeof(numbers), info->numbers))
+		setenv("KQUORUM_UNITS", numbers, 1);
+	else
+		unsetenv("KQUORUM_UNITS");
+}
+
 static void exec_command(const struct lock_options *o, const struct kquorum_lock_info *info,
 			 pid_t parent, bool foreground)
 {
@@ -92,6 +103,7 @@ static void exec_command(const struct lock_options *o, const struct kquorum_lock
 	snprintf(token, sizeof(token), "%llu", info->token);
 	setenv("KQUORUM_TOKEN", token, 1);
 	setenv("KQUORUM_RESOURCE", o->name, 1);
+	put_units(info);
 	execvp(o->command[0], o->command);
 	fprintf(stderr, "kquorum lock: %s: %s\n", o->command[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -197,16 +209,20 @@ int lock_run_command(const struct lock_options *o, int fd, const struct kquorum_
 
 static void print_token(const struct lock_options *o, const struct kquorum_lock_info *info)
 {
+	char numbers[CLAIM_NUMBERS_MAX];
 	cJSON *record;
 
 	if (!cli.json) {
 		printf("token %llu\n", info->token);
+		if (*claim_numbers(numbers, sizeof(numbers), info->numbers))
+			printf("units %s\n", numbers);
 	} else {
 		record = cJSON_CreateObject();
 		cJSON_AddStringToObject(record, "resource", o->name);
 		json_u64(record, "token", info->token);
 		json_u64(record, "session", info->session);
 		json_u64(record, "owner", info->owner);
+		claim_what_json(record, info->mode, info->units, info->numbers);
 		json_print(record, true);
 	}
 	fflush(stdout);

@@ -6,6 +6,7 @@
  * process ends in whatever way. The command therefore dies with it (parent-death
  * signal), unless it inherits the descriptor.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -16,10 +17,14 @@
 #include "cli.h"
 #include "lock.h"
 
-enum { OPT_INHERIT = 256, OPT_KILL_AFTER };
+enum { OPT_INHERIT = 256, OPT_KILL_AFTER, OPT_INFO };
 
 static const struct cli_option options[] = {
-	{ 'n', "nonblock", NULL, "fail instead of waiting when it is held" },
+	{ 'x', "exclusive", NULL, "all of it, so that nobody else has any (default)" },
+	{ 's', "shared", NULL, "a share of it, along with others that share it" },
+	{ 'k', "units", "N", "N of its units, beside others: kquorum resource create" },
+	{ OPT_INFO, "info", "TEXT", "what for, up to 63 bytes: kquorum resource show tells it" },
+	{ 'n', "nonblock", NULL, "fail instead of waiting when it cannot be had at once" },
 	{ 'w', "wait", "TIME", "give up after this time; 0 is the same as -n" },
 	{ 'E', "conflict-exit-code", "CODE", "exit with CODE in place of 75: held (-n) or not granted in time (-w)" },
 	{ OPT_KILL_AFTER, "kill-after", "TIME", "from SIGTERM to SIGKILL when the lock is lost (default 2s)" },
@@ -28,11 +33,35 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
+static const char *info_text(const char *arg)
+{
+	size_t n = strlen(arg), i;
+
+	if (n > KQUORUM_INFO_MAX)
+		cli_usage_error("--info: at most %d bytes, not %zu", KQUORUM_INFO_MAX, n);
+	for (i = 0; i < n; i++)
+		if (iscntrl((unsigned char)arg[i]))
+			cli_usage_error("--info: no control characters");
+	return arg;
+}
+
 static void take(int key, const char *arg, void *user)
 {
 	struct lock_options *o = user;
 
 	switch (key) {
+	case 'x':
+		o->exclusive = true;
+		break;
+	case 's':
+		o->shared = true;
+		break;
+	case 'k':
+		o->units = cli_number("--units", arg, 1, KQUORUM_UNITS_MAX);
+		break;
+	case OPT_INFO:
+		o->info = info_text(arg);
+		break;
 	case 'n':
 		o->nonblock = true;
 		break;
@@ -51,99 +80,6 @@ static void take(int key, const char *arg, void *user)
 	case OPT_INHERIT:
 		o->inherit = true;
 		break;
-	}
-}
-
-struct holder_text {
-	const struct kquorum_status *st;
-	const struct kquorum_lock_info *info;
-	char text[300];
-};
-
-/* Who stands before us, in a line. */
-static int describe_holder(const struct kquorum_resource *r, void *user)
-{
-	struct holder_text *h = user;
-	const struct kquorum_claim *c = r->claims;
-	unsigned int i, before = 0;
-	char age[FORMAT_MAX];
-	int n;
-
-	if (!r->n_claims || !c[0].token)
-		return 0;
-	for (i = 1; i < r->n_claims; i++) {
-		if (c[i].session == h->info->session && c[i].owner == h->info->owner)
-			break;
-		before++;
-	}
-	n = snprintf(h->text, sizeof(h->text), "held by %s for %s: pid %u (%s)",
-		     node_name(h->st, c[0].node), format_duration(age, c[0].age_ns), c[0].pid,
-		     c[0].comm);
-	if (before)
-		snprintf(h->text + n, sizeof(h->text) - n, ", %u more before this one", before);
-	return 0;
-}
-
-static void explain_wait(struct kquorum *k, const struct lock_options *o,
-			 const struct kquorum_lock_info *info)
-{
-	struct kquorum_status st;
-	struct holder_text h = { .st = &st, .info = info };
-
-	if (kquorum_status(k, &st) || wait_explain(&st, o->name))
-		return;
-	kquorum_resource_get(k, o->name, describe_holder, &h);
-	cli_note("waiting for %s%s%s", o->name, h.text[0] ? ": " : "", h.text);
-}
-
-/* The wait is over without the lock: is it that nobody can grant, or that it is held? */
-static int give_up(struct kquorum *k, const struct lock_options *o,
-		   const struct kquorum_lock_info *info)
-{
-	char late[KQUORUM_RESOURCE_NAME_MAX + 32];
-	struct kquorum_status st;
-	struct holder_text h = { .st = &st, .info = info };
-	int ret;
-
-	if (kquorum_status(k, &st)) {
-		cli_error("%s: %s", o->name, kquorum_error(k));
-		return KQUORUM_EXIT_ERROR;
-	}
-	ret = wait_give_up(&st, o->name, "not granted in time");
-	if (ret)
-		return ret == KQUORUM_EXIT_BLOCKED ? o->conflict_code : ret;
-	kquorum_resource_get(k, o->name, describe_holder, &h);
-	snprintf(late, sizeof(late), "%s: not granted in time", o->name);
-	if (h.text[0])
-		cli_error_because(late, h.text);
-	else
-		cli_error("%s", late);
-	return o->conflict_code;
-}
-
-static int refused(struct kquorum *k, const struct lock_options *o,
-		   const struct kquorum_lock_info *info)
-{
-	struct kquorum_status st;
-	struct holder_text h = { .st = &st, .info = info };
-
-	switch (-info->error) {
-	case EAGAIN:
-		if (!kquorum_status(k, &st))
-			kquorum_resource_get(k, o->name, describe_holder, &h);
-		if (o->verbose || cli_progress_wanted())
-			cli_error("%s is %s", o->name, h.text[0] ? h.text : "held");
-		return o->conflict_code;
-	case EBUSY:
-		cli_error("%s: refused, too much is under way; try again", o->name);
-		return KQUORUM_EXIT_BLOCKED;
-	case ENOSPC:
-		cli_error("%s: the log is full%s: kquorum status", o->name,
-			  o->nonblock ? "" : ", and no room came in time");
-		return KQUORUM_EXIT_ERROR;
-	default:
-		cli_error("%s: refused: %s", o->name, strerror(-info->error));
-		return cli_exit_code(info->error);
 	}
 }
 
@@ -193,16 +129,16 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 		if (info->state == KQUORUM_LOCK_GRANTED)
 			return 0;
 		if (info->state == KQUORUM_LOCK_REFUSED)
-			return passes(o, info->error, until) ? -EAGAIN : refused(k, o, info);
+			return passes(o, info->error, until) ? -EAGAIN : lock_refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
 			return -EAGAIN;
 		if (kquorum_status(k, &st) == -ENODEV ||
 		    (o->nonblock && quorum_is_gone(&st, &no_quorum_since)))
-			return give_up(k, o, info);
+			return lock_give_up(k, o, info);
 		if (now_ns() >= until)
-			return give_up(k, o, info);
+			return lock_give_up(k, o, info);
 		if (now_ns() >= *explain_at) {
-			explain_wait(k, o, info);
+			lock_explain_wait(k, o, info);
 			*explain_at = now_ns() + 10 * NS_PER_SEC;
 		}
 		next = *explain_at < until ? *explain_at : until;
@@ -224,16 +160,21 @@ static void pause_before_next(const struct lock_options *o, int error, uint64_t 
 }
 
 /* Who waits or holds is shown by the name of the process that asked: let it be the command's. */
-static int open_as_command(struct kquorum *k, const struct lock_options *o, uint32_t flags)
+static int open_as_command(struct kquorum *k, const struct lock_options *o)
 {
+	const struct kquorum_lock_request request = {
+		.resource = o->name, .units = o->units, .info = o->info,
+		.flags = (o->nonblock ? KQUORUM_LOCK_TRY : 0) | (o->inherit ? 0 : KQUORUM_LOCK_CLOEXEC) |
+			(o->shared ? KQUORUM_LOCK_SHARED : 0),
+	};
 	char own[16] = "";
 	int fd;
 
 	if (!*o->command)
-		return kquorum_lock_open(k, o->name, flags);
+		return kquorum_lock_open(k, &request);
 	prctl(PR_GET_NAME, own);
 	prctl(PR_SET_NAME, basename(*o->command));
-	fd = kquorum_lock_open(k, o->name, flags);
+	fd = kquorum_lock_open(k, &request);
 	prctl(PR_SET_NAME, own);
 	return fd;
 }
@@ -244,11 +185,10 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 {
 	uint64_t until = o->wait_ns == KQUORUM_NEVER ? KQUORUM_NEVER : now_ns() + o->wait_ns;
 	uint64_t explain_at = cli_progress_wanted() ? now_ns() + NS_PER_SEC : KQUORUM_NEVER;
-	uint32_t flags = (o->nonblock ? KQUORUM_LOCK_TRY : 0) | (o->inherit ? 0 : KQUORUM_LOCK_CLOEXEC);
 	int ret;
 
 	for (;;) {
-		*fd = open_as_command(k, o, flags);
+		*fd = open_as_command(k, o);
 		if (passes(o, *fd, until)) {
 			pause_before_next(o, *fd, &explain_at);
 			continue;
@@ -271,16 +211,30 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 static int hold(struct kquorum *k, const struct lock_options *o)
 {
 	struct kquorum_lock_info info;
+	char what[CLAIM_WHAT_MAX];
 	int fd, ret;
 
 	ret = acquire(k, o, &fd, &info);
 	if (ret)
 		return ret;
 	if (o->verbose)
-		cli_note("%s: granted, token %llu", o->name, info.token);
+		cli_note("%s: granted, token %llu%s%s", o->name, info.token,
+			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" : ", ",
+			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" :
+			 claim_what(what, info.mode, info.units, info.numbers));
 	ret = *o->command ? lock_run_command(o, fd, &info) : lock_hold(o, fd, &info);
 	close(fd);
 	return ret;
+}
+
+static void check_kind(const struct lock_options *o)
+{
+	if (o->shared && o->exclusive)
+		cli_usage_error("-s is a share of it, -x all of it: one or the other");
+	if (o->units && o->exclusive)
+		cli_usage_error("-k is so many units, -x all of them: one or the other");
+	if (o->units && o->shared)
+		cli_usage_error("-k is so many units, -s a share of all of them: one or the other");
 }
 
 static int run(int argc, char **argv)
@@ -293,6 +247,7 @@ static int run(int argc, char **argv)
 	int at = cli_parse(argc, argv, take, &o), ret;
 	struct kquorum *k;
 
+	check_kind(&o);
 	if (at >= argc)
 		cli_usage_error("the lock's NAME is needed");
 	if (!o.wait_ns) {
@@ -316,14 +271,17 @@ static int run(int argc, char **argv)
 
 const struct cli_command command_lock = {
 	.name = "lock",
-	.synopsis = "[-n] [-w TIME] [OPTION]... NAME [-- COMMAND...]",
+	.synopsis = "[-x | -s | -k N] [-n | -w TIME] [OPTION]... NAME [-- COMMAND...]",
 	.summary = "hold a lock while COMMAND runs, like flock(1)",
-	.details = "COMMAND finds the fencing token in KQUORUM_TOKEN and the name in KQUORUM_RESOURCE; its exit\n"
+	.details = "NAME is held by one at a time, unless they share it (-s), or it was made with several units\n"
+		   "(kquorum resource create) and each takes some of them (-k). Who asked first gets it first.\n"
+		   "COMMAND finds the fencing token in KQUORUM_TOKEN, the name in KQUORUM_RESOURCE, and with -k\n"
+		   "the numbers of its units (\"0,3\"; of at most 256 each has one) in KQUORUM_UNITS; its exit\n"
 		   "status is handed on. When the lock is lost, COMMAND's process group gets SIGTERM, then\n"
 		   "SIGKILL, and the exit status is 70. Without COMMAND the token is printed and the lock held\n"
 		   "until the standard input ends, or SIGINT or SIGTERM comes.\n"
-		   "Exit: 75 when held (-n) or not granted in time (-w), 69 when there was no quorum to ask (-n\n"
-		   "lets an election pass: two of its timeouts).\n"
+		   "Exit: 75 when held (-n), not granted in time (-w), or as many wait as may; 69 when there was no\n"
+		   "quorum to ask (-n lets an election pass: two of its timeouts); 1 when it has fewer units.\n"
 		   "A node whose session ran out gets no lock, with -n too, until a new session has begun, up to\n"
 		   "lease + 2 Delta (10.5s) later; on a terminal it says so. A log that is full is waited for like\n"
 		   "a holder; -n is refused: exit 1.\n"

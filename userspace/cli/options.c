@@ -78,6 +78,7 @@ static void add_option(const struct cli_option *o, struct option *l, char *lette
 }
 
 #define WORD_MAX 32
+#define MAX_VERBS 16
 
 /* How many letters to put in, leave out, replace or swap with their neighbour. */
 static unsigned int distance(const char *a, const char *b)
@@ -130,6 +131,25 @@ const char *cli_nearest(const char *typed, const char *const *words, size_t n)
 		}
 	}
 	return nearest;
+}
+
+const struct cli_command *cli_verb(const struct cli_command *const *verbs, size_t n, const char *word)
+{
+	const char *names[MAX_VERBS], *close;
+	char all[256] = "";
+	size_t i, at;
+
+	for (i = 0; i < n && i < MAX_VERBS; i++) {
+		names[i] = strrchr(verbs[i]->name, ' ') + 1;
+		if (!strcmp(word, names[i]))
+			return verbs[i];
+		at = strlen(all);
+		snprintf(all + at, sizeof(all) - at, "%s%s", !i ? "" : i + 1 < n ? ", " : " or ", names[i]);
+	}
+	close = cli_nearest(word, names, i);
+	if (close)
+		cli_usage_error("no \"%s\": did you mean %s?", word, close);
+	cli_usage_error("no \"%s\": %s", word, all);
 }
 
 /* A long option is unknown, or its short form fits several: getopt says '?' to both. */

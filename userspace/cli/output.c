@@ -208,15 +208,43 @@ void table_row(struct table *t, unsigned int columns, const char *const *cells)
 	t->rows++;
 }
 
-void table_print(struct table *t, FILE *to)
+static void table_widths(const struct table *t, size_t width[TABLE_COLUMNS])
 {
-	size_t width[TABLE_COLUMNS] = { 0 };
 	unsigned int r, c;
 
+	memset(width, 0, TABLE_COLUMNS * sizeof(*width));
 	for (r = 0; r < t->rows; r++)
 		for (c = 0; c < t->columns; c++)
 			if (strlen(t->cells[r * t->columns + c]) > width[c])
 				width[c] = strlen(t->cells[r * t->columns + c]);
+}
+
+#define TABLE_LAST_LEAST 10
+
+void table_fit(struct table *t)
+{
+	size_t width[TABLE_COLUMNS], left = COLUMNS;
+	unsigned int r, c;
+
+	table_widths(t, width);
+	for (c = 0; c + 1 < t->columns; c++)
+		left = left > width[c] + 2 ? left - width[c] - 2 : 0;
+	if (left < TABLE_LAST_LEAST)
+		left = TABLE_LAST_LEAST;
+	for (r = 0; r < t->rows; r++) {
+		char *cell = t->cells[(r + 1) * t->columns - 1];
+
+		if (strlen(cell) > left)
+			strcpy(cell + left - 3, "...");
+	}
+}
+
+void table_print(struct table *t, FILE *to)
+{
+	size_t width[TABLE_COLUMNS];
+	unsigned int r, c;
+
+	table_widths(t, width);
 	for (r = 0; r < t->rows; r++) {
 		for (c = 0; c < t->columns; c++) {
 			char **cell = &t->cells[r * t->columns + c];

@@ -124,7 +124,7 @@ static int save(struct recover *r, struct kquorum *k)
 		cli_error("its state cannot be saved: %s", kquorum_error(k));
 		return cli_exit_code(fd);
 	}
-	snapshot_reader_init(&reader, r->old.cluster_id, NULL, NULL);
+	snapshot_reader_init(&reader, r->old.cluster_id, seed_take, &r->seed);
 	snapshot_file_read(&reader, fd);
 	close(fd);
 	if (reader.error) {

@@ -68,7 +68,7 @@ static int run(int argc, char **argv)
 	if (argc - at > 1)
 		cli_usage_error("\"%s\" is one word too many", argv[at + 1]);
 	init_complete(&r.in);
-	snapshot_reader_init(&reader, 0, NULL, NULL);
+	snapshot_reader_init(&reader, 0, seed_take, &r.seed);
 	if (snapshot_path_read(&reader, argv[at]))
 		return snapshot_complain(argv[at], &reader);
 	if (!reader.has_conf) {
@@ -87,8 +87,9 @@ const struct cli_command command_snapshot_restore = {
 	.synopsis = "FILE --name NAME --node NODE --listen ADDR[:PORT] [OPTION]...",
 	.summary = "make a new cluster from a snapshot",
 	.details = "The cluster in FILE may be gone, or run on: this is another one, with an id of its own, of\n"
-		   "this node alone until others are added. Sessions and locks are no part of it; its indexes,\n"
-		   "and so its fencing tokens, begin above all that the other one can have given away since.\n"
+		   "this node alone until others are added. What resources were made stays; sessions and locks are\n"
+		   "no part of it. Its indexes, and so its fencing tokens, begin above all that the other one can\n"
+		   "have given away since.\n"
 		   "Its settings are those of the other one (kquorum settings): for a lease and its guard after\n"
 		   "the start nothing is granted, so that whoever held something has lost it by then.\n"
 		   "  kquorum snapshot restore backup.kqs --name demo --node n1 --listen 10.0.0.1\n",

@@ -14,6 +14,13 @@
 /* A token is an index shifted by 12 bits, and has 64. */
 #define SEED_INDEX_MAX	(1ULL << 51)
 
+/* What was said of a resource. */
+struct seed_pool {
+	uint32_t units, max_waiters;
+	uint8_t name_len;		/* 1..127 */
+	char name[127];
+};
+
 /**
  * struct seed - what the new history is to be
  * @cluster: its cluster id
@@ -25,6 +32,8 @@
  * @how: enum kquorum_lineage_how
  * @before: settings of the other history, as its configuration has them
  * @now: likewise
+ * @pool: what was said of resources there, and goes on to be so
+ * @pools: how many
  */
 struct seed {
 	uint64_t cluster;
@@ -35,6 +44,8 @@ struct seed {
 	uint64_t index;
 	uint32_t how;
 	struct kq_settings before, now;
+	const struct seed_pool *pool;
+	size_t pools;
 };
 
 /**
@@ -53,7 +64,8 @@ uint64_t seed_index(const struct kq_snap_head *from, const struct seed *want);
  * @data: set to its bytes, for free()
  * @ref: set to which it is
  *
- * Sessions and claims are not part of it: whoever held something has it no more.
+ * Sessions and claims are not part of it: whoever held something has it no more. What was said of
+ * resources is.
  *
  * Return: 0; -ERANGE: see seed_index(); -EINVAL: no configuration can hold name or address; -ENOMEM.
  */

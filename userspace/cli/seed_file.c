@@ -65,6 +65,28 @@ static int furnish(struct init *in)
 	return ret;
 }
 
+int seed_take(const struct snapshot_record *r, void *seeding)
+{
+	struct seeding *s = seeding;
+	struct seed_pool *p;
+
+	if (r->type != KQ_SNAP_POOL)
+		return 0;
+	if (s->want.pools == s->room) {
+		s->room = s->room ? 2 * s->room : 64;
+		s->pool = reallocarray(s->pool, s->room, sizeof(*s->pool));
+		if (!s->pool)
+			abort();
+		s->want.pool = s->pool;
+	}
+	p = &s->pool[s->want.pools++];
+	p->units = r->pool.units;
+	p->max_waiters = r->pool.max_waiters;
+	p->name_len = r->pool.resource_bytes;
+	memcpy(p->name, r->pool.resource, p->name_len);
+	return 0;
+}
+
 void seed_from(struct seeding *s, const struct snapshot_reader *reader)
 {
 	s->from = reader->raw.head;
@@ -101,6 +123,7 @@ void seed_json(cJSON *o, const struct seeding *s)
 	json_u64(from, "index", le64_to_cpu(s->from.index));
 	json_u64(from, "term", le64_to_cpu(s->from.term));
 	json_u64(o, "begins_index", s->ref.index);
+	json_u64(o, "resources", s->want.pools);
 }
 
 uint64_t seed_wait_ns(const struct kquorum_config *c)

@@ -10,10 +10,14 @@
 /* What restore and recover have in common: @from is where it comes from. */
 struct seeding {
 	struct kq_snap_head from;
+	struct seed_pool *pool;		/* of @want, as they are read */
+	size_t room;
 	struct seed want;		/* .index and .how are given, the rest follows from the node */
 	struct kq_snap_ref ref;		/* of the snapshot that was made */
 };
 
+/* For snapshot_reader_init() with a struct seeding: keeps what goes on. */
+int seed_take(const struct snapshot_record *r, void *seeding);
 /* What is known of the other history, @reader has read to its end. */
 void seed_from(struct seeding *s, const struct snapshot_reader *reader);
 /* Makes the directory that @in describes, with the snapshot in it. 0 or an exit code. */

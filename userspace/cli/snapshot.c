@@ -17,7 +17,6 @@ static const struct cli_command *const verbs[] = {
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
-#define PREFIX "snapshot "	/* a verb's name begins with it */
 
 /* --- list ----------------------------------------------------------------------------------- */
 
@@ -157,31 +156,6 @@ static int list(int argc, char **argv)
 
 /* --- verbs ---------------------------------------------------------------------------------- */
 
-static const char *verb_of(const struct cli_command *c)
-{
-	return c->name + strlen(PREFIX);
-}
-
-static const struct cli_command *find_verb(const char *word)
-{
-	const char *names[N_VERBS], *close;
-	char all[256] = "";
-	size_t i, n;
-
-	for (i = 0; i < N_VERBS; i++) {
-		names[i] = verb_of(verbs[i]);
-		if (!strcmp(word, names[i]))
-			return verbs[i];
-		n = strlen(all);
-		snprintf(all + n, sizeof(all) - n, "%s%s",
-			 !i ? "" : i + 1 < N_VERBS ? ", " : " or ", names[i]);
-	}
-	close = cli_nearest(word, names, N_VERBS);
-	if (close)
-		cli_usage_error("no \"%s\": did you mean %s?", word, close);
-	cli_usage_error("no \"%s\": %s", word, all);
-}
-
 static int run(int argc, char **argv)
 {
 	int at = 1;
@@ -191,7 +165,7 @@ static int run(int argc, char **argv)
 	if (at == argc || *argv[at] == '-')
 		return list(argc, argv);
 	cli.json = at > 1;
-	cli.command = find_verb(argv[at]);
+	cli.command = cli_verb(verbs, N_VERBS, argv[at]);
 	return cli.command->run(argc - at, argv + at);
 }
 

@@ -21,7 +21,7 @@ const char *snapshot_describe(const struct snapshot_reader *r, char *buf, size_t
 uint64_t snapshot_state_sum(const struct snapshot_reader *r);
 /* Which it is and whose, into a JSON object. */
 void snapshot_json(cJSON *o, const struct snapshot_reader *r);
-/* "3 nodes have sessions; 2 locks are held, 1 request waits" */
+/* "3 sessions, 3 claims: 2 hold, 1 waits; 1 defined resource" */
 const char *snapshot_count(const struct snapshot_reader *r, char *buf, size_t size);
 /* Says what is wrong with @path and what to do: an exit code. */
 int snapshot_complain(const char *path, const struct snapshot_reader *r);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reading a snapshot: kmod/core/kq_snap_read.c checks the stream, what is here each record. Claims
- * are checked one by one only: that each resource has one holder the module checks when it takes a
- * snapshot, and no damage that passes the checksums can change it.
+ * and what was said of resources are checked one by one only: that holders of one resource go
+ * together the module checks when it takes a snapshot, and no damage that passes the checksums can
+ * change it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,12 +69,64 @@ static const char *take_session(struct snapshot_reader *r, struct snapshot_sessi
 	return NULL;
 }
 
+/* Each is a bit; they rise, so that none is there twice. */
+static bool take_numbers(struct snapshot_claim *c, const uint8_t *number, uint32_t n)
+{
+	uint32_t i;
+
+	memset(c->numbers, 0, sizeof(c->numbers));
+	for (i = 0; i < n; i++) {
+		if (i && number[i] <= number[i - 1])
+			return false;
+		c->numbers[number[i] / 64] |= 1ULL << (number[i] % 64);
+	}
+	return true;
+}
+
+/* Whoever has numbers holds so many units, and has one for each. */
+static bool units_can_be(const struct kq_snap_claim *in)
+{
+	uint32_t units = le32_to_cpu(in->units), numbers = le16_to_cpu(in->numbers);
+
+	if (in->mode != KQUORUM_CLAIM_MODE_UNITS)
+		return in->mode < KQUORUM_CLAIM_MODE_UNITS && !units && !numbers;
+	if (!units || units > KQUORUM_UNITS_MAX)
+		return false;
+	return !numbers || (in->token && numbers == units && numbers <= KQUORUM_NUMBERED);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t n)
+{
+	while (n && !bytes[n - 1])
+		n--;
+	return !n;
+}
+
+/* Is @len what its parts say, and are they what they can be? */
+static bool claim_can_be(const struct kq_snap_claim *in, uint32_t len)
+{
+	return len > sizeof(*in) && len <= KQ_SNAP_CLAIM_MAX && in->name_len &&
+		in->name_len <= KQUORUM_RESOURCE_NAME_MAX && in->info_len <= KQUORUM_INFO_MAX &&
+		len == sizeof(*in) + in->name_len + in->info_len + le16_to_cpu(in->numbers) &&
+		units_can_be(in) && is_zero(in->zero, sizeof(in->zero));
+}
+
+/* Returns what follows. */
+static const char *take_text(char *to, uint32_t *bytes, const char *from, uint32_t len)
+{
+	memcpy(to, from, len);
+	to[len] = '\0';
+	*bytes = len;
+	return from + len;
+}
+
 static const char *take_claim(struct snapshot_reader *r, struct snapshot_claim *c,
 			      const void *payload, uint32_t len)
 {
 	const struct kq_snap_claim *in = payload;
+	const char *at;
 
-	if (len <= sizeof(*in) || len > KQ_SNAP_CLAIM_MAX)
+	if (len < sizeof(*in) || !claim_can_be(in, len))
 		return "a claim that cannot be";
 	c->session = le64_to_cpu(in->session);
 	c->owner = le64_to_cpu(in->owner);
@@ -81,16 +134,35 @@ static const char *take_claim(struct snapshot_reader *r, struct snapshot_claim *
 	c->token = le64_to_cpu(in->token);
 	c->node = le32_to_cpu(in->node);
 	c->pid = le32_to_cpu(in->pid);
+	c->mode = in->mode;
+	c->units = le32_to_cpu(in->units);
 	snprintf(c->comm, sizeof(c->comm), "%.*s", (int)sizeof(in->comm), in->comm);
-	c->resource_bytes = len - sizeof(*in);
-	memcpy(c->resource, in + 1, c->resource_bytes);
-	c->resource[c->resource_bytes] = '\0';
+	at = take_text(c->resource, &c->resource_bytes, (const char *)(in + 1), in->name_len);
+	at = take_text(c->info, &c->info_bytes, at, in->info_len);
 	/* Node 0 has no session. */
-	if (c->node > KQUORUM_MAX_NODES || !c->session || c->session != r->session[c->node] ||
+	if (!take_numbers(c, (const uint8_t *)at, le16_to_cpu(in->numbers)) ||
+	    c->node > KQUORUM_MAX_NODES || !c->session || c->session != r->session[c->node] ||
 	    !c->index || c->index > r->raw.ref.index)
 		return "a claim that cannot be";
 	r->claims++;
 	r->held += !!c->token;
+	return NULL;
+}
+
+static const char *take_pool(struct snapshot_reader *r, struct snapshot_pool *p,
+			     const void *payload, uint32_t len)
+{
+	const struct kq_snap_pool *in = payload;
+
+	if (len <= sizeof(*in) || len > KQ_SNAP_POOL_MAX)
+		return "a resource that cannot be";
+	p->index = le64_to_cpu(in->index);
+	p->units = le32_to_cpu(in->units);
+	p->max_waiters = le32_to_cpu(in->max_waiters);
+	take_text(p->resource, &p->resource_bytes, (const char *)(in + 1), len - sizeof(*in));
+	if (!p->index || p->index > r->raw.ref.index || !p->units || p->units > KQUORUM_UNITS_MAX)
+		return "a resource that cannot be";
+	r->pools++;
 	return NULL;
 }
 
@@ -108,6 +180,9 @@ static const char *take_record(void *ctx, u16 type, const void *payload, u32 len
 		break;
 	case KQ_SNAP_SESSION:
 		why = take_session(r, &rec.session, payload, len);
+		break;
+	case KQ_SNAP_POOL:
+		why = take_pool(r, &rec.pool, payload, len);
 		break;
 	default:
 		why = take_claim(r, &rec.claim, payload, len);

@@ -36,7 +36,22 @@ struct snapshot_claim {
 	uint64_t token;		/* 0: it waits */
 	uint32_t node, pid;
 	char comm[KQUORUM_COMM_MAX + 1];
-	char resource[KQUORUM_RESOURCE_NAME_MAX + 1];	/* ends with NUL, may have others */
+	uint32_t mode;		/* enum kquorum_claim_mode */
+	uint32_t units;		/* with KQUORUM_CLAIM_MODE_UNITS: how many */
+	__u64 numbers[KQUORUM_NUMBERED / 64];	/* bit n of the whole: it has unit n */
+	/* Both end with NUL, and may have others. */
+	char resource[KQUORUM_RESOURCE_NAME_MAX + 1];
+	uint32_t resource_bytes;
+	char info[KQUORUM_INFO_MAX + 1];
+	uint32_t info_bytes;
+};
+
+/* What was said of a resource. */
+struct snapshot_pool {
+	uint64_t index;		/* of the entry that did it */
+	uint32_t units;
+	uint32_t max_waiters;	/* 0: as many as there is room for */
+	char resource[KQUORUM_RESOURCE_NAME_MAX + 1];	/* as above */
 	uint32_t resource_bytes;
 };
 
@@ -46,12 +61,13 @@ struct snapshot_record {
 		struct snapshot_conf conf;
 		struct snapshot_session session;
 		struct snapshot_claim claim;
+		struct snapshot_pool pool;
 	};
 };
 
 /*
  * The configuration comes first, if there is one, then at most one session for each node, then
- * the claims, in no order. What is pointed to is valid in the callback. A return value other than
+ * the claims and what was said of resources, in no order. What is pointed to is valid in the callback. A return value other than
  * 0 ends reading, and is returned there.
  */
 typedef int (*snapshot_record_cb)(const struct snapshot_record *r, void *user);
@@ -68,7 +84,7 @@ struct snapshot_reader {
 	struct kq_settings before, now;	/* with that */
 	uint64_t session[KQUORUM_MAX_NODES + 1];	/* by node, 0: none */
 	uint32_t sessions;		/* nodes in it that have one, over or not: bit n */
-	uint64_t open_sessions, claims, held;
+	uint64_t open_sessions, claims, held, pools;
 };
 
 /* @cluster_id: whose it must be, 0: whoever's. @cb: NULL: it is only checked. */

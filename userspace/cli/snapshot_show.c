@@ -6,16 +6,17 @@
 
 #include "snapshot.h"
 
-enum { OPT_CLAIMS = 256 };
+enum { OPT_CLAIMS = 256, OPT_RESOURCES };
 
 static const struct cli_option options[] = {
 	{ OPT_CLAIMS, "claims", NULL, "list who holds what and who waits, one by one" },
+	{ OPT_RESOURCES, "resources", NULL, "list the resources that are defined" },
 	{ 0 },
 };
 
 /* What is in it is kept until its end has been seen, for only then it is known to be good. */
 struct contents {
-	bool list_claims;
+	bool list_claims, list_pools;
 	bool has_conf;
 	struct snapshot_conf conf;
 	/* Names by id, for node_name(): members, else who left with that number last. */
@@ -24,6 +25,8 @@ struct contents {
 	unsigned int n_sessions;
 	struct snapshot_claim *claims;
 	size_t n_claims, room;
+	struct snapshot_pool *pools;
+	size_t n_pools, pool_room;
 	void *payload;
 };
 
@@ -62,17 +65,32 @@ static void keep_conf(struct contents *c, const struct snapshot_conf *conf)
 	keep_names(c);
 }
 
+/* Room for one more of @size bytes behind @n others. */
+static void *more_room(void *all, size_t n, size_t *room, size_t size)
+{
+	if (n < *room)
+		return all;
+	*room = *room ? 2 * *room : 64;
+	all = reallocarray(all, *room, size);
+	if (!all)
+		abort();
+	return all;
+}
+
 static void keep_claim(struct contents *c, const struct snapshot_claim *claim)
 {
 	if (!c->list_claims)
 		return;
-	if (c->n_claims == c->room) {
-		c->room = c->room ? 2 * c->room : 64;
-		c->claims = realloc(c->claims, c->room * sizeof(*c->claims));
-		if (!c->claims)
-			abort();
-	}
+	c->claims = more_room(c->claims, c->n_claims, &c->room, sizeof(*claim));
 	c->claims[c->n_claims++] = *claim;
+}
+
+static void keep_pool(struct contents *c, const struct snapshot_pool *pool)
+{
+	if (!c->list_pools)
+		return;
+	c->pools = more_room(c->pools, c->n_pools, &c->pool_room, sizeof(*pool));
+	c->pools[c->n_pools++] = *pool;
 }
 
 static int keep(const struct snapshot_record *r, void *user)
@@ -86,26 +104,40 @@ static int keep(const struct snapshot_record *r, void *user)
 	case KQ_SNAP_SESSION:
 		c->session[c->n_sessions++] = r->session;
 		break;
+	case KQ_SNAP_POOL:
+		keep_pool(c, &r->pool);
+		break;
 	default:
 		keep_claim(c, &r->claim);
 	}
 	return 0;
 }
 
-/* By resource; the holder first, then the queue as it came. */
-static int compare(const void *a, const void *b)
+static int compare_names(const char *a, uint32_t a_bytes, const char *b, uint32_t b_bytes)
+{
+	int d = memcmp(a, b, a_bytes < b_bytes ? a_bytes : b_bytes);
+
+	return d ? d : a_bytes < b_bytes ? -1 : a_bytes > b_bytes;
+}
+
+/* By resource; the holders first, then the queue, each as it came: in that order they were granted. */
+static int compare_claims(const void *a, const void *b)
 {
 	const struct snapshot_claim *x = a, *y = b;
-	size_t n = x->resource_bytes < y->resource_bytes ? x->resource_bytes : y->resource_bytes;
-	int d = memcmp(x->resource, y->resource, n);
+	int d = compare_names(x->resource, x->resource_bytes, y->resource, y->resource_bytes);
 
 	if (d)
 		return d;
-	if (x->resource_bytes != y->resource_bytes)
-		return x->resource_bytes < y->resource_bytes ? -1 : 1;
 	if (!x->token != !y->token)
 		return x->token ? -1 : 1;
 	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int compare_pools(const void *a, const void *b)
+{
+	const struct snapshot_pool *x = a, *y = b;
+
+	return compare_names(x->resource, x->resource_bytes, y->resource, y->resource_bytes);
 }
 
 static const char *resource_name(const struct snapshot_claim *c, char *buf, size_t size)
@@ -187,19 +219,46 @@ static void print_claims(const struct contents *c)
 	if (!c->n_claims)
 		return;
 	putchar('\n');
-	table_row(&t, 7, (const char *[]){ "RESOURCE", "NODE", "STATE", "TOKEN", "PID", "COMMAND",
-					   "INDEX" });
+	table_row(&t, 9, (const char *[]){ "RESOURCE", "NODE", "STATE", "TOKEN", "PID", "COMMAND",
+					   "INDEX", "HAS/ASKS", "INFO" });
 	for (i = 0; i < c->n_claims; i++) {
 		const struct snapshot_claim *l = &c->claims[i];
 		char name[4 * KQUORUM_RESOURCE_NAME_MAX + 1], token[FORMAT_MAX], pid[FORMAT_MAX],
-		     comm[4 * KQUORUM_COMM_MAX + 1], index[FORMAT_MAX];
+		     comm[4 * KQUORUM_COMM_MAX + 1], index[FORMAT_MAX], what[CLAIM_WHAT_MAX],
+		     info[4 * KQUORUM_INFO_MAX + 1];
 
 		snprintf(token, sizeof(token), "%" PRIu64, l->token);
 		snprintf(pid, sizeof(pid), "%u", l->pid);
 		snprintf(index, sizeof(index), "%" PRIu64, l->index);
-		table_row(&t, 7, (const char *[]){ resource_name(l, name, sizeof(name)),
+		format_text(info, sizeof(info), l->info, l->info_bytes);
+		table_row(&t, 9, (const char *[]){ resource_name(l, name, sizeof(name)),
 			  node_name(&c->names, l->node), l->token ? "holds" : "waits",
-			  l->token ? token : NULL, pid, comm_of(l, comm, sizeof(comm)), index });
+			  l->token ? token : NULL, pid, comm_of(l, comm, sizeof(comm)), index,
+			  claim_what(what, l->mode, l->units, l->numbers), *info ? info : NULL });
+	}
+	table_fit(&t);
+	table_print(&t, stdout);
+}
+
+static void print_pools(const struct contents *c)
+{
+	struct table t = { 0 };
+	size_t i;
+
+	if (!c->n_pools)
+		return;
+	putchar('\n');
+	table_row(&t, 4, (const char *[]){ "RESOURCE", "UNITS", "MAX-WAITERS", "INDEX" });
+	for (i = 0; i < c->n_pools; i++) {
+		const struct snapshot_pool *p = &c->pools[i];
+		char name[4 * KQUORUM_RESOURCE_NAME_MAX + 1], units[FORMAT_MAX], most[FORMAT_MAX],
+		     index[FORMAT_MAX];
+
+		format_text(name, sizeof(name), p->resource, p->resource_bytes);
+		snprintf(units, sizeof(units), "%u", p->units);
+		snprintf(most, sizeof(most), "%u", p->max_waiters);
+		snprintf(index, sizeof(index), "%" PRIu64, p->index);
+		table_row(&t, 4, (const char *[]){ name, units, p->max_waiters ? most : NULL, index });
 	}
 	table_print(&t, stdout);
 }
@@ -222,6 +281,7 @@ static void print_contents(const struct contents *c, const struct snapshot_reade
 		puts("\nno configuration: the cluster had not begun");
 	}
 	print_sessions(c);
+	print_pools(c);
 	print_claims(c);
 }
 
@@ -299,6 +359,28 @@ static void claims_json(cJSON *o, const struct contents *c)
 		json_u64(row, "session", l->session);
 		json_u64(row, "owner", l->owner);
 		json_u64(row, "index", l->index);
+		claim_what_json(row, l->mode, l->units, l->numbers);
+		format_text(text, sizeof(text), l->info, l->info_bytes);
+		cJSON_AddStringToObject(row, "info", text);
+	}
+}
+
+static void pools_json(cJSON *o, const struct contents *c)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "resource_list"), *row;
+	char text[4 * KQUORUM_RESOURCE_NAME_MAX + 1];
+	size_t i;
+
+	for (i = 0; i < c->n_pools; i++) {
+		const struct snapshot_pool *p = &c->pools[i];
+
+		row = cJSON_CreateObject();
+		cJSON_AddItemToArray(list, row);
+		format_text(text, sizeof(text), p->resource, p->resource_bytes);
+		cJSON_AddStringToObject(row, "resource", text);
+		json_u64(row, "units", p->units);
+		json_u64(row, "max_waiters", p->max_waiters);
+		json_u64(row, "index", p->index);
 	}
 }
 
@@ -314,6 +396,8 @@ static void print_json(const struct contents *c, const struct snapshot_reader *r
 	else
 		cJSON_AddNullToObject(o, "configuration");
 	sessions_json(o, c);
+	if (c->list_pools)
+		pools_json(o, c);
 	if (c->list_claims)
 		claims_json(o, c);
 	json_print(o, false);
@@ -323,15 +407,19 @@ static void print_json(const struct contents *c, const struct snapshot_reader *r
 
 static void take(int key, const char *arg, void *user)
 {
+	struct contents *c = user;
+
 	(void)arg;
 	if (key == OPT_CLAIMS)
-		*(bool *)user = true;
+		c->list_claims = true;
+	else
+		c->list_pools = true;
 }
 
 static int run(int argc, char **argv)
 {
 	static struct contents c;
-	int at = cli_parse(argc, argv, take, &c.list_claims), ret;
+	int at = cli_parse(argc, argv, take, &c), ret;
 	struct snapshot_reader r;
 
 	if (argc - at != 1)
@@ -339,7 +427,9 @@ static int run(int argc, char **argv)
 	snapshot_reader_init(&r, 0, keep, &c);
 	ret = snapshot_path_read(&r, argv[at]);
 	if (c.n_claims)
-		qsort(c.claims, c.n_claims, sizeof(*c.claims), compare);
+		qsort(c.claims, c.n_claims, sizeof(*c.claims), compare_claims);
+	if (c.n_pools)
+		qsort(c.pools, c.n_pools, sizeof(*c.pools), compare_pools);
 	if (ret)
 		ret = snapshot_complain(argv[at], &r);
 	else if (cli.json)
@@ -347,17 +437,18 @@ static int run(int argc, char **argv)
 	else
 		print_contents(&c, &r, argv[at]);
 	free(c.claims);
+	free(c.pools);
 	free(c.payload);
 	return ret;
 }
 
 const struct cli_command command_snapshot_show = {
 	.name = "snapshot show",
-	.synopsis = "[--claims] FILE",
+	.synopsis = "[--claims] [--resources] FILE",
 	.summary = "show what is in a file with a snapshot",
 	.details = "Whose it is, of which index of the log, who belongs to the cluster and who has left, the\n"
-		   "nodes' sessions, and how many hold something or wait. \"-\" is the standard input. Nothing is\n"
-		   "shown of a file that is not whole. No module is needed.\n",
+		   "nodes' sessions, how many hold something or wait, and how many resources are defined. \"-\" is\n"
+		   "the standard input. Nothing is shown of a file that is not whole. No module is needed.\n",
 	.options = options,
 	.json = true,
 	.run = run,

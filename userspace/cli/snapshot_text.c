@@ -33,9 +33,9 @@ const char *snapshot_count(const struct snapshot_reader *r, char *buf, size_t si
 	uint64_t waiting = r->claims - r->held;
 
 	snprintf(buf, size, "%" PRIu64 " session%s, %" PRIu64 " claim%s: %" PRIu64 " hold%s, %"
-		 PRIu64 " wait%s", r->open_sessions, plural(r->open_sessions), r->claims,
-		 plural(r->claims), r->held, r->held == 1 ? "s" : "", waiting,
-		 waiting == 1 ? "s" : "");
+		 PRIu64 " wait%s; %" PRIu64 " defined resource%s", r->open_sessions,
+		 plural(r->open_sessions), r->claims, plural(r->claims), r->held,
+		 r->held == 1 ? "s" : "", waiting, waiting == 1 ? "s" : "", r->pools, plural(r->pools));
 	return buf;
 }
 
@@ -56,6 +56,7 @@ void snapshot_json(cJSON *o, const struct snapshot_reader *r)
 	json_u64(o, "claims", r->claims);
 	json_u64(o, "held", r->held);
 	json_u64(o, "waiting", r->claims - r->held);
+	json_u64(o, "resources", r->pools);
 }
 
 int snapshot_complain(const char *path, const struct snapshot_reader *r)

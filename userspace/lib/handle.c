@@ -15,7 +15,7 @@ static int take_fd(const struct nlmsghdr *answer, void *user)
 	return 0;
 }
 
-static int open_handle(struct kquorum *k, struct nlmsghdr *nlh)
+int kq_lib_open_handle(struct kquorum *k, struct nlmsghdr *nlh)
 {
 	int fd = -1, ret;
 
@@ -30,17 +30,28 @@ static int open_handle(struct kquorum *k, struct nlmsghdr *nlh)
 	return fd;
 }
 
-int kquorum_lock_open(struct kquorum *k, const char *resource, uint32_t flags)
+int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *request)
 {
 	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_LOCK, 0);
-	size_t n = strlen(resource);
+	size_t info = request->info ? strlen(request->info) : 0;
+	int ret = kq_lib_put_resource(k, nlh, request->resource);
 
-	if (!n || n > KQUORUM_RESOURCE_NAME_MAX)
-		return kq_lib_fail(k, -EINVAL, "a resource's name has 1 to %u bytes, not %zu",
-				   KQUORUM_RESOURCE_NAME_MAX, n);
-	mnl_attr_put_strz(nlh, KQUORUM_A_RESOURCE, resource);
-	mnl_attr_put_u32(nlh, KQUORUM_A_LOCK_FLAGS, flags);
-	return open_handle(k, nlh);
+	if (ret)
+		return ret;
+	if (request->units && request->flags & KQUORUM_LOCK_SHARED)
+		return kq_lib_fail(k, -EINVAL, "a share is no number of units: one or the other");
+	if (request->units > KQUORUM_UNITS_MAX)
+		return kq_lib_fail(k, -EINVAL, "at most %u units can be asked for, not %u",
+				   KQUORUM_UNITS_MAX, request->units);
+	if (info > KQUORUM_INFO_MAX)
+		return kq_lib_fail(k, -EINVAL, "what a lock is for has at most %u bytes, not %zu",
+				   KQUORUM_INFO_MAX, info);
+	mnl_attr_put_u32(nlh, KQUORUM_A_LOCK_FLAGS, request->flags);
+	if (request->units)
+		mnl_attr_put_u32(nlh, KQUORUM_A_LOCK_UNITS, request->units);
+	if (info)
+		mnl_attr_put_strz(nlh, KQUORUM_A_LOCK_INFO, request->info);
+	return kq_lib_open_handle(k, nlh);
 }
 
 int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
@@ -57,10 +68,10 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 
 int kquorum_append_open(struct kquorum *k)
 {
-	return open_handle(k, kq_lib_request(k, KQUORUM_CMD_APPEND_OPEN, 0));
+	return kq_lib_open_handle(k, kq_lib_request(k, KQUORUM_CMD_APPEND_OPEN, 0));
 }
 
 int kquorum_snapshot_save(struct kquorum *k)
 {
-	return open_handle(k, kq_lib_request(k, KQUORUM_CMD_SNAPSHOT_SAVE, 0));
+	return kq_lib_open_handle(k, kq_lib_request(k, KQUORUM_CMD_SNAPSHOT_SAVE, 0));
 }

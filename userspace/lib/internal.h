@@ -34,10 +34,17 @@ struct nlmsghdr *kq_lib_request(struct kquorum *k, uint8_t cmd, uint16_t flags);
 int kq_lib_talk(struct kquorum *k, struct nlmsghdr *request,
 		int (*cb)(const struct nlmsghdr *answer, void *user), void *user);
 bool kq_lib_put_ok(const struct nlmsghdr *request, size_t more);
+/* 0, or -EINVAL: no resource can be called so. */
+int kq_lib_put_resource(struct kquorum *k, struct nlmsghdr *request, const char *name);
+
+/* handle.c */
+
+/* The descriptor that the answer has. */
+int kq_lib_open_handle(struct kquorum *k, struct nlmsghdr *request);
 
 /* Attributes: @table is indexed by type; unknown and malformed ones are left out. */
 struct kq_lib_attrs {
-	const struct nlattr *table[64];
+	const struct nlattr *table[96];
 };
 
 void kq_lib_parse(const struct nlmsghdr *answer, struct kq_lib_attrs *attrs);

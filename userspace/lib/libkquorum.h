@@ -218,12 +218,26 @@ int kquorum_scrub_start(struct kquorum *k, uint64_t rate);
 /* Ends the scrub that is under way; 0 also when none is. */
 int kquorum_scrub_stop(struct kquorum *k);
 
+struct kquorum_lock_request {
+	const char *resource;
+	uint32_t flags;		/* KQUORUM_LOCK_* */
+	/*
+	 * So many, at most KQUORUM_UNITS_MAX. 0: all there are, or with KQUORUM_LOCK_SHARED a
+	 * share, along with others that have one; both together are refused.
+	 */
+	uint32_t units;
+	const char *info;	/* what for, at most KQUORUM_INFO_MAX bytes; NULL: it is not said */
+};
+
 /*
- * Asks for @resource and returns a descriptor to poll and to read with
- * kquorum_lock_read(); @flags are KQUORUM_LOCK_*. Closing it gives the lock, or
- * the place in the queue, back.
+ * Asks for a resource and returns a descriptor to poll and to read with
+ * kquorum_lock_read(), which tells whether it can be had. Closing it gives what was granted, or the
+ * place in the queue, back. -EINVAL: no such request can be: its name is empty or too long, its info
+ * too long, too many units, or units of a share; -EBUSY: too much is under way, or the node still
+ * reads its log; -ENOSPC: the log is full; -ENXIO: the node is no member any more; -EIO: it has
+ * failed; -ENODEV: none runs; -EPERM.
  */
-int kquorum_lock_open(struct kquorum *k, const char *resource, uint32_t flags);
+int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *request);
 
 /* Where a lock stands now. Never waits. */
 int kquorum_lock_read(int fd, struct kquorum_lock_info *info);
@@ -246,13 +260,25 @@ struct kquorum_claim {
 	uint64_t token;		/* 0: it waits */
 	uint64_t age_ns;	/* since granted or queued; KQUORUM_NEVER: not known */
 	char comm[KQUORUM_COMM_MAX + 1];
+	uint32_t mode;		/* enum kquorum_claim_mode */
+	uint32_t units;		/* with KQUORUM_CLAIM_MODE_UNITS: how many */
+	__u64 numbers[KQUORUM_NUMBERED / 64];	/* bit n of the whole: it has unit n */
+	char info[KQUORUM_INFO_MAX + 1];	/* what for, "": it was not said */
 };
 
 struct kquorum_resource {
 	char name[KQUORUM_RESOURCE_NAME_MAX + 1];
-	uint64_t token;			/* of the present holder, 0: none */
+	uint64_t token;			/* of the newest holder, 0: none */
+	uint32_t units;			/* that there are of it; 1 when nothing was said of it */
+	uint64_t in_use;		/* of these; more than there are after there were made fewer */
+	uint64_t defined;		/* log index of what was said of it, 0: nothing was */
+	uint32_t max_waiters;		/* with that; 0: as many as the cluster has room for */
 	unsigned int n_claims;
-	const struct kquorum_claim *claims;	/* holder first, then the queue; valid in the callback */
+	/*
+	 * Holders first, the one that was granted first before all, then the queue; valid in the
+	 * callback.
+	 */
+	const struct kquorum_claim *claims;
 };
 
 /* A callback's return value other than 0 ends the dump and is returned. */
@@ -261,8 +287,40 @@ typedef int (*kquorum_resource_cb)(const struct kquorum_resource *r, void *user)
 /* -EINTR: what was dumped changed meanwhile, so it may be incomplete; ask again. */
 int kquorum_resource_dump(struct kquorum *k, kquorum_resource_cb cb, void *user);
 
-/* One resource by name. -ENOENT: nobody holds it or waits for it. */
+/* One resource by name. -ENOENT: it is not defined, and nobody holds it or waits for it. */
 int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_cb cb, void *user);
+
+struct kquorum_resource_request {
+	const char *name;
+	bool create;		/* it must not be defined yet, and @units is needed; else it must be */
+	uint32_t units;		/* from now on, at most KQUORUM_UNITS_MAX; 0: as they are */
+	bool has_max_waiters;
+	uint32_t max_waiters;	/* with that: how many may wait; 0: as many as the cluster has room for */
+};
+
+/*
+ * Says what a resource is from now on. Returns a descriptor, to be closed, from which one struct
+ * kquorum_append_result is read once it has come about, or is refused; poll() tells when. Its error:
+ * 0; with an index, so as all nodes have it: -EEXIST: it is defined already (@create), -ENOENT: it
+ * is not; -ENFILE: in the whole cluster no more can be; without one: -EBUSY: too much under way,
+ * -ENOSPC: the log is full: it was not done; -EHOSTDOWN: the outcome is unknown, see
+ * kquorum_resource_get(). A read of 0 bytes: the node went down, and so is it unknown.
+ *
+ * Who holds it keeps it, also when there are fewer units from now on; who waits for more than there
+ * are is refused.
+ *
+ * -EINVAL: no such request can be, its name is empty or too long, or it says nothing; -EBUSY,
+ * -ENOSPC: as above, or the node still reads its log; -ENXIO, -EIO, -ENODEV, -EPERM: as with
+ * kquorum_lock_open().
+ */
+int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_request *request);
+
+/*
+ * Nothing is said of @name any more: from now on it has one unit, and is there while somebody holds
+ * it. Returns a descriptor as kquorum_resource_set() does, with the errors of that one, and with an
+ * index: -ENOENT: it is not defined; -EBUSY: somebody holds it or waits.
+ */
+int kquorum_resource_delete(struct kquorum *k, const char *name);
 
 struct kquorum_log_entry {
 	uint64_t index, term, session, seq;

@@ -19,6 +19,8 @@ static const char *const attr_names[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_LAST_INDEX] = "last index", [KQUORUM_A_PAST] = "past",
 	[KQUORUM_A_VOTERS] = "voters", [KQUORUM_A_LEARNERS] = "learners",
 	[KQUORUM_A_CONF_INDEX] = "configuration index", [KQUORUM_A_TRANSIT] = "transit",
+	[KQUORUM_A_LOCK_UNITS] = "units asked for", [KQUORUM_A_LOCK_INFO] = "info",
+	[KQUORUM_A_UNITS] = "units", [KQUORUM_A_MAX_WAITERS] = "max waiters",
 };
 
 int kq_lib_fail(struct kquorum *k, int error, const char *format, ...)
@@ -65,6 +67,17 @@ struct nlmsghdr *kq_lib_request(struct kquorum *k, uint8_t cmd, uint16_t flags)
 bool kq_lib_put_ok(const struct nlmsghdr *request, size_t more)
 {
 	return request->nlmsg_len + more <= KQUORUM_REQUEST_BYTES;
+}
+
+int kq_lib_put_resource(struct kquorum *k, struct nlmsghdr *request, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!n || n > KQUORUM_RESOURCE_NAME_MAX)
+		return kq_lib_fail(k, -EINVAL, "a resource's name has 1 to %u bytes, not %zu",
+				   KQUORUM_RESOURCE_NAME_MAX, n);
+	mnl_attr_put_strz(request, KQUORUM_A_RESOURCE, name);
+	return 0;
 }
 
 /* What an errno means here, for when the module has no more to say about it. */

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define KQUORUM_GENL_NAME	"kquorum"
-#define KQUORUM_GENL_VERSION	3
+#define KQUORUM_GENL_VERSION	4
 #define KQUORUM_MCGRP_EVENTS	"events"
 
 #define KQUORUM_PORT		7420
@@ -21,6 +21,9 @@
 #define KQUORUM_NODE_NAME_MAX	31	/* bytes, without the final NUL */
 #define KQUORUM_ADDRESS_MAX	79
 #define KQUORUM_RESOURCE_NAME_MAX 127
+#define KQUORUM_INFO_MAX	63	/* bytes that say what a lock is for */
+#define KQUORUM_UNITS_MAX	(1U << 31) /* of one resource */
+#define KQUORUM_NUMBERED	256	/* of no more units each has a number, from 0 on */
 #define KQUORUM_PAYLOAD_MAX	(48 * 1024)	/* bytes in one log entry */
 #define KQUORUM_STARTS		22	/* earlier starts of itself that a node tells of */
 #define KQUORUM_INCARNATION_SALT 40	/* bits by chance; above them the number of the start */
@@ -60,12 +63,14 @@
  * @KQUORUM_CMD_PEER_DETACH: drop the connection to NODE_ID. EPOCH. Admin.
  * @KQUORUM_CMD_PEER_NOTE: the daemon says why there is no connection to NODE_ID, or, of
  *	this node itself, why it takes none: REASON, shown in the status. EPOCH. Admin.
- * @KQUORUM_CMD_LOCK: ask for RESOURCE; LOCK_FLAGS. Answers FD, the handle,
+ * @KQUORUM_CMD_LOCK: ask for RESOURCE: all of it, a share with KQUORUM_LOCK_SHARED in
+ *	LOCK_FLAGS, or LOCK_UNITS; LOCK_INFO says what for. Answers FD, the handle,
  *	which is close-on-exec only with KQUORUM_LOCK_CLOEXEC.
  * @KQUORUM_CMD_APPEND_OPEN: answers FD of an append stream (struct
  *	kquorum_append_result).
- * @KQUORUM_CMD_RESOURCE_GET: dump: every resource that is held or awaited;
- *	with RESOURCE: do: that one. Answers RESOURCE, TOKEN, CLAIM...
+ * @KQUORUM_CMD_RESOURCE_GET: dump: every resource that is defined, held or awaited;
+ *	with RESOURCE: do: that one. Answers RESOURCE, TOKEN, UNITS, IN_USE, what it is defined
+ *	with (DEFINED, MAX_WAITERS), CLAIM...
  * @KQUORUM_CMD_LOG_GET: dump of entries: FIRST_INDEX, LAST_INDEX (optional).
  * @KQUORUM_CMD_RECONFIGURE: VOTERS and LEARNERS from now on, at the leader; CONF_INDEX of the
  *	configuration that was looked at (0: whichever); MEMBER: one node's name and address,
@@ -89,6 +94,14 @@
  * @KQUORUM_CMD_SCRUB: have the log on disk read, and what a start would miss written again: SCRUB
  *	with RATE, or with STOP. Returns at once; its end is an event, SCRUB in STATUS has the rest.
  *	-EALREADY: one is under way. Admin.
+ * @KQUORUM_CMD_RESOURCE_SET: say of RESOURCE how many UNITS it has and how many may wait
+ *	(MAX_WAITERS); what is absent stays as it is. With CREATE it must not be defined yet, and
+ *	UNITS is needed; without it must be. Answers FD: read() gives one struct
+ *	kquorum_append_result, whose error is -EEXIST or -ENOENT then; -ENFILE: no more can be
+ *	defined. Who holds it keeps it; who waits for more units than there are from now on is
+ *	refused. Admin.
+ * @KQUORUM_CMD_RESOURCE_DELETE: nothing is said of RESOURCE any more. Answers FD, likewise:
+ *	-ENOENT: it is not defined; -EBUSY: somebody holds it or waits. Admin.
  * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
  *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
  */
@@ -115,6 +128,8 @@ enum kquorum_cmd {
 	KQUORUM_CMD_SNAPSHOT_INSTALL,
 	KQUORUM_CMD_SNAPSHOT_NOTE,
 	KQUORUM_CMD_SCRUB,
+	KQUORUM_CMD_RESOURCE_SET,
+	KQUORUM_CMD_RESOURCE_DELETE,
 	__KQUORUM_CMD_MAX,
 };
 
@@ -184,6 +199,13 @@ enum kquorum_attr {
 	KQUORUM_A_OVERLAP_LEFT,	/* u64: at the leader: until they are */
 	KQUORUM_A_SCRUB,	/* nested enum kquorum_scrub_attr */
 	KQUORUM_A_SNAPSHOT_GROWS, /* flag: SNAPSHOT_FD is still being written */
+	KQUORUM_A_LOCK_UNITS,	/* u32: so many, at most KQUORUM_UNITS_MAX */
+	KQUORUM_A_LOCK_INFO,	/* string: what it is for */
+	KQUORUM_A_CREATE,	/* flag */
+	KQUORUM_A_UNITS,	/* u32: that a resource has */
+	KQUORUM_A_IN_USE,	/* u64: units that are held; by shares and by all of it: all */
+	KQUORUM_A_MAX_WAITERS,	/* u32: 0: as many as the cluster has room for */
+	KQUORUM_A_DEFINED,	/* u64: log index of the entry that did it */
 	__KQUORUM_A_MAX,
 };
 
@@ -327,10 +349,20 @@ enum kquorum_claim_attr {
 	KQUORUM_CLAIM_PID,		/* u32: process that asked, on its node */
 	KQUORUM_CLAIM_COMM,		/* string: its command name */
 	KQUORUM_CLAIM_AGE,		/* u64 ns since it was granted (or queued), as seen here */
+	KQUORUM_CLAIM_MODE,		/* u32: enum kquorum_claim_mode */
+	KQUORUM_CLAIM_UNITS,		/* u32: with KQUORUM_CLAIM_MODE_UNITS: how many */
+	KQUORUM_CLAIM_NUMBERS,		/* binary: which, a byte each, where they have numbers */
+	KQUORUM_CLAIM_INFO,		/* string: what it is for */
 	__KQUORUM_CLAIM_MAX,
 };
 
 #define KQUORUM_CLAIM_MAX (__KQUORUM_CLAIM_MAX - 1)
+
+enum kquorum_claim_mode {
+	KQUORUM_CLAIM_EXCLUSIVE,	/* all of it, whatever there is */
+	KQUORUM_CLAIM_SHARED,		/* along with others that share it */
+	KQUORUM_CLAIM_MODE_UNITS,	/* so many units */
+};
 
 enum kquorum_entry_attr {
 	KQUORUM_ENTRY_UNSPEC,
@@ -434,19 +466,27 @@ enum kquorum_entry_type {
 	KQUORUM_ENTRY_CONF	= 7,	/* who votes from here on, struct kquorum_conf */
 	KQUORUM_ENTRY_ACQUIRE	= 16,
 	KQUORUM_ENTRY_RELEASE	= 17,
+	KQUORUM_ENTRY_DEFINE	= 18,	/* what a resource is from here on */
+	KQUORUM_ENTRY_UNDEFINE	= 19,	/* nothing is said of it any more */
 	KQUORUM_ENTRY_APPEND	= 32,	/* bytes of a client, for the log's own sake */
 };
 
 /* KQUORUM_A_LOCK_FLAGS */
 #define KQUORUM_LOCK_TRY	1	/* refuse instead of queueing */
 #define KQUORUM_LOCK_CLOEXEC	2	/* the handle does not survive exec */
+#define KQUORUM_LOCK_SHARED	4	/* along with others that share it; not with LOCK_UNITS */
 
 /* Where a lock handle stands; the order is the order of life. */
 enum kquorum_lock_state {
 	KQUORUM_LOCK_ASKING,	/* not in the log yet: no session, no leader, or on its way */
 	KQUORUM_LOCK_QUEUED,	/* in the log, others stand before */
 	KQUORUM_LOCK_GRANTED,
-	KQUORUM_LOCK_REFUSED,	/* by error: -EAGAIN held (try), -EBUSY, -ENOSPC */
+	/*
+	 * By error: -EAGAIN: it is held (try); -EBUSY: too much under way; -ENOSPC: the log is
+	 * full; -ERANGE: it has fewer units; -EUSERS: as many wait for it as may; -ENFILE: in
+	 * the whole cluster no more can hold or wait
+	 */
+	KQUORUM_LOCK_REFUSED,
 	KQUORUM_LOCK_LOST,	/* it was granted, and the lease ran out: nobody may rely on it */
 	KQUORUM_LOCK_UNKNOWN,	/* the session ended before the outcome was known */
 };
@@ -460,7 +500,10 @@ enum kquorum_lock_state {
  * @owner: the handle's number; with @session it names the request
  * @session: the node's session that holds it
  * @leader: node id of the leader known, 0: none
- * @holder: node id of the present holder, 0: none known
+ * @holder: node id of a present holder, the first of them; 0: none known
+ * @mode: enum kquorum_claim_mode
+ * @units: asked for, with KQUORUM_CLAIM_MODE_UNITS
+ * @numbers: granted: bit n of the whole: unit n; none where they have no numbers
  *
  * poll(): EPOLLIN when the state changed since the last read; EPOLLHUP when the
  * handle has ended (refused, lost, unknown); EPOLLPRI when less than a third of
@@ -475,10 +518,14 @@ struct kquorum_lock_info {
 	__u64 session;
 	__u32 leader;
 	__u32 holder;
+	__u32 mode;
+	__u32 units;
+	__u64 numbers[KQUORUM_NUMBERED / 64];
 };
 
 /**
- * struct kquorum_append_result - what read() on an append stream gives, one per write()
+ * struct kquorum_append_result - what read() on an append stream gives, one per write(); and what
+ *	became of a RESOURCE_SET or RESOURCE_DELETE
  * @number: 1 for the first write() of this stream, 2 for the next, ...
  * @index: log index of the entry, 0 without
  * @term: its term

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Three nodes: elections, locks, daemons killed, partitions, refusals.
+# Three nodes: elections, locks, pools, daemons killed, partitions, refusals.
 # shellcheck source=tests/e2e/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/guest/locks.sh
 . "$(dirname "$0")/locks.sh"
+# shellcheck source=tests/e2e/guest/pools.sh
+. "$(dirname "$0")/pools.sh"
 # shellcheck source=tests/e2e/guest/partition.sh
 . "$(dirname "$0")/partition.sh"
 # shellcheck source=tests/e2e/guest/refuse.sh
@@ -14,6 +16,7 @@ SPACES=4	# one for a clone
 case ${1-} in
 heart) heart "$2"; exit ;;	# the commands of holders
 stamp) boot_ms && echo "$boot_ms" >"$2"; exit ;;
+pool_job) pool_job "$2" "$3"; exit ;;
 esac
 
 ONLY=$*
@@ -22,7 +25,9 @@ ok "three nodes start" bring_up /tmp/kq --delta ${DELTA_MS}ms
 becomes "three nodes elect one leader" 60 agree_in 1
 run_tests status_fields lock_runs_a_command releases_go_with_the_next_request lock_that_is_held \
 	queue_is_fifo killed_holder_releases_at_once cancelled_wait_leaves_nothing tokens_rise \
-	fence_refuses_lower_tokens unprivileged_users_are_denied bad_greetings_are_refused \
+	fence_refuses_lower_tokens pools_are_defined_once pool_units_have_numbers \
+	large_request_is_not_starved pool_changes_while_it_is_used who_waits_for_too_many_is_told \
+	shares_go_together three_licences_for_eight_programs unprivileged_users_are_denied bad_greetings_are_refused \
 	other_settings_do_not_count a_node_with_older_files_is_refused \
 	a_cloned_disk_is_noticed a_node_of_another_cluster_is_refused bad_messages_are_refused \
 	transfer_moves_leadership \

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kquorum lock: all of it, a share, or so many units; and what is said of each refusal. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "pool.h"
+#include "test.h"
+
+static int lock(const char *words)
+{
+	char all[400];
+
+	snprintf(all, sizeof(all), "lock %s", words);
+	return run(&command_lock, all);
+}
+
+static void refuse(int error)
+{
+	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_REFUSED, .error = error };
+}
+
+static void grant(uint32_t mode, uint32_t units, uint64_t numbers)
+{
+	lock_info = (struct kquorum_lock_info){
+		.state = KQUORUM_LOCK_GRANTED, .token = 99, .mode = mode, .units = units,
+		.numbers = { numbers },
+	};
+}
+
+static unsigned int count(const char *part)
+{
+	const char *at = out;
+	unsigned int n = 0;
+
+	for (; (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+/* --- asking --------------------------------------------------------------------------------- */
+
+static void asks_for_what_was_said(void **state)
+{
+	static const struct {
+		const char *words, *asked;
+	} cases[] = {
+		{ "gpu -- true", "lock gpu, flags 2, units 0, info -\n" },
+		{ "-x gpu -- true", "lock gpu, flags 2, units 0, info -\n" },
+		{ "-s gpu -- true", "lock gpu, flags 6, units 0, info -\n" },
+		{ "--shared -n gpu -- true", "lock gpu, flags 7, units 0, info -\n" },
+		{ "-k 2 gpu -- true", "lock gpu, flags 2, units 2, info -\n" },
+		{ "--units 2147483648 gpu -- true", "lock gpu, flags 2, units 2147483648, info -\n" },
+		{ "--info=nightly gpu -- true", "lock gpu, flags 2, units 0, info nightly\n" },
+		{ "gpu -k 2", "" },	/* options come first */
+	};
+	unsigned int i;
+
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		asked[0] = '\0';
+		lock(cases[i].words);
+		assert_string_equal(asked, cases[i].asked);
+	}
+}
+
+static void kinds_exclude_each_other(void **state)
+{
+	char words[200];
+
+	(void)state;
+	assert_int_equal(lock("-s -x gpu -- true"), 2);
+	assert_contains(out, "-s is a share of it, -x all of it: one or the other\n");
+	assert_int_equal(lock("-k 2 -x gpu -- true"), 2);
+	assert_contains(out, "-k is so many units, -x all of them: one or the other\n");
+	assert_int_equal(lock("-k 2 -s gpu -- true"), 2);
+	assert_contains(out, "-k is so many units, -s a share of all of them: one or the other\n");
+	assert_contains(out, "Usage: kquorum lock [-x | -s | -k N]");
+	assert_int_equal(lock("-k 0 gpu -- true"), 2);
+	assert_int_equal(lock("-k 2147483649 gpu -- true"), 2);
+	snprintf(words, sizeof(words), "--info=%0*d gpu -- true", KQUORUM_INFO_MAX + 1, 0);
+	assert_int_equal(lock(words), 2);
+	assert_contains(out, "--info: at most 63 bytes, not 64\n");
+	assert_int_equal(lock("--info=a\tb gpu -- true"), 2);
+	assert_contains(out, "--info: no control characters\n");
+	assert_string_equal(asked, "");
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	snprintf(words, sizeof(words), "--info=%0*d gpu -- true", KQUORUM_INFO_MAX, 0);
+	assert_int_equal(lock(words), 0);
+}
+
+/* --- granted -------------------------------------------------------------------------------- */
+
+static void what_was_granted_is_told(void **state)
+{
+	(void)state;
+	grant(KQUORUM_CLAIM_MODE_UNITS, 2, 1 << 0 | 1 << 3);
+	assert_int_equal(lock("-v -k 2 gpu -- printenv KQUORUM_UNITS"), 0);
+	assert_contains(out, "gpu: granted, token 99, 2 units: 0,3\n");
+	assert_contains(out, "\n0,3\n");
+	assert_int_equal(lock("-k 2 gpu"), 0);
+	assert_string_equal(out, "token 99\nunits 0,3\n");
+	assert_int_equal(lock("-j -k 2 gpu"), 0);
+	assert_contains(out, "\"mode\":\"units\",\"units\":2,\"numbers\":[0,3]}\n");
+	grant(KQUORUM_CLAIM_SHARED, 0, 0);
+	assert_int_equal(lock("-v -s gpu -- true"), 0);
+	assert_contains(out, "gpu: granted, token 99, shared\n");
+	assert_int_equal(lock("-s gpu"), 0);
+	assert_string_equal(out, "token 99\n");
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	assert_int_equal(lock("-v gpu -- true"), 0);
+	assert_string_equal(out, "kquorum lock: gpu: granted, token 99\n");
+	assert_int_equal(lock("-j gpu"), 0);
+	assert_contains(out, "\"mode\":\"exclusive\",\"units\":null,\"numbers\":[]}\n");
+	/* Of which no unit has a number. */
+	grant(KQUORUM_CLAIM_MODE_UNITS, 1000, 0);
+	assert_int_equal(lock("-v -k 1000 gpu -- true"), 0);
+	assert_contains(out, "gpu: granted, token 99, 1000 units\n");
+}
+
+/* --- refused -------------------------------------------------------------------------------- */
+
+static void too_many_units_are_refused_with_the_way_out(void **state)
+{
+	(void)state;
+	refuse(-ERANGE);
+	assert_int_equal(lock("-k 5 gpu -- true"), 1);
+	assert_string_equal(out, "kquorum lock: gpu has 4 units, 5 were asked for: kquorum resource show gpu\n");
+	assert_int_equal(lock("-k 3 gpu -- true"), 1);
+	assert_string_equal(out, "kquorum lock: gpu had fewer than 3 units: try again\n");
+	assert_int_equal(lock("-k 2 disk -- true"), 1);
+	assert_contains(out, "disk has 1 unit, for nothing else was said of it, and 2 were asked for:\n"
+			"  kquorum resource create disk --units 2\n");
+	assert_fits();
+}
+
+static void a_full_queue_is_said_with_the_way_out(void **state)
+{
+	(void)state;
+	refuse(-EUSERS);
+	gpu.max_waiters = 2;
+	assert_int_equal(lock("gpu -- true"), 75);
+	assert_string_equal(out, "kquorum lock: gpu: 2 wait for it already, as many as may: "
+			    "kquorum resource set gpu --max-waiters N\n");
+	assert_int_equal(lock("-E 9 gpu -- true"), 9);
+	refuse(-ENFILE);
+	assert_int_equal(lock("gpu -- true"), 75);
+	assert_contains(out, "gpu: in the whole cluster no more can hold or wait: kquorum resource list\n");
+}
+
+static void who_tries_is_told_of_all_holders(void **state)
+{
+	(void)state;
+	refuse(-EAGAIN);
+	assert_int_equal(lock("-n -v gpu -- true"), 75);
+	assert_string_equal(out, "kquorum lock: gpu is held by 2, longest by n2 for 65.0s: pid 4194304 "
+			    "(fifteen-letters), 3 of 4 units in use, 2 more before this one\n");
+	gpu.n_claims = 1;
+	gpu.in_use = 2;
+	assert_int_equal(lock("-n -v -k 3 gpu -- true"), 75);
+	assert_string_equal(out, "kquorum lock: gpu is held by n2 for 65.0s: pid 4194304 (fifteen-letters), "
+			    "2 of 4 units in use\n");
+	claims[0].mode = KQUORUM_CLAIM_SHARED;
+	assert_int_equal(lock("-n -v gpu -- true"), 75);
+	assert_string_equal(out, "kquorum lock: gpu is held by n2 for 65.0s: pid 4194304 (fifteen-letters)\n");
+	assert_int_equal(lock("-n gpu -- true"), 75);
+	assert_string_equal(out, "");
+}
+
+/* --- waiting -------------------------------------------------------------------------------- */
+
+/* Those who wait behind do not stand before. */
+static void who_waits_is_told_of_those_before(void **state)
+{
+	(void)state;
+	lock_info.session = 5;
+	lock_info.owner = 3;
+	assert_int_equal(lock("-w 0.1 -s gpu -- true"), 75);
+	assert_contains(out, "gpu: not granted in time:\n  held by 2, longest by n2 for 65.0s: pid 4194304 "
+			"(fifteen-letters), 3 of 4 units in use, 1 more before this one\n");
+	lock_info.session = 6;
+	lock_info.owner = 2;
+	assert_int_equal(lock("-w 0.1 -k 4 gpu -- true"), 75);
+	assert_contains(out, "3 of 4 units in use\n");
+	assert_null(strstr(out, "before this one"));
+}
+
+static void who_waits_for_all_of_a_pool_is_told_once(void **state)
+{
+	(void)state;
+	assert_int_equal(run_on_terminal(&command_lock, "lock -w 1.3 gpu -- true"), 75);
+	assert_contains(out, "waiting for gpu: held by 2, longest by n2");
+	assert_int_equal(count("gpu has 4 units, and this asks for all of them; -k 1 asks for one"), 1);
+	assert_int_equal(run_on_terminal(&command_lock, "lock -w 0.1 -x gpu -- true"), 75);
+	assert_int_equal(count("-k 1 asks for one"), 0);
+	assert_int_equal(run_on_terminal(&command_lock, "lock -w 0.1 -k 2 gpu -- true"), 75);
+	assert_int_equal(count("-k 1 asks for one"), 0);
+	assert_int_equal(lock("-w 0.1 gpu -- true"), 75);
+	assert_int_equal(count("-k 1 asks for one"), 0);
+	gpu.units = 1;
+	assert_int_equal(run_on_terminal(&command_lock, "lock -w 0.1 gpu -- true"), 75);
+	assert_int_equal(count("-k 1 asks for one"), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(asks_for_what_was_said, pool_begin),
+		cmocka_unit_test_setup(kinds_exclude_each_other, pool_begin),
+		cmocka_unit_test_setup(what_was_granted_is_told, pool_begin),
+		cmocka_unit_test_setup(too_many_units_are_refused_with_the_way_out, pool_begin),
+		cmocka_unit_test_setup(a_full_queue_is_said_with_the_way_out, pool_begin),
+		cmocka_unit_test_setup(who_tries_is_told_of_all_holders, pool_begin),
+		cmocka_unit_test_setup(who_waits_is_told_of_those_before, pool_begin),
+		cmocka_unit_test_setup(who_waits_for_all_of_a_pool_is_told_once, pool_begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

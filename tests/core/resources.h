@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests for resources, and what is said of them, as entries in the log of a core alone; and
+ * what must hold of the table behind each of them.
+ */
+#ifndef KQ_TESTS_RESOURCES_H
+#define KQ_TESTS_RESOURCES_H
+
+#include "snap_state.h"
+
+/* Payloads of entries; each returns how long it is. */
+#define COMMAND_MAX 256		/* bytes of any of them */
+uint32_t put_acquire(uint8_t *buf, uint64_t owner, const char *name, uint16_t flags, uint32_t units,
+		     const char *info);
+uint32_t put_release(uint8_t *buf, uint64_t owner, const char *name);
+uint32_t put_define(uint8_t *buf, const char *name, uint16_t flags, uint32_t units,
+		    uint32_t max_waiters);
+uint32_t put_undefine(uint8_t *buf, const char *name);
+
+/* Each is applied, then the table is looked over. Returns what applying it gave. */
+int32_t ask(struct kq_core *c, uint32_t node, uint64_t owner, const char *name, uint16_t flags,
+	    uint32_t units);
+int32_t give_back(struct kq_core *c, uint32_t node, uint64_t owner, const char *name);
+/* With @flags of struct kq_define_cmd; what they do not name is 0. */
+int32_t define(struct kq_core *c, const char *name, uint16_t flags, uint32_t units,
+	       uint32_t max_waiters);
+int32_t undefine(struct kq_core *c, const char *name);
+/* The session of a node ends, and another one begins. */
+void end_session(struct kq_core *c, uint32_t node);
+
+/* A pool of so many units that is not defined yet. */
+static inline void pool(struct kq_core *c, const char *name, uint32_t units)
+{
+	assert_int_equal(define(c, name, KQ_DEFINE_NEW | KQ_DEFINE_UNITS, units, 0), 0);
+}
+
+static inline struct kq_resource *resource_of(struct kq_core *c, const char *name)
+{
+	return kq_core_resource_find(c, name, strlen(name));
+}
+
+/* The first of those who hold a resource; NULL: nobody does. */
+static inline struct kq_claim *holder_of(struct kq_core *c, const char *name)
+{
+	struct kq_resource *r = resource_of(c, name);
+
+	return r ? list_first_entry_or_null(&r->holders, struct kq_claim, node) : NULL;
+}
+
+/* In the node's present session. */
+static inline struct kq_claim *claim_of(struct kq_core *c, uint32_t node, uint64_t owner)
+{
+	return kq_claim_find(c->res, node, c->session[node].id, owner);
+}
+
+static inline bool holds(struct kq_core *c, uint32_t node, uint64_t owner)
+{
+	const struct kq_claim *claim = claim_of(c, node, owner);
+
+	return claim && claim->token;
+}
+
+static inline bool waits(struct kq_core *c, uint32_t node, uint64_t owner)
+{
+	const struct kq_claim *claim = claim_of(c, node, owner);
+
+	return claim && !claim->token;
+}
+
+/* The numbers that it has, as "0,1,5"; in a buffer of its own until the next call. */
+const char *numbers_of(struct kq_core *c, uint32_t node, uint64_t owner);
+
+/* All counts, sums and lists agree, and nobody waits whose turn it is. */
+void assert_table(struct kq_core *c);
+
+#endif /* KQ_TESTS_RESOURCES_H */

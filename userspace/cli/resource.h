@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of kquorum resource share. */
+#ifndef KQUORUM_CLI_RESOURCE_H
+#define KQUORUM_CLI_RESOURCE_H
+
+#include "cli.h"
+
+/* Each is a command of its own, called "resource VERB": as in snapshot.h. */
+extern const struct cli_command command_resource_list, command_resource_show;
+extern const struct cli_command command_resource_create, command_resource_set;
+extern const struct cli_command command_resource_delete;
+
+/* resource_list.c */
+
+/* "4 units, 3 in use; at most 10 may wait" */
+const char *resource_describe(const struct kquorum_resource *r, char *buf, size_t size);
+
+#endif /* KQUORUM_CLI_RESOURCE_H */
