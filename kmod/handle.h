@@ -6,13 +6,43 @@
 #ifndef KQ_HANDLE_H
 #define KQ_HANDLE_H
 
+#include <linux/refcount.h>
+#include <linux/wait.h>
 #include "core/kq_core.h"
+#include "on_loss.h"
 
 struct file;
 struct kq_node;
 struct kq_step;
 
+/**
+ * struct kq_lock - a lock handle
+ * @owner: what the core knows of it
+ * @ref: the file has one, the core from asking until it lets go, and a work of @on_loss
+ * @node: the node, with a reference
+ * @link: in the node's list, while the core knows @owner
+ * @wait: pollers
+ * @version: rises with each change of state
+ * @seen: version that was read last
+ * @asked: the core was asked; it may have let go since
+ * @on_loss: whom the module stops before the lease ends
+ *
+ * All but @ref and @wait are under the node's lock; @on_loss says more.
+ */
+struct kq_lock {
+	struct kq_owner owner;
+	refcount_t ref;
+	struct kq_node *node;
+	struct list_head link;
+	wait_queue_head_t wait;
+	u32 version;
+	u32 seen;
+	bool asked;
+	struct kq_on_loss on_loss;
+};
+
 /* handle_lock.c */
+void kq_lock_put(struct kq_lock *lock);
 struct file *kq_lock_file(struct kq_node *node, const struct kq_lock_ask *ask);
 int kq_lock_ask(struct file *file);
 void kq_lock_changed(struct kq_owner *owner);

@@ -16,35 +16,18 @@
 #include "trace.h"
 
 /**
- * struct kq_lock - a lock handle
- * @owner: what the core knows of it
- * @ref: the file has one, and the core from asking until it lets go
- * @node: the node, with a reference
- * @link: in the node's list, while the core knows @owner
- * @wait: pollers
- * @version: rises with each change of state
- * @seen: version that was read last
- * @asked: the core was asked; it may have let go since
+ * kq_lock_put() - one reference less; the last frees
+ * @lock: the handle
  *
- * All but @ref and @wait are under the node's lock.
+ * Context: may sleep.
  */
-struct kq_lock {
-	struct kq_owner owner;
-	refcount_t ref;
-	struct kq_node *node;
-	struct list_head link;
-	wait_queue_head_t wait;
-	u32 version;
-	u32 seen;
-	bool asked;
-};
-
-static void kq_lock_put(struct kq_lock *lock)
+void kq_lock_put(struct kq_lock *lock)
 {
 	struct kq_node *node = lock->node;
 
 	if (!refcount_dec_and_test(&lock->ref))
 		return;
+	kq_on_loss_destroy(&lock->on_loss);
 	kq_owner_destroy(&lock->owner);
 	kfree(lock);
 	kq_object_add(KQ_OBJECT_HANDLE, -1);
@@ -147,6 +130,19 @@ static ssize_t kq_lock_read(struct kiocb *iocb, struct iov_iter *to)
 		-EFAULT;
 }
 
+static ssize_t kq_lock_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct kquorum_on_loss what;
+	int err;
+
+	if (iov_iter_count(from) != sizeof(what))
+		return -EINVAL;
+	if (!copy_from_iter_full(&what, sizeof(what), from))
+		return -EFAULT;
+	err = kq_on_loss_set(iocb->ki_filp->private_data, &what);
+	return err ? err : (ssize_t)sizeof(what);
+}
+
 static __poll_t kq_lock_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct kq_lock *lock = file->private_data;
@@ -170,6 +166,10 @@ static int kq_lock_release(struct inode *inode, struct file *file)
 	struct kq_lock *lock = file->private_data;
 	struct kq_step step;
 
+	/* ORDER: the timer first; it may look at the deadline of a node that goes meanwhile. */
+	mutex_lock(&lock->node->lock);
+	kq_on_loss_end(lock);
+	mutex_unlock(&lock->node->lock);
 	if (!kq_node_enter(lock->node, &step)) {
 		if (lock->asked && !lock->owner.closed) {
 			kq_trace_call(lock->node, KQ_TRACE_UNLOCK, lock->owner.id, 0, 0);
@@ -215,7 +215,6 @@ static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 	mutex_lock(&lock->node->lock);
 	kq_lock_refresh(lock);
 	kq_lock_info(lock, &info);
-	mutex_unlock(&lock->node->lock);
 	seq_puts(m, "kquorum-resource:\t");
 	seq_escape(m, lock->owner.name, "\n\\");	/* whoever took it chose the name */
 	seq_putc(m, '\n');
@@ -225,11 +224,14 @@ static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "kquorum-state:\t%s\n", kq_lock_state_names[info.state]);
 	seq_printf(m, "kquorum-token:\t%llu\n", info.token);
 	seq_printf(m, "kquorum-left-ms:\t%llu\n", div_u64(info.left_ns, NSEC_PER_MSEC));
+	kq_on_loss_show(m, lock);
+	mutex_unlock(&lock->node->lock);
 }
 
 static const struct file_operations kq_lock_fops = {
 	.owner = THIS_MODULE,
 	.read_iter = kq_lock_read,
+	.write_iter = kq_lock_write,
 	.poll = kq_lock_poll,
 	.release = kq_lock_release,
 	.show_fdinfo = kq_lock_fdinfo,
@@ -265,11 +267,12 @@ struct file *kq_lock_file(struct kq_node *node, const struct kq_lock_ask *ask)
 	refcount_set(&lock->ref, 1);
 	INIT_LIST_HEAD(&lock->link);
 	init_waitqueue_head(&lock->wait);
+	kq_on_loss_init(&lock->on_loss);
 	lock->version = 1;
 	lock->node = node;
 	kq_node_get(node);
 	kq_object_add(KQ_OBJECT_HANDLE, 1);
-	file = anon_inode_getfile("[kquorum-lock]", &kq_lock_fops, lock, O_RDONLY);
+	file = anon_inode_getfile("[kquorum-lock]", &kq_lock_fops, lock, O_RDWR);
 	if (IS_ERR(file))
 		kq_lock_put(lock);
 	return file;
@@ -319,6 +322,7 @@ void kq_lock_changed(struct kq_owner *owner)
 
 	lock->version++;
 	wake_up_interruptible_all(&lock->wait);
+	kq_on_loss_changed(lock);
 	if (owner->closed) {
 		list_del_init(&lock->link);
 		kq_lock_put(lock);
@@ -355,6 +359,7 @@ void kq_locks_end(struct kq_node *node)
 
 	list_for_each_entry_safe(lock, next, &node->locks, link) {
 		list_del_init(&lock->link);
+		kq_on_loss_disarm(lock);
 		lock->owner.closed = true;
 		lock->version++;
 		wake_up_interruptible_all(&lock->wait);

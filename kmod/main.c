@@ -9,6 +9,7 @@
 #include <net/netns/generic.h>
 #include "netlink.h"
 #include "node.h"
+#include "on_loss.h"
 #include "snapshot.h"
 
 unsigned int kq_net_id;
@@ -75,9 +76,12 @@ static int __init kq_init(void)
 				WQ_UNBOUND_MAX_ACTIVE);
 	if (!kq_wq)
 		return -ENOMEM;
-	err = kq_disk_module_init();
+	err = kq_on_loss_module_init();
 	if (err)
 		goto free_wq;
+	err = kq_disk_module_init();
+	if (err)
+		goto on_loss_exit;
 	err = kq_snapshot_module_init();
 	if (err)
 		goto disk_exit;
@@ -94,6 +98,8 @@ snapshot_exit:
 	kq_snapshot_module_exit();
 disk_exit:
 	kq_disk_module_exit();
+on_loss_exit:
+	kq_on_loss_module_exit();
 free_wq:
 	destroy_workqueue(kq_wq);
 	return err;
@@ -111,6 +117,7 @@ static void __exit kq_exit(void)
 		msleep(20);
 	kq_snapshot_module_exit();
 	kq_disk_module_exit();
+	kq_on_loss_module_exit();
 	destroy_workqueue(kq_wq);
 	synchronize_net();	/* a socket's callback may be about to return */
 }

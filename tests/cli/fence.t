@@ -15,7 +15,7 @@ fence other/x 3; is $rc 0 "another name has its own"
 fence db 7; is $rc 70 "and changes nothing for the first"
 fence "with space" 18446744073709551615; is $rc 0 "the largest token"
 fence "with space" 18446744073709551614; is $rc 70 "and one below it"
-is "$(sort "$f")" "18446744073709551615 with space
+is "$(sed 1d "$f" | sort)" "18446744073709551615 with space
 3 other/x
 8 db" "the file says it in plain words"
 
@@ -42,6 +42,13 @@ done
 echo garbage >"$TMP/bad"
 run "$KQUORUM" fence check "$TMP/bad" db 1; is $rc 1 "a file that is something else is refused"
 is "$(cat "$TMP/bad")" garbage "and left alone"
+like "$out" "/bad: damaged, or no fence file: " "by its name"
+run "$KQUORUM" fence check -j "$TMP/bad" db 1; like "$out" '"highest_seen_before":null,"passed":false' "what it had seen is not made up"
+: >"$TMP/empty"
+run "$KQUORUM" fence check "$TMP/empty" db 1; is $rc 1 "an empty one is refused too"
+like "$out" 'it is empty' "and that is said"
+sed 's/^8 db/7 db/' "$f" >"$TMP/older"
+run "$KQUORUM" fence check "$TMP/older" db 9; is $rc 1 "and one in which a token was changed"
 
 # Twenty writers with tokens in no order: no command runs after one with a higher token, and never two at once.
 rm -f "$f"
@@ -52,7 +59,7 @@ done
 wait
 is "$(sort -n -c "$TMP/order" 2>&1)" "" "tokens that passed rise"
 [ ! -e "$TMP/busy" ]; report $? "one command at a time"
-is "$(tail -1 "$TMP/order") $(cat "$f")" "20 20 db" "the highest passed last"
+is "$(tail -1 "$TMP/order") $(sed 1d "$f")" "20 20 db" "the highest passed last"
 
 # Killed in the middle, the command still keeps the others out.
 "$KQUORUM" fence check "$f" db 21 -- sh -c "touch '$TMP/begun'; sleep 1; echo 21 >>'$TMP/order'" & killed=$!

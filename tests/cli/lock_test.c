@@ -24,8 +24,8 @@ static void refuse(int error)
 static void grant(uint32_t mode, uint32_t units, uint64_t numbers)
 {
 	lock_info = (struct kquorum_lock_info){
-		.state = KQUORUM_LOCK_GRANTED, .token = 99, .mode = mode, .units = units,
-		.numbers = { numbers },
+		.state = KQUORUM_LOCK_GRANTED, .token = 99, .left_ns = 9 * NS_PER_SEC, .mode = mode,
+		.units = units, .numbers = { numbers }, .session = 9, .owner = 7,
 	};
 }
 
@@ -120,6 +120,214 @@ static void what_was_granted_is_told(void **state)
 	assert_contains(out, "gpu: granted, token 99, 1000 units\n");
 }
 
+/* --- before the lease ends ------------------------------------------------------------------ */
+
+static void the_module_is_told_whom_to_stop_and_when(void **state)
+{
+	static const struct {
+		const char *words, *told;
+	} cases[] = {
+		{ "gpu -- true", "flags 3, signal 15 at 3000, kill at 1000\n" },
+		{ "--on-loss=term --kill-after=1 gpu -- true", "flags 3, signal 15 at 2000, kill at 1000\n" },
+		{ "--kill-after=4 gpu -- true", "flags 3, signal 15 at 5000, kill at 1000\n" },
+		{ "--on-loss signal:USR1 gpu -- true", "flags 3, signal 10 at 3000, kill at 1000\n" },
+		{ "--on-loss signal:sigint gpu -- true", "flags 3, signal 2 at 3000, kill at 1000\n" },
+		{ "--on-loss signal:64 gpu -- true", "flags 3, signal 64 at 3000, kill at 1000\n" },
+		{ "--on-loss kill gpu -- true", "flags 3, signal 0 at 0, kill at 1000\n" },
+		{ "--on-loss ignore gpu -- true", "" },
+		{ "--inherit gpu -- true", "flags 3, signal 15 at 3000, kill at 1000\n" },
+		{ "gpu", "" },	/* there is nobody to stop */
+	};
+	unsigned int i;
+
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		told[0] = '\0';
+		assert_int_equal(lock(cases[i].words), 0);
+		assert_string_equal(told, cases[i].told);
+	}
+}
+
+static void what_cannot_be_is_refused_before_anything_is_asked(void **state)
+{
+	static const struct {
+		const char *words, *says;
+	} cases[] = {
+		{ "--kill-after=4001ms gpu -- true", "--kill-after: 4.0s does not fit into a lease of 10.0s: "
+		  "at most 4.0s,\n  half of it without the 1.0s that SIGKILL comes before its end\n" },
+		{ "--on-loss=stop gpu -- true", "\"stop\" is not term, kill, ignore, or signal: and a signal\n" },
+		{ "--on-loss=signal:0 gpu -- true", "\"0\" is no signal: a name, as USR1, or a number from 1 to 64\n" },
+		{ "--on-loss=signal:65 gpu -- true", "\"65\" is no signal" },
+		{ "--on-loss=signal: gpu -- true", "\"\" is no signal" },
+		{ "--on-loss=signal:USR gpu -- true", "\"USR\" is no signal" },
+		{ "--on-loss=signal:KILL gpu -- true", "SIGKILL without another signal before is --on-loss=kill\n" },
+		{ "--on-loss=kill --kill-after=1 gpu -- true", "--kill-after is the time from a signal to SIGKILL: "
+		  "--on-loss=kill has none\n" },
+		{ "--kill-after=1 --on-loss=ignore gpu -- true", "--on-loss=ignore has none\n" },
+		{ "--on-loss=term gpu", "--on-loss is what COMMAND gets: there is none\n" },
+		{ "--on-loss=kill gpu", "--on-loss is what COMMAND gets: there is none\n" },
+	};
+	unsigned int i;
+
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(lock(cases[i].words), 2);
+		assert_contains(out, cases[i].says);
+		assert_fits();
+		assert_string_equal(asked, "");
+	}
+}
+
+/* Two hold, where the settings are being replaced: the shorter lease is granted. */
+static void the_lease_that_is_granted_counts(void **state)
+{
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	status.overlap = true;
+	status.before.lease_ms = 4000;
+	assert_int_equal(lock("gpu -- true"), 0);
+	assert_string_equal(told, "flags 3, signal 15 at 2000, kill at 400\n");
+	assert_int_equal(lock("--kill-after=1601ms gpu -- true"), 2);
+	status.before.lease_ms = 20000;
+	told[0] = '\0';
+	assert_int_equal(lock("gpu -- true"), 0);
+	assert_string_equal(told, "flags 3, signal 15 at 3000, kill at 1000\n");
+	/* What is over does not count any more. */
+	status.overlap = false;
+	status.before.lease_ms = 4000;
+	assert_int_equal(lock("--kill-after=4 gpu -- true"), 0);
+}
+
+/* The command would be stopped as soon as it is started. */
+static void a_lease_that_is_about_to_end_is_waited_for(void **state)
+{
+	static const char once[] = "lock gpu, flags 2, units 0, info -\n";
+
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	short_reads = 3;
+	short_left_ns = 3 * NS_PER_SEC;
+	lost_then = true;
+	assert_int_equal(lock("gpu -- true"), 0);
+	/* it was lost in place of renewed, and so asked for again: nothing had been started */
+	assert_string_equal(asked, "lock gpu, flags 2, units 0, info -\n"
+			    "lock gpu, flags 2, units 0, info -\n");
+	pool_begin(state);
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	short_reads = 3;
+	assert_int_equal(lock("gpu -- true"), 0);
+	assert_string_equal(asked, once);
+	/* for what stops nobody there is no need to wait: the loss would come then */
+	pool_begin(state);
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	short_reads = 1;
+	lost_then = true;
+	assert_int_equal(lock("--on-loss=ignore gpu -- true"), 0);
+	assert_string_equal(asked, once);
+}
+
+static void without_the_module_to_stop_it_the_command_is_not_run(void **state)
+{
+	static const int errors[] = { -EBADF, -EINVAL, -EPERM };
+	unsigned int i;
+
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	for (i = 0; i < 3; i++) {
+		on_loss_error = errors[i];
+		assert_int_equal(lock("gpu -- echo runs"), on_loss_error == -EPERM ? 77 : 1);
+		assert_null(strstr(out, "runs"));
+		if (on_loss_error == -EPERM)
+			assert_contains(out, "gpu: the module cannot stop echo before the lease ends: it is not run\n"
+					"  Operation not permitted\n");
+		else
+			assert_contains(out, "gpu: the module is too old to stop echo before the lease ends: it is "
+					"not run\n  load the module of this version, or leave that to the token: "
+					"--on-loss=ignore\n");
+		assert_fits();
+		assert_int_equal(lock("--on-loss=ignore gpu -- echo runs"), 0);
+		assert_string_equal(out, "runs\n");
+	}
+}
+
+/* --- under another one ---------------------------------------------------------------------- */
+
+static int lock_under(const char *held, const char *words)
+{
+	int ret;
+
+	setenv("KQUORUM_HELD", held, 1);
+	ret = lock(words);
+	unsetenv("KQUORUM_HELD");
+	return ret;
+}
+
+static void the_command_finds_what_it_runs_under(void **state)
+{
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	assert_int_equal(lock("disk -- printenv KQUORUM_HELD"), 0);
+	assert_string_equal(out, "abc 9 7 exclusive disk\n");
+	grant(KQUORUM_CLAIM_SHARED, 0, 0);
+	assert_int_equal(lock_under("abc 9 7 exclusive disk", "-s gpu -- printenv KQUORUM_HELD"), 0);
+	assert_string_equal(out, "abc 9 7 exclusive disk\nabc 9 7 shared gpu\n");
+}
+
+static void what_would_wait_for_itself_is_refused_at_once(void **state)
+{
+	static const struct {
+		const char *held, *words;
+	} cases[] = {
+		{ "abc 5 1 exclusive gpu", "gpu -- true" },
+		{ "abc 5 1 exclusive gpu", "-n gpu -- true" },
+		{ "abc 5 1 exclusive gpu", "-s gpu" },
+		{ "abc 5 1 exclusive gpu", "-k 1 gpu -- true" },
+		{ "abc 5 1 shared gpu", "gpu -- true" },
+		{ "abc 5 1 shared gpu", "-k 1 gpu -- true" },
+		{ "abc 5 1 units gpu", "-x gpu -- true" },
+		{ "abc 5 1 units gpu", "-s gpu -- true" },
+		{ "abc 5 9 exclusive a b\nabc 5 1 exclusive gpu\nabc 5 9 exclusive c", "gpu -- true" },
+		{ "no such line\n\nabc 5 1 exclusive gpu", "gpu -- true" },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(lock_under(cases[i].held, cases[i].words), 1);
+		assert_string_equal(out, "kquorum lock: gpu is held by this very call chain, n2 pid 4194304 "
+				    "(fifteen-letters):\n  it would wait for itself for ever\n");
+		assert_fits();
+		assert_string_equal(asked, "");
+	}
+}
+
+static void what_goes_beside_it_is_asked_for(void **state)
+{
+	static const struct {
+		const char *held, *words;
+	} cases[] = {
+		{ "abc 5 1 shared gpu", "-s gpu -- true" },
+		{ "abc 5 1 units gpu", "-k 1 gpu -- true" },
+		{ "abc 5 1 exclusive gpu", "gpu2 -- true" },
+		{ "abc 5 1 exclusive gpu2", "gpu -- true" },
+		{ "abd 5 1 exclusive gpu", "gpu -- true" },	/* another cluster's */
+		{ "abc 5 9 exclusive gpu", "gpu -- true" },	/* given back since */
+		{ "abc 6 2 exclusive gpu", "gpu -- true" },	/* waits */
+		{ "abc 5 1 exclusive", "gpu -- true" },
+		{ "abc 5 exclusive gpu", "gpu -- true" },
+		{ "", "gpu -- true" },
+	};
+	unsigned int i;
+
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(lock_under(cases[i].held, cases[i].words), 0);
+		assert_string_equal(out, "");
+	}
+}
+
 /* --- refused -------------------------------------------------------------------------------- */
 
 static void too_many_units_are_refused_with_the_way_out(void **state)
@@ -210,6 +418,14 @@ int main(void)
 		cmocka_unit_test_setup(asks_for_what_was_said, pool_begin),
 		cmocka_unit_test_setup(kinds_exclude_each_other, pool_begin),
 		cmocka_unit_test_setup(what_was_granted_is_told, pool_begin),
+		cmocka_unit_test_setup(the_module_is_told_whom_to_stop_and_when, pool_begin),
+		cmocka_unit_test_setup(what_cannot_be_is_refused_before_anything_is_asked, pool_begin),
+		cmocka_unit_test_setup(the_lease_that_is_granted_counts, pool_begin),
+		cmocka_unit_test_setup(a_lease_that_is_about_to_end_is_waited_for, pool_begin),
+		cmocka_unit_test_setup(without_the_module_to_stop_it_the_command_is_not_run, pool_begin),
+		cmocka_unit_test_setup(the_command_finds_what_it_runs_under, pool_begin),
+		cmocka_unit_test_setup(what_would_wait_for_itself_is_refused_at_once, pool_begin),
+		cmocka_unit_test_setup(what_goes_beside_it_is_asked_for, pool_begin),
 		cmocka_unit_test_setup(too_many_units_are_refused_with_the_way_out, pool_begin),
 		cmocka_unit_test_setup(a_full_queue_is_said_with_the_way_out, pool_begin),
 		cmocka_unit_test_setup(who_tries_is_told_of_all_holders, pool_begin),

@@ -16,22 +16,27 @@ struct cli cli;
 struct kquorum_status status;
 struct kquorum_resource gpu;
 struct kquorum_claim claims[4];
+unsigned int short_reads;
+uint64_t short_left_ns;
+bool lost_then;
 struct kquorum_lock_info lock_info;
 struct kquorum_append_result outcome;
 unsigned int busy;
 int open_error;
+int on_loss_error;
 enum outcome_comes comes;
 char *asked;
+char *told;
 
 static int other_end = -1;
 
-static void note(const char *format, ...)
+static void note(char *where, const char *format, ...)
 {
-	size_t n = strlen(asked);
+	size_t n = strlen(where);
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(asked + n, ASKED_MAX - n, format, ap);
+	vsnprintf(where + n, ASKED_MAX - n, format, ap);
 	va_end(ap);
 }
 
@@ -55,7 +60,7 @@ int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *r)
 {
 	(void)k;
-	note("lock %s, flags %u, units %u, info %s\n", r->resource, r->flags, r->units,
+	note(asked, "lock %s, flags %u, units %u, info %s\n", r->resource, r->flags, r->units,
 	     r->info ? r->info : "-");
 	return open_handle();
 }
@@ -64,7 +69,21 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 {
 	(void)fd;
 	*info = lock_info;
+	if (short_reads) {
+		short_reads--;
+		info->left_ns = short_left_ns;
+	} else if (lost_then) {
+		info->state = KQUORUM_LOCK_LOST;
+		lost_then = false;	/* it is asked for again, and granted */
+	}
 	return 0;
+}
+
+int kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *l)
+{
+	(void)fd;
+	note(told, "flags %u, signal %u at %u, kill at %u\n", l->flags, l->signal, l->warn_ms, l->kill_ms);
+	return on_loss_error;
 }
 
 int kquorum_resource_dump(struct kquorum *k, kquorum_resource_cb cb, void *user)
@@ -100,7 +119,7 @@ static int open_outcome(void)
 int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_request *r)
 {
 	(void)k;
-	note("%s %s, units %u, %s %u\n", r->create ? "create" : "set", r->name, r->units,
+	note(asked, "%s %s, units %u, %s %u\n", r->create ? "create" : "set", r->name, r->units,
 	     r->has_max_waiters ? "waiters" : "-", r->max_waiters);
 	if (!outcome.error && r->units)
 		gpu.units = r->units;
@@ -110,7 +129,7 @@ int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_reques
 int kquorum_resource_delete(struct kquorum *k, const char *name)
 {
 	(void)k;
-	note("delete %s\n", name);
+	note(asked, "delete %s\n", name);
 	return open_outcome();
 }
 
@@ -135,19 +154,28 @@ static void put_claims(void)
 	};
 }
 
+/* Seen by the children too. */
+static void begin_notes(char **where)
+{
+	if (!*where)
+		*where = mmap(NULL, ASKED_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(*where, MAP_FAILED);
+	**where = '\0';
+}
+
 int pool_begin(void **state)
 {
 	unsigned int i;
 
 	(void)state;
-	if (!asked)
-		asked = mmap(NULL, ASKED_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(asked, MAP_FAILED);
-	asked[0] = '\0';
+	begin_notes(&asked);
+	begin_notes(&told);
 	put_claims();
 	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED, .session = 9, .owner = 9 };
 	outcome = (struct kquorum_append_result){ .number = 1, .index = 4711, .term = 4 };
-	busy = open_error = 0;
+	busy = open_error = on_loss_error = 0;
+	short_reads = 0;
+	lost_then = false;
 	comes = OUTCOME_COMES;
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,

@@ -143,6 +143,161 @@ static void show_tells_free_ones_apart(void **state)
 	assert_contains(out, "Usage: kquorum resource show NAME\n");
 }
 
+/* --- why ------------------------------------------------------------------------------------ */
+
+static void why_says_what_each_waits_for(void **state)
+{
+	(void)state;
+	assert_int_equal(resource("why gpu"), 0);
+	assert_string_equal(out,
+		"gpu: 4 units, 3 in use; 2 wait\n"
+		"1. n3 pid 12 (waits), 4 units, waits for 1.0s: waits for 3 more of 4\n"
+		"   held by n2 pid 4194304 (fifteen-letters), 2 units: 0,3, has it for 65.0s\n"
+		"   held by n3 pid 41 (train), 1 unit: 1, has it for 5.0s\n"
+		"2. n2 pid 13 (too), shared, waits for 1.0s: behind 1; then asks for a share: waits until all holders\n"
+		"  are gone, for they do not share it\n"
+		"Who has it may keep it for ever: no time is set for that. What a node has that dies or is cut off is\n"
+		"  given back 10.5s after the leader heard from it last, at the latest (its lease and the guard);\n"
+		"  later only if the leader changes meanwhile.\n");
+	assert_fits();
+}
+
+static void why_knows_what_goes_together(void **state)
+{
+	static const struct {
+		uint32_t holds, has, asks, wants;	/* modes, units */
+		const char *says;
+	} pairs[] = {
+		{ KQUORUM_CLAIM_MODE_UNITS, 2, KQUORUM_CLAIM_MODE_UNITS, 3, ": waits for 1 more of 4\n" },
+		{ KQUORUM_CLAIM_MODE_UNITS, 2, KQUORUM_CLAIM_MODE_UNITS, 2, ": what it asks for is free: granted in a moment\n" },
+		{ KQUORUM_CLAIM_MODE_UNITS, 2, KQUORUM_CLAIM_EXCLUSIVE, 0, ": asks for all of it: waits until all holders are" },
+		{ KQUORUM_CLAIM_MODE_UNITS, 2, KQUORUM_CLAIM_SHARED, 0, ": asks for a share: waits until all holders are" },
+		{ KQUORUM_CLAIM_SHARED, 4, KQUORUM_CLAIM_SHARED, 0, ": what it asks for is free: granted" },
+		{ KQUORUM_CLAIM_SHARED, 4, KQUORUM_CLAIM_EXCLUSIVE, 0, ": asks for all of it" },
+		{ KQUORUM_CLAIM_SHARED, 4, KQUORUM_CLAIM_MODE_UNITS, 1, ": waits for 1 more of 4\n" },
+		{ KQUORUM_CLAIM_EXCLUSIVE, 4, KQUORUM_CLAIM_SHARED, 0, ": asks for a share" },
+		{ KQUORUM_CLAIM_EXCLUSIVE, 4, KQUORUM_CLAIM_EXCLUSIVE, 0, ": asks for all of it" },
+		{ KQUORUM_CLAIM_MODE_UNITS, 6, KQUORUM_CLAIM_MODE_UNITS, 1, ": waits for 3 more of 4\n" },
+	};
+	unsigned int i;
+
+	(void)state;
+	gpu.claims = &claims[1];
+	gpu.n_claims = 2;
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		claims[1].mode = pairs[i].holds;
+		claims[1].units = gpu.in_use = pairs[i].has;
+		claims[2].mode = pairs[i].asks;
+		claims[2].units = pairs[i].wants;
+		assert_int_equal(resource("why gpu"), 0);
+		assert_contains(out, pairs[i].says);
+	}
+}
+
+static void why_of_one_says_who_stands_before(void **state)
+{
+	(void)state;
+	assert_int_equal(resource("why gpu --node n2 --pid 13"), 0);
+	assert_contains(out, "in use; 2 wait\n2. n2 pid 13 (too), shared, ");
+	assert_contains(out, "\n   before it: 1. n3 pid 12 (waits), 4 units, waits for 1.0s\n"
+			"   held by n2 pid 4194304 (fifteen-letters), 2 units: 0,3, has it for 65.0s\n   held by n3 ");
+	assert_int_equal(resource("why gpu --owner 3"), 0);
+	assert_contains(out, "2 wait\n2. n2 pid 13 (too)");
+	assert_int_equal(resource("why gpu --node 3"), 0);
+	assert_contains(out, "\nn3 pid 41 (train), 1 unit: 1, has it for 5.0s: it does not wait\n1. n3 pid 12 (waits)");
+	assert_null(strstr(out, "before it"));
+	assert_int_equal(resource("why gpu --pid 5"), 66);
+	assert_contains(out, "gpu: none like that holds it or waits\n");
+	assert_int_equal(resource("why gpu --node n9"), 66);
+	assert_contains(out, "there is no node n9");
+	assert_int_equal(resource("why gpu --node n1 -j"), 66);
+}
+
+static void why_is_brief_of_many(void **state)
+{
+	static struct kquorum_claim many[40];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 40; i++) {
+		many[i] = claims[i < 20 ? 1 : 2];
+		many[i].pid = 100 + i;
+		memset(many[i].comm, 'x', KQUORUM_COMM_MAX);
+	}
+	gpu.claims = many;
+	gpu.n_claims = 40;
+	gpu.units = gpu.in_use = 20;
+	assert_int_equal(resource("why gpu --pid 139"), 0);
+	assert_contains(out, "20. n3 pid 139 ");
+	assert_contains(out, "behind 1 to 19; then\n  waits for 4 more of 20");
+	assert_contains(out, "   before it: 9 more\n");
+	assert_contains(out, "   held by 10 more\n");
+	assert_fits();
+}
+
+static void why_tells_when_nobody_waits(void **state)
+{
+	(void)state;
+	gpu.n_claims = 2;
+	assert_int_equal(resource("why gpu"), 0);
+	assert_string_equal(out, "nobody waits for gpu\n");
+	assert_int_equal(resource("why gpu --pid 41"), 0);
+	assert_contains(out, "gpu: 4 units, 3 in use; 0 wait\nn3 pid 41 (train)");
+	assert_int_equal(resource("why gpu -j"), 0);
+	assert_contains(out, "\"waiters\":\t[]");
+	assert_int_equal(resource("why cpu"), 66);
+	assert_contains(out, "there is no cpu: ");
+	assert_int_equal(resource("why"), 2);
+	assert_int_equal(resource("why gpu 5"), 2);
+	assert_int_equal(resource("why gpu --pid 0"), 2);
+}
+
+/* The promise of the settings: longer while longer ones may be relied on, and with worse clocks. */
+static void why_knows_until_when_at_the_latest(void **state)
+{
+	(void)state;
+	status.settings.drift_ppm = 100000;
+	assert_int_equal(resource("why gpu"), 0);
+	assert_contains(out, "given back 12.8s after");
+	status.settings.drift_ppm = 0;
+	status.before = status.settings;
+	status.before.lease_ms = 60000;
+	assert_int_equal(resource("why gpu"), 0);
+	assert_contains(out, "given back 10.5s after");
+	status.overlap = true;
+	assert_int_equal(resource("why gpu"), 0);
+	assert_contains(out, "given back 60.5s after");
+	status.peers[1].connected = false;
+	assert_int_equal(resource("why gpu"), 0);
+	assert_contains(out, "\nn2 (down) has it and is not there.\nWho has it may keep");
+	lose_quorum();
+	assert_int_equal(resource("why gpu"), 0);
+	assert_contains(out, "There is no quorum: until there is one,\n  what a dead node has is not given back");
+	assert_contains(out, "no quorum: so it stood when the leader was last heard, 12.0s ago");
+	assert_null(strstr(out, "is not there"));
+	assert_fits();
+}
+
+static void why_has_names_that_stay(void **state)
+{
+	const char *waiters;
+
+	(void)state;
+	assert_int_equal(resource("why gpu -j"), 0);
+	assert_contains(out, "\"resource\":\t\"gpu\",\n\t\"units\":\t4,\n\t\"in_use\":\t3,\n\t\"quorum\":\ttrue,\n"
+			"\t\"given_back_after_node_death_ms\":\t");
+	assert_in_range(strtod(strstr(out, "death_ms\":\t") + strlen("death_ms\":\t"), NULL), 10500, 10510);
+	waiters = strstr(out, "\"waiters\":");
+	assert_non_null(waiters);
+	assert_contains(waiters, "\"pid\":\t12,");
+	assert_contains(waiters, "\"place\":\t1,\n\t\t\t\"behind\":\t0,\n\t\t\t\"waits_for\":\t\"units\",\n"
+			"\t\t\t\"missing_units\":\t3\n");
+	assert_contains(waiters, "\"place\":\t2,\n\t\t\t\"behind\":\t1,\n\t\t\t\"waits_for\":\t\"share\",\n"
+			"\t\t\t\"missing_units\":\tnull\n");
+	assert_int_equal(resource("why gpu -j --pid 13"), 0);
+	assert_null(strstr(strstr(out, "\"waiters\":"), "\"pid\":\t12,"));
+}
+
 /* --- create, set, delete -------------------------------------------------------------------- */
 
 static void create_asks_for_what_was_said(void **state)
@@ -185,10 +340,10 @@ static void what_cannot_be_meant_is_a_usage_error(void **state)
 	static const struct {
 		const char *words, *says;
 	} wrong[] = {
-		{ "", "list, show, create, set or delete?" },
-		{ "-j", "list, show, create, set or delete?" },
+		{ "", "list, show, why, create, set or delete?" },
+		{ "-j", "list, show, why, create, set or delete?" },
 		{ "crate gpu", "no \"crate\": did you mean create?" },
-		{ "bogus", "no \"bogus\": list, show, create, set or delete\n" },
+		{ "bogus", "no \"bogus\": list, show, why, create, set or delete\n" },
 		{ "create", "NAME is needed\nUsage: kquorum resource create NAME [--units N]" },
 		{ "create a b", "\"b\" is one word too many" },
 		{ "create gpu --units 0", "--units: \"0\" is not a whole number from 1 to 2147483648" },
@@ -318,6 +473,13 @@ int main(void)
 		cmocka_unit_test_setup(show_tells_who_has_what_and_who_asks, pool_begin),
 		cmocka_unit_test_setup(a_long_info_is_cut_to_the_line, pool_begin),
 		cmocka_unit_test_setup(show_tells_free_ones_apart, pool_begin),
+		cmocka_unit_test_setup(why_says_what_each_waits_for, pool_begin),
+		cmocka_unit_test_setup(why_knows_what_goes_together, pool_begin),
+		cmocka_unit_test_setup(why_of_one_says_who_stands_before, pool_begin),
+		cmocka_unit_test_setup(why_is_brief_of_many, pool_begin),
+		cmocka_unit_test_setup(why_tells_when_nobody_waits, pool_begin),
+		cmocka_unit_test_setup(why_knows_until_when_at_the_latest, pool_begin),
+		cmocka_unit_test_setup(why_has_names_that_stay, pool_begin),
 		cmocka_unit_test_setup(create_asks_for_what_was_said, pool_begin),
 		cmocka_unit_test_setup(set_leaves_what_is_not_named, pool_begin),
 		cmocka_unit_test_setup(delete_says_that_it_is_done, pool_begin),

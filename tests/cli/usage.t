@@ -123,7 +123,14 @@ is $rc 2 "a name has no control characters"
 run "$KQUORUM" lock -s -k 2 db
 is $rc 2 "a share and units exclude each other"
 like "$out" "one or the other" "and it is said so"
-for v in show create set delete; do
+run "$KQUORUM" lock --on-loss=stop db -- true
+is $rc 2 "what is no answer to a loss is a usage error"
+like "$out" '"stop" is not term, kill, ignore, or signal: and a signal' "and it is said what is one"
+run "$KQUORUM" lock --on-loss=kill --kill-after=1 db -- true
+is $rc 2 "without a signal there is no time from it to SIGKILL"
+run "$KQUORUM" lock --on-loss=ignore db
+is $rc 2 "without a command nobody gets anything"
+for v in show why create set delete; do
 	run "$KQUORUM" resource "$v"
 	is $rc 2 "resource $v wants a name"
 	run "$KQUORUM" resource "$v" "$(printf 'x%.0s' {1..128})"

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "libkquorum.h"
 
@@ -71,6 +72,15 @@ static void take(const char *prefix)
 			die("no lock within an hour");
 		if (kquorum_lock_read(locks[first].fd, &info))
 			die("a handle cannot be read");
+		if (info.state == KQUORUM_LOCK_REFUSED && info.error == -ENOSPC) {
+			/* The log is small and fills faster than a snapshot is saved: a moment later. */
+			close(locks[first].fd);
+			usleep(50000);
+			locks[first].fd = ask(prefix, first);
+			if (locks[first].fd < 0)
+				die(kquorum_error(k));
+			continue;
+		}
 		if (info.state > KQUORUM_LOCK_GRANTED)
 			die(strerror(-info.error));
 		first += info.state == KQUORUM_LOCK_GRANTED;

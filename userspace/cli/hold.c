@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is done under a granted lock: run a command and stop it should the lock be lost. */
+/*
+ * What is done under a granted lock: run a command, and stop it before the lease ends. The module does
+ * that too (loss.c), whatever becomes of this process: it is the first line, this is the second.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +22,23 @@ struct watch {
 	int fd;
 	bool lost;
 	uint64_t quiet_until;
+	uint64_t end_ns;	/* of the lease, when it was last read; 0: it was not */
 };
+
+/* A command that runs under the lock, and what it got because of the lease. */
+struct job {
+	struct watch w;
+	const struct loss_plan *plan;
+	const char *command;
+	pid_t pid;
+	int signals;		/* those that this process gets */
+	bool foreground;
+	bool warned, killed;
+	bool told;		/* the user: that it runs on, or that it need not have ended */
+};
+
+/* The module looks at its clock, this process a moment later at what was left then. */
+#define LATE_NS (100 * NS_PER_MS)
 
 static int open_signals(bool children)
 {
@@ -54,19 +74,29 @@ static struct pollfd watch_pollfd(const struct watch *w, int *timeout_ms)
 static void watch_read(struct watch *w, short revents)
 {
 	struct kquorum_lock_info info;
+	uint64_t now = now_ns();
 	char left[FORMAT_MAX];
 
-	if (!revents || w->lost)
+	if (w->lost)
 		return;
 	if (kquorum_lock_read(w->fd, &info) || info.state != KQUORUM_LOCK_GRANTED) {
 		w->lost = true;
 		return;
 	}
+	w->end_ns = now + info.left_ns;
 	if (!(revents & POLLPRI))
 		return;
 	cli_note("%s: the lease is at risk, %s left: no quorum renews it", w->o->name,
 		 format_duration(left, info.left_ns));
 	w->quiet_until = now_ns() + NS_PER_SEC;
+}
+
+/* As of the last read: renewed meanwhile, it is more. */
+static uint64_t watch_left(const struct watch *w)
+{
+	uint64_t now = now_ns();
+
+	return w->lost || now >= w->end_ns ? 0 : w->end_ns - now;
 }
 
 /* Those of another one that this runs under are not meant. */
@@ -80,23 +110,34 @@ static void put_units(const struct kquorum_lock_info *info)
 		unsetenv("KQUORUM_UNITS");
 }
 
+/* Not a line of it runs before the module knows whom to stop: the parent says when, or ends. */
+static void await_go(int go)
+{
+	char byte;
+
+	if (read(go, &byte, 1) != 1)
+		_exit(KQUORUM_EXIT_LOST);
+}
+
 static void exec_command(const struct lock_options *o, const struct kquorum_lock_info *info,
-			 pid_t parent, bool foreground)
+			 pid_t parent, const int *go, bool foreground)
 {
 	char token[24];
 	sigset_t none;
 
 	setpgid(0, 0);
-	if (foreground) {
-		signal(SIGTTOU, SIG_IGN);
-		tcsetpgrp(STDIN_FILENO, getpid());
-		signal(SIGTTOU, SIG_DFL);
-	}
-	/* Killed, the parent cannot stop the command any more, and the lock is free at once. */
+	/* Killed, the parent releases the lock at once. */
 	if (!o->inherit) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(KQUORUM_EXIT_LOST);
+	}
+	close(go[1]);
+	await_go(go[0]);
+	if (foreground) {
+		signal(SIGTTOU, SIG_IGN);
+		tcsetpgrp(STDIN_FILENO, getpid());
+		signal(SIGTTOU, SIG_DFL);
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -142,69 +183,173 @@ static void forward_signals(int signals, pid_t pid)
 			kill(-pid, si.ssi_signo);
 }
 
-/* Returns true when the lock was lost before the command ended. */
-static bool supervise(struct watch *w, pid_t pid, int signals, bool foreground, int *status)
+/* When the lease has to be looked at next, for so much of it would be left then. */
+static uint64_t next_look(const struct job *j)
 {
-	uint64_t kill_at = KQUORUM_NEVER;
-	bool lost = false;
+	uint32_t ms = j->warned ? j->plan->kill_ms : loss_first_ms(j->plan);
 
-	for (;;) {
-		struct pollfd p[2];
-		int timeout;
+	if (!ms || j->killed || j->w.lost)
+		return KQUORUM_NEVER;
+	return j->w.end_ns > ms * NS_PER_MS ? j->w.end_ns - ms * NS_PER_MS : 0;
+}
 
-		if (reap(pid, foreground, status))
-			return lost;
-		p[0] = watch_pollfd(w, &timeout);
-		p[1] = (struct pollfd){ signals, POLLIN, 0 };
-		if (kill_at != KQUORUM_NEVER)
-			timeout = poll_ms(kill_at, -1);
-		if (poll(p, 2, timeout) < 0 && errno != EINTR)
-			w->lost = true;
-		watch_read(w, p[0].revents);
-		forward_signals(signals, pid);
-		if (w->lost && !lost) {
-			lost = true;
-			cli_error("%s: the lock is lost: stopping %s", w->o->name, w->o->command[0]);
-			kill(-pid, SIGTERM);
-			kill(-pid, SIGCONT);
-			kill_at = now_ns() + w->o->kill_after_ns;
-		}
-		if (now_ns() >= kill_at) {
-			kill(-pid, SIGKILL);
-			kill_at = KQUORUM_NEVER;
-		}
+static void say_why(const struct job *j, const char *what)
+{
+	char left[FORMAT_MAX];
+
+	if (j->w.lost)
+		cli_error("%s: the lock is lost: %s%s", j->w.o->name, what, j->command);
+	else
+		cli_error("%s: the lease ends in %s: %s%s", j->w.o->name,
+			  format_duration(left, watch_left(&j->w)), what, j->command);
+}
+
+/*
+ * The signal is the module's: to repeat it would make many a program end at once in place of in good
+ * order, which a second one means to it. Should the module fail, SIGKILL comes from here still.
+ */
+static void warn(struct job *j)
+{
+	char name[FORMAT_MAX], what[FORMAT_MAX + 8];
+
+	j->warned = true;
+	snprintf(what, sizeof(what), "%s to ", loss_signal_name(name, j->plan->signal));
+	say_why(j, what);
+	/* What is stopped could not obey it. */
+	kill(-j->pid, SIGCONT);
+}
+
+/* At the margins of the module, which has acted by now, unless something is wrong with it. */
+static void act(struct job *j)
+{
+	uint64_t left = watch_left(&j->w);
+
+	if (!j->plan->kill_ms) {
+		if (j->w.lost && !j->told)
+			cli_error("%s: the lock is lost: %s runs on", j->w.o->name, j->command);
+		j->told = j->w.lost;
+		return;
+	}
+	if (j->killed)
+		return;
+	if (left <= j->plan->kill_ms * NS_PER_MS) {
+		j->killed = true;
+		say_why(j, "SIGKILL to ");
+		kill(-j->pid, SIGKILL);
+	} else if (j->plan->signal && !j->warned && left <= j->plan->warn_ms * NS_PER_MS) {
+		warn(j);
+	} else if (j->warned && !j->told && left > j->plan->warn_ms * NS_PER_MS) {
+		j->told = true;
+		cli_note("%s: the lease is renewed, after %s was told to end", j->w.o->name, j->command);
 	}
 }
 
-int lock_run_command(const struct lock_options *o, int fd, const struct kquorum_lock_info *info)
+/* Until the command has ended; its status as of waitpid(). */
+static int supervise(struct job *j)
 {
-	bool foreground = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
-	struct watch w = { .o = o, .fd = fd };
-	int signals = open_signals(true), status = 0;
-	pid_t pid, self = getpid();
-	bool lost;
+	int status, timeout;
+	uint64_t look;
 
-	fflush(stdout);
-	pid = signals < 0 ? -1 : fork();
-	if (pid < 0) {
-		cli_error("%s: %s", o->command[0], strerror(errno));
+	watch_read(&j->w, 0);
+	while (!reap(j->pid, j->foreground, &status)) {
+		struct pollfd p[2] = { watch_pollfd(&j->w, &timeout), { j->signals, POLLIN, 0 } };
+
+		look = next_look(j);
+		if (look != KQUORUM_NEVER)
+			timeout = poll_ms(look, timeout);
+		if (poll(p, 2, timeout) < 0 && errno != EINTR)
+			j->w.lost = true;
+		if (p[0].revents || now_ns() >= look)
+			watch_read(&j->w, p[0].revents);
+		forward_signals(j->signals, j->pid);
+		act(j);
+	}
+	return status;
+}
+
+/*
+ * Was it the end of the lease that ended the command? The module may have seen to it before this
+ * process did, which may have been stopped. What ends by itself after the first margin has passed ends
+ * after the module told it to.
+ */
+static bool ended_by_lease(struct job *j, int status)
+{
+	uint64_t first = loss_first_ms(j->plan) * NS_PER_MS;
+	bool killed = WIFSIGNALED(status) &&
+		(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == (int)j->plan->signal);
+
+	if (!first)
+		return false;
+	if (j->warned || j->killed)
+		return true;
+	watch_read(&j->w, 0);
+	if (watch_left(&j->w) > first + (killed ? LATE_NS : 0))
+		return false;
+	say_why(j, "this ended ");
+	return true;
+}
+
+/* Starts the command; it begins once the module knows of it. 0 or an exit code. */
+static int start(struct job *j, const struct kquorum_lock_info *info)
+{
+	pid_t self = getpid();
+	int go[2], ret;
+
+	j->signals = open_signals(true);
+	if (j->signals < 0 || pipe2(go, O_CLOEXEC)) {
+		cli_error("%s: %s", j->command, strerror(errno));
 		return KQUORUM_EXIT_ERROR;
 	}
-	if (pid == 0)
-		exec_command(o, info, self, foreground);
-	setpgid(pid, pid);
-	if (foreground)
+	fflush(stdout);
+	j->pid = fork();
+	if (j->pid < 0) {
+		cli_error("%s: %s", j->command, strerror(errno));
+		ret = KQUORUM_EXIT_ERROR;
+		goto close_go;
+	}
+	if (j->pid == 0)
+		exec_command(j->w.o, info, self, go, j->foreground);
+	setpgid(j->pid, j->pid);
+	ret = loss_tell_module(j->w.o, j->plan, j->w.fd, j->pid);
+	/* This end of it is still open for reading: no SIGPIPE, should the child have been killed. */
+	if (!ret && write(go[1], "", 1) != 1) {
+		cli_error("%s: %s", j->command, strerror(errno));
+		ret = KQUORUM_EXIT_ERROR;
+	}
+close_go:
+	close(go[0]);
+	close(go[1]);
+	if (ret && j->pid > 0)
+		waitpid(j->pid, NULL, 0);
+	return ret;
+}
+
+int lock_run_command(const struct lock_options *o, int fd, const struct kquorum_lock_info *info,
+		     const struct loss_plan *plan)
+{
+	struct job j = {
+		.w = { .o = o, .fd = fd }, .plan = plan, .command = o->command[0], .signals = -1,
+		.foreground = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp(),
+	};
+	int status, ret = start(&j, info);
+
+	if (ret) {
+		close(j.signals);
+		return ret;
+	}
+	if (j.foreground)
 		signal(SIGTTOU, SIG_IGN);
-	lost = supervise(&w, pid, signals, foreground, &status);
-	if (foreground)
+	status = supervise(&j);
+	if (j.foreground)
 		tcsetpgrp(STDIN_FILENO, getpgrp());
-	/* What the command left running in its group may not outlive the lost lock either. */
-	if (lost)
-		kill(-pid, SIGKILL);
-	close(signals);
-	if (lost)
-		return KQUORUM_EXIT_LOST;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	ret = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (ended_by_lease(&j, status)) {
+		/* What the command left running in its group may not outlive the lease either. */
+		kill(-j.pid, SIGKILL);
+		ret = KQUORUM_EXIT_LOST;
+	}
+	close(j.signals);
+	return ret;
 }
 
 static void print_token(const struct lock_options *o, const struct kquorum_lock_info *info)
@@ -246,7 +391,8 @@ int lock_hold(const struct lock_options *o, int fd, const struct kquorum_lock_in
 
 		if (poll(p, 3, timeout) < 0 && errno != EINTR)
 			break;
-		watch_read(&w, p[0].revents);
+		if (p[0].revents)
+			watch_read(&w, p[0].revents);
 		if (w.lost) {
 			cli_error("%s: the lock is lost", o->name);
 			break;

@@ -4,7 +4,8 @@
  *
  * The lock is a descriptor of this process; the kernel releases it when the
  * process ends in whatever way. The command therefore dies with it (parent-death
- * signal), unless it inherits the descriptor.
+ * signal), unless it inherits the descriptor. When the lease is about to end, the
+ * module signals the command by itself (loss.c).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include "cli.h"
 #include "lock.h"
 
-enum { OPT_INHERIT = 256, OPT_KILL_AFTER, OPT_INFO };
+enum { OPT_INHERIT = 256, OPT_KILL_AFTER, OPT_INFO, OPT_ON_LOSS };
 
 static const struct cli_option options[] = {
 	{ 'x', "exclusive", NULL, "all of it, so that nobody else has any (default)" },
@@ -27,7 +28,8 @@ static const struct cli_option options[] = {
 	{ 'n', "nonblock", NULL, "fail instead of waiting when it cannot be had at once" },
 	{ 'w', "wait", "TIME", "give up after this time; 0 is the same as -n" },
 	{ 'E', "conflict-exit-code", "CODE", "exit with CODE in place of 75: held (-n) or not granted in time (-w)" },
-	{ OPT_KILL_AFTER, "kill-after", "TIME", "from SIGTERM to SIGKILL when the lock is lost (default 2s)" },
+	{ OPT_ON_LOSS, "on-loss", "WHAT", "before the lease ends: term, kill, signal:N, ignore (default term)" },
+	{ OPT_KILL_AFTER, "kill-after", "TIME", "from that signal to SIGKILL (default 2s, less in a short lease)" },
 	{ OPT_INHERIT, "inherit", NULL, "hand the lock's descriptor on: held until its last copy closes" },
 	{ 'v', "verbose", NULL, "say when it is granted" },
 	{ 0 },
@@ -74,6 +76,9 @@ static void take(int key, const char *arg, void *user)
 	case 'v':
 		o->verbose = true;
 		break;
+	case OPT_ON_LOSS:
+		loss_parse(o, arg);
+		break;
 	case OPT_KILL_AFTER:
 		o->kill_after_ns = cli_duration("--kill-after", arg);
 		break;
@@ -108,6 +113,22 @@ static bool passes(const struct lock_options *o, int error, uint64_t until)
 }
 
 /*
+ * A lease that ends so soon that the command would be stopped as soon as it is started: a moment later
+ * it is renewed, or lost.
+ */
+static bool is_too_short(struct kquorum *k, const struct lock_options *o,
+			 const struct kquorum_lock_info *info)
+{
+	struct kquorum_status st;
+	struct loss_plan plan;
+
+	if (!*o->command || kquorum_status(k, &st))
+		return false;
+	plan = loss_plan(o, loss_lease_ms(&st));
+	return info->left_ns <= loss_first_ms(&plan) * NS_PER_MS;
+}
+
+/*
  * Waits for the outcome of @fd. 0: granted; -EAGAIN: ask again, for the session
  * ended and took the request with it, or what it was refused for passes; else an exit code.
  */
@@ -126,8 +147,12 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			cli_error("%s: reading the lock: %s", o->name, strerror(-ret));
 			return KQUORUM_EXIT_ERROR;
 		}
-		if (info->state == KQUORUM_LOCK_GRANTED)
-			return 0;
+		if (info->state == KQUORUM_LOCK_GRANTED) {
+			if (!is_too_short(k, o, info))
+				return 0;
+			sleep_ms(20);
+			continue;
+		}
 		if (info->state == KQUORUM_LOCK_REFUSED)
 			return passes(o, info->error, until) ? -EAGAIN : lock_refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
@@ -208,12 +233,38 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 	}
 }
 
+/* What holds now counts, for the settings may have changed while it was waited for. */
+static int run_command(struct kquorum *k, const struct lock_options *o, int fd,
+		       const struct kquorum_lock_info *info)
+{
+	struct kquorum_status st;
+	struct loss_plan plan;
+	int ret = kquorum_status(k, &st);
+
+	if (ret) {
+		cli_error("%s: %s: %s is not run", o->name, kquorum_error(k), *o->command);
+		return cli_exit_code(ret);
+	}
+	plan = loss_plan(o, loss_lease_ms(&st));
+	held_add(&st, o, info);
+	return lock_run_command(o, fd, info, &plan);
+}
+
 static int hold(struct kquorum *k, const struct lock_options *o)
 {
 	struct kquorum_lock_info info;
+	struct kquorum_status st;
 	char what[CLAIM_WHAT_MAX];
 	int fd, ret;
 
+	/* Without a node it is the request that says so. */
+	if (!kquorum_status(k, &st)) {
+		if (loss_lease_ms(&st))
+			loss_check_lease(o, loss_lease_ms(&st));
+		ret = held_refuse(k, &st, o);
+		if (ret)
+			return ret;
+	}
 	ret = acquire(k, o, &fd, &info);
 	if (ret)
 		return ret;
@@ -222,7 +273,7 @@ static int hold(struct kquorum *k, const struct lock_options *o)
 			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" : ", ",
 			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" :
 			 claim_what(what, info.mode, info.units, info.numbers));
-	ret = *o->command ? lock_run_command(o, fd, &info) : lock_hold(o, fd, &info);
+	ret = *o->command ? run_command(k, o, fd, &info) : lock_hold(o, fd, &info);
 	close(fd);
 	return ret;
 }
@@ -242,7 +293,7 @@ static int run(int argc, char **argv)
 	struct lock_options o = {
 		.wait_ns = KQUORUM_NEVER,
 		.conflict_code = KQUORUM_EXIT_BLOCKED,
-		.kill_after_ns = 2 * NS_PER_SEC,
+		.kill_after_ns = KQUORUM_NEVER,
 	};
 	int at = cli_parse(argc, argv, take, &o), ret;
 	struct kquorum *k;
@@ -261,6 +312,7 @@ static int run(int argc, char **argv)
 		o.command++;
 	else if (*o.command && **o.command == '-')
 		cli_usage_error("\"%s\": options come before the lock's name, the command after --", *o.command);
+	loss_check(&o);
 	ret = cli_open(&k);
 	if (ret)
 		return ret;
@@ -277,14 +329,17 @@ const struct cli_command command_lock = {
 		   "(kquorum resource create) and each takes some of them (-k). Who asked first gets it first.\n"
 		   "COMMAND finds the fencing token in KQUORUM_TOKEN, the name in KQUORUM_RESOURCE, and with -k\n"
 		   "the numbers of its units (\"0,3\"; of at most 256 each has one) in KQUORUM_UNITS; its exit\n"
-		   "status is handed on. When the lock is lost, COMMAND's process group gets SIGTERM, then\n"
-		   "SIGKILL, and the exit status is 70. Without COMMAND the token is printed and the lock held\n"
-		   "until the standard input ends, or SIGINT or SIGTERM comes.\n"
+		   "status is handed on. Before the lease ends, should no quorum renew it, COMMAND's process group\n"
+		   "gets SIGTERM, then SIGKILL, from the module itself, and the exit status is 70. --on-loss=kill\n"
+		   "is SIGKILL only; signal:N (signal:USR1, signal:10) another signal first; ignore: nobody tells\n"
+		   "COMMAND, it runs on beside the next holder, and only the token protects what it writes to.\n"
+		   "Without COMMAND the token is printed and the lock held until the standard input ends, or\n"
+		   "SIGINT or SIGTERM comes.\n"
 		   "Exit: 75 when held (-n), not granted in time (-w), or as many wait as may; 69 when there was no\n"
 		   "quorum to ask (-n lets an election pass: two of its timeouts); 1 when it has fewer units.\n"
 		   "A node whose session ran out gets no lock, with -n too, until a new session has begun, up to\n"
 		   "lease + 2 Delta (10.5s) later; on a terminal it says so. A log that is full is waited for like\n"
-		   "a holder; -n is refused: exit 1.\n"
+		   "a holder; -n is refused: exit 1. So is, at once, what a command asks for that it runs under.\n"
 		   "A lock alone stops nobody who was frozen meanwhile: check the token (kquorum fence).\n",
 	.options = options,
 	.json = true,

@@ -7,6 +7,7 @@
 static const struct cli_command *const verbs[] = {
 	&command_resource_list,
 	&command_resource_show,
+	&command_resource_why,
 	&command_resource_create,
 	&command_resource_set,
 	&command_resource_delete,
@@ -21,7 +22,7 @@ static int run(int argc, char **argv)
 	if (at < argc && *argv[at] == '-')
 		cli_parse(argc, argv, NULL, NULL);	/* --help, or none that there is */
 	if (at == argc || *argv[at] == '-')
-		cli_usage_error("list, show, create, set or delete? That comes first, options behind it");
+		cli_usage_error("list, show, why, create, set or delete? That comes first, options behind it");
 	cli.json = at > 1;
 	cli.command = cli_verb(verbs, sizeof(verbs) / sizeof(verbs[0]), argv[at]);
 	return cli.command->run(argc - at, argv + at);
@@ -29,12 +30,13 @@ static int run(int argc, char **argv)
 
 const struct cli_command command_resource = {
 	.name = "resource",
-	.synopsis = "list [PREFIX] | show NAME | create NAME | set NAME | delete NAME [OPTION]...",
+	.synopsis = "list [PREFIX] | show NAME | why NAME | create|set|delete NAME [OPTION]...",
 	.summary = "show who holds what, and who waits; say how many units there are",
 	.details = "A name that nothing was said of is a lock: one holds it, or several share it, and it is gone\n"
 		   "when nobody wants it any more. One that was created stays, and has as many units as was said.\n"
 		   "  list     all that is defined, held or awaited\n"
 		   "  show     one of them: who holds it, who waits, in which order\n"
+		   "  why      what those who wait are waiting for, and until when at the latest\n"
 		   "  create   make one with so many units\n"
 		   "  set      change how many there are, or how many may wait\n"
 		   "  delete   it is a lock again that nothing was said of\n"

@@ -6,7 +6,7 @@
 #include "cli.h"
 
 /* Each is a command of its own, called "resource VERB": as in snapshot.h. */
-extern const struct cli_command command_resource_list, command_resource_show;
+extern const struct cli_command command_resource_list, command_resource_show, command_resource_why;
 extern const struct cli_command command_resource_create, command_resource_set;
 extern const struct cli_command command_resource_delete;
 
@@ -14,5 +14,9 @@ extern const struct cli_command command_resource_delete;
 
 /* "4 units, 3 in use; at most 10 may wait" */
 const char *resource_describe(const struct kquorum_resource *r, char *buf, size_t size);
+/* One of its claims as "node", "pid", "token", ... */
+cJSON *resource_claim_json(const struct kquorum_claim *c, const struct kquorum_status *st);
+/* Says how old it is what was shown, when there is no quorum; not with -j. */
+void resource_note_age(const struct kquorum_status *st);
 
 #endif /* KQUORUM_CLI_RESOURCE_H */

@@ -18,7 +18,7 @@ struct listing {
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 
-static cJSON *claim_json(const struct kquorum_claim *c, const struct kquorum_status *st)
+cJSON *resource_claim_json(const struct kquorum_claim *c, const struct kquorum_status *st)
 {
 	cJSON *o = cJSON_CreateObject();
 
@@ -58,13 +58,13 @@ static cJSON *resource_json(const struct kquorum_resource *r, const struct kquor
 	json_u64(o, "in_use", r->in_use);
 	defined_json(o, r);
 	if (n)
-		cJSON_AddItemToObject(o, "holder", claim_json(&r->claims[0], st));
+		cJSON_AddItemToObject(o, "holder", resource_claim_json(&r->claims[0], st));
 	else
 		cJSON_AddNullToObject(o, "holder");
 	holders = cJSON_AddArrayToObject(o, "holders");
 	queue = cJSON_AddArrayToObject(o, "queue");
 	for (i = 0; i < r->n_claims; i++)
-		cJSON_AddItemToArray(i < n ? holders : queue, claim_json(&r->claims[i], st));
+		cJSON_AddItemToArray(i < n ? holders : queue, resource_claim_json(&r->claims[i], st));
 	return o;
 }
 
@@ -240,7 +240,7 @@ static int show(struct kquorum *k, const char *name, struct kquorum_status *st)
 /* --- the commands --------------------------------------------------------------------------- */
 
 /* What was heard last may be over: an isolated node learns of neither grants nor losses. */
-static void note_age(const struct kquorum_status *st)
+void resource_note_age(const struct kquorum_status *st)
 {
 	char age[FORMAT_MAX];
 	bool known = st->silence_ns != KQUORUM_NEVER;
@@ -268,7 +268,7 @@ static int run(const char *name, const char *prefix)
 		ret = cli_exit_code(ret);
 	} else {
 		ret = name ? show(k, name, &st) : list(k, &l);
-		note_age(&st);
+		resource_note_age(&st);
 	}
 	kquorum_close(k);
 	return ret;

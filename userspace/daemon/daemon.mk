@@ -24,6 +24,7 @@ $(BUILD)/daemon/%.o: %.c
 
 PREFIX ?= /usr/local
 UNIT_DIR ?= /usr/lib/systemd/system
+EXAMPLE_DIR = $(PREFIX)/share/doc/kquorum/examples
 
 # The units name programs below /usr/sbin; here they go where the programs went.
 .PHONY: install-units
@@ -32,4 +33,8 @@ install-units:
 	for u in kquorumd kquorum-node; do \
 		sed 's#/usr/sbin/#$(PREFIX)/sbin/#' userspace/daemon/$$u.service \
 			> $(DESTDIR)$(UNIT_DIR)/$$u.service || exit 1; \
+	done
+	install -d $(DESTDIR)$(EXAMPLE_DIR)
+	for f in userspace/daemon/examples/*; do \
+		sed 's#/usr/sbin/#$(PREFIX)/sbin/#' $$f > $(DESTDIR)$(EXAMPLE_DIR)/$${f##*/} || exit 1; \
 	done

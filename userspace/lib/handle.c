@@ -66,6 +66,18 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 	return got == sizeof(*info) ? 0 : -EBADMSG;
 }
 
+int kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss)
+{
+	ssize_t put;
+
+	do {
+		put = write(fd, on_loss, sizeof(*on_loss));
+	} while (put < 0 && errno == EINTR);
+	if (put < 0)
+		return -errno;
+	return put == sizeof(*on_loss) ? 0 : -EBADMSG;
+}
+
 int kquorum_append_open(struct kquorum *k)
 {
 	return kq_lib_open_handle(k, kq_lib_request(k, KQUORUM_CMD_APPEND_OPEN, 0));

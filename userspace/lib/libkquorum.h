@@ -23,6 +23,7 @@ extern "C" {
 struct kquorum;
 struct kquorum_events;
 struct kquorum_config;
+struct kquorum_fence;
 
 #define KQUORUM_REASON_MAX	255
 #define KQUORUM_COMM_MAX	31
@@ -242,6 +243,16 @@ int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *requ
 /* Where a lock stands now. Never waits. */
 int kquorum_lock_read(int fd, struct kquorum_lock_info *info);
 
+/*
+ * Says what the module does by itself before the lease ends: whom it signals, and when; the newest
+ * counts, until the last copy of @fd is closed. It does so whatever has become of this process and of
+ * the daemon. Who must be stopped is told before it does anything: a command, say, between fork() and
+ * exec(). -EPERM: this process may not signal them; -ESRCH: there are none; -EINVAL: no such thing can
+ * be asked for, or, as -EBADF, the module is older and cannot do it; -EBADF, -EINVAL: it is about
+ * cgroup_fd.
+ */
+int kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss);
+
 /* Returns a descriptor: one write() is one entry, one read() one or more results. */
 int kquorum_append_open(struct kquorum *k);
 
@@ -358,6 +369,73 @@ int kquorum_events_fd(const struct kquorum_events *e);
  * lost, so ask for the status.
  */
 int kquorum_events_read(struct kquorum_events *e, struct kquorum_event_record *record);
+
+/*
+ * The fence: what a resource needs to refuse whoever lost a lock and does not know. A file has, for
+ * each name, the highest token that was seen; what comes with a lower one is refused. It needs neither
+ * the module nor a cluster, only the file, which stands where the resource is: a storage service or a
+ * spooler asks before it does what came with a token. Several processes may use one file at once, and
+ * whatever is killed or loses its power at any moment: a token that was let pass is on the disk before.
+ *
+ * A struct kquorum_fence belongs to one thread at a time. Two of them, in one process or in two, keep
+ * each other out by a lock on the file, flock(2): so all are to be on one machine, or the file on a
+ * file system that has such locks for all machines.
+ */
+
+/*
+ * Opens the fence file @path; @create: it is made with the first token when it is not there. Without
+ * that it must be there: then a file that was lost is not taken for one that has seen nothing. Links
+ * in @path are followed now, not later. 0, or: -ENOENT: it, or its directory, is not there; -EISDIR;
+ * -ELOOP, -ENOTDIR, -EACCES, -ENAMETOOLONG, -EIO, -ENOMEM. @err gets the text then.
+ */
+int kquorum_fence_open(struct kquorum_fence **f, const char *path, bool create, char *err,
+		       size_t errlen);
+
+/*
+ * Ends what was entered too, but for who inherited kquorum_fence_fd(): it stays entered until that
+ * one's copy is closed. NULL is let pass.
+ */
+void kquorum_fence_close(struct kquorum_fence *f);
+
+/* The text of the last error of @f; stays until the next call. */
+const char *kquorum_fence_error(const struct kquorum_fence *f);
+
+/*
+ * May what comes with @token be done to @name? 0: yes, for none higher was seen; if it is the
+ * highest, that is on the disk. Nobody else gets an answer for this file until
+ * kquorum_fence_leave(): what is done before it is done before anything with a higher token, and a
+ * check that is followed by the deed outside is none. Waits for who has entered it.
+ *
+ * @seen: gets the highest token that was seen before, 0: none, with 0 and -ESTALE; may be NULL.
+ *
+ * After an error nothing was entered, and the file is as it was, or has seen @token:
+ * -ESTALE: no, a higher one was seen: who has this one lost the lock, and nothing else gives that;
+ * -EBADMSG: the file is damaged, empty, or no fence file: what it had seen is not known, so nothing is
+ *	let pass and it stays as it is. Put it away, and let the next token be that of a grant that is
+ *	newer than all that may be on their way;
+ * -EINVAL: @name is empty, longer than KQUORUM_RESOURCE_NAME_MAX or has control characters, @token
+ *	is 0, which no grant has, or the file is not a regular one; -EBUSY: @f has entered already;
+ * -ENOENT: the file is gone, and @create was not given; -EMLINK: it has another name, which would not
+ *	be replaced; -ELOOP: it has become a link; -EFBIG: larger than 16 MiB, or it would be;
+ * -EINTR: a signal came while somebody else had entered;
+ * -ENOSPC, -EDQUOT, -EROFS, -EACCES, -EPERM, -EIO, -ENOMEM, ...: it cannot be read, replaced or synced.
+ */
+int kquorum_fence_enter(struct kquorum_fence *f, const char *name, uint64_t token, uint64_t *seen);
+
+/* What was entered is done, for those who inherited kquorum_fence_fd() too. */
+void kquorum_fence_leave(struct kquorum_fence *f);
+
+/*
+ * The descriptor that keeps others out, close-on-exec; -1: @f has not entered. A child that inherits
+ * it does so on, should this process be killed.
+ */
+int kquorum_fence_fd(const struct kquorum_fence *f);
+
+/*
+ * kquorum_fence_enter() and kquorum_fence_leave(): for who does one thing after the other anyway, and
+ * alone. The errors are those of the first.
+ */
+int kquorum_fence_check(struct kquorum_fence *f, const char *name, uint64_t token, uint64_t *seen);
 
 #ifdef __cplusplus
 }

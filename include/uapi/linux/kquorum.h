@@ -524,6 +524,35 @@ struct kquorum_lock_info {
 };
 
 /**
+ * struct kquorum_on_loss - write() to a lock handle: what the module does by itself before the
+ *	lease runs out, whatever has become of the process that wrote this, and of the daemon
+ * @pid: to whom, as the writer sees it: a process, or with KQUORUM_ON_LOSS_GROUP the process group
+ *	of that number; 0: to nobody, and what was written before no longer counts
+ * @flags: KQUORUM_ON_LOSS_*
+ * @signal: that it gets when @warn_ms are left, 1 to 64; 0: none
+ * @warn_ms: more than @kill_ms with KQUORUM_ON_LOSS_KILL
+ * @kill_ms: with KQUORUM_ON_LOSS_KILL: when so many are left it gets SIGKILL
+ * @cgroup_fd: of a cgroup.kill file, open for writing: gets a 1 along with SIGKILL; -1: none
+ *
+ * What is lost at once (the session is over, the node stops) has both at once. Each comes once; the
+ * newest of what was written counts. -EPERM: the writer may not signal @pid; -ESRCH: there is none;
+ * -EBADF: @cgroup_fd is not open for writing; -EINVAL: it is no cgroup.kill, or the rest cannot be.
+ * Ends with the handle's last descriptor: that gives the lock back.
+ */
+struct kquorum_on_loss {
+	__s32 pid;
+	__u32 flags;
+	__u32 signal;
+	__u32 warn_ms;
+	__u32 kill_ms;
+	__s32 cgroup_fd;
+	__u32 zero[2];
+};
+
+#define KQUORUM_ON_LOSS_GROUP	1	/* @pid is a process group */
+#define KQUORUM_ON_LOSS_KILL	2	/* SIGKILL, should @signal not have helped */
+
+/**
  * struct kquorum_append_result - what read() on an append stream gives, one per write(); and what
  *	became of a RESOURCE_SET or RESOURCE_DELETE
  * @number: 1 for the first write() of this stream, 2 for the next, ...

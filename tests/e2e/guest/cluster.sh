@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Three nodes: elections, locks, pools, daemons killed, partitions, refusals.
+# Three nodes: elections, locks, pools, daemons killed, partitions, lost leases, refusals.
 # shellcheck source=tests/e2e/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/guest/locks.sh
@@ -9,6 +9,8 @@
 . "$(dirname "$0")/pools.sh"
 # shellcheck source=tests/e2e/guest/partition.sh
 . "$(dirname "$0")/partition.sh"
+# shellcheck source=tests/e2e/guest/on_loss.sh
+. "$(dirname "$0")/on_loss.sh"
 # shellcheck source=tests/e2e/guest/refuse.sh
 . "$(dirname "$0")/refuse.sh"
 DELTA_MS=500
@@ -17,6 +19,7 @@ case ${1-} in
 heart) heart "$2"; exit ;;	# the commands of holders
 stamp) boot_ms && echo "$boot_ms" >"$2"; exit ;;
 pool_job) pool_job "$2" "$3"; exit ;;
+stubborn | obedient | caged) "$@"; exit ;;
 esac
 
 ONLY=$*
@@ -31,6 +34,7 @@ run_tests status_fields lock_runs_a_command releases_go_with_the_next_request lo
 	other_settings_do_not_count a_node_with_older_files_is_refused \
 	a_cloned_disk_is_noticed a_node_of_another_cluster_is_refused bad_messages_are_refused \
 	transfer_moves_leadership \
-	stopped_leader_hands_over minority_grants_nothing_and_guard_band_holds all_daemons_killed
+	stopped_leader_hands_over minority_grants_nothing_and_guard_band_holds \
+	module_stops_holders_before_the_lease_ends all_daemons_killed
 nodes_stop_cleanly
 finish
