@@ -41,9 +41,9 @@ so_many_entries_make_one()
 	for i in 1 2; do setting $i log_percent 90; done
 	n1=$(snap_index 1)
 	n2=$(snap_index 2)
-	setting 2 entries 200
-	seq 200 >"$WORK/small"
-	ok "two hundred entries are appended" append_file 1 "$WORK/small"
+	setting 2 entries 1000
+	seq 1000 >"$WORK/small"
+	ok "a thousand entries are appended" append_file 1 "$WORK/small"
 	becomes "n2, which is set to that, saves" 60 newer 2 "$n2"
 	ok "and says why" log_says 2 'saving a snapshot: many entries since the last one'
 	is "$(snap_index 1)" "$n1" "n1, which is not, does not"
