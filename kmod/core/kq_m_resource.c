@@ -101,22 +101,22 @@ static void settle(struct kq_core *core, struct kq_resource *r, u64 index)
 
 /* --- what is asked for ----------------------------------------------------------------- */
 
-static bool name_can_be(u32 name_len)
+/* Is what follows a command the resource's name, and nothing else? */
+static bool name_fits(u32 name_len, u32 room)
 {
-	return name_len && name_len <= KQ_RESOURCE_MAX;
+	return name_len && name_len <= KQ_RESOURCE_MAX && name_len == room;
 }
 
 static int acquire_check(const struct kq_acquire_cmd *cmd, u32 len)
 {
-	u32 name_len, info_len, flags;
+	u32 info_len, flags;
 
 	if (len < sizeof(*cmd))
 		return -EINVAL;
-	name_len = le16_to_cpu(cmd->name_len);
 	info_len = le16_to_cpu(cmd->info_len);
 	flags = le16_to_cpu(cmd->flags);
-	if (!name_can_be(name_len) || info_len > KQ_INFO_MAX || cmd->zero ||
-	    len != sizeof(*cmd) + name_len + info_len)
+	if (info_len > KQ_INFO_MAX || info_len > len - sizeof(*cmd) || cmd->zero ||
+	    !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd) - info_len))
 		return -EINVAL;
 	if (flags & ~(KQ_ACQUIRE_TRY | KQ_ACQUIRE_SHARED) ||
 	    le32_to_cpu(cmd->units) > KQ_UNITS_MAX)
@@ -126,8 +126,7 @@ static int acquire_check(const struct kq_acquire_cmd *cmd, u32 len)
 
 static int release_check(const struct kq_release_cmd *cmd, u32 len)
 {
-	if (len < sizeof(*cmd) || !name_can_be(le16_to_cpu(cmd->name_len)) ||
-	    len != sizeof(*cmd) + le16_to_cpu(cmd->name_len))
+	if (len < sizeof(*cmd) || !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
 		return -EINVAL;
 	return cmd->zero || cmd->zero2 ? -EINVAL : 0;
 }
@@ -136,8 +135,7 @@ static int define_check(const struct kq_define_cmd *cmd, u32 len)
 {
 	u32 units, flags;
 
-	if (len < sizeof(*cmd) || !name_can_be(le16_to_cpu(cmd->name_len)) ||
-	    len != sizeof(*cmd) + le16_to_cpu(cmd->name_len))
+	if (len < sizeof(*cmd) || !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
 		return -EINVAL;
 	units = le32_to_cpu(cmd->units);
 	flags = le16_to_cpu(cmd->flags);
@@ -152,8 +150,7 @@ static int define_check(const struct kq_define_cmd *cmd, u32 len)
 
 static int undefine_check(const struct kq_undefine_cmd *cmd, u32 len)
 {
-	if (len < sizeof(*cmd) || !name_can_be(le16_to_cpu(cmd->name_len)) ||
-	    len != sizeof(*cmd) + le16_to_cpu(cmd->name_len))
+	if (len < sizeof(*cmd) || !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
 		return -EINVAL;
 	return cmd->zero || cmd->zero2 ? -EINVAL : 0;
 }

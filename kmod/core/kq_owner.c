@@ -274,6 +274,15 @@ void kq_owner_granted(struct kq_core *core, struct kq_claim *c)
 	set_state(core, o, KQUORUM_LOCK_GRANTED, 0);
 }
 
+/* It waits no longer. One that closes has its RELEASE under way, which finds nothing. */
+static void refuse(struct kq_core *core, struct kq_owner *o, s32 error)
+{
+	if (o->state != KQUORUM_LOCK_QUEUED || o->closing)
+		return;
+	o->held = false;
+	set_state(core, o, KQUORUM_LOCK_REFUSED, error);
+}
+
 /**
  * kq_owner_refused() - an owner of this node waits no longer: it cannot have what it waits for
  * @core: the core
@@ -284,11 +293,8 @@ void kq_owner_refused(struct kq_core *core, const struct kq_claim *c, s32 error)
 {
 	struct kq_owner *o = owner_of(core, c);
 
-	/* One that closes has its RELEASE under way, which finds nothing. */
-	if (!o || o->state != KQUORUM_LOCK_QUEUED || o->closing)
-		return;
-	o->held = false;
-	set_state(core, o, KQUORUM_LOCK_REFUSED, error);
+	if (o)
+		refuse(core, o, error);
 }
 
 /**
@@ -436,11 +442,9 @@ void kq_owners_installed(struct kq_core *core)
 
 		if (c && c->token) {
 			kq_owner_granted(core, c);
-		} else if (!c && o->held && !o->closing && o->state == KQUORUM_LOCK_QUEUED &&
-			   !KQ_BREAK(REFUSED_UNSEEN)) {
-			/* Refused, as in kq_owner_refused(); why is not to be seen any more. */
-			o->held = false;
-			set_state(core, o, KQUORUM_LOCK_REFUSED, -EBUSY);
+		} else if (!c && o->held && !KQ_BREAK(REFUSED_UNSEEN)) {
+			/* Why is not to be seen any more. */
+			refuse(core, o, -EBUSY);
 		}
 	}
 	while (!list_empty(&applied))

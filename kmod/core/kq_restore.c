@@ -125,30 +125,36 @@ static bool pool_can_be(const struct kq_restore *rs, const struct kq_snap_pool *
 	return index && index <= rs->reader.ref.index && units && units <= KQ_UNITS_MAX;
 }
 
+/* Found, from @near on, or made. Returns NULL without memory. */
+static struct kq_resource *resource_of(struct kq_restore *rs, struct kq_resource *near,
+				       const char *name, u32 len)
+{
+	struct kq_resource_place place;
+	struct kq_resource *r;
+
+	r = kq_resources_locate_near(rs->res, near, name, len, &place);
+	if (r)
+		return r;
+	r = kq_resource_alloc(name, len);
+	if (r)
+		kq_resources_add(rs->res, r, &place);
+	return r;
+}
+
 static const char *restore_pool(struct kq_restore *rs, const struct kq_snap_pool *in, u32 len)
 {
-	const char *name = (const char *)(in + 1);
-	struct kq_resource_place place;
-	struct kq_resource *r, *made = NULL;
+	struct kq_resource *r;
 	struct kq_pool *pool;
 
 	if (!pool_can_be(rs, in, len))
 		return "a resource that cannot be";
-	len -= sizeof(*in);
-	r = kq_resources_locate(rs->res, name, len, &place);
-	if (r && r->pool)
-		return "a resource twice";
 	pool = kq_alloc(sizeof(*pool));
-	if (pool && !r)
-		made = kq_resource_alloc(name, len);
-	if (!pool || (!r && !made)) {
+	r = pool ? resource_of(rs, NULL, (const char *)(in + 1), len - sizeof(*in)) : NULL;
+	if (!r || r->pool) {
 		kq_free(pool);
-		rs->error = -ENOMEM;
-		return NULL;
-	}
-	if (made) {
-		kq_resources_add(rs->res, made, &place);
-		r = made;
+		if (!r)
+			rs->error = -ENOMEM;
+		return r ? "a resource twice" : NULL;
 	}
 	pool->index = le64_to_cpu(in->index);
 	pool->units = le32_to_cpu(in->units);
@@ -186,21 +192,13 @@ static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim
 }
 
 /* Who takes many locks often takes them in order: so its last one is where to look first. */
-static struct kq_resource *resource_of(struct kq_restore *rs, const struct kq_snap_claim *in)
+static struct kq_resource *resource_near(struct kq_restore *rs, const struct kq_snap_claim *in)
 {
 	struct kq_resource **near = &rs->near[le32_to_cpu(in->pid) % NEAR_SLOTS];
-	const char *name = (const char *)(in + 1);
-	struct kq_resource_place place;
-	struct kq_resource *r;
+	struct kq_resource *r = resource_of(rs, *near, (const char *)(in + 1), in->name_len);
 
-	r = kq_resources_locate_near(rs->res, *near, name, in->name_len, &place);
-	if (!r) {
-		r = kq_resource_alloc(name, in->name_len);
-		if (!r)
-			return NULL;
-		kq_resources_add(rs->res, r, &place);
-	}
-	*near = r;
+	if (r)
+		*near = r;
 	return r;
 }
 
@@ -245,7 +243,7 @@ static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_cla
 	if (!claim_can_be(rs, in, len))
 		return "a claim that cannot be";
 	c = kq_claim_alloc(in->info_len, le32_to_cpu(in->units));
-	r = c ? resource_of(rs, in) : NULL;
+	r = c ? resource_near(rs, in) : NULL;
 	if (!r) {
 		kq_free(c);
 		rs->error = -ENOMEM;
