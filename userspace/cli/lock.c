@@ -116,31 +116,45 @@ static bool passes(const struct lock_options *o, int error, uint64_t until)
  * A lease that ends so soon that the command would be stopped as soon as it is started: a moment later
  * it is renewed, or lost.
  */
-static bool is_too_short(struct kquorum *k, const struct lock_options *o,
-			 const struct kquorum_lock_info *info)
+static bool is_too_short(const struct kquorum_lock_info *info, const struct loss_plan *plan)
 {
-	struct kquorum_status st;
-	struct loss_plan plan;
-
-	if (!*o->command || kquorum_status(k, &st))
-		return false;
-	plan = loss_plan(o, loss_lease_ms(&st));
-	return info->left_ns <= loss_first_ms(&plan) * NS_PER_MS;
+	return info->left_ns <= loss_first_ms(plan) * NS_PER_MS;
 }
 
 /*
- * Waits for the outcome of @fd. 0: granted; -EAGAIN: ask again, for the session
+ * May the command begin? 0: yes, or there is none; -EAGAIN: not yet; else an exit code. @st: as of now:
+ * the settings may have changed while it was waited for.
+ */
+static int may_begin(struct kquorum *k, const struct lock_options *o,
+		     const struct kquorum_lock_info *info, struct kquorum_status *st)
+{
+	struct loss_plan plan;
+	int ret;
+
+	if (!*o->command)
+		return 0;
+	ret = kquorum_status(k, st);
+	if (ret) {
+		cli_error("%s: %s: %s is not run", o->name, kquorum_error(k), *o->command);
+		return cli_exit_code(ret);
+	}
+	plan = loss_plan(o, loss_lease_ms(st));
+	return is_too_short(info, &plan) ? -EAGAIN : 0;
+}
+
+/*
+ * Waits for the outcome of @fd. 0: granted, with @st as of then where there is a command; -EAGAIN: ask again, for the session
  * ended and took the request with it, or what it was refused for passes; else an exit code.
  */
 static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd, uint64_t until,
-			uint64_t *explain_at, struct kquorum_lock_info *info)
+			uint64_t *explain_at, struct kquorum_lock_info *info,
+			struct kquorum_status *st)
 {
 	uint64_t no_quorum_since = KQUORUM_NEVER;
 
 	for (;;) {
 		int ret = kquorum_lock_read(fd, info);
 		struct pollfd p = { fd, POLLIN, 0 };
-		struct kquorum_status st;
 		uint64_t next;
 
 		if (ret) {
@@ -148,8 +162,9 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			return KQUORUM_EXIT_ERROR;
 		}
 		if (info->state == KQUORUM_LOCK_GRANTED) {
-			if (!is_too_short(k, o, info))
-				return 0;
+			ret = may_begin(k, o, info, st);
+			if (ret != -EAGAIN)
+				return ret;
 			sleep_ms(20);
 			continue;
 		}
@@ -157,8 +172,8 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 			return passes(o, info->error, until) ? -EAGAIN : lock_refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
 			return -EAGAIN;
-		if (kquorum_status(k, &st) == -ENODEV ||
-		    (o->nonblock && quorum_is_gone(&st, &no_quorum_since)))
+		if (kquorum_status(k, st) == -ENODEV ||
+		    (o->nonblock && quorum_is_gone(st, &no_quorum_since)))
 			return lock_give_up(k, o, info);
 		if (now_ns() >= until)
 			return lock_give_up(k, o, info);
@@ -204,9 +219,9 @@ static int open_as_command(struct kquorum *k, const struct lock_options *o)
 	return fd;
 }
 
-/* Returns 0 and the descriptor, or an exit code. */
+/* Returns 0 and the descriptor, or an exit code. @st: as of wait_granted(). */
 static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
-		   struct kquorum_lock_info *info)
+		   struct kquorum_lock_info *info, struct kquorum_status *st)
 {
 	uint64_t until = o->wait_ns == KQUORUM_NEVER ? KQUORUM_NEVER : now_ns() + o->wait_ns;
 	uint64_t explain_at = cli_progress_wanted() ? now_ns() + NS_PER_SEC : KQUORUM_NEVER;
@@ -222,7 +237,7 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 			cli_error("%s: %s", o->name, kquorum_error(k));
 			return cli_exit_code(*fd);
 		}
-		ret = wait_granted(k, o, *fd, until, &explain_at, info);
+		ret = wait_granted(k, o, *fd, until, &explain_at, info, st);
 		if (!ret)
 			return 0;
 		close(*fd);
@@ -233,27 +248,11 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 	}
 }
 
-/* What holds now counts, for the settings may have changed while it was waited for. */
-static int run_command(struct kquorum *k, const struct lock_options *o, int fd,
-		       const struct kquorum_lock_info *info)
-{
-	struct kquorum_status st;
-	struct loss_plan plan;
-	int ret = kquorum_status(k, &st);
-
-	if (ret) {
-		cli_error("%s: %s: %s is not run", o->name, kquorum_error(k), *o->command);
-		return cli_exit_code(ret);
-	}
-	plan = loss_plan(o, loss_lease_ms(&st));
-	held_add(&st, o, info);
-	return lock_run_command(o, fd, info, &plan);
-}
-
 static int hold(struct kquorum *k, const struct lock_options *o)
 {
 	struct kquorum_lock_info info;
 	struct kquorum_status st;
+	struct loss_plan plan;
 	char what[CLAIM_WHAT_MAX];
 	int fd, ret;
 
@@ -265,7 +264,7 @@ static int hold(struct kquorum *k, const struct lock_options *o)
 		if (ret)
 			return ret;
 	}
-	ret = acquire(k, o, &fd, &info);
+	ret = acquire(k, o, &fd, &info, &st);
 	if (ret)
 		return ret;
 	if (o->verbose)
@@ -273,7 +272,13 @@ static int hold(struct kquorum *k, const struct lock_options *o)
 			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" : ", ",
 			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" :
 			 claim_what(what, info.mode, info.units, info.numbers));
-	ret = *o->command ? run_command(k, o, fd, &info) : lock_hold(o, fd, &info);
+	if (*o->command) {
+		plan = loss_plan(o, loss_lease_ms(&st));
+		held_add(&st, o, &info);
+		ret = lock_run_command(o, fd, &info, &plan);
+	} else {
+		ret = lock_hold(o, fd, &info);
+	}
 	close(fd);
 	return ret;
 }

@@ -16,6 +16,8 @@ extern const struct cli_command command_resource_delete;
 const char *resource_describe(const struct kquorum_resource *r, char *buf, size_t size);
 /* One of its claims as "node", "pid", "token", ... */
 cJSON *resource_claim_json(const struct kquorum_claim *c, const struct kquorum_status *st);
+/* Says why kquorum_resource_get() gave @ret; returns the exit code. */
+int resource_not_had(struct kquorum *k, const char *name, int ret);
 /* Says how old it is what was shown, when there is no quorum; not with -j. */
 void resource_note_age(const struct kquorum_status *st);
 

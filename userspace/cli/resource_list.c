@@ -223,18 +223,21 @@ static int show_one(const struct kquorum_resource *r, void *user)
 	return 0;
 }
 
-static int show(struct kquorum *k, const char *name, struct kquorum_status *st)
+int resource_not_had(struct kquorum *k, const char *name, int ret)
 {
-	int ret = kquorum_resource_get(k, name, show_one, st);
-
-	if (!ret)
-		return KQUORUM_EXIT_DONE;
 	if (ret == -ENOENT) {
 		cli_error("there is no %s: it is not defined, and nobody holds it or waits", name);
 		return KQUORUM_EXIT_NOT_FOUND;
 	}
 	cli_error("%s", kquorum_error(k));
 	return cli_exit_code(ret);
+}
+
+static int show(struct kquorum *k, const char *name, struct kquorum_status *st)
+{
+	int ret = kquorum_resource_get(k, name, show_one, st);
+
+	return ret ? resource_not_had(k, name, ret) : KQUORUM_EXIT_DONE;
 }
 
 /* --- the commands --------------------------------------------------------------------------- */

@@ -365,14 +365,8 @@ static int why(struct kquorum *k, struct about *a)
 	}
 	if (!ret)
 		ret = kquorum_resource_get(k, a->name, take_resource, a);
-	if (ret == -ENOENT) {
-		cli_error("there is no %s: it is not defined, and nobody holds it or waits", a->name);
-		return KQUORUM_EXIT_NOT_FOUND;
-	}
-	if (ret) {
-		cli_error("%s", kquorum_error(k));
-		return cli_exit_code(ret);
-	}
+	if (ret)
+		return resource_not_had(k, a->name, ret);
 	if (!a->found) {
 		cli_error("%s: none like that holds it or waits", a->name);
 		return KQUORUM_EXIT_NOT_FOUND;
