@@ -10,17 +10,13 @@ static struct kq_core *c;
 static int setup(void **state)
 {
 	(void)state;
-	c = lone_create();
-	return 0;
+	return resources_begin(&c);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	assert_table(c);
-	kq_core_destroy(c);
-	assert_int_equal(kq_alloc_live, 0);
-	return 0;
+	return resources_end(c);
 }
 
 /* Would a leader let it into its log? */

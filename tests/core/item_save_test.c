@@ -181,16 +181,7 @@ static void what_was_restored_goes_on_like_the_other(void **state)
 		d->state = KQUORUM_NODE_RUNNING;
 		from = c->log.last + 1;
 		fill(c, 1500, 20);
-		for (; from <= c->log.last; from++) {
-			const struct kq_entry *e = kq_log_get(&c->log, from);
-			struct kq_entry *f = kq_entry_from_record(&e->rec, e->data);
-
-			assert_int_equal(kq_machines_prepare(f), 0);
-			assert_int_equal(kq_log_append(&d->log, f), 0);
-			d->commit = from;
-			kq_machines_apply(d);
-			assert_int_equal(f->result, e->result);
-		}
+		follow(d, c, from);
 		assert_table(d);
 		assert_same_state(c, d);
 		image_free(&im);

@@ -10,17 +10,13 @@ static struct kq_core *c;
 static int setup(void **state)
 {
 	(void)state;
-	c = lone_create();
-	return 0;
+	return resources_begin(&c);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	assert_table(c);
-	kq_core_destroy(c);
-	assert_int_equal(kq_alloc_live, 0);
-	return 0;
+	return resources_end(c);
 }
 
 static int32_t set_units(const char *name, uint32_t units)
@@ -31,11 +27,6 @@ static int32_t set_units(const char *name, uint32_t units)
 static const struct kq_pool *pool_of(const char *name)
 {
 	return resource_of(c, name)->pool;
-}
-
-static uint64_t token_now(void)
-{
-	return c->applied << KQ_TOKEN_SHIFT;
 }
 
 static void what_is_defined_stays_when_nobody_wants_it(void **state)
@@ -145,8 +136,8 @@ static void when_there_are_more_those_who_wait_get_them_at_once(void **state)
 	assert_int_equal(ask(c, 2, 2, "gpu", 0, 2), 0);
 	assert_int_equal(ask(c, 3, 1, "gpu", 0, 1), 0);
 	assert_int_equal(set_units("gpu", 5), 0);
-	assert_int_equal(claim_of(c, 2, 1)->token, token_now());
-	assert_int_equal(claim_of(c, 2, 2)->token, token_now());
+	assert_int_equal(claim_of(c, 2, 1)->token, token_now(c));
+	assert_int_equal(claim_of(c, 2, 2)->token, token_now(c));
 	assert_string_equal(numbers_of(c, 2, 1), "2");
 	assert_string_equal(numbers_of(c, 2, 2), "3,4");
 	assert_true(waits(c, 3, 1));
@@ -206,7 +197,7 @@ static void who_waits_for_more_than_there_are_is_refused(void **state)
 	assert_null(claim_of(c, 2, 1));
 	assert_null(claim_of(c, 2, 2));
 	/* Whoever stood behind them has it, by the same entry. */
-	assert_int_equal(claim_of(c, 3, 1)->token, token_now());
+	assert_int_equal(claim_of(c, 3, 1)->token, token_now(c));
 	assert_true(waits(c, 3, 2) && waits(c, 3, 3));
 	/* What they would give back is gone. */
 	assert_int_equal(give_back(c, 2, 1, "gpu"), -ENOENT);
@@ -239,7 +230,7 @@ static void a_mutex_of_the_moment_becomes_a_pool_while_it_is_held(void **state)
 	assert_string_equal(numbers_of(c, 1, 1), "0");
 	assert_string_equal(numbers_of(c, 2, 1), "1");
 	assert_string_equal(numbers_of(c, 2, 2), "2");
-	assert_int_equal(claim_of(c, 2, 2)->token, token_now());
+	assert_int_equal(claim_of(c, 2, 2)->token, token_now(c));
 	assert_true(waits(c, 3, 1));
 	/* Who has all of it keeps all of it. */
 	assert_int_equal(ask(c, 1, 2, "db", 0, 0), 0);

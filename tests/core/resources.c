@@ -247,3 +247,17 @@ void assert_table(struct kq_core *c)
 	assert_int_equal(claims, res->claims);
 	assert_int_equal(pools, res->pools);
 }
+
+int resources_begin(struct kq_core **c)
+{
+	*c = lone_create();
+	return 0;
+}
+
+int resources_end(struct kq_core *c)
+{
+	assert_table(c);
+	kq_core_destroy(c);
+	assert_int_equal(kq_alloc_live, 0);
+	return 0;
+}

@@ -70,6 +70,16 @@ static inline bool waits(struct kq_core *c, uint32_t node, uint64_t owner)
 /* The numbers that it has, as "0,1,5"; in a buffer of its own until the next call. */
 const char *numbers_of(struct kq_core *c, uint32_t node, uint64_t owner);
 
+/* For a test of one core, which is at *@c meanwhile. */
+int resources_begin(struct kq_core **c);
+int resources_end(struct kq_core *c);
+
+/* Of what is granted by the entry that was applied last. */
+static inline uint64_t token_now(const struct kq_core *c)
+{
+	return c->applied << KQ_TOKEN_SHIFT;
+}
+
 /* All counts, sums and lists agree, and nobody waits whose turn it is. */
 void assert_table(struct kq_core *c);
 

@@ -258,3 +258,17 @@ void assert_same_state(const struct kq_core *a, const struct kq_core *b)
 	kq_core_state_sum(b, sum_b);
 	assert_memory_equal(sum_a, sum_b, sizeof(sum_a));
 }
+
+void follow(struct kq_core *twin, const struct kq_core *from, uint64_t index)
+{
+	for (; index <= from->log.last; index++) {
+		const struct kq_entry *e = kq_log_get(&from->log, index);
+		struct kq_entry *f = kq_entry_from_record(&e->rec, e->data);
+
+		assert_int_equal(kq_machines_prepare(f), 0);
+		assert_int_equal(kq_log_append(&twin->log, f), 0);
+		twin->commit = index;
+		kq_machines_apply(twin);
+		assert_int_equal(f->result, e->result);
+	}
+}

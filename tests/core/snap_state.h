@@ -44,6 +44,8 @@ struct kq_restore *image_restore(const struct image *im, const struct kq_config 
 
 /* Another core with this state in the place of its own. */
 struct kq_core *twin_of(const struct image *im, uint32_t piece);
+/* It applies all that @from has in its log from @index on, and each entry gives the same. */
+void follow(struct kq_core *twin, const struct kq_core *from, uint64_t index);
 
 /* The same resources, with the same claims in the same order, sessions, and sums that agree. */
 void assert_same_state(const struct kq_core *a, const struct kq_core *b);

@@ -14,22 +14,13 @@ static struct kq_core *c;
 static int setup(void **state)
 {
 	(void)state;
-	c = lone_create();
-	return 0;
+	return resources_begin(&c);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	assert_table(c);
-	kq_core_destroy(c);
-	assert_int_equal(kq_alloc_live, 0);
-	return 0;
-}
-
-static uint64_t token_now(void)
-{
-	return c->applied << KQ_TOKEN_SHIFT;
+	return resources_end(c);
 }
 
 /* --- what goes together ----------------------------------------------------------------- */
@@ -139,7 +130,7 @@ static void what_one_entry_makes_room_for_has_its_index_for_a_token(void **state
 	(void)state;
 	pool(c, "gpu", 4);
 	assert_int_equal(ask(c, 1, 1, "gpu", EXCLUSIVE), 0);
-	assert_int_equal(claim_of(c, 1, 1)->token, token_now());
+	assert_int_equal(claim_of(c, 1, 1)->token, token_now(c));
 	assert_int_equal(ask(c, 2, 1, "gpu", SHARE), 0);
 	assert_int_equal(ask(c, 2, 2, "gpu", SHARE), 0);
 	assert_int_equal(ask(c, 3, 1, "gpu", SHARE), 0);
@@ -147,7 +138,7 @@ static void what_one_entry_makes_room_for_has_its_index_for_a_token(void **state
 	assert_int_equal(ask(c, 1, 2, "gpu", UNITS(2)), 0);
 	assert_int_equal(ask(c, 1, 3, "gpu", SHARE), 0);
 	assert_int_equal(give_back(c, 1, 1, "gpu"), 0);
-	token = token_now();
+	token = token_now(c);
 	assert_int_equal(claim_of(c, 2, 1)->token, token);
 	assert_int_equal(claim_of(c, 2, 2)->token, token);
 	assert_int_equal(claim_of(c, 3, 1)->token, token);
@@ -156,9 +147,9 @@ static void what_one_entry_makes_room_for_has_its_index_for_a_token(void **state
 	assert_int_equal(give_back(c, 3, 1, "gpu"), 0);
 	assert_int_equal(resource_of(c, "gpu")->waiting, 3);
 	assert_int_equal(give_back(c, 2, 2, "gpu"), 0);
-	assert_true(token_now() > token);
-	assert_int_equal(claim_of(c, 3, 2)->token, token_now());
-	assert_int_equal(claim_of(c, 1, 2)->token, token_now());
+	assert_true(token_now(c) > token);
+	assert_int_equal(claim_of(c, 3, 2)->token, token_now(c));
+	assert_int_equal(claim_of(c, 1, 2)->token, token_now(c));
 	assert_true(waits(c, 1, 3));
 }
 
@@ -176,8 +167,8 @@ static void whoever_stops_waiting_in_front_lets_the_next_ones_in(void **state)
 	assert_int_equal(resource_of(c, "gpu")->waiting, 3);
 	/* in front it does. */
 	assert_int_equal(give_back(c, 2, 1, "gpu"), 0);
-	assert_int_equal(claim_of(c, 3, 1)->token, token_now());
-	assert_int_equal(claim_of(c, 3, 2)->token, token_now());
+	assert_int_equal(claim_of(c, 3, 1)->token, token_now(c));
+	assert_int_equal(claim_of(c, 3, 2)->token, token_now(c));
 	assert_int_equal(resource_of(c, "gpu")->waiting, 0);
 }
 
@@ -345,9 +336,9 @@ static void a_session_that_ends_gives_back_all_of_it_at_once(void **state)
 	assert_table(c);
 	/* To nobody who was about to go, and all by this entry. */
 	assert_int_equal(grants, 2);
-	assert_int_equal(claim_of(c, 3, 1)->token, token_now());
+	assert_int_equal(claim_of(c, 3, 1)->token, token_now(c));
 	assert_string_equal(numbers_of(c, 3, 1), "0,1,2");
-	assert_int_equal(claim_of(c, 3, 2)->token, token_now());
+	assert_int_equal(claim_of(c, 3, 2)->token, token_now(c));
 	assert_true(holds(c, 1, 1));
 	assert_null(resource_of(c, "alone"));
 	assert_int_equal(c->res->claims, 3);
