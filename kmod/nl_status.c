@@ -302,6 +302,7 @@ static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 	    nla_put_u32(skb, KQUORUM_A_OUTGOING, core->conf.outgoing) ||
 	    nla_put_u32(skb, KQUORUM_A_LEARNERS, core->conf.learners) ||
 	    nla_put_u32(skb, KQUORUM_A_GONE, core->conf.left) ||
+	    (kq_core_is_eligible(core) && nla_put_flag(skb, KQUORUM_A_ELIGIBLE)) ||
 	    (kq_core_has_left(core) && nla_put_flag(skb, KQUORUM_A_LEFT)))
 		return -EMSGSIZE;
 	/* A greeting may name an incarnation only once it cannot come again. */

@@ -333,6 +333,7 @@ struct kq_core {
 	struct kq_conf conf;		/* who decides: the newest in the log, committed or not */
 	struct kquorum_conf_member founder[KQ_MAX_NODES + 1];	/* by id: what they are called */
 	u64 conf_index;			/* where it is in the log; 0: nowhere, it is empty */
+	bool had_vote;			/* this node, by the one before it, and has none by it */
 	struct kq_effective eff;	/* what its settings come to */
 	u64 overlap_until_ns;		/* leader: what was before is no use then; 0: unknown */
 	u64 conf_applied;		/* where the newest is that is applied */
@@ -519,6 +520,7 @@ bool kq_core_has_quorum(const struct kq_core *core);
 struct kq_resource *kq_resources_next(const struct kq_resources *res, const char *name, u32 len,
 				      bool behind);
 bool kq_core_has_left(const struct kq_core *core);
+bool kq_core_is_eligible(const struct kq_core *core);
 bool kq_core_is_gone(const struct kq_core *core, u32 id);
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len);
 void kq_core_past(const struct kq_core *core, u32 id, struct kquorum_past *out);

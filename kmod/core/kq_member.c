@@ -12,6 +12,25 @@
 /* Entries that a peer may lack and still count as caught up: a moment's worth. */
 #define CAUGHT_UP	1024
 
+static bool is_conf(const struct kq_entry *e)
+{
+	return e && le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF;
+}
+
+/* By the newest configuration that is not above @index. */
+static bool had_vote(const struct kq_core *core, u64 index)
+{
+	const struct kq_entry *e;
+	struct kq_conf conf;
+
+	while (index > core->log.base_index && !is_conf(kq_log_get(&core->log, index)))
+		index--;
+	e = kq_core_conf_entry(core, index);
+	return is_conf(e) && !kq_conf_read(e->data, kq_entry_len(e), &conf) &&
+		kq_conf_votes(&conf, core->cfg.self) &&
+		conf.identity[core->cfg.self] == core->hs.identity;
+}
+
 static void adopt(struct kq_core *core, const struct kq_conf *conf, u64 index)
 {
 	kq_nodes before = kq_conf_members(&core->conf), now = kq_conf_members(conf);
@@ -22,6 +41,7 @@ static void adopt(struct kq_core *core, const struct kq_conf *conf, u64 index)
 
 	core->conf = *conf;
 	core->conf_index = index;
+	core->had_vote = index && !kq_conf_votes(conf, core->cfg.self) && had_vote(core, index - 1);
 	if (settings || !index)
 		kq_overlap_effective(core);
 	if (settings && !first && index)
@@ -52,11 +72,6 @@ static void adopt_entry(struct kq_core *core, const struct kq_entry *e)
 
 	if (KQ_ASSERT(core, !kq_conf_read(e->data, kq_entry_len(e), &conf)))
 		adopt(core, &conf, kq_entry_index(e));
-}
-
-static bool is_conf(const struct kq_entry *e)
-{
-	return e && le16_to_cpu(e->rec.type) == KQ_ENTRY_CONF;
 }
 
 /**
@@ -133,6 +148,25 @@ bool kq_core_has_left(const struct kq_core *core)
 {
 	return kq_is_out(core) && core->conf_index <= core->commit && !kq_is_leader(core) &&
 		core->conf.left_identity[core->cfg.self] == core->hs.identity;
+}
+
+/**
+ * kq_core_is_eligible() - may this node stand for election, as far as the configuration goes?
+ * @core: the core
+ *
+ * By the newest in its log, committed or not (thesis 4.1). One that takes this node's vote may be
+ * in no other log that is left, and its end be what the others lack: until it knows that to be
+ * committed it may be the only one who can win, by the votes of the others, and bring it about
+ * (thesis 4.2.2). It steps down then, as a leader does that removes itself.
+ *
+ * Return: true: it has a vote, or had one until a configuration that may not be committed.
+ */
+bool kq_core_is_eligible(const struct kq_core *core)
+{
+	if ((kq_conf_votes(&core->conf, core->cfg.self) || KQ_BREAK(LEARNER_STANDS)) &&
+	    kq_is_member(core, core->cfg.self))
+		return true;
+	return core->conf_index > core->commit && core->had_vote && !KQ_BREAK(REMOVED_SILENT);
 }
 
 /**

@@ -40,14 +40,11 @@ static bool heard_leader(const struct kq_core *core)
 	return core->now_ns < core->promised_until_ns && !KQ_BREAK(DISTURB);
 }
 
-/* Who leads does not ask. By its own newest configuration, committed or not (thesis 4.1). */
+/* Who leads does not ask. */
 static bool may_stand(const struct kq_core *core)
 {
-	bool votes = (kq_conf_votes(&core->conf, core->cfg.self) || KQ_BREAK(LEARNER_STANDS)) &&
-		kq_is_member(core, core->cfg.self);
-
-	return core->state == KQUORUM_NODE_RUNNING && !core->stopping && votes &&
-		!core->cfg.survivor &&
+	return core->state == KQUORUM_NODE_RUNNING && !core->stopping &&
+		kq_core_is_eligible(core) && !core->cfg.survivor &&
 		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
 }
 

@@ -13,7 +13,7 @@ CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_extent k
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
 CORE_TRIO := call_test disk_test identity_test install_test install_lock_test invariant_test \
-	join_test lease_test lock_test member_test memory_test owner_test peer_test repair_test \
+	join_test lease_test leave_test lock_test member_test memory_test owner_test peer_test repair_test \
 	repair_answer_test repair_snap_test scrub_call_test settings_test snap_use_test sum_test
 CORE_WAL_TESTS := wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test \
 	wal_repair_test wal_snap_test wal_stale_test

@@ -123,6 +123,7 @@ static void status_members(const struct fake_node *n, struct kqd_status *st)
 	st->outgoing = n->outgoing;
 	st->learners = n->learners;
 	st->left = n->left;
+	st->eligible = (n->voters | n->outgoing) & 1u << fake_self;
 	st->named = kqd_status_members(st) ? kqd_status_members(st) : n->named;
 	for (i = 1; i <= FAKE_NODES; i++) {
 		if (!(st->named & 1u << i))

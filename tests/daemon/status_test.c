@@ -87,7 +87,18 @@ static void a_node_that_has_left_is_told(void **state)
 	nla_put_flag(msg, KQUORUM_A_LEFT);
 	assert_int_equal(end(msg, &st), 0);
 	assert_true(st.left);
+	assert_false(st.eligible);
 	assert_int_equal(kqd_status_members(&st), 0);
+}
+
+static void whether_a_node_may_stand_is_told(void **state)
+{
+	struct nl_msg *msg = begin();
+	struct kqd_status st;
+
+	nla_put_flag(msg, KQUORUM_A_ELIGIBLE);
+	assert_int_equal(end(msg, &st), 0);
+	assert_true(st.eligible);
 }
 
 static void a_member_is_told_of_before_its_connection(void **state)
@@ -180,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_configuration_is_read),
 		cmocka_unit_test(a_node_that_has_left_is_told),
+		cmocka_unit_test(whether_a_node_may_stand_is_told),
 		cmocka_unit_test(a_member_is_told_of_before_its_connection),
 		cmocka_unit_test(snapshots_are_told_of),
 		cmocka_unit_test(ids_that_there_cannot_be_are_refused),

@@ -153,6 +153,8 @@ static const struct {
 	    "etcd#10998, raft-rs#57", "w_member=20"),
 	BUG(REMOVED_LEADS, "removed-leads", "a leader that was removed goes on",
 	    "etcd#11038, logcabin#205", "w_member=20"),
+	BUG(REMOVED_SILENT, "removed-silent", "who is removed does not stand to bring that about",
+	    "found here", "snap_ms=50", "w_partition=20", "keep_entries=1", "fault_ms=200"),
 	BUG(RENEW_REMOVED, "renew-removed", "the session of a node that was removed is renewed",
 	    "found here", "w_member=20"),
 	BUG(NUMBER_TAKEN, "number-taken", "a node joins while a session of its number lives",

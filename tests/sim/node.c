@@ -249,7 +249,7 @@ static void elect_input(const struct sim *s, const struct sim_node *n,
 			reached |= kq_node_bit(id);
 	in->may_win = kq_conf_decided(&c->conf, reached, 0) > 0;
 	/* It is the module that knows whether it has a vote; a daemon may be late, or wrong. */
-	if (s->seed % 2 && !kq_conf_votes(&c->conf, n->id))
+	if (s->seed % 2 && !kq_core_is_eligible(c))
 		in->may_win = false;
 }
 

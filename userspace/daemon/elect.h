@@ -22,7 +22,7 @@ struct kqd_elect_input {
 	uint64_t silence_ns;	/* since the leader was heard of; UINT64_MAX: never */
 	uint64_t wait_left_ns;	/* a restarted node may not stand before */
 	uint64_t yield_ns;	/* others should rather lead: kqd_prefer_yield_ns() */
-	bool may_win;		/* it is a voter, and connected with a majority */
+	bool may_win;		/* it is eligible, and connected with a majority */
 	bool carrier_lost;	/* the leader's link is known to be down: no need to wait */
 };
 

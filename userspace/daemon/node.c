@@ -301,14 +301,14 @@ static void node_leave(struct kqd *d)
 			return;
 }
 
-/* This node has a vote, and with those it is connected to a majority. */
+/* This node may stand, and is connected to a majority. */
 static bool node_may_win(const struct kqd *d)
 {
 	const struct kqd_status *st = &d->st;
 	uint32_t reached = 1u << st->node_id;
 	unsigned int i;
 
-	if (!((st->voters | st->outgoing) & reached))
+	if (!st->eligible)
 		return false;
 	for (i = 0; i < st->n_peers; i++)
 		if (st->peers[i].connected)

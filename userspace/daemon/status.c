@@ -168,6 +168,7 @@ static void status_configuration(struct nlattr **tb, struct kqd_status *st)
 	st->outgoing = status_u32(tb[KQUORUM_A_OUTGOING]);
 	st->learners = status_u32(tb[KQUORUM_A_LEARNERS]);
 	st->left = tb[KQUORUM_A_LEFT];
+	st->eligible = tb[KQUORUM_A_ELIGIBLE];
 	st->founders = status_u32(tb[KQUORUM_A_FOUNDERS]);
 	st->gone = status_u32(tb[KQUORUM_A_GONE]);
 }

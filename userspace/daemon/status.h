@@ -69,6 +69,7 @@ struct kqd_status {
 	uint32_t outgoing;	/* voters before a change that is not complete */
 	uint32_t learners;	/* get the log and do not vote */
 	bool left;		/* this node was a member, and is none any more */
+	bool eligible;		/* it has a vote, or the loss of it may not be committed */
 	bool settled;		/* there is a configuration, and it is committed */
 	uint32_t named;		/* bit n: there is @member[n] */
 	struct kqd_status_member member[KQUORUM_MAX_NODES + 1];	/* by id, this node too */

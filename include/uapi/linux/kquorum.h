@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define KQUORUM_GENL_NAME	"kquorum"
-#define KQUORUM_GENL_VERSION	4
+#define KQUORUM_GENL_VERSION	5
 #define KQUORUM_MCGRP_EVENTS	"events"
 
 #define KQUORUM_PORT		7420
@@ -206,6 +206,7 @@ enum kquorum_attr {
 	KQUORUM_A_IN_USE,	/* u64: units that are held; by shares and by all of it: all */
 	KQUORUM_A_MAX_WAITERS,	/* u32: 0: as many as the cluster has room for */
 	KQUORUM_A_DEFINED,	/* u64: log index of the entry that did it */
+	KQUORUM_A_ELIGIBLE,	/* flag: the configuration lets this node stand for election */
 	__KQUORUM_A_MAX,
 };
 
