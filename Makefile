@@ -20,6 +20,7 @@ include tests/fuzz/fuzz.mk
 include tests/nemesis/nemesis.mk
 include tests/bench/bench.mk
 include tests/e2e/e2e.mk
+include tests/machines/machines.mk
 -include scripts/scripts.mk
 
 ##@ Building

@@ -352,7 +352,7 @@ struct file *kq_append_file(struct kq_node *node)
 /**
  * kq_command_file() - a handle that has not proposed its command yet
  * @node: the node
- * @type: KQ_ENTRY_DEFINE or KQ_ENTRY_UNDEFINE
+ * @type: of what is said of a resource, KQ_ENTRY_DEFINE or another
  * @payload: copied
  * @len: bytes of it
  *

@@ -28,47 +28,25 @@ void kq_lock_put(struct kq_lock *lock)
 	if (!refcount_dec_and_test(&lock->ref))
 		return;
 	kq_on_loss_destroy(&lock->on_loss);
+	kq_asker_destroy(&lock->asker);
 	kq_owner_destroy(&lock->owner);
 	kfree(lock);
 	kq_object_add(KQ_OBJECT_HANDLE, -1);
 	kq_node_put(node);
 }
 
-/* Time left on the lease of what is granted; 0: it is not, or no longer. */
-static u64 left_ns(const struct kq_lock *lock, u64 now)
-{
-	const struct kq_core *core = lock->node->core;
-
-	if (!core || lock->owner.state != KQUORUM_LOCK_GRANTED ||
-	    lock->owner.session != core->local.id || core->local.deadline_ns <= now)
-		return 0;
-	return core->local.deadline_ns - now;
-}
-
-/* So little is left that it is time to say so. */
-static bool is_short(const struct kq_core *core, u64 left)
-{
-	return !core || left < (u64)core->eff.lease_ms * NSEC_PER_MSEC / 3;
-}
-
-static bool at_risk(const struct kq_lock *lock, u64 now)
-{
-	/* A handle may outlive its node. */
-	return lock->owner.state == KQUORUM_LOCK_GRANTED &&
-		is_short(lock->node->core, left_ns(lock, now));
-}
-
 /*
- * Validity is found out at each use, never by a timer: a lease that has run out is lost
- * now, not at the next tick.
+ * Validity is found out at each use, never by a timer: what has run out, be it the session's lease
+ * or the grant's own time, is lost now, not at the next tick. Returns the clock that was looked at.
  */
-static void kq_lock_refresh(struct kq_lock *lock)
+static u64 kq_lock_refresh(struct kq_lock *lock)
 {
 	struct kq_node *node = lock->node;
+	u64 now = kq_clock();
 	struct kq_step step;
 
-	if (lock->owner.state != KQUORUM_LOCK_GRANTED || left_ns(lock, kq_clock()))
-		return;
+	if (lock->owner.state != KQUORUM_LOCK_GRANTED || kq_lock_left_ns(lock, now))
+		return now;
 	mutex_unlock(&node->lock);
 	if (!kq_node_enter(node, &step)) {
 		kq_trace_call(node, KQ_TRACE_TICK, true, 0, 0);
@@ -76,6 +54,7 @@ static void kq_lock_refresh(struct kq_lock *lock)
 		kq_node_leave(&step);
 	}
 	mutex_lock(&node->lock);
+	return now;
 }
 
 static u32 mode_of(const struct kq_owner *o)
@@ -85,7 +64,7 @@ static u32 mode_of(const struct kq_owner *o)
 	return o->units ? KQUORUM_CLAIM_MODE_UNITS : KQUORUM_CLAIM_EXCLUSIVE;
 }
 
-static void kq_lock_info(struct kq_lock *lock, struct kquorum_lock_info *info)
+static void kq_lock_info(struct kq_lock *lock, u64 now, struct kquorum_lock_info *info)
 {
 	const struct kq_owner *o = &lock->owner;
 	struct kq_core *core = lock->node->core;
@@ -97,10 +76,8 @@ static void kq_lock_info(struct kq_lock *lock, struct kquorum_lock_info *info)
 	info->state = o->state;
 	info->error = o->error;
 	info->token = o->token;
-	info->left_ns = left_ns(lock, kq_clock());
-	/* Between the two looks at the clock it may have run out. */
-	if (o->state == KQUORUM_LOCK_GRANTED && !info->left_ns)
-		info->state = KQUORUM_LOCK_LOST;
+	info->left_ns = kq_lock_left_ns(lock, now);
+	kq_lock_ends(lock, now, info);
 	info->owner = o->id;
 	info->session = o->session;
 	info->mode = mode_of(o);
@@ -122,40 +99,49 @@ static ssize_t kq_lock_read(struct kiocb *iocb, struct iov_iter *to)
 	if (iov_iter_count(to) < sizeof(info))
 		return -EINVAL;
 	mutex_lock(&lock->node->lock);
-	kq_lock_refresh(lock);
-	kq_lock_info(lock, &info);
+	kq_lock_info(lock, kq_lock_refresh(lock), &info);
 	lock->seen = lock->version;
 	mutex_unlock(&lock->node->lock);
 	return copy_to_iter(&info, sizeof(info), to) == sizeof(info) ? (ssize_t)sizeof(info) :
 		-EFAULT;
 }
 
+/* What is written is told apart by its size. */
 static ssize_t kq_lock_write(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct kquorum_on_loss what;
+	struct kq_lock *lock = iocb->ki_filp->private_data;
+	size_t len = iov_iter_count(from);
+	union {
+		struct kquorum_on_loss on_loss;
+		struct kquorum_renew renew;
+	} what;
 	int err;
 
-	if (iov_iter_count(from) != sizeof(what))
+	static_assert(sizeof(what.on_loss) != sizeof(what.renew));
+
+	if (len != sizeof(what.on_loss) && len != sizeof(what.renew))
 		return -EINVAL;
-	if (!copy_from_iter_full(&what, sizeof(what), from))
+	if (!copy_from_iter_full(&what, len, from))
 		return -EFAULT;
-	err = kq_on_loss_set(iocb->ki_filp->private_data, &what);
-	return err ? err : (ssize_t)sizeof(what);
+	err = len == sizeof(what.renew) ? kq_lock_renew(lock, &what.renew) :
+		kq_on_loss_set(lock, &what.on_loss);
+	return err ? err : (ssize_t)len;
 }
 
 static __poll_t kq_lock_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct kq_lock *lock = file->private_data;
 	__poll_t mask = 0;
+	u64 now;
 
 	poll_wait(file, &lock->wait, table);
 	mutex_lock(&lock->node->lock);
-	kq_lock_refresh(lock);
+	now = kq_lock_refresh(lock);
 	if (lock->seen != lock->version)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (lock->owner.state >= KQUORUM_LOCK_REFUSED)
 		mask |= EPOLLHUP;
-	if (at_risk(lock, kq_clock()))
+	if (kq_lock_at_risk(lock, now))
 		mask |= EPOLLPRI;
 	mutex_unlock(&lock->node->lock);
 	return mask;
@@ -166,17 +152,21 @@ static int kq_lock_release(struct inode *inode, struct file *file)
 	struct kq_lock *lock = file->private_data;
 	struct kq_step step;
 
+	kq_on_loss_orphaned(lock);
 	/* ORDER: the timer first; it may look at the deadline of a node that goes meanwhile. */
 	mutex_lock(&lock->node->lock);
 	kq_on_loss_end(lock);
+	kq_asker_done(&lock->asker, lock->node);
 	mutex_unlock(&lock->node->lock);
 	if (!kq_node_enter(lock->node, &step)) {
 		if (lock->asked && !lock->owner.closed) {
 			kq_trace_call(lock->node, KQ_TRACE_UNLOCK, lock->owner.id, 0, 0);
 			kq_core_unlock(step.core, step.now, &lock->owner);
+			kq_lock_unwatch(lock);
 		}
 		kq_node_leave(&step);
 	}
+	kq_asker_uncount(&lock->asker, &lock->node->askers);
 	kq_lock_put(lock);
 	return 0;
 }
@@ -207,14 +197,30 @@ static void show_units(struct seq_file *m, const struct kquorum_lock_info *info)
 		seq_printf(m, "kquorum-numbers:\t%*pbl\n", KQUORUM_NUMBERED, numbers);
 }
 
+static void show_ms(struct seq_file *m, const char *what, u64 ns)
+{
+	seq_printf(m, "kquorum-%s-ms:\t%llu\n", what, div_u64(ns, NSEC_PER_MSEC));
+}
+
+/* The ends of its own that a grant has. */
+static void show_ends(struct seq_file *m, const struct kquorum_lock_info *info)
+{
+	if (info->state != KQUORUM_LOCK_GRANTED)
+		return;
+	if (info->renew_left_ns != U64_MAX)
+		show_ms(m, "renew-left", info->renew_left_ns);
+	if (info->hold_left_ns != U64_MAX)
+		show_ms(m, info->why == KQUORUM_RELEASE_EVICTED ? "evicted-left" : "hold-left",
+			info->hold_left_ns);
+}
+
 static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct kq_lock *lock = file->private_data;
 	struct kquorum_lock_info info;
 
 	mutex_lock(&lock->node->lock);
-	kq_lock_refresh(lock);
-	kq_lock_info(lock, &info);
+	kq_lock_info(lock, kq_lock_refresh(lock), &info);
 	seq_puts(m, "kquorum-resource:\t");
 	seq_escape(m, lock->owner.name, "\n\\");	/* whoever took it chose the name */
 	seq_putc(m, '\n');
@@ -223,7 +229,10 @@ static void kq_lock_fdinfo(struct seq_file *m, struct file *file)
 		show_units(m, &info);
 	seq_printf(m, "kquorum-state:\t%s\n", kq_lock_state_names[info.state]);
 	seq_printf(m, "kquorum-token:\t%llu\n", info.token);
-	seq_printf(m, "kquorum-left-ms:\t%llu\n", div_u64(info.left_ns, NSEC_PER_MSEC));
+	if (info.error)
+		seq_printf(m, "kquorum-error:\t%d\n", info.error);
+	show_ms(m, "left", info.left_ns);
+	show_ends(m, &info);
 	kq_on_loss_show(m, lock);
 	mutex_unlock(&lock->node->lock);
 }
@@ -244,7 +253,7 @@ static const struct file_operations kq_lock_fops = {
  * @ask: what it asks for; who asks is filled in here
  *
  * Context: of the process that asks; may sleep.
- * Return: its file, or an error pointer: as kq_owner_init(), or of the file.
+ * Return: its file, or an error pointer: as kq_owner_init(), kq_asker_init(), or of the file.
  */
 struct file *kq_lock_file(struct kq_node *node, const struct kq_lock_ask *ask)
 {
@@ -260,29 +269,39 @@ struct file *kq_lock_file(struct kq_node *node, const struct kq_lock_ask *ask)
 	whole.pid = task_tgid_nr(current);
 	whole.comm = comm;
 	err = kq_owner_init(&lock->owner, &whole);
-	if (err) {
-		kfree(lock);
-		return ERR_PTR(err);
-	}
+	if (err)
+		goto free_lock;
+	err = kq_asker_init(&lock->asker, &node->askers, &whole);
+	if (err)
+		goto destroy_owner;
 	refcount_set(&lock->ref, 1);
 	INIT_LIST_HEAD(&lock->link);
 	init_waitqueue_head(&lock->wait);
+	timerqueue_init(&lock->near);
 	kq_on_loss_init(&lock->on_loss);
 	lock->version = 1;
 	lock->node = node;
 	kq_node_get(node);
 	kq_object_add(KQ_OBJECT_HANDLE, 1);
 	file = anon_inode_getfile("[kquorum-lock]", &kq_lock_fops, lock, O_RDWR);
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
+		kq_asker_uncount(&lock->asker, &node->askers);
 		kq_lock_put(lock);
+	}
 	return file;
+
+destroy_owner:
+	kq_owner_destroy(&lock->owner);
+free_lock:
+	kfree(lock);
+	return ERR_PTR(err);
 }
 
 /**
  * kq_lock_ask() - ask for the lock
  * @file: from kq_lock_file()
  *
- * Return: 0, or what kq_node_enter() and kq_core_lock() say.
+ * Return: 0, or what kq_node_enter(), kq_asker_stake() and kq_core_lock() say.
  */
 int kq_lock_ask(struct file *file)
 {
@@ -292,6 +311,11 @@ int kq_lock_ask(struct file *file)
 
 	if (err)
 		return err;
+	err = kq_asker_stake(&lock->asker, lock->node, &lock->owner, mode_of(&lock->owner));
+	if (err) {
+		kq_node_leave(&step);
+		return err;
+	}
 	/* ORDER: known to us first; the core may change it before this returns. */
 	lock->asked = true;
 	refcount_inc(&lock->ref);
@@ -303,6 +327,7 @@ int kq_lock_ask(struct file *file)
 	if (err) {
 		lock->asked = false;
 		list_del_init(&lock->link);
+		kq_asker_done(&lock->asker, lock->node);
 	}
 	kq_node_leave(&step);
 	if (err)
@@ -323,30 +348,13 @@ void kq_lock_changed(struct kq_owner *owner)
 	lock->version++;
 	wake_up_interruptible_all(&lock->wait);
 	kq_on_loss_changed(lock);
+	kq_lock_watch(lock, kq_clock());
+	if (owner->state >= KQUORUM_LOCK_REFUSED || owner->closed)
+		kq_asker_done(&lock->asker, lock->node);
 	if (owner->closed) {
 		list_del_init(&lock->link);
 		kq_lock_put(lock);
 	}
-}
-
-/**
- * kq_locks_tick() - wake the holders when their lease gets short
- * @step: the step
- */
-void kq_locks_tick(struct kq_step *step)
-{
-	struct kq_node *node = step->node;
-	u64 deadline = step->core->local.deadline_ns;
-	bool was = node->at_risk;
-	struct kq_lock *lock;
-
-	/* One lease stands for all locks: a million of them are looked at when that is news. */
-	node->at_risk = is_short(step->core, deadline > step->now ? deadline - step->now : 0);
-	if (!node->at_risk || was)
-		return;
-	list_for_each_entry(lock, &node->locks, link)
-		if (lock->owner.state == KQUORUM_LOCK_GRANTED)
-			wake_up_interruptible_poll(&lock->wait, EPOLLPRI);
 }
 
 /**
@@ -359,7 +367,9 @@ void kq_locks_end(struct kq_node *node)
 
 	list_for_each_entry_safe(lock, next, &node->locks, link) {
 		list_del_init(&lock->link);
+		kq_lock_unwatch(lock);
 		kq_on_loss_disarm(lock);
+		kq_asker_done(&lock->asker, node);
 		lock->owner.closed = true;
 		lock->version++;
 		wake_up_interruptible_all(&lock->wait);

@@ -10,6 +10,7 @@
 #include "netlink.h"
 #include "node.h"
 #include "on_loss.h"
+#include "power.h"
 #include "snapshot.h"
 
 unsigned int kq_net_id;
@@ -91,7 +92,12 @@ static int __init kq_init(void)
 	err = kq_nl_module_init();
 	if (err)
 		goto pernet_exit;
+	err = kq_power_module_init();
+	if (err)
+		goto nl_exit;
 	return 0;
+nl_exit:
+	kq_nl_module_exit();
 pernet_exit:
 	unregister_pernet_subsys(&kq_net_ops);
 snapshot_exit:
@@ -111,6 +117,7 @@ free_wq:
  */
 static void __exit kq_exit(void)
 {
+	kq_power_module_exit();
 	kq_nl_module_exit();
 	unregister_pernet_subsys(&kq_net_ops);
 	while (atomic_long_read(&kq_objects[KQ_OBJECT_NODE]))

@@ -52,6 +52,8 @@ extern const struct nla_policy kq_nl_transit_policy[KQUORUM_TRANSIT_MAX + 1];
 extern const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_resource_set_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_resource_evict_policy[KQUORUM_A_MAX + 1];
+extern const struct nla_policy kq_nl_fence_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_adopt_policy[KQUORUM_A_MAX + 1];
 extern const struct nla_policy kq_nl_install_policy[KQUORUM_A_MAX + 1];
@@ -95,10 +97,16 @@ int kq_nl_snapshot_save(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_snapshot_adopt(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_snapshot_install(struct sk_buff *skb, struct genl_info *info);
 
+/* nl_access.c */
+int kq_nl_sign(struct sk_buff *skb, struct genl_info *info, struct kq_node *node,
+	       struct kq_lock_ask *ask);
+
 /* nl_resource.c */
 const char *kq_nl_resource_name(struct genl_info *info, u32 *len);
 int kq_nl_resource_set(struct sk_buff *skb, struct genl_info *info);
 int kq_nl_resource_delete(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_resource_evict(struct sk_buff *skb, struct genl_info *info);
+int kq_nl_fence(struct sk_buff *skb, struct genl_info *info);
 
 /* nl_dump.c */
 int kq_nl_resource_get(struct sk_buff *skb, struct genl_info *info);

@@ -113,6 +113,24 @@ static bool put_want(struct sk_buff *skb, const struct kq_claim *c)
 		(!c->info_len || !nla_put_string(skb, KQUORUM_CLAIM_INFO, info));
 }
 
+static u64 since(u64 then_ns, u64 now)
+{
+	return now > then_ns ? now - then_ns : 0;
+}
+
+/* What its grant is bound to. */
+static bool put_terms(struct sk_buff *skb, const struct kq_claim *c, u64 now)
+{
+	if (c->token && c->ttl_ms && nla_put_u32(skb, KQUORUM_CLAIM_TTL, c->ttl_ms))
+		return false;
+	if (c->token && c->hold_ms && nla_put_u32(skb, KQUORUM_CLAIM_HOLD, c->hold_ms))
+		return false;
+	return !c->evicted ||
+		(!nla_put_u32(skb, KQUORUM_CLAIM_DRAIN, c->drain_ms) &&
+		 !nla_put_u64_64bit(skb, KQUORUM_CLAIM_EVICTED, since(c->evict_ns, now),
+				    KQUORUM_CLAIM_PAD));
+}
+
 static int put_claim(struct sk_buff *skb, const struct kq_claim *c, u64 now)
 {
 	struct nlattr *nest = nla_nest_start(skb, KQUORUM_A_CLAIM);
@@ -126,9 +144,10 @@ static int put_claim(struct sk_buff *skb, const struct kq_claim *c, u64 now)
 	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_TOKEN, c->token, KQUORUM_CLAIM_PAD) ||
 	    nla_put_u32(skb, KQUORUM_CLAIM_PID, c->pid) ||
 	    nla_put_string(skb, KQUORUM_CLAIM_COMM, comm) ||
-	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_AGE, now > c->since_ns ? now - c->since_ns : 0,
+	    nla_put_u32(skb, KQUORUM_CLAIM_UID, c->uid) ||
+	    nla_put_u64_64bit(skb, KQUORUM_CLAIM_AGE, since(c->since_ns, now),
 			      KQUORUM_CLAIM_PAD) ||
-	    !put_want(skb, c)) {
+	    !put_want(skb, c) || !put_terms(skb, c, now)) {
 		if (nest)
 			nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
@@ -197,8 +216,17 @@ static u64 units_in_use(const struct kq_resource *r)
 
 static bool put_pool(struct sk_buff *skb, const struct kq_pool *pool)
 {
+	const struct kq_terms *is = &pool->is;
+
 	return !nla_put_u64_64bit(skb, KQUORUM_A_DEFINED, pool->index, KQUORUM_A_PAD) &&
-		!nla_put_u32(skb, KQUORUM_A_MAX_WAITERS, pool->max_waiters);
+		!nla_put_u32(skb, KQUORUM_A_MAX_WAITERS, is->max_waiters) &&
+		!nla_put_u32(skb, KQUORUM_A_TTL, is->ttl_ms) &&
+		!nla_put_u32(skb, KQUORUM_A_HOLD, is->hold_ms) &&
+		!nla_put_u32(skb, KQUORUM_A_UID, is->uid) &&
+		!nla_put_u32(skb, KQUORUM_A_GID, is->gid) &&
+		!nla_put_u32(skb, KQUORUM_A_MODE, is->mode) &&
+		!nla_put_u8(skb, KQUORUM_A_FENCED, is->fenced) &&
+		!nla_put_u64_64bit(skb, KQUORUM_A_FENCE, pool->fence, KQUORUM_A_PAD);
 }
 
 /* Return: 0: told in full; 1: told in part, up to @told; -EMSGSIZE: nothing fits. */

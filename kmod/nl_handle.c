@@ -93,6 +93,8 @@ const char *kq_nl_ask_refusal(const struct kq_node *node, int err)
 		return "the log is full";
 	case -ENXIO:
 		return "this node is no member of the cluster any more";
+	case -EDEADLK:
+		return kq_asker_refusal(err);
 	default:
 		return NULL;
 	}
@@ -103,6 +105,8 @@ static int read_lock_ask(struct kq_lock_ask *ask, struct genl_info *info)
 	const struct nlattr *flags = info->attrs[KQUORUM_A_LOCK_FLAGS];
 	const struct nlattr *units = info->attrs[KQUORUM_A_LOCK_UNITS];
 	const struct nlattr *text = info->attrs[KQUORUM_A_LOCK_INFO];
+	const struct nlattr *ttl = info->attrs[KQUORUM_A_TTL];
+	const struct nlattr *hold = info->attrs[KQUORUM_A_HOLD];
 
 	ask->name = kq_nl_resource_name(info, &ask->name_len);
 	if (IS_ERR(ask->name))
@@ -111,6 +115,10 @@ static int read_lock_ask(struct kq_lock_ask *ask, struct genl_info *info)
 		ask->flags = nla_get_u32(flags);
 	if (units)
 		ask->units = nla_get_u32(units);
+	if (ttl)
+		ask->ttl_ms = nla_get_u32(ttl);
+	if (hold)
+		ask->hold_ms = nla_get_u32(hold);
 	if (text) {
 		ask->info = nla_data(text);
 		ask->info_len = strnlen(ask->info, nla_len(text));
@@ -131,22 +139,28 @@ static int read_lock_ask(struct kq_lock_ask *ask, struct genl_info *info)
 int kq_nl_lock(struct sk_buff *skb, struct genl_info *info)
 {
 	struct kq_lock_ask ask = {};
+	const char *why = NULL;
 	struct kq_node *node;
-	int err;
+	struct file *file;
+	int err = read_lock_ask(&ask, info);
 
-	if (!kq_nl_admin(skb, info->extack))
-		return -EPERM;
-	err = read_lock_ask(&ask, info);
 	if (err)
 		return err;
 	node = kq_nl_node(genl_info_net(info), info->extack);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	err = kq_nl_open_handle(info, KQUORUM_CMD_LOCK,
-				ask.flags & KQUORUM_LOCK_CLOEXEC ? O_CLOEXEC : 0,
-				kq_lock_file(node, &ask), kq_lock_ask);
+	err = kq_nl_sign(skb, info, node, &ask);
 	if (err)
-		kq_nl_error(info->extack, NULL, err, kq_nl_ask_refusal(node, err));
+		goto put_node;
+	file = kq_lock_file(node, &ask);
+	if (IS_ERR(file))	/* -EMFILE can be of the process too, then of its descriptors */
+		why = kq_asker_refusal(PTR_ERR(file));
+	err = kq_nl_open_handle(info, KQUORUM_CMD_LOCK,
+				ask.flags & KQUORUM_LOCK_CLOEXEC ? O_CLOEXEC : 0, file,
+				kq_lock_ask);
+	if (err)
+		kq_nl_error(info->extack, NULL, err, why ? why : kq_nl_ask_refusal(node, err));
+put_node:
 	kq_node_put(node);
 	return err;
 }

@@ -15,6 +15,11 @@
 /* More than the 16 bits of NLA_POLICY_RANGE(). Not const: 6.1 has no const there. */
 static struct netlink_range_validation kq_units = { .min = 1, .max = KQUORUM_UNITS_MAX };
 #define KQ_UNITS	NLA_POLICY_FULL_RANGE(NLA_U32, &kq_units)
+static struct netlink_range_validation kq_grant_ms = { .max = KQ_GRANT_MS_MAX };
+#define KQ_GRANT_MS	NLA_POLICY_FULL_RANGE(NLA_U32, &kq_grant_ms)
+/* (uid_t)-1 is nobody. */
+static struct netlink_range_validation kq_ids = { .max = U32_MAX - 1 };
+#define KQ_USER		NLA_POLICY_FULL_RANGE(NLA_U32, &kq_ids)
 
 const struct nla_policy kq_nl_setting_policy[KQUORUM_SETTING_MAX + 1] = {
 	[KQUORUM_SETTING_HEARTBEAT_MS] = NLA_POLICY_RANGE(NLA_U32, KQUORUM_HEARTBEAT_MS_MIN,
@@ -47,6 +52,8 @@ const struct nla_policy kq_nl_start_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_SNAPSHOT_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 	[KQUORUM_A_SEED] = KQ_TYPE(NLA_FLAG),
 	[KQUORUM_A_SURVIVOR] = KQ_TYPE(NLA_FLAG),
+	[KQUORUM_A_USER_LOCKS] = NLA_POLICY_MIN(NLA_U32, 1),
+	[KQUORUM_A_NODE_LOCKS] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 const struct nla_policy kq_nl_stop_policy[KQUORUM_A_MAX + 1] = {
@@ -138,9 +145,11 @@ const struct nla_policy kq_nl_lock_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_GROUP] = KQ_GROUP,
 	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
 	[KQUORUM_A_LOCK_FLAGS] = NLA_POLICY_MASK(NLA_U32, KQUORUM_LOCK_TRY | KQUORUM_LOCK_CLOEXEC |
-						 KQUORUM_LOCK_SHARED),
+						 KQUORUM_LOCK_SHARED | KQUORUM_LOCK_OTHERS),
 	[KQUORUM_A_LOCK_UNITS] = KQ_UNITS,
 	[KQUORUM_A_LOCK_INFO] = KQ_NAME(KQUORUM_INFO_MAX),
+	[KQUORUM_A_TTL] = KQ_GRANT_MS,
+	[KQUORUM_A_HOLD] = KQ_GRANT_MS,
 };
 
 const struct nla_policy kq_nl_resource_policy[KQUORUM_A_MAX + 1] = {
@@ -154,6 +163,27 @@ const struct nla_policy kq_nl_resource_set_policy[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_UNITS] = KQ_UNITS,
 	[KQUORUM_A_MAX_WAITERS] = KQ_TYPE(NLA_U32),
 	[KQUORUM_A_CREATE] = KQ_TYPE(NLA_FLAG),
+	[KQUORUM_A_TTL] = KQ_GRANT_MS,
+	[KQUORUM_A_HOLD] = KQ_GRANT_MS,
+	[KQUORUM_A_UID] = KQ_USER,
+	[KQUORUM_A_GID] = KQ_USER,
+	[KQUORUM_A_MODE] = NLA_POLICY_MASK(NLA_U32, KQ_MODE_BITS),
+	[KQUORUM_A_FENCED] = NLA_POLICY_MAX(NLA_U8, 1),
+};
+
+const struct nla_policy kq_nl_resource_evict_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
+	[KQUORUM_A_NODE_ID] = KQ_NODE_ID,
+	[KQUORUM_A_SESSION] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_OWNER] = KQ_TYPE(NLA_U64),
+	[KQUORUM_A_DRAIN] = KQ_GRANT_MS,
+};
+
+const struct nla_policy kq_nl_fence_policy[KQUORUM_A_MAX + 1] = {
+	[KQUORUM_A_GROUP] = KQ_GROUP,
+	[KQUORUM_A_RESOURCE] = KQ_NAME(KQUORUM_RESOURCE_NAME_MAX),
+	[KQUORUM_A_TOKEN] = KQ_TYPE(NLA_U64),
 };
 
 const struct nla_policy kq_nl_log_policy[KQUORUM_A_MAX + 1] = {

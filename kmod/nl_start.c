@@ -180,6 +180,17 @@ static int open_snapshots(struct kq_node *node, const struct start_args *args,
 	return 0;
 }
 
+static void take_limits(struct kq_askers *as, struct genl_info *info)
+{
+	const struct nlattr *user = info->attrs[KQUORUM_A_USER_LOCKS];
+	const struct nlattr *node = info->attrs[KQUORUM_A_NODE_LOCKS];
+
+	if (user)
+		as->user_max = nla_get_u32(user);
+	if (node)
+		as->node_max = nla_get_u32(node);
+}
+
 static int name_founders(struct kq_node *node, struct genl_info *info)
 {
 	u32 id;
@@ -208,6 +219,7 @@ static int start(const struct start_args *args, struct genl_info *info)
 		goto unlock;
 	nla_strscpy(node->cluster, info->attrs[KQUORUM_A_NAME], sizeof(node->cluster));
 	memcpy(node->member, args->member, sizeof(node->member));
+	take_limits(&node->askers, info);
 	err = name_founders(node, info);
 	if (!err)
 		err = open_segments(node, args->fds, info);

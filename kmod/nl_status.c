@@ -21,6 +21,13 @@ static u64 age(u64 now, u64 since)
 	return since && now > since ? now - since : 0;
 }
 
+static int put_locks(struct sk_buff *skb, struct kq_askers *as)
+{
+	return nla_put_u32(skb, KQUORUM_A_LOCKS, kq_askers_handles(as)) ||
+	       nla_put_u32(skb, KQUORUM_A_USER_LOCKS, as->user_max) ||
+	       nla_put_u32(skb, KQUORUM_A_NODE_LOCKS, as->node_max) ? -EMSGSIZE : 0;
+}
+
 static int put_config(struct sk_buff *skb, const struct kq_node *node)
 {
 	if (nla_put_u32(skb, KQUORUM_A_GROUP, 0) ||
@@ -138,6 +145,11 @@ static int put_peer(struct sk_buff *skb, const struct kq_node *node, u32 id, u64
 		       nla_put_u64_64bit(skb, KQUORUM_PEER_RTT, p->rtt_ns, KQUORUM_PEER_PAD) ||
 		       nla_put_u64_64bit(skb, KQUORUM_PEER_DISK, p->disk_ns, KQUORUM_PEER_PAD) ||
 		       nla_put_u32(skb, KQUORUM_PEER_FLAGS, p->flags)))
+		return -EMSGSIZE;
+	if (p->rate.judged_ns &&
+	    (nla_put_s32(skb, KQUORUM_PEER_RATE_MIN, p->rate.min_ppm) ||
+	     nla_put_s32(skb, KQUORUM_PEER_RATE_MAX, p->rate.max_ppm) ||
+	     (p->rate.off && nla_put_s32(skb, KQUORUM_PEER_CLOCK_OFF, p->rate.off))))
 		return -EMSGSIZE;
 	if (kq_core_needs_snapshot(core, id) &&
 	    nla_put_u64_64bit(skb, KQUORUM_PEER_SNAPSHOT, p->snap_index, KQUORUM_PEER_PAD))
@@ -303,7 +315,8 @@ static int put_raft(struct sk_buff *skb, const struct kq_core *core, u64 now)
 	    nla_put_u32(skb, KQUORUM_A_LEARNERS, core->conf.learners) ||
 	    nla_put_u32(skb, KQUORUM_A_GONE, core->conf.left) ||
 	    (kq_core_is_eligible(core) && nla_put_flag(skb, KQUORUM_A_ELIGIBLE)) ||
-	    (kq_core_has_left(core) && nla_put_flag(skb, KQUORUM_A_LEFT)))
+	    (kq_core_has_left(core) && nla_put_flag(skb, KQUORUM_A_LEFT)) ||
+	    (core->own_off && nla_put_s32(skb, KQUORUM_A_CLOCK_OFF, core->own_off)))
 		return -EMSGSIZE;
 	/* A greeting may name an incarnation only once it cannot come again. */
 	if (core->hs_durable && (put_u64(skb, KQUORUM_A_INCARNATION, core->hs.incarnation) ||
@@ -381,7 +394,8 @@ static int put_status(struct sk_buff *skb, struct kq_node *node)
 {
 	int err = put_config(skb, node);
 
-	if (err || nla_put_u8(skb, KQUORUM_A_DAEMON, !!atomic_read(&node->daemon)))
+	if (err || put_locks(skb, &node->askers) ||
+	    nla_put_u8(skb, KQUORUM_A_DAEMON, !!atomic_read(&node->daemon)))
 		return -EMSGSIZE;
 	mutex_lock(&node->lock);
 	if (put_u64(skb, KQUORUM_A_EPOCH, node->epoch))

@@ -41,6 +41,7 @@ void kq_node_put(struct kq_node *node)
 	kq_core_destroy(node->core);
 	kq_disk_destroy(&node->disk);
 	kq_node_drop_snapshots(node);
+	kq_askers_destroy(&node->askers);
 	mutex_destroy(&node->lock);
 	mutex_destroy(&node->net_lock);
 	kvfree(node);
@@ -92,6 +93,8 @@ struct kq_node *kq_node_create(const struct kq_config *cfg)
 	mutex_init(&node->lock);
 	mutex_init(&node->net_lock);
 	INIT_LIST_HEAD(&node->locks);
+	timerqueue_init_head(&node->near);
+	kq_askers_init(&node->askers);
 	INIT_LIST_HEAD(&node->appends);
 	INIT_DELAYED_WORK(&node->tick, kq_node_tick);
 	INIT_WORK(&node->recover, kq_node_recover);

@@ -7,16 +7,18 @@
  *	kq_node.lock	the core and all lists of the node; held for steps only, never
  *			for I/O, never while a socket is used
  *	kq_node.net_lock	@net, while it is used to multicast
- *	kq_conn.lock, kq_disk.lock, kq_net.lock	spin locks, innermost
+ *	kq_conn.lock, kq_disk.lock, kq_net.lock, kq_askers.users	spin locks, innermost
  */
 #ifndef KQ_NODE_H
 #define KQ_NODE_H
 
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/timerqueue.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include "asker.h"
 #include "clock.h"
 #include "core/kq_core.h"
 #include "disk.h"
@@ -102,6 +104,8 @@ struct kq_trace {
  * @named: kq_core.conf_count of the configuration that @member follows
  * @conn: by node id; NULL: not connected
  * @locks: lock handles whose owner the core knows
+ * @near: of @locks those whose own end is not near yet, by when it will be
+ * @askers: who may have them; its counts have a lock of their own
  * @appends: open append streams
  * @saver: whoever saves a snapshot, NULL: nobody
  * @snapshot_busy: bit 0: one that was handed over is being read
@@ -118,6 +122,7 @@ struct kq_trace {
  * @told_role: likewise
  * @told_leader: likewise
  * @told_term: likewise
+ * @told_off: by node id: whose clock is off, likewise
  * @net_lock: protects @net
  * @net: the namespace, not counted; NULL once it or the node is gone
  * @sockets: attached sockets; each of them pins the namespace
@@ -137,6 +142,8 @@ struct kq_node {
 	u64 named;
 	struct kq_conn *conn[KQ_MAX_NODES + 1];
 	struct list_head locks;
+	struct timerqueue_head near;
+	struct kq_askers askers;
 	struct list_head appends;
 	struct kq_saver *saver;
 	unsigned long snapshot_busy;
@@ -153,6 +160,7 @@ struct kq_node {
 	u32 told_role;
 	u32 told_leader;
 	u64 told_term;
+	s8 told_off[KQ_MAX_NODES + 1];
 
 	struct mutex net_lock;
 	struct net *net;

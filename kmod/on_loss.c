@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the module does by itself before a lease runs out: a signal, then SIGKILL, to whom the
- * holder of the lock has named. It needs nobody for that: no daemon, no process, no step of the
- * node.
+ * What the module does by itself before a lease runs out, or a grant comes to its own end: a
+ * signal, then SIGKILL, to whom the holder of the lock has named. It needs nobody for that: no
+ * daemon, no process, no step of the node.
  *
  *	lease |-----------------------| warn_ms left: the signal --- kill_ms left: SIGKILL --- end
  *
  * A timer does it, right in the interrupt, where no other work of the machine is in its way. It is
- * set once: when it expires and the lease has been renewed meanwhile it is set again, so that
- * renewals cost nothing. What may sleep follows in a work: the cgroup, the line in the kernel log,
- * and signals of who may not signal everybody, for whose sake it is checked again whether he may.
+ * set once: when it expires and the lease, or the grant, has been renewed meanwhile it is set
+ * again, so that renewals cost nothing. An end that comes nearer, by an eviction, is a change of
+ * the owner: the timer is set anew then. What may sleep follows in a work: the cgroup, the line in
+ * the kernel log, and signals of who may not signal everybody, for whose sake it is checked again
+ * whether he may.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -182,7 +185,7 @@ static u64 act_if_due(struct kq_lock *lock, u64 left_ns)
 /* Context: any; nobody else looks at it or changes it at the same time. */
 static void look(struct kq_lock *lock)
 {
-	u64 deadline_ns = READ_ONCE(*lock->on_loss.deadline_ns), now = kq_clock();
+	u64 deadline_ns = kq_owner_deadline(lock->on_loss.core, &lock->owner), now = kq_clock();
 	u64 wait = act_if_due(lock, deadline_ns > now ? deadline_ns - now : 0);
 
 	if (wait)
@@ -210,7 +213,7 @@ void kq_on_loss_changed(struct kq_lock *lock)
 		return;
 	hrtimer_cancel(&ol->timer);
 	if (lock->owner.state == KQUORUM_LOCK_GRANTED && core) {
-		ol->deadline_ns = &core->local.deadline_ns;
+		ol->core = core;
 		look(lock);
 	} else if (lock->owner.state == KQUORUM_LOCK_LOST) {
 		act_if_due(lock, 0);
@@ -224,6 +227,70 @@ void kq_on_loss_changed(struct kq_lock *lock)
 void kq_on_loss_disarm(struct kq_lock *lock)
 {
 	hrtimer_cancel(&lock->on_loss.timer);
+}
+
+/* Do any run on? Who has begun to end does nothing any more that it could be stopped from. */
+static bool target_runs(const struct kq_on_loss_target *t)
+{
+	struct task_struct *leader, *task;
+	bool runs = false;
+
+	rcu_read_lock();
+	if (t->what.flags & KQUORUM_ON_LOSS_GROUP) {
+		do_each_pid_task(t->pid, PIDTYPE_PGID, leader) {
+			for_each_thread(leader, task)
+				runs |= !(task->flags & PF_EXITING);
+		} while_each_pid_task(t->pid, PIDTYPE_PGID, leader);
+	} else {
+		leader = pid_task(t->pid, PIDTYPE_PID);
+		if (leader)
+			for_each_thread(leader, task)
+				runs |= !(task->flags & PF_EXITING);
+	}
+	rcu_read_unlock();
+	return runs;
+}
+
+/*
+ * Was it a signal that ended the process that closes the handle? It had no say in what becomes
+ * of those it ran under the lock, as it has when it exits.
+ */
+static bool is_killed(void)
+{
+	return current->flags & PF_EXITING && current->exit_code & 0x7f;
+}
+
+/**
+ * kq_on_loss_orphaned() - the handle is closed: was its process killed, stop whom it cannot now
+ * @lock: the handle
+ *
+ * The lock is free in a moment. What is under way, a write say, ends before: it is waited for.
+ *
+ * Context: the process that closes; sleeps until they have ended, or the lease has.
+ */
+void kq_on_loss_orphaned(struct kq_lock *lock)
+{
+	struct kq_on_loss *ol = &lock->on_loss;
+	struct kq_on_loss_target target = {};
+	u64 left_ns;
+
+	if (!is_killed())
+		return;
+	mutex_lock(&lock->node->lock);
+	left_ns = kq_lock_left_ns(lock, kq_clock());
+	if (ol->target.pid && signal_of(&ol->target.what, KQ_ON_LOSS_KILL) && left_ns) {
+		target_get(&target, &ol->target);
+		hrtimer_cancel(&ol->timer);
+		if (!test_bit(KQ_ON_LOSS_KILL, &ol->done))
+			act(lock, KQ_ON_LOSS_KILL, left_ns);
+	}
+	while (target.pid && kq_lock_left_ns(lock, kq_clock()) && target_runs(&target)) {
+		mutex_unlock(&lock->node->lock);
+		usleep_range(500, 2000);
+		mutex_lock(&lock->node->lock);
+	}
+	mutex_unlock(&lock->node->lock);
+	target_put(&target);
 }
 
 /**
@@ -300,11 +367,11 @@ static void tell(const struct kq_lock *lock, const struct rest *rest, const char
 	if (err == -ESRCH || err == -ENODEV)
 		return;
 	if (err)
-		pr_warn_ratelimited("%s/%s: lock %*pE, %u ms of the lease left: %s %d: error %d\n",
+		pr_warn_ratelimited("%s/%s: lock %*pE, %u ms left: %s %d: error %d\n",
 				    cluster, rest->self, len, name, rest->left_ms, what,
 				    pid_nr(rest->target.pid), err);
 	else
-		pr_info_ratelimited("%s/%s: lock %*pE, %u ms of the lease left: %s %d\n",
+		pr_info_ratelimited("%s/%s: lock %*pE, %u ms left: %s %d\n",
 				    cluster, rest->self, len, name, rest->left_ms, what,
 				    pid_nr(rest->target.pid));
 }

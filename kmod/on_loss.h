@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What becomes of a lock's user before the lease runs out.
+ * What becomes of a lock's user before the lease, or the grant, runs out.
  */
 #ifndef KQ_ON_LOSS_H
 #define KQ_ON_LOSS_H
@@ -11,6 +11,7 @@
 
 struct cred;
 struct file;
+struct kq_core;
 struct kq_lock;
 struct pid;
 struct seq_file;
@@ -43,11 +44,11 @@ struct kq_on_loss_target {
  * @target: whom it concerns
  * @timer: runs only while the lock is granted and a stage is to come
  * @work: the rest of what was done from the timer; has a reference to the handle
- * @deadline_ns: the core's, of the session; for @timer
+ * @core: has the deadline; for @timer
  * @done: bit per stage: it came
  * @due: bit per stage: @work has to do with it
  * @error: by stage, of the signal
- * @left_ms: by stage, of the lease when it came
+ * @left_ms: by stage, of the lease or the grant when it came
  *
  * Under the node's lock, but for @timer: whoever changes what it looks at cancels it first.
  */
@@ -55,7 +56,7 @@ struct kq_on_loss {
 	struct kq_on_loss_target target;
 	struct hrtimer timer;
 	struct work_struct work;
-	const u64 *deadline_ns;
+	const struct kq_core *core;
 	unsigned long done;
 	unsigned long due;
 	int error[KQ_ON_LOSS_STAGES];
@@ -70,6 +71,7 @@ void kq_on_loss_destroy(struct kq_on_loss *ol);
 int kq_on_loss_set(struct kq_lock *lock, const struct kquorum_on_loss *what);
 void kq_on_loss_changed(struct kq_lock *lock);
 void kq_on_loss_disarm(struct kq_lock *lock);
+void kq_on_loss_orphaned(struct kq_lock *lock);
 void kq_on_loss_end(struct kq_lock *lock);
 void kq_on_loss_show(struct seq_file *m, const struct kq_lock *lock);
 

@@ -258,6 +258,17 @@ struct told {
 	u64 offset;		/* bytes */
 };
 
+/* A clock that is off, or is not any more. */
+struct told_clock {
+	s32 off;		/* as in struct kq_rate */
+	bool own;
+	s32 min_ppm;
+	s32 max_ppm;
+	u32 drift_ppm;
+	char self[KQUORUM_NODE_NAME_MAX + 1];
+	char whose[KQUORUM_NODE_NAME_MAX + 1];
+};
+
 static void tell_state(const struct kq_node *node, const struct told *t)
 {
 	const char *self = t->self;
@@ -306,6 +317,61 @@ static void tell_leader(const struct kq_node *node, const struct told *t)
 	else
 		pr_info_ratelimited("%s/%s: no leader in term %llu\n", node->cluster, self,
 				    t->ev.term);
+}
+
+/* Returns false: there is no news, or no more. */
+static bool take_clock(struct kq_node *node, struct told_clock *t)
+{
+	const struct kq_core *core = node->core;
+	u32 self = node->cfg.self, id;
+
+	if (!core || node->recovering)
+		return false;
+	for (id = 1; id <= KQ_MAX_NODES; id++) {
+		const struct kq_rate *r = &core->peer[id].rate;
+		s32 off = id == self ? core->own_off : r->off;
+
+		if (off == node->told_off[id])
+			continue;
+		node->told_off[id] = off;
+		t->off = off;
+		t->own = id == self;
+		t->min_ppm = r->min_ppm;
+		t->max_ppm = r->max_ppm;
+		t->drift_ppm = core->eff.drift_ppm;
+		strscpy(t->self, node->member[self].name, sizeof(t->self));
+		strscpy(t->whose, node->member[id].name, sizeof(t->whose));
+		return true;
+	}
+	return false;
+}
+
+static void tell_clock(const struct kq_node *node, const struct told_clock *t)
+{
+	if (t->own && t->off)
+		pr_warn_ratelimited("%s/%s: this node's clock is too %s for most others: it does not lead until that has passed\n",
+				    node->cluster, t->self, t->off > 0 ? "fast" : "slow");
+	else if (t->off)
+		pr_warn_ratelimited("%s/%s: the clock of %s differs from this one's by %+d to %+d ppm, which two within drift_ppm (%u) cannot: it gets no lease\n",
+				    node->cluster, t->self, t->whose, t->min_ppm, t->max_ppm,
+				    t->drift_ppm);
+	else
+		pr_info_ratelimited("%s/%s: the clock of %s is no longer found off\n",
+				    node->cluster, t->self, t->whose);
+}
+
+static void tell_clocks(struct kq_node *node)
+{
+	struct told_clock t;
+	bool news;
+
+	do {
+		mutex_lock(&node->lock);
+		news = take_clock(node, &t);
+		mutex_unlock(&node->lock);
+		if (news)
+			tell_clock(node, &t);
+	} while (news);
 }
 
 static void event_snapshot(struct kq_node *node, struct told *t)
@@ -357,6 +423,8 @@ void kq_node_event_work(struct work_struct *work)
 		tell_state(node, &t);
 	if (t.new_leader)
 		tell_leader(node, &t);
+	if (t.ev.bits & KQUORUM_EVENT_CLOCK)
+		tell_clocks(node);
 	mutex_lock(&node->net_lock);
 	if (node->net && t.ev.bits)
 		kq_nl_multicast(node->net, &t.ev);

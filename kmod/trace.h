@@ -39,8 +39,9 @@ enum kq_trace_what {
 	KQ_TRACE_CAMPAIGN,
 	KQ_TRACE_TRANSFER,	/* a: to */
 	KQ_TRACE_RECONFIGURE,	/* a: voters; b: learners; c: based on; d: the node's id, record */
-	KQ_TRACE_APPEND,	/* a: KQ_ENTRY_APPEND, _DEFINE or _UNDEFINE; d: the payload */
+	KQ_TRACE_APPEND,	/* a: KQ_ENTRY_APPEND, _DEFINE, _EVICT, ...; d: the payload */
 	KQ_TRACE_LOCK,		/* d: struct kq_acquire_cmd, the name, what it is for */
+	KQ_TRACE_RENEW,		/* a: owner; b: token */
 	KQ_TRACE_UNLOCK,	/* a: owner */
 	KQ_TRACE_SAVE_BEGIN,
 	KQ_TRACE_SAVE_NEXT,	/* a: bytes there is room for; result: how many, CRC << 32 */
@@ -49,6 +50,7 @@ enum kq_trace_what {
 	KQ_TRACE_INSTALL,	/* d: likewise */
 	KQ_TRACE_SCRUB,		/* a: KQ_TRACE_SCRUB_BEGIN, _MEND or _END */
 	KQ_TRACE_REWRITE,	/* a: first index; b: last */
+	KQ_TRACE_DROP_LEASE,
 	KQ_TRACE_STOP,		/* a: 1: by force */
 	KQ_TRACE_DOWN,		/* stopped by force, freed; a: 1: while recovering, no "end" */
 	/* what comes out */

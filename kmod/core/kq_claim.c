@@ -26,6 +26,7 @@ struct kq_claim *kq_claim_alloc(u32 info_len, u32 units)
 	c->info_len = info_len;
 	c->units = units;
 	INIT_LIST_HEAD(&c->node);
+	INIT_LIST_HEAD(&c->evicting);
 	return c;
 }
 
@@ -54,6 +55,11 @@ u32 kq_claim_record(const struct kq_claim *c, void *buf)
 	s->mode = c->mode;
 	s->name_len = r->name_len;
 	s->info_len = c->info_len;
+	s->evicted = c->evicted;
+	s->ttl_ms = cpu_to_le32(KQ_BREAK(TTL_UNSAVED) ? 0 : c->ttl_ms);
+	s->hold_ms = cpu_to_le32(c->hold_ms);
+	s->drain_ms = cpu_to_le32(c->drain_ms);
+	s->uid = cpu_to_le32(c->uid);
 	memcpy(s->comm, c->comm, sizeof(s->comm));
 	memcpy(at, r->name, r->name_len);
 	at += r->name_len;
@@ -201,6 +207,10 @@ static void count_holder(struct kq_claim *c, bool holds)
 		r->sharing += holds ? 1 : -1;
 	for (i = 0; i < c->numbers && (holds || !KQ_BREAK(NUMBER_KEPT)); i++)
 		*word_of(r, number[i]) ^= 1ULL << (number[i] % 64);
+	if (holds)
+		r->nodes |= 1U << c->holder_node;
+	else if (list_empty(&r->holders))
+		r->nodes = 0;
 	r->token = list_empty(&r->holders) ? 0 :
 		list_last_entry(&r->holders, struct kq_claim, node)->token;
 }
@@ -225,6 +235,7 @@ void kq_resources_unclaim(struct kq_resources *res, struct kq_claim *c)
 	res->claims--;
 	r->claims--;
 	list_del(&c->item.all);
+	list_del(&c->evicting);
 	rb_erase(&c->by_owner, &res->by_owner[c->holder_node]);
 	kq_free(c);
 }
@@ -271,6 +282,19 @@ static void give_numbers(struct kq_claim *c)
 			number[c->numbers++] = n;
 }
 
+/* A grant is bound to what was said of the resource when it was made. */
+static void bind_grant(struct kq_claim *c)
+{
+	const struct kq_terms *is = c->resource->pool ? &c->resource->pool->is : NULL;
+
+	if (!is)
+		return;
+	if (!c->ttl_ms)
+		c->ttl_ms = is->ttl_ms;
+	if (is->hold_ms && (!c->hold_ms || c->hold_ms > is->hold_ms) && !KQ_BREAK(HOLD_UNBOUND))
+		c->hold_ms = is->hold_ms;
+}
+
 /**
  * kq_claim_hold() - a claim that waits is granted
  * @res: the table
@@ -283,11 +307,33 @@ void kq_claim_hold(struct kq_resources *res, struct kq_claim *c, u64 token)
 
 	res->sum[KQ_SNAP_CLAIM] -= claim_hash(c);
 	c->token = token;
+	bind_grant(c);
 	give_numbers(c);
 	res->sum[KQ_SNAP_CLAIM] += claim_hash(c);
 	r->waiting--;
 	list_move_tail(&c->node, &r->holders);
 	count_holder(c, true);
+}
+
+/**
+ * kq_claim_evict() - a holder has to give it back
+ * @res: the table
+ * @c: the claim, granted
+ * @drain_ms: it has so long for that; the shorter one counts when it had to already
+ * @now_ns: the clock
+ */
+void kq_claim_evict(struct kq_resources *res, struct kq_claim *c, u32 drain_ms, u64 now_ns)
+{
+	u64 end_ns = now_ns + (u64)drain_ms * KQ_NS_PER_MS;
+
+	res->sum[KQ_SNAP_CLAIM] -= claim_hash(c);
+	c->drain_ms = c->evicted && !KQ_BREAK(EVICT_AGAIN) ? min(c->drain_ms, drain_ms) : drain_ms;
+	c->evict_end_ns = c->evicted ? min(c->evict_end_ns, end_ns) : end_ns;
+	c->evict_ns = c->evicted ? c->evict_ns : now_ns;
+	c->evicted = true;
+	res->sum[KQ_SNAP_CLAIM] += claim_hash(c);
+	if (list_empty(&c->evicting))
+		list_add_tail(&c->evicting, &res->evicting);
 }
 
 /**

@@ -62,6 +62,7 @@ struct kq_core *kq_core_create(const struct kq_config *cfg)
 	INIT_LIST_HEAD(&core->held);
 	INIT_LIST_HEAD(&core->owners);
 	core->owners_by_id = RB_ROOT;
+	core->owners_by_end = RB_ROOT;
 	INIT_LIST_HEAD(&core->pending);
 	INIT_LIST_HEAD(&core->changed);
 	INIT_LIST_HEAD(&core->done);
@@ -351,6 +352,8 @@ void kq_become_follower(struct kq_core *core, u64 term, u32 leader)
 	}
 	if (core->leader != leader) {
 		core->leader = leader;
+		if (leader)
+			kq_rate_forget(core);
 		kq_propose_unsend(core);
 	}
 }
@@ -391,6 +394,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 {
 	core->now_ns = now_ns;
 	kq_lease_local_tick(core);
+	kq_owners_tick(core);
 	if (core->state == KQUORUM_NODE_FAILED)
 		kq_owners_failed(core);
 	if (!kq_is_up(core))
@@ -404,6 +408,7 @@ void kq_core_tick(struct kq_core *core, u64 now_ns)
 	kq_member_begin(core);
 	kq_member_tick(core);
 	kq_vote_tick(core);
+	kq_rate_tick(core);
 	if (kq_is_leader(core)) {
 		kq_disk_probe(core);
 		kq_leader_tick(core);

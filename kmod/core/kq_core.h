@@ -103,6 +103,55 @@ struct kq_inflight {
 	u32 bytes;
 };
 
+/**
+ * struct kq_rate_times - readings of two clocks, see kq_rate.c
+ * @asked_ns: here
+ * @came_ns: there
+ * @sent_ns: there
+ * @heard_ns: here, 0: there are none
+ */
+struct kq_rate_times {
+	u64 asked_ns;
+	u64 came_ns;
+	u64 sent_ns;
+	u64 heard_ns;
+};
+
+#define KQ_RATE_ROW	4		/* windows in a row that make an alarm */
+#define KQ_RATE_ALARM_WINDOWS 6		/* it comes within so many */
+#define KQ_RATE_TRIPS_NS (5ULL * KQ_NS_PER_MS)
+#define KQ_RATE_WINDOW_MAX_NS (60000ULL * KQ_NS_PER_MS)	/* unless a lease is longer */
+
+/**
+ * struct kq_rate - the rate of a peer's clock by this one's
+ * @echo_ns: what stood in its newest message, for the next one to it
+ * @came_ns: when that came
+ * @from: what the window under way is measured from
+ * @from_window: its number
+ * @best: the shortest round trip of those that the next one may be measured from
+ * @window: the number of that one
+ * @picks: there may be a shorter one
+ * @min_ppm: the last window: the peer's is faster by this at least, slower where it is below 0
+ * @max_ppm: and by this at most
+ * @judged_ns: when that window ended, 0: there was none
+ * @row: so many in a row were beyond the bound; below 0: it was slower
+ * @off: 1: too fast, -1: too slow, 0: neither, or not known
+ */
+struct kq_rate {
+	u64 echo_ns;
+	u64 came_ns;
+	struct kq_rate_times from;
+	u64 from_window;
+	struct kq_rate_times best;
+	u64 window;
+	bool picks;
+	s64 min_ppm;
+	s64 max_ppm;
+	u64 judged_ns;
+	s32 row;
+	s32 off;
+};
+
 struct kq_peer {
 	u32 id;
 	bool connected;
@@ -121,7 +170,6 @@ struct kq_peer {
 	bool probe_sent;
 	u64 acked_round;
 	u64 heard_ns;			/* last answer in this term */
-	u64 rtt_ns;
 	u64 disk_ns;
 	u32 flags;			/* KQUORUM_PEERF_* */
 	bool low;			/* has no room for what clients propose */
@@ -133,6 +181,10 @@ struct kq_peer {
 	/* anyone's view */
 	u64 seen_ns;			/* last message of any kind */
 	s32 vote;			/* 1 granted, -1 refused, 0 no answer */
+
+	/* a leader of all, others of the leader */
+	struct kq_rate rate;
+	u64 rtt_ns;
 
 	/* leader: this node's session */
 	u64 promise_until_ns;
@@ -190,6 +242,8 @@ struct kq_proposal {
 	u64 term;
 };
 
+#define KQ_NEVER U64_MAX		/* instead of a time */
+
 /**
  * struct kq_lock_ask - what a handle asks for
  * @name: resource
@@ -198,6 +252,11 @@ struct kq_proposal {
  * @info_len: bytes, at most KQ_INFO_MAX
  * @flags: KQUORUM_LOCK_TRY, KQUORUM_LOCK_SHARED
  * @units: so many, at most KQ_UNITS_MAX; 0: all there are, or a share
+ * @ttl_ms: of the grant: to be renewed in that time; 0: as the resource says
+ * @hold_ms: likewise, to be held so long at most
+ * @uid: of who asks
+ * @gid: a group of his: the one that the resource is of, if he is in it
+ * @admin: he may have it whatever its owner, group and mode are
  * @pid: of the process that asks, for display
  * @comm: its name, at most KQ_COMM_MAX bytes
  */
@@ -209,7 +268,12 @@ struct kq_lock_ask {
 	u32 info_len;
 	u32 flags;
 	u32 units;
+	u32 ttl_ms;
+	u32 hold_ms;
+	u32 uid;
+	u32 gid;
 	u32 pid;
+	bool admin;
 };
 
 /**
@@ -222,6 +286,12 @@ struct kq_lock_ask {
  * @closing: the handle is gone; released as soon as its place in the log is known
  * @closed: the core has let go; the glue may free it
  * @held: the replicated state has a claim of it under @session
+ * @by_end: of those that are granted and end by themselves
+ * @end_ns: granted: it is lost then; KQ_NEVER: only with the session. Read without lock, at each
+ *	use; stays when it is lost
+ * @limit_ns: granted: no renewal takes @end_ns beyond; KQ_NEVER: there is no such end
+ * @limit: enum kq_release_why: what that is
+ * @ttl_ms: granted: from one renewal to the next; 0: needs none
  */
 struct kq_owner {
 	struct list_head node;
@@ -238,6 +308,11 @@ struct kq_owner {
 	bool closing;
 	bool closed;
 	bool held;
+	struct rb_node by_end;
+	u64 end_ns;
+	u64 limit_ns;
+	u32 limit;
+	u32 ttl_ms;
 	struct kq_proposal acquire;
 	struct kq_proposal release;
 	u16 name_len;
@@ -341,7 +416,7 @@ struct kq_core {
 	u64 conf_count;			/* how often another took effect here */
 	bool left;			/* as kq_core_has_left() was when that was told */
 	kq_nodes leaving;		/* leader: no members, to be told so */
-	bool handed_over;		/* leader without a vote: a transfer was tried */
+	bool handed_over;		/* leader that should not be one: a transfer was tried */
 	u64 beginner;			/* identity of who may begin the cluster, as seen here */
 	u64 met_ns;			/* when an empty node said last that it is */
 
@@ -384,13 +459,15 @@ struct kq_core {
 	u64 wait_until_ns;		/* restart: no vote, no campaign before */
 	u64 verified;			/* follower: log agrees with the leader up to here */
 	u64 round;			/* leader: newest sent; follower: newest seen */
-	u64 resp_sent_ns;		/* echo for the next APPEND_RESP */
 	bool resp_due;			/* an answer waits for the disk */
 	u64 commit;
 	u64 applied;
 	u64 term_start;			/* leader: index of its NOOP */
 	bool lead_ready;		/* ... and it is applied */
+	u64 lead_ns;			/* when that came to be */
 	u64 heartbeat_ns;		/* last broadcast */
+	s32 own_off;			/* its own clock, as in struct kq_rate */
+	u64 own_off_until_ns;		/* unless a leader's shows it again */
 	u64 uncommitted_bytes;
 	u64 concerned;			/* leader: bits of nodes whom what was applied concerns */
 	u32 transfer_to;
@@ -424,6 +501,7 @@ struct kq_core {
 	struct kq_local_session local;
 	struct list_head owners;
 	struct rb_root owners_by_id;	/* the same */
+	struct rb_root owners_by_end;	/* of those that are granted and end by themselves */
 	struct list_head pending;	/* proposals with a seq, in order of seq */
 	u32 pending_count;
 	u64 linger_until_ns;		/* until then some of them linger; 0: none */
@@ -462,6 +540,7 @@ int kq_core_canvass(struct kq_core *core, u64 now_ns);
 int kq_core_campaign(struct kq_core *core, u64 now_ns);
 int kq_core_transfer(struct kq_core *core, u64 now_ns, u32 to);
 int kq_core_reconfigure(struct kq_core *core, u64 now_ns, const struct kq_conf_change *change);
+void kq_core_drop_lease(struct kq_core *core, u64 now_ns);
 
 /* Proposals of this node (kq_propose.c, kq_owner.c) */
 int kq_core_append(struct kq_core *core, u64 now_ns, struct kq_proposal *p);
@@ -470,6 +549,8 @@ int kq_owner_init(struct kq_owner *o, const struct kq_lock_ask *ask);
 void kq_owner_destroy(struct kq_owner *o);
 int kq_core_lock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
 void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o);
+int kq_core_renew(struct kq_core *core, u64 now_ns, struct kq_owner *o, u64 token);
+u64 kq_owner_deadline(const struct kq_core *core, const struct kq_owner *o);
 
 /* Snapshots: saving (kq_save.c), restoring (kq_restore.c), what they make of the log (kq_trim.c) */
 struct kq_save *kq_core_save_begin(struct kq_core *core, int *err);
@@ -524,6 +605,9 @@ bool kq_core_is_eligible(const struct kq_core *core);
 bool kq_core_is_gone(const struct kq_core *core, u32 id);
 struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name, u32 len);
 void kq_core_past(const struct kq_core *core, u32 id, struct kquorum_past *out);
+u64 kq_rate_window_ns(const struct kq_effective *eff);
+u32 kq_rate_bound_ppm(u32 drift_ppm, int sign);
+bool kq_rate_own_is_off(const struct kq_core *core);
 void kq_core_wire_peer(const struct kq_core *core, u32 id, struct kq_wire_peer *out);
 u64 kq_cluster_hash(const struct kq_config *cfg);
 

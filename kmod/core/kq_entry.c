@@ -22,6 +22,8 @@ static bool kq_entry_type_known(u16 type)
 	case KQ_ENTRY_RELEASE:
 	case KQ_ENTRY_DEFINE:
 	case KQ_ENTRY_UNDEFINE:
+	case KQ_ENTRY_EVICT:
+	case KQ_ENTRY_FENCE:
 	case KQ_ENTRY_APPEND:
 		return true;
 	default:

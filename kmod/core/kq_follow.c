@@ -27,7 +27,7 @@ static void respond(struct kq_core *core, u32 flags, u64 reject_prev, u64 hint_i
 		return;
 	r = kq_msg_body(msg);
 	r->round = cpu_to_le64(core->round);
-	r->sent_ns = cpu_to_le64(core->resp_sent_ns);
+	kq_rate_stamp(core, &core->peer[core->leader], &r->clock);
 	r->match = cpu_to_le64(KQ_BREAK(ACK_UNVERIFIED) ? core->durable :
 			       min(core->durable, core->verified));
 	r->disk_ns = cpu_to_le64(core->disk_ns);
@@ -196,8 +196,7 @@ void kq_follow_recv_append(struct kq_core *core, const struct kq_wire_hdr *h, co
 	core->heard_ns = core->now_ns;
 	kq_promise_give(core, le32_to_cpu(b->promise_ms));
 	core->round = max(core->round, le64_to_cpu(b->round));
-	if (!(le32_to_cpu(b->flags) & KQ_APPEND_COMMIT))
-		core->resp_sent_ns = le64_to_cpu(b->sent_ns);
+	kq_rate_heard(core, &core->peer[from], &b->clock);
 	if (core->state == KQUORUM_NODE_DAMAGED) {
 		bool says = core->stateless && !KQ_BREAK(STATELESS_SILENT);
 		u64 need = max(core->hs.snap.index, core->log.base_index);

@@ -145,6 +145,7 @@ u32 kq_conf_record(const struct kq_core *core, void *buf);
 void kq_member_begin(struct kq_core *core);
 void kq_member_tick(struct kq_core *core);
 void kq_member_settle(struct kq_core *core);
+void kq_member_step_down(struct kq_core *core, const char *why);
 void kq_member_meet(struct kq_core *core, struct kq_peer *p);
 void kq_member_told(struct kq_core *core, struct kq_peer *p);
 
@@ -193,9 +194,11 @@ void kq_propose_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, con
 void kq_propose_applied(struct kq_core *core, const struct kq_entry *e, s32 result);
 
 /* kq_owner.c */
+void kq_owner_changed(struct kq_core *core, struct kq_owner *o);
+void kq_owner_set_state(struct kq_core *core, struct kq_owner *o, u32 state, s32 error);
+void kq_owner_give_back(struct kq_core *core, struct kq_owner *o, enum kq_release_why why);
+struct kq_owner *kq_owner_of(struct kq_core *core, const struct kq_claim *c);
 void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p);
-void kq_owner_granted(struct kq_core *core, struct kq_claim *c);
-void kq_owner_refused(struct kq_core *core, const struct kq_claim *c, s32 error);
 void kq_owners_session_live(struct kq_core *core);
 void kq_owners_session_lapsed(struct kq_core *core);
 void kq_owners_session_over(struct kq_core *core);
@@ -203,6 +206,15 @@ void kq_owners_failed(struct kq_core *core);
 void kq_owners_installed(struct kq_core *core);
 void kq_owners_end(struct kq_core *core);
 bool kq_owners_any(const struct kq_core *core);
+
+/* kq_grant.c */
+void kq_owner_no_end(struct kq_core *core, struct kq_owner *o);
+void kq_owner_set_end(struct kq_core *core, struct kq_owner *o, u64 end_ns);
+void kq_owner_granted(struct kq_core *core, struct kq_claim *c);
+void kq_owner_refuse(struct kq_core *core, struct kq_owner *o, s32 error);
+void kq_owner_refused(struct kq_core *core, const struct kq_claim *c, s32 error);
+void kq_owner_evicted(struct kq_core *core, const struct kq_claim *c);
+void kq_owners_tick(struct kq_core *core);
 
 /* kq_lease.c: sessions, both sides (design section 6) */
 void kq_lease_lead(struct kq_core *core);
@@ -219,6 +231,14 @@ void kq_lease_session_cleared(struct kq_core *core, u32 node);
 void kq_lease_open_outcome(struct kq_core *core, struct kq_proposal *p);
 void kq_lease_close(struct kq_core *core);
 void kq_lease_installed(struct kq_core *core);
+
+/* kq_rate.c: the clocks of others */
+void kq_rate_stamp(const struct kq_core *core, const struct kq_peer *p,
+		   struct kq_wire_clock *clock);
+void kq_rate_heard(struct kq_core *core, struct kq_peer *p, const struct kq_wire_clock *clock);
+void kq_rate_forget(struct kq_core *core);
+bool kq_rate_may_lease(const struct kq_core *core, u32 id);
+void kq_rate_tick(struct kq_core *core);
 
 /* kq_machine.c */
 
@@ -279,5 +299,23 @@ bool kq_session_applied(const struct kq_core *core, u32 node, u64 seq);
 /* kq_m_resource.c */
 int kq_resources_prepare(struct kq_entry *e);
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index);
+void kq_resource_unclaim(struct kq_core *core, struct kq_claim *c);
+void kq_resource_settle(struct kq_core *core, struct kq_resource *r, u64 index);
+bool kq_name_fits(u32 name_len, u32 room);
+
+/* kq_define.c */
+bool kq_resource_allows(const struct kq_resource *r, __le32 uid, __le32 gid, __le16 flags);
+int kq_define_check(const void *payload, u32 len);
+s32 kq_define_apply(struct kq_core *core, struct kq_entry *e);
+int kq_undefine_check(const void *payload, u32 len);
+s32 kq_undefine_apply(struct kq_core *core, struct kq_entry *e);
+int kq_fence_check(const void *payload, u32 len);
+s32 kq_fence_apply(struct kq_core *core, struct kq_entry *e);
+
+/* kq_evict.c */
+int kq_evict_check(const void *payload, u32 len);
+s32 kq_evict_apply(struct kq_core *core, struct kq_entry *e);
+void kq_evict_keep(struct kq_core *core, const struct kq_resources *before);
+void kq_evict_tick(struct kq_core *core);
 
 #endif /* KQ_INT_H */

@@ -113,7 +113,7 @@ static void answer_renewal(struct kq_core *core, struct kq_peer *p)
 	if ((p->suspect_sent && !KQ_BREAK(RENEW_SUSPECT)) ||
 	    (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)) ||
 	    (!kq_is_member(core, p->id) && !KQ_BREAK(RENEW_REMOVED)) ||
-	    p->renew_session != core->session[p->id].id)
+	    !kq_rate_may_lease(core, p->id) || p->renew_session != core->session[p->id].id)
 		return;
 	p->promise_until_ns = core->now_ns + kq_settings_promise_ns(&core->eff);
 	if (p->id == core->cfg.self) {
@@ -166,7 +166,8 @@ static void renew_ask(struct kq_core *core, u32 from, u64 session, u64 sent_ns)
 
 	if (!kq_is_leader(core) || (!core->lead_ready && !KQ_BREAK(RENEW_EARLY)) || !session ||
 	    (!kq_is_member(core, from) && !KQ_BREAK(RENEW_REMOVED)) ||
-	    session != core->session[from].id || (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)))
+	    session != core->session[from].id || (p->expire_sent && !KQ_BREAK(RENEW_EXPIRED)) ||
+	    !kq_rate_may_lease(core, from))
 		return;
 	/*
 	 * The request that waits is answered first. Where a round takes longer than the
@@ -209,17 +210,19 @@ static void set_deadline(struct kq_core *core, u64 deadline_ns)
 }
 
 /* A deadline that has passed is never raised again: what was lost stays lost. */
-static void check_lapse(struct kq_core *core)
+static void lapse(struct kq_core *core)
 {
-	struct kq_local_session *l = &core->local;
-
-	if (l->state != KQ_SESSION_LIVE || core->now_ns < l->deadline_ns)
-		return;
 	set_deadline(core, 0);
-	l->state = KQ_SESSION_LAPSED;
+	core->local.state = KQ_SESSION_LAPSED;
 	core->events |= KQUORUM_EVENT_SESSION;
 	kq_trace(core, "session lapsed");
 	kq_owners_session_lapsed(core);
+}
+
+static void check_lapse(struct kq_core *core)
+{
+	if (core->local.state == KQ_SESSION_LIVE && core->now_ns >= core->local.deadline_ns)
+		lapse(core);
 }
 
 static void try_deadline(struct kq_core *core)
@@ -424,6 +427,22 @@ void kq_lease_local_tick(struct kq_core *core)
 	if (since >= 2 * heartbeat &&
 	    (l->answered_ns < l->asked_ns || since >= kq_ms(core->eff.lease_ms) / 5))
 		send_renewal(core);
+}
+
+/**
+ * kq_core_drop_lease() - what this node holds is lost, now
+ * @core: the core
+ * @now_ns: the clock
+ *
+ * The machine is about to sleep, or is not the one that asked for the lease. Others get what it
+ * held when the promise is over, as ever: who used it may need that time to end. Then a new
+ * session opens.
+ */
+void kq_core_drop_lease(struct kq_core *core, u64 now_ns)
+{
+	core->now_ns = now_ns;
+	if (core->local.state == KQ_SESSION_OPEN || core->local.state == KQ_SESSION_LIVE)
+		lapse(core);
 }
 
 /**

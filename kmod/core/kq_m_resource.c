@@ -21,6 +21,14 @@
  * Fewer units than are in use take nothing from anybody: nothing is granted until it goes together
  * again. Who waits for more than there are from now on is refused. Who waits stays when fewer may.
  *
+ * Who may have it: admins, and those whom the owner, group and mode that were said of it allow; of
+ * one of which nothing was said only admins. It is looked at when a request is applied.
+ *
+ * A grant may have an end: it has to be renewed in its time to live, and may be held so long at
+ * most, as was asked for or said of the resource when it was made. Its own node keeps that by its
+ * own clock (the lease of that node's session covers it) and then gives it back, and says why. Who
+ * was evicted gives it back likewise; of a resource whose users check tokens the leader takes it.
+ *
  * A resource of which nothing was said goes when nobody wants it; any other one stays.
  */
 #include "kq_int.h"
@@ -42,7 +50,12 @@ struct kq_resource *kq_core_resource_find(struct kq_core *core, const char *name
 
 /* --- who gets it ----------------------------------------------------------------------- */
 
-static void claim_free(struct kq_core *core, struct kq_claim *c)
+/**
+ * kq_resource_unclaim() - a claim goes
+ * @core: the core
+ * @c: the claim; kq_resource_settle() comes next
+ */
+void kq_resource_unclaim(struct kq_core *core, struct kq_claim *c)
 {
 	if (!KQ_BREAK(SAVE_MISSES))
 		kq_save_before(core, &c->item);
@@ -85,8 +98,13 @@ static struct kq_claim *next_of(const struct kq_resource *r)
 	return NULL;
 }
 
-/* Whoever's turn it is gets it; a resource that nothing keeps is forgotten. */
-static void settle(struct kq_core *core, struct kq_resource *r, u64 index)
+/**
+ * kq_resource_settle() - whoever's turn it is gets it; a resource that nothing keeps is forgotten
+ * @core: the core
+ * @r: the resource
+ * @index: log index of the entry that is being applied
+ */
+void kq_resource_settle(struct kq_core *core, struct kq_resource *r, u64 index)
 {
 	struct kq_claim *c;
 
@@ -101,8 +119,14 @@ static void settle(struct kq_core *core, struct kq_resource *r, u64 index)
 
 /* --- what is asked for ----------------------------------------------------------------- */
 
-/* Is what follows a command the resource's name, and nothing else? */
-static bool name_fits(u32 name_len, u32 room)
+/**
+ * kq_name_fits() - is what follows a command the resource's name, and nothing else?
+ * @name_len: as the command says
+ * @room: bytes that follow
+ *
+ * Return: true if so.
+ */
+bool kq_name_fits(u32 name_len, u32 room)
 {
 	return name_len && name_len <= KQ_RESOURCE_MAX && name_len == room;
 }
@@ -116,43 +140,20 @@ static int acquire_check(const struct kq_acquire_cmd *cmd, u32 len)
 	info_len = le16_to_cpu(cmd->info_len);
 	flags = le16_to_cpu(cmd->flags);
 	if (info_len > KQ_INFO_MAX || info_len > len - sizeof(*cmd) || cmd->zero ||
-	    !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd) - info_len))
+	    !kq_name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd) - info_len))
 		return -EINVAL;
-	if (flags & ~(KQ_ACQUIRE_TRY | KQ_ACQUIRE_SHARED) ||
-	    le32_to_cpu(cmd->units) > KQ_UNITS_MAX)
+	if (flags & ~KQ_ACQUIRE_FLAGS || le32_to_cpu(cmd->units) > KQ_UNITS_MAX ||
+	    le32_to_cpu(cmd->ttl_ms) > KQ_GRANT_MS_MAX ||
+	    le32_to_cpu(cmd->hold_ms) > KQ_GRANT_MS_MAX)
 		return -EINVAL;
 	return flags & KQ_ACQUIRE_SHARED && cmd->units ? -EINVAL : 0;
 }
 
 static int release_check(const struct kq_release_cmd *cmd, u32 len)
 {
-	if (len < sizeof(*cmd) || !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
+	if (len < sizeof(*cmd) || !kq_name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
 		return -EINVAL;
-	return cmd->zero || cmd->zero2 ? -EINVAL : 0;
-}
-
-static int define_check(const struct kq_define_cmd *cmd, u32 len)
-{
-	u32 units, flags;
-
-	if (len < sizeof(*cmd) || !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
-		return -EINVAL;
-	units = le32_to_cpu(cmd->units);
-	flags = le16_to_cpu(cmd->flags);
-	if (flags & ~KQ_DEFINE_FLAGS || cmd->zero || units > KQ_UNITS_MAX)
-		return -EINVAL;
-	if (!(flags & KQ_DEFINE_UNITS) != !units)
-		return -EINVAL;
-	if (flags & KQ_DEFINE_NEW && !units)
-		return -EINVAL;
-	return !(flags & KQ_DEFINE_MAX_WAITERS) && cmd->max_waiters ? -EINVAL : 0;
-}
-
-static int undefine_check(const struct kq_undefine_cmd *cmd, u32 len)
-{
-	if (len < sizeof(*cmd) || !name_fits(le16_to_cpu(cmd->name_len), len - sizeof(*cmd)))
-		return -EINVAL;
-	return cmd->zero || cmd->zero2 ? -EINVAL : 0;
+	return cmd->zero || le16_to_cpu(cmd->why) >= KQ_RELEASE_WHYS ? -EINVAL : 0;
 }
 
 static int resource_check(struct kq_core *core, const struct kq_record *rec, const void *payload)
@@ -165,9 +166,13 @@ static int resource_check(struct kq_core *core, const struct kq_record *rec, con
 	case KQ_ENTRY_RELEASE:
 		return release_check(payload, len);
 	case KQ_ENTRY_DEFINE:
-		return define_check(payload, len);
+		return kq_define_check(payload, len);
+	case KQ_ENTRY_UNDEFINE:
+		return kq_undefine_check(payload, len);
+	case KQ_ENTRY_EVICT:
+		return kq_evict_check(payload, len);
 	default:
-		return undefine_check(payload, len);
+		return kq_fence_check(payload, len);
 	}
 }
 
@@ -191,27 +196,31 @@ static void fill(struct kq_core *core, struct kq_claim *c, const struct kq_entry
 	c->since_ns = core->now_ns;
 	c->pid = le32_to_cpu(cmd->pid);
 	c->mode = mode_of(cmd);
+	c->ttl_ms = le32_to_cpu(cmd->ttl_ms);
+	c->hold_ms = le32_to_cpu(cmd->hold_ms);
+	c->uid = le32_to_cpu(cmd->uid);
 	memcpy(c->comm, cmd->comm, KQ_COMM_MAX);
 	memcpy(c->bytes, (const char *)(cmd + 1) + le16_to_cpu(cmd->name_len), c->info_len);
 	c->item.saved = core->saves;		/* of no snapshot that is under way */
 }
 
-/* Those who hold it must know that it is awaited. */
+/*
+ * Those who hold it must know that it is awaited. They may be a hundred thousand that share it:
+ * not each of them is looked at.
+ */
 static void tell_holders(struct kq_core *core, const struct kq_resource *r)
 {
-	const struct kq_claim *c;
-
-	list_for_each_entry(c, &r->holders, node) {
-		core->concerned |= 1ULL << c->holder_node;
-		if (c->holder_node == core->cfg.self)
-			kq_propose_hurry(core);
-	}
+	core->concerned |= r->nodes;
+	if (r->nodes >> core->cfg.self & 1)
+		kq_propose_hurry(core);
 }
 
 /* Why is it refused now? For what there is of it, @r: NULL when nobody has asked for it yet. */
 static s32 refusal(const struct kq_core *core, const struct kq_resource *r,
 		   const struct kq_acquire_cmd *cmd, const struct kq_claim *c)
 {
+	if (!kq_resource_allows(r, cmd->uid, cmd->gid, cmd->flags))
+		return -EACCES;
 	if (c->units > (r ? kq_resource_units(r) : 1))
 		return -ERANGE;
 	if (core->res->claims >= KQ_MAX_CLAIMS)
@@ -220,7 +229,8 @@ static s32 refusal(const struct kq_core *core, const struct kq_resource *r,
 		return 0;
 	if (le16_to_cpu(cmd->flags) & KQ_ACQUIRE_TRY && !KQ_BREAK(TRY_WAITS))
 		return -EAGAIN;
-	return r->pool && r->pool->max_waiters && r->waiting >= r->pool->max_waiters ? -EUSERS : 0;
+	return r->pool && r->pool->is.max_waiters && r->waiting >= r->pool->is.max_waiters ?
+		-EUSERS : 0;
 }
 
 static s32 acquire(struct kq_core *core, struct kq_entry *e)
@@ -251,7 +261,7 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 	kq_claim_wait(c, KQ_BREAK(BARGE) ? &r->queue : r->queue.prev);
 	if (KQ_BREAK(SHARE_PASSES) && c->mode == KQ_CLAIM_SHARED && kq_claim_fits(r, c))
 		grant(core, c, c->index);
-	settle(core, r, c->index);
+	kq_resource_settle(core, r, c->index);
 	if (!c->token)
 		tell_holders(core, r);
 	return 0;
@@ -282,98 +292,9 @@ static s32 release(struct kq_core *core, struct kq_entry *e)
 	if (!c)
 		return -ENOENT;
 	r = c->resource;
-	claim_free(core, c);
+	kq_resource_unclaim(core, c);
 	if (!KQ_BREAK(WAITER_FORGOTTEN) || list_empty(&r->queue))
-		settle(core, r, kq_entry_index(e));
-	return 0;
-}
-
-/* --- DEFINE and UNDEFINE --------------------------------------------------------------- */
-
-static s32 define_new(struct kq_core *core, struct kq_entry *e, struct kq_resource *r,
-		      const struct kq_resource_place *place)
-{
-	const struct kq_define_cmd *cmd = (const void *)e->data;
-	struct kq_pool *pool = e->pool;
-
-	if (r && r->pool)
-		return -EEXIST;
-	if (core->res->pools >= KQ_MAX_POOLS)
-		return -ENFILE;
-	if (!r) {
-		r = e->resource;
-		e->resource = NULL;
-		kq_resources_add(core->res, r, place);
-	}
-	e->pool = NULL;
-	pool->index = kq_entry_index(e);
-	pool->units = le32_to_cpu(cmd->units);
-	pool->max_waiters = le32_to_cpu(cmd->max_waiters);
-	pool->item.saved = core->saves;		/* of no snapshot that is under way */
-	kq_resources_define(core->res, r, pool);
-	settle(core, r, pool->index);
-	return 0;
-}
-
-/* Who waits for more than there are would wait for ever, and the others behind. */
-static void refuse_too_many(struct kq_core *core, struct kq_resource *r)
-{
-	struct kq_claim *c, *next;
-
-	list_for_each_entry_safe(c, next, &r->queue, node) {
-		if (c->units <= kq_resource_units(r))
-			continue;
-		core->concerned |= 1ULL << c->holder_node;
-		if (c->holder_node == core->cfg.self && !KQ_BREAK(REFUSED_UNTOLD))
-			kq_owner_refused(core, c, -ERANGE);
-		claim_free(core, c);
-	}
-}
-
-static s32 define(struct kq_core *core, struct kq_entry *e)
-{
-	const struct kq_define_cmd *cmd = (const void *)e->data;
-	struct kq_resource_place place;
-	struct kq_resource *r;
-	u32 flags;
-
-	if (define_check(cmd, kq_entry_len(e)))
-		return -EINVAL;
-	flags = le16_to_cpu(cmd->flags);
-	r = kq_resources_locate(core->res, (const char *)(cmd + 1), le16_to_cpu(cmd->name_len),
-				&place);
-	if (flags & KQ_DEFINE_NEW)
-		return define_new(core, e, r, &place);
-	if (!r || !r->pool)
-		return -ENOENT;
-	if (!KQ_BREAK(SAVE_POOL_LATE))
-		kq_save_before(core, &r->pool->item);
-	kq_resources_redefine(core->res, r->pool,
-			      flags & KQ_DEFINE_UNITS ? le32_to_cpu(cmd->units) : r->pool->units,
-			      flags & KQ_DEFINE_MAX_WAITERS ? le32_to_cpu(cmd->max_waiters) :
-			      r->pool->max_waiters);
-	if (!KQ_BREAK(WAITS_FOR_TOO_MANY))
-		refuse_too_many(core, r);
-	settle(core, r, kq_entry_index(e));
-	return 0;
-}
-
-static s32 undefine(struct kq_core *core, struct kq_entry *e)
-{
-	const struct kq_undefine_cmd *cmd = (const void *)e->data;
-	struct kq_resource *r;
-
-	if (undefine_check(cmd, kq_entry_len(e)))
-		return -EINVAL;
-	r = kq_core_resource_find(core, (const char *)(cmd + 1), le16_to_cpu(cmd->name_len));
-	if (!r || !r->pool)
-		return -ENOENT;
-	if (r->claims && !KQ_BREAK(UNDEFINED_HELD))
-		return -EBUSY;
-	kq_save_before(core, &r->pool->item);
-	kq_save_skip(core, &r->pool->item);
-	kq_resources_undefine(core->res, r);
-	settle(core, r, kq_entry_index(e));
+		kq_resource_settle(core, r, kq_entry_index(e));
 	return 0;
 }
 
@@ -402,7 +323,7 @@ int kq_resources_prepare(struct kq_entry *e)
 					  le32_to_cpu(acquire->units));
 		if (!e->claim)
 			return -ENOMEM;
-	} else if (type == KQ_ENTRY_DEFINE && !define_check(define, len)) {
+	} else if (type == KQ_ENTRY_DEFINE && !kq_define_check(define, len)) {
 		name = (const char *)(define + 1);
 		name_len = le16_to_cpu(define->name_len);
 		e->pool = kq_alloc(sizeof(*e->pool));
@@ -423,9 +344,13 @@ static s32 resource_apply(struct kq_core *core, struct kq_entry *e)
 	case KQ_ENTRY_RELEASE:
 		return release(core, e);
 	case KQ_ENTRY_DEFINE:
-		return define(core, e);
+		return kq_define_apply(core, e);
+	case KQ_ENTRY_UNDEFINE:
+		return kq_undefine_apply(core, e);
+	case KQ_ENTRY_EVICT:
+		return kq_evict_apply(core, e);
 	default:
-		return undefine(core, e);
+		return kq_fence_apply(core, e);
 	}
 }
 
@@ -451,18 +376,18 @@ void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 i
 			continue;
 		if (list_empty(&r->touched))
 			list_add_tail(&r->touched, &touched);
-		claim_free(core, c);
+		kq_resource_unclaim(core, c);
 	}
 	list_for_each_entry_safe(r, rnext, &touched, touched) {
 		list_del_init(&r->touched);
-		settle(core, r, index);
+		kq_resource_settle(core, r, index);
 	}
 }
 
 const struct kq_machine_ops kq_resource_machine_ops = {
 	.name = "resources",
 	.first = KQ_ENTRY_ACQUIRE,
-	.last = KQ_ENTRY_UNDEFINE,
+	.last = KQ_ENTRY_FENCE,
 	.check = resource_check,
 	.apply = resource_apply,
 };

@@ -111,7 +111,9 @@ static int session_check(struct kq_core *core, const struct kq_record *rec, cons
 	    cmd->session != rec->session || cmd->left_ns || cmd->zero)
 		return -EINVAL;
 	/* Who has left, or has not come yet, waits: its number may go to another. */
-	return type == KQ_ENTRY_OPEN && !kq_is_member(core, le32_to_cpu(rec->node)) ? -EPERM : 0;
+	return type == KQ_ENTRY_OPEN && (!kq_is_member(core, le32_to_cpu(rec->node)) ||
+					 !kq_rate_may_lease(core, le32_to_cpu(rec->node))) ?
+		-EPERM : 0;
 }
 
 /* A node has one session: the next begins when the promise for the last is over. */

@@ -93,6 +93,23 @@ int kq_machines_log(struct kq_log *log, const struct kq_record *rec, const void 
 	return err;
 }
 
+/* Without a session only the leader itself proposes, and only these. */
+static bool is_leaders(u16 type)
+{
+	switch (type) {
+	case KQ_ENTRY_NOOP:
+	case KQ_ENTRY_SUSPECT:
+	case KQ_ENTRY_CLEAR:
+	case KQ_ENTRY_EXPIRE:
+	case KQ_ENTRY_CONF:
+		return true;
+	case KQ_ENTRY_EVICT:
+		return !KQ_BREAK(EVICT_SILENT);
+	default:
+		return false;
+	}
+}
+
 static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 {
 	u16 type = le16_to_cpu(e->rec.type);
@@ -104,9 +121,7 @@ static s32 apply_one(struct kq_core *core, struct kq_entry *e)
 		1ULL << (le32_to_cpu(e->rec.node) & 63) : U64_MAX;
 	if (!ops)
 		return -EINVAL;
-	/* Without a session only the leader itself proposes, and only these. */
-	if (!e->rec.session && type != KQ_ENTRY_NOOP && type != KQ_ENTRY_SUSPECT &&
-	    type != KQ_ENTRY_CLEAR && type != KQ_ENTRY_EXPIRE && type != KQ_ENTRY_CONF)
+	if (!e->rec.session && !is_leaders(type))
 		return -EINVAL;
 	if (e->rec.session && type != KQ_ENTRY_OPEN) {
 		result = kq_session_admit(core, e);

@@ -532,8 +532,12 @@ static void promote_learners(struct kq_core *core)
 	kq_core_reconfigure(core, core->now_ns, &change);
 }
 
-/* A leader that has no vote any more looks for a successor once, and goes. */
-static void step_down(struct kq_core *core)
+/**
+ * kq_member_step_down() - a leader that should not be one looks for a successor once, and goes
+ * @core: the core, leader
+ * @why: what is the matter with it
+ */
+void kq_member_step_down(struct kq_core *core, const char *why)
 {
 	if (core->transfer_to)
 		return;
@@ -542,7 +546,7 @@ static void step_down(struct kq_core *core)
 		if (!kq_core_transfer(core, core->now_ns, 0))
 			return;
 	}
-	kq_trace(core, "steps down: has no vote");
+	kq_trace(core, "steps down: %s", why);
 	kq_become_follower(core, core->hs.term, 0);
 }
 
@@ -570,7 +574,7 @@ void kq_member_settle(struct kq_core *core)
 		to.outgoing = 0;
 		append_conf(core, &to, NULL);
 	} else if (!kq_conf_votes(&core->conf, core->cfg.self) && !KQ_BREAK(REMOVED_LEADS)) {
-		step_down(core);
+		kq_member_step_down(core, "has no vote");
 	} else if (kq_overlap_is_over(core)) {
 		to.before = to.now;
 		append_conf(core, &to, NULL);

@@ -5,17 +5,31 @@
  */
 #include "kq_int.h"
 
-static void changed(struct kq_core *core, struct kq_owner *o)
+/**
+ * kq_owner_changed() - its handle is to be told
+ * @core: the core
+ * @o: the owner
+ */
+void kq_owner_changed(struct kq_core *core, struct kq_owner *o)
 {
 	if (list_empty(&o->changed))
 		list_add_tail(&o->changed, &core->changed);
 }
 
-static void set_state(struct kq_core *core, struct kq_owner *o, u32 state, s32 error)
+/**
+ * kq_owner_set_state() - it stands elsewhere from now on
+ * @core: the core
+ * @o: the owner
+ * @state: enum kquorum_lock_state
+ * @error: negative errno, or 0
+ */
+void kq_owner_set_state(struct kq_core *core, struct kq_owner *o, u32 state, s32 error)
 {
 	o->state = state;
 	o->error = error;
-	changed(core, o);
+	if (state != KQUORUM_LOCK_GRANTED)
+		kq_owner_no_end(core, o);
+	kq_owner_changed(core, o);
 }
 
 /* Its number is the highest so far. */
@@ -34,16 +48,18 @@ static void add(struct kq_core *core, struct kq_owner *o)
 
 static void let_go(struct kq_core *core, struct kq_owner *o)
 {
+	kq_owner_no_end(core, o);
 	list_del_init(&o->node);
 	rb_erase(&o->by_id, &core->owners_by_id);
 	o->closed = true;
-	changed(core, o);
+	kq_owner_changed(core, o);
 }
 
 static bool ask_can_be(const struct kq_lock_ask *ask)
 {
 	return ask->name_len && ask->name_len <= KQ_RESOURCE_MAX && ask->info_len <= KQ_INFO_MAX &&
-		ask->units <= KQ_UNITS_MAX && !(ask->units && ask->flags & KQUORUM_LOCK_SHARED);
+		ask->units <= KQ_UNITS_MAX && !(ask->units && ask->flags & KQUORUM_LOCK_SHARED) &&
+		ask->ttl_ms <= KQ_GRANT_MS_MAX && ask->hold_ms <= KQ_GRANT_MS_MAX;
 }
 
 /* ACQUIRE and RELEASE as they will be proposed; the owner's number is not known yet. */
@@ -56,8 +72,13 @@ static void make_entries(struct kq_owner *o, const struct kq_lock_ask *ask)
 
 	a->pid = cpu_to_le32(ask->pid);
 	a->units = cpu_to_le32(ask->units);
+	a->ttl_ms = cpu_to_le32(ask->ttl_ms);
+	a->hold_ms = cpu_to_le32(ask->hold_ms);
+	a->uid = cpu_to_le32(ask->uid);
+	a->gid = cpu_to_le32(ask->gid);
 	a->flags = cpu_to_le16((o->flags & KQUORUM_LOCK_TRY ? KQ_ACQUIRE_TRY : 0) |
-			       (o->flags & KQUORUM_LOCK_SHARED ? KQ_ACQUIRE_SHARED : 0));
+			       (o->flags & KQUORUM_LOCK_SHARED ? KQ_ACQUIRE_SHARED : 0) |
+			       (ask->admin ? KQ_ACQUIRE_ADMIN : 0));
 	a->name_len = cpu_to_le16(ask->name_len);
 	a->info_len = cpu_to_le16(ask->info_len);
 	memcpy(a->comm, ask->comm, strnlen(ask->comm, KQ_COMM_MAX));
@@ -85,6 +106,9 @@ int kq_owner_init(struct kq_owner *o, const struct kq_lock_ask *ask)
 	INIT_LIST_HEAD(&o->changed);
 	INIT_LIST_HEAD(&o->acquire.node);
 	INIT_LIST_HEAD(&o->release.node);
+	RB_CLEAR_NODE(&o->by_end);
+	o->end_ns = KQ_NEVER;
+	o->limit_ns = KQ_NEVER;
 	if (!ask_can_be(ask))
 		return -EINVAL;
 	o->flags = ask->flags & (KQUORUM_LOCK_TRY | KQUORUM_LOCK_SHARED);
@@ -130,9 +154,19 @@ static bool is_awaited(struct kq_core *core, const struct kq_owner *o)
 	return r && !list_empty(&r->queue);
 }
 
-static void release(struct kq_core *core, struct kq_owner *o)
+/**
+ * kq_owner_give_back() - say in the log that it holds, or waits, no more
+ * @core: the core
+ * @o: the owner, which has a claim and nothing under way
+ * @why: as it is said
+ */
+void kq_owner_give_back(struct kq_core *core, struct kq_owner *o, enum kq_release_why why)
 {
 	KQ_ASSERT(core, list_empty(&o->release.node));
+	/* Nobody may rely on it here once others can have it. */
+	KQ_ASSERT(core, o->state != KQUORUM_LOCK_GRANTED || o->closing || KQ_BREAK(END_UNTOLD) ||
+		  KQ_BREAK(RELEASE_EARLY));
+	((struct kq_release_cmd *)o->release.entry->data)->why = cpu_to_le16(why);
 	/* What is under way already makes the next write wait: it gathers there. */
 	if (core->pending_count || is_awaited(core, o))
 		kq_propose_submit(core, &o->release);
@@ -189,10 +223,11 @@ void kq_core_unlock(struct kq_core *core, u64 now_ns, struct kq_owner *o)
 		kq_owners_failed(core);
 		return;
 	}
-	if (!list_empty(&o->acquire.node))
+	kq_owner_no_end(core, o);
+	if (!list_empty(&o->acquire.node) || !list_empty(&o->release.node))
 		return;		/* its outcome decides */
 	if (o->held && !(KQ_BREAK(CANCEL) && o->state == KQUORUM_LOCK_QUEUED))
-		release(core, o);
+		kq_owner_give_back(core, o, KQ_RELEASE_ASKED);
 	else
 		let_go(core, o);
 }
@@ -208,21 +243,22 @@ void kq_owner_outcome(struct kq_core *core, struct kq_proposal *p)
 
 	if (p == &o->release) {
 		o->held = false;
-		let_go(core, o);
+		if (o->closing)
+			let_go(core, o);
 		return;
 	}
 	if (p->error) {
-		set_state(core, o, KQUORUM_LOCK_REFUSED, p->error);
+		kq_owner_set_state(core, o, KQUORUM_LOCK_REFUSED, p->error);
 	} else {
 		o->held = true;
 		/* A grant in the same entry has set the state already. */
 		if (o->state == KQUORUM_LOCK_ASKING)
-			set_state(core, o, KQUORUM_LOCK_QUEUED, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_QUEUED, 0);
 	}
 	if (!o->closing)
 		return;
 	if (o->held && !KQ_BREAK(NOT_RELEASED))
-		release(core, o);
+		kq_owner_give_back(core, o, KQ_RELEASE_ASKED);
 	else
 		let_go(core, o);
 }
@@ -241,60 +277,18 @@ static struct kq_owner *find(struct kq_core *core, u64 id)
 	return NULL;
 }
 
-/* Is it of an owner here, in the session in which that asked? */
-static struct kq_owner *owner_of(struct kq_core *core, const struct kq_claim *c)
+/**
+ * kq_owner_of() - whose claim is it?
+ * @core: the core
+ * @c: the claim
+ *
+ * Return: the owner here that asked for it in the session of now, or NULL.
+ */
+struct kq_owner *kq_owner_of(struct kq_core *core, const struct kq_claim *c)
 {
 	struct kq_owner *o = find(core, c->owner);
 
 	return o && c->session == core->local.id && o->session == c->session ? o : NULL;
-}
-
-/**
- * kq_owner_granted() - the replicated state grants a lock to an owner of this node
- * @core: the core
- * @c: its claim, which holds
- *
- * In a session that has lapsed here a grant is worth nothing; EXPIRE follows.
- */
-void kq_owner_granted(struct kq_core *core, struct kq_claim *c)
-{
-	struct kq_owner *o = owner_of(core, c);
-	const u8 *number = kq_claim_numbers(c);
-	u32 i;
-
-	if (!o || (core->local.state != KQ_SESSION_LIVE && !KQ_BREAK(GRANT_LAPSED)))
-		return;
-	if (o->state != KQUORUM_LOCK_ASKING && o->state != KQUORUM_LOCK_QUEUED)
-		return;
-	KQ_ASSERT(core, c->token > o->token);
-	o->token = c->token;
-	memset(o->numbers, 0, sizeof(o->numbers));
-	for (i = 0; i < c->numbers; i++)
-		o->numbers[number[i] / 64] |= 1ULL << (number[i] % 64);
-	set_state(core, o, KQUORUM_LOCK_GRANTED, 0);
-}
-
-/* It waits no longer. One that closes has its RELEASE under way, which finds nothing. */
-static void refuse(struct kq_core *core, struct kq_owner *o, s32 error)
-{
-	if (o->state != KQUORUM_LOCK_QUEUED || o->closing)
-		return;
-	o->held = false;
-	set_state(core, o, KQUORUM_LOCK_REFUSED, error);
-}
-
-/**
- * kq_owner_refused() - an owner of this node waits no longer: it cannot have what it waits for
- * @core: the core
- * @c: its claim, which is about to go
- * @error: negative errno
- */
-void kq_owner_refused(struct kq_core *core, const struct kq_claim *c, s32 error)
-{
-	struct kq_owner *o = owner_of(core, c);
-
-	if (o)
-		refuse(core, o, error);
 }
 
 /**
@@ -331,7 +325,7 @@ void kq_owners_session_lapsed(struct kq_core *core)
 
 	list_for_each_entry(o, &core->owners, node)
 		if (o->state == KQUORUM_LOCK_GRANTED)
-			set_state(core, o, KQUORUM_LOCK_LOST, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_LOST, 0);
 }
 
 /**
@@ -363,9 +357,9 @@ void kq_owners_session_over(struct kq_core *core)
 		if (o->closing)
 			let_go(core, o);
 		else if (o->state == KQUORUM_LOCK_QUEUED)
-			set_state(core, o, KQUORUM_LOCK_ASKING, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_ASKING, 0);
 		else if (o->state == KQUORUM_LOCK_GRANTED)
-			set_state(core, o, KQUORUM_LOCK_LOST, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_LOST, 0);
 	}
 }
 
@@ -397,7 +391,7 @@ void kq_owners_failed(struct kq_core *core)
 	drop_pending(core);
 	list_for_each_entry_safe(o, next, &core->owners, node) {
 		if (o->state < KQUORUM_LOCK_GRANTED)
-			set_state(core, o, KQUORUM_LOCK_UNKNOWN, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_UNKNOWN, 0);
 		if (o->closing)
 			let_go(core, o);
 	}
@@ -442,9 +436,12 @@ void kq_owners_installed(struct kq_core *core)
 
 		if (c && c->token) {
 			kq_owner_granted(core, c);
+			if (c->evicted && !KQ_BREAK(EVICT_UNTOLD))
+				kq_owner_evicted(core, c);
 		} else if (!c && o->held && !KQ_BREAK(REFUSED_UNSEEN)) {
-			/* Why is not to be seen any more. */
-			refuse(core, o, -EBUSY);
+			/* Why somebody waits no longer is not to be seen any more. */
+			kq_owner_refuse(core, o, o->state == KQUORUM_LOCK_QUEUED ? -EBUSY :
+					-ECANCELED);
 		}
 	}
 	while (!list_empty(&applied))
@@ -462,9 +459,9 @@ void kq_owners_end(struct kq_core *core)
 	drop_pending(core);
 	list_for_each_entry_safe(o, next, &core->owners, node) {
 		if (o->state == KQUORUM_LOCK_GRANTED)
-			set_state(core, o, KQUORUM_LOCK_LOST, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_LOST, 0);
 		else if (o->state < KQUORUM_LOCK_GRANTED)
-			set_state(core, o, KQUORUM_LOCK_UNKNOWN, 0);
+			kq_owner_set_state(core, o, KQUORUM_LOCK_UNKNOWN, 0);
 		o->held = false;
 		if (o->closing)
 			let_go(core, o);

@@ -188,6 +188,8 @@ int kq_core_peer_up(struct kq_core *core, u64 now_ns, u32 id, const struct kquor
 		if (kq_is_leader(core))
 			kq_leader_peer_begin(core, p);
 	}
+	if (p->incarnation != incarnation)
+		p->rate = (struct kq_rate){};	/* another start, another clock */
 	p->identity = identity;
 	p->empty = false;
 	p->incarnation = incarnation;

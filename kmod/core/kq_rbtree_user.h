@@ -21,6 +21,9 @@ struct rb_root {
 };
 
 #define RB_ROOT ((struct rb_root){ NULL })
+/* Of a node that is in no tree, once it was cleared. */
+#define RB_CLEAR_NODE(node) ((node)->rb_parent = (node))
+#define RB_EMPTY_NODE(node) ((node)->rb_parent == (node))
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 
 static inline void rb_link_node(struct rb_node *node, struct rb_node *parent,

@@ -25,7 +25,7 @@ static bool send_append(struct kq_core *core, struct kq_peer *p, u64 prev, bool 
 	b->prev_term = cpu_to_le64(kq_log_term(&core->log, prev));
 	b->commit = cpu_to_le64(core->commit);
 	b->round = cpu_to_le64(core->round);
-	b->sent_ns = cpu_to_le64(core->now_ns);
+	kq_rate_stamp(core, p, &b->clock);
 	b->match = cpu_to_le64(p->match);
 	b->count = cpu_to_le32((u32)(last - prev));
 	b->flags = cpu_to_le32(flags);
@@ -178,6 +178,7 @@ void kq_leader_start(struct kq_core *core)
 	kq_sum_lead(core);
 	core->leaving = 0;
 	core->handed_over = false;
+	kq_rate_forget(core);
 	kq_for_each_peer(core, KQ_NODES_BITS, p) {
 		kq_leader_peer_begin(core, p);
 		kq_member_meet(core, p);
@@ -332,6 +333,7 @@ void kq_leader_commit(struct kq_core *core)
 	kq_machines_apply(core);
 	if (!core->lead_ready && kq_is_leader(core) && core->applied >= core->term_start) {
 		core->lead_ready = true;
+		core->lead_ns = core->now_ns;
 		kq_lease_lead(core);
 	}
 	kq_member_settle(core);
@@ -412,8 +414,7 @@ void kq_leader_recv_resp(struct kq_core *core, const struct kq_wire_hdr *h, cons
 	p->flags = (flags & KQ_APPEND_FULL ? KQUORUM_PEERF_LOG_FULL : 0) |
 		(flags & KQ_APPEND_FAULTY ? KQUORUM_PEERF_FAULTY : 0);
 	p->low = flags & (KQ_APPEND_LOW | KQ_APPEND_FULL);
-	if (le64_to_cpu(r->sent_ns) && core->now_ns >= le64_to_cpu(r->sent_ns))
-		p->rtt_ns = core->now_ns - le64_to_cpu(r->sent_ns);
+	kq_rate_heard(core, p, &r->clock);
 	if (round <= core->round && round > p->acked_round)
 		p->acked_round = round;
 	if (flags & KQ_APPEND_STATELESS)
@@ -488,7 +489,7 @@ static u32 best_successor(struct kq_core *core)
 
 	kq_for_each_peer(core, core->conf.voters, p) {
 		if (p->id == core->cfg.self || !p->connected || p->flags ||
-		    !kq_is_member(core, p->id))
+		    !kq_is_member(core, p->id) || (p->rate.off && !kq_rate_own_is_off(core)))
 			continue;
 		if (!best || is_better(core, p, &core->peer[best]))
 			best = p->id;
@@ -553,6 +554,7 @@ void kq_leader_tick(struct kq_core *core)
 	if (kq_is_leader(core)) {
 		kq_lease_rounds(core);		/* the quorum may have become smaller */
 		kq_lease_leader_tick(core);
+		kq_evict_tick(core);
 	}
 	if (!kq_is_leader(core))
 		return;

@@ -42,6 +42,15 @@ enum kq_claim_mode {
  * @mode: enum kq_claim_mode
  * @units: with KQ_CLAIM_UNITS: how many
  * @numbers: of its units that it has, behind the info; 0: they have none
+ * @ttl_ms: to be renewed in that time: as asked for, once granted as it holds; 0: it need not be
+ * @hold_ms: likewise, held so long at most
+ * @drain_ms: with @evicted: how long it had to end
+ * @uid: who asked
+ * @evicted: holds, and has to give it back
+ * @evict_ns: when this replica applied that
+ * @evict_end_ns: by the clock of this replica @drain_ms are over
+ * @evict_term: in this term this node, the leader, has proposed to take it away
+ * @evicting: of those of the table
  * @info_len: bytes that say what it is for
  * @bytes: those, then room for min(@units, KQ_NUMBERED) numbers
  */
@@ -55,12 +64,21 @@ struct kq_claim {
 	u64 index;
 	u64 token;
 	u64 since_ns;
+	u64 evict_ns;
+	u64 evict_end_ns;
+	u64 evict_term;
+	struct list_head evicting;
 	u32 holder_node;
 	u32 pid;
 	u32 units;
+	u32 ttl_ms;
+	u32 hold_ms;
+	u32 drain_ms;
+	u32 uid;
 	u16 numbers;
 	u8 mode;
 	u8 info_len;
+	bool evicted;
 	char comm[KQ_COMM_MAX];
 	u8 bytes[];
 };
@@ -71,19 +89,41 @@ static inline u8 *kq_claim_numbers(const struct kq_claim *c)
 }
 
 /**
+ * struct kq_terms - what can be said of a resource
+ * @units: how many of it there are
+ * @max_waiters: in its queue; 0: as many as the cluster has room for
+ * @ttl_ms: of a grant to who asks for none: it must be renewed in that time; 0: it need not be
+ * @hold_ms: nobody holds it longer; 0: as long as he likes
+ * @uid: owner
+ * @gid: group
+ * @mode: who may have a share (r) and all the rest (w), as of a file
+ * @fenced: 1: its users check tokens: who holds it may lose it before its lease ends
+ */
+struct kq_terms {
+	u32 units;
+	u32 max_waiters;
+	u32 ttl_ms;
+	u32 hold_ms;
+	u32 uid;
+	u32 gid;
+	u16 mode;
+	u16 fenced;
+};
+
+/**
  * struct kq_pool - what was said of a resource: it stays, also when nobody wants it
  * @item: for snapshots
  * @resource: which
  * @index: log index of the entry that defined it
- * @units: how many of it there are
- * @max_waiters: in its queue; 0: as many as the cluster has room for
+ * @fence: the highest token that it was shown
+ * @is: what was said
  */
 struct kq_pool {
 	struct kq_item item;
 	struct kq_resource *resource;
 	u64 index;
-	u32 units;
-	u32 max_waiters;
+	u64 fence;
+	struct kq_terms is;
 };
 
 /**
@@ -98,6 +138,7 @@ struct kq_pool {
  * @sharing: how many share it
  * @waiting: how many claims are in @queue
  * @claims: in @holders and @queue
+ * @nodes: bit n: a claim of node n is among @holders, or was and others have been there ever since
  * @numbers: bit n: that unit is held, by somebody who has its number
  * @name_len: bytes of @name, which ends with a NUL
  */
@@ -112,6 +153,7 @@ struct kq_resource {
 	u32 sharing;
 	u32 waiting;
 	u32 claims;
+	u32 nodes;
 	u64 numbers[KQ_NUMBERED / 64];
 	u16 name_len;
 	char name[];
@@ -122,6 +164,7 @@ struct kq_resource {
  * @by_name: of struct kq_resource
  * @all: of struct kq_item, in the order in which they came
  * @by_owner: of struct kq_claim, by the node that made them
+ * @evicting: claims that hold and were evicted, the last one at the end
  * @claims: how many there are
  * @pools: how many there are
  * @sum: over all claims, and over all pools, as in a snapshot; by enum kq_snap_type
@@ -130,6 +173,7 @@ struct kq_resources {
 	struct rb_root by_name;
 	struct list_head all;
 	struct rb_root by_owner[KQ_MAX_NODES + 1];
+	struct list_head evicting;
 	u32 claims;
 	u32 pools;
 	u64 sum[KQ_SNAP_TYPES];
@@ -166,11 +210,13 @@ u32 kq_claim_record(const struct kq_claim *c, void *buf);
 bool kq_claim_fits(const struct kq_resource *r, const struct kq_claim *c);
 void kq_claim_wait(struct kq_claim *c, struct list_head *behind);
 void kq_claim_hold(struct kq_resources *res, struct kq_claim *c, u64 token);
+void kq_claim_evict(struct kq_resources *res, struct kq_claim *c, u32 drain_ms, u64 now_ns);
 bool kq_claim_held(struct kq_claim *c, struct list_head *behind);
 
 void kq_resources_define(struct kq_resources *res, struct kq_resource *r, struct kq_pool *pool);
-void kq_resources_redefine(struct kq_resources *res, struct kq_pool *pool, u32 units,
-			   u32 max_waiters);
+void kq_resources_redefine(struct kq_resources *res, struct kq_pool *pool,
+			   const struct kq_terms *is, u64 fence);
+bool kq_terms_allow(const struct kq_terms *is, u32 uid, u32 gid, bool share);
 void kq_resources_undefine(struct kq_resources *res, struct kq_resource *r);
 
 #define KQ_ITEM_RECORD_MAX KQ_SNAP_CLAIM_MAX

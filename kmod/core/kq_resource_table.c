@@ -21,6 +21,7 @@ struct kq_resources *kq_resources_create(void)
 		return NULL;
 	res->by_name = RB_ROOT;
 	INIT_LIST_HEAD(&res->all);
+	INIT_LIST_HEAD(&res->evicting);
 	for (i = 0; i <= KQ_MAX_NODES; i++)
 		res->by_owner[i] = RB_ROOT;
 	return res;
@@ -216,7 +217,7 @@ void kq_resources_remove(struct kq_resources *res, struct kq_resource *r)
  */
 u32 kq_resource_units(const struct kq_resource *r)
 {
-	return r->pool ? r->pool->units : 1;
+	return r->pool ? r->pool->is.units : 1;
 }
 
 /* --- what was said of them ------------------------------------------------------------- */
@@ -226,9 +227,18 @@ static u32 pool_record(const struct kq_pool *pool, void *buf)
 	const struct kq_resource *r = pool->resource;
 	struct kq_snap_pool *s = buf;
 
-	s->index = cpu_to_le64(pool->index);
-	s->units = cpu_to_le32(pool->units);
-	s->max_waiters = cpu_to_le32(pool->max_waiters);
+	*s = (struct kq_snap_pool){
+		.index = cpu_to_le64(pool->index),
+		.fence = cpu_to_le64(KQ_BREAK(FENCE_UNSAVED) ? 0 : pool->fence),
+		.units = cpu_to_le32(pool->is.units),
+		.max_waiters = cpu_to_le32(pool->is.max_waiters),
+		.ttl_ms = cpu_to_le32(pool->is.ttl_ms),
+		.hold_ms = cpu_to_le32(pool->is.hold_ms),
+		.uid = cpu_to_le32(pool->is.uid),
+		.gid = cpu_to_le32(pool->is.gid),
+		.mode = cpu_to_le16(pool->is.mode),
+		.fenced = cpu_to_le16(pool->is.fenced),
+	};
 	memcpy(s + 1, r->name, r->name_len);
 	return sizeof(*s) + r->name_len;
 }
@@ -261,16 +271,36 @@ void kq_resources_define(struct kq_resources *res, struct kq_resource *r, struct
  * kq_resources_redefine() - something else is said of it
  * @res: the table
  * @pool: of the resource
- * @units: from now on
- * @max_waiters: likewise
+ * @is: from now on
+ * @fence: the highest token that it was shown
  */
-void kq_resources_redefine(struct kq_resources *res, struct kq_pool *pool, u32 units,
-			   u32 max_waiters)
+void kq_resources_redefine(struct kq_resources *res, struct kq_pool *pool,
+			   const struct kq_terms *is, u64 fence)
 {
 	res->sum[KQ_SNAP_POOL] -= pool_hash(pool);
-	pool->units = units;
-	pool->max_waiters = max_waiters;
+	pool->is = *is;
+	pool->fence = fence;
 	res->sum[KQ_SNAP_POOL] += pool_hash(pool);
+}
+
+/**
+ * kq_terms_allow() - may somebody have it?
+ * @is: what was said of a resource
+ * @uid: who
+ * @gid: a group of his; the one that the resource is of, if he is in it
+ * @share: only a share; else whatever he asks for
+ *
+ * As for a file: who owns it goes by the owner's bits alone, who is in its group by those.
+ *
+ * Return: true if so.
+ */
+bool kq_terms_allow(const struct kq_terms *is, u32 uid, u32 gid, bool share)
+{
+	u32 bits = uid == is->uid ? is->mode >> 6 : gid == is->gid ? is->mode >> 3 : is->mode;
+
+	if (KQ_BREAK(OTHERS_BITS))
+		bits |= is->mode;
+	return bits & (share ? 4 : 2);
 }
 
 /**

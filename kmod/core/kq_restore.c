@@ -113,16 +113,29 @@ static const char *restore_session(struct kq_restore *rs, const struct kq_snap_s
 	return NULL;
 }
 
+static bool terms_can_be(const struct kq_snap_pool *in)
+{
+	u32 units = le32_to_cpu(in->units);
+
+	return units && units <= KQ_UNITS_MAX && le32_to_cpu(in->ttl_ms) <= KQ_GRANT_MS_MAX &&
+		le32_to_cpu(in->hold_ms) <= KQ_GRANT_MS_MAX &&
+		!(le16_to_cpu(in->mode) & ~KQ_MODE_BITS) && le16_to_cpu(in->fenced) <= 1;
+}
+
 static bool pool_can_be(const struct kq_restore *rs, const struct kq_snap_pool *in, u32 len)
 {
-	u64 index;
-	u32 units;
+	u64 index, fence, last = rs->reader.ref.index;
 
-	if (len <= sizeof(*in) || len > KQ_SNAP_POOL_MAX || rs->res->pools >= KQ_MAX_POOLS)
+	if (len <= sizeof(*in) || len > KQ_SNAP_POOL_MAX || rs->res->pools >= KQ_MAX_POOLS ||
+	    in->zero || !terms_can_be(in))
 		return false;
 	index = le64_to_cpu(in->index);
-	units = le32_to_cpu(in->units);
-	return index && index <= rs->reader.ref.index && units && units <= KQ_UNITS_MAX;
+	fence = le64_to_cpu(in->fence);
+	/* A fence begins with a token that somebody was given, or could have been. */
+	if ((in->fenced && !fence) || fence >> KQ_TOKEN_SHIFT > last ||
+	    fence & ((1ULL << KQ_TOKEN_SHIFT) - 1))
+		return false;
+	return index && index <= last;
 }
 
 /* Found, from @near on, or made. Returns NULL without memory. */
@@ -157,8 +170,17 @@ static const char *restore_pool(struct kq_restore *rs, const struct kq_snap_pool
 		return r ? "a resource twice" : NULL;
 	}
 	pool->index = le64_to_cpu(in->index);
-	pool->units = le32_to_cpu(in->units);
-	pool->max_waiters = le32_to_cpu(in->max_waiters);
+	pool->fence = le64_to_cpu(in->fence);
+	pool->is = (struct kq_terms){
+		.units = le32_to_cpu(in->units),
+		.max_waiters = le32_to_cpu(in->max_waiters),
+		.ttl_ms = le32_to_cpu(in->ttl_ms),
+		.hold_ms = le32_to_cpu(in->hold_ms),
+		.uid = le32_to_cpu(in->uid),
+		.gid = le32_to_cpu(in->gid),
+		.mode = le16_to_cpu(in->mode),
+		.fenced = le16_to_cpu(in->fenced),
+	};
 	kq_resources_define(rs->res, r, pool);
 	return NULL;
 }
@@ -174,13 +196,22 @@ static bool units_can_be(const struct kq_snap_claim *in)
 	return !numbers || (in->token && numbers == units && numbers <= KQ_NUMBERED);
 }
 
+static bool times_can_be(const struct kq_snap_claim *in)
+{
+	if (le32_to_cpu(in->ttl_ms) > KQ_GRANT_MS_MAX || le32_to_cpu(in->hold_ms) > KQ_GRANT_MS_MAX)
+		return false;
+	if (!in->evicted)
+		return !in->drain_ms;
+	return in->evicted == 1 && in->token && le32_to_cpu(in->drain_ms) <= KQ_GRANT_MS_MAX;
+}
+
 static bool claim_can_be(const struct kq_restore *rs, const struct kq_snap_claim *in, u32 len)
 {
 	u64 last = rs->reader.ref.index;
 	u32 node;
 
 	if (len <= sizeof(*in) || len > KQ_SNAP_CLAIM_MAX || rs->res->claims >= KQ_MAX_CLAIMS ||
-	    !units_can_be(in) || memchr_inv(in->zero, 0, sizeof(in->zero)))
+	    !units_can_be(in) || !times_can_be(in) || memchr_inv(in->zero, 0, sizeof(in->zero)))
 		return false;
 	if (!in->name_len || in->name_len > KQ_RESOURCE_MAX || in->info_len > KQ_INFO_MAX ||
 	    len != sizeof(*in) + in->name_len + in->info_len + le16_to_cpu(in->numbers))
@@ -257,6 +288,9 @@ static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_cla
 	c->pid = le32_to_cpu(in->pid);
 	c->mode = in->mode;
 	c->numbers = le16_to_cpu(in->numbers);
+	c->ttl_ms = le32_to_cpu(in->ttl_ms);
+	c->hold_ms = le32_to_cpu(in->hold_ms);
+	c->uid = le32_to_cpu(in->uid);
 	c->since_ns = rs->now_ns;
 	memcpy(c->comm, in->comm, sizeof(c->comm));
 	memcpy(c->bytes, (const char *)(in + 1) + in->name_len, c->info_len + c->numbers);
@@ -267,6 +301,8 @@ static const char *restore_claim(struct kq_restore *rs, const struct kq_snap_cla
 			kq_resources_remove(rs->res, r);
 		return "two claims of one owner";
 	}
+	if (in->evicted && !KQ_BREAK(EVICT_LOST))
+		kq_claim_evict(rs->res, c, le32_to_cpu(in->drain_ms), rs->now_ns);
 	return c->token ? let_hold(r, c) : enqueue(rs, r, c);
 }
 
@@ -541,6 +577,7 @@ int kq_core_install(struct kq_core *core, u64 now_ns, struct kq_restore *rs)
 			kq_repair_installed(core, ref);
 	}
 	swap_state(core, rs);
+	kq_evict_keep(core, rs->res);
 	core->verified = max(core->verified, ref->index);
 	core->stateless = false;
 	/* Who is being repaired is so until its disk names this snapshot. */

@@ -33,7 +33,7 @@
 #include "kq_platform.h"
 
 #define KQ_SNAP_MAGIC		0x3150414e53514bULL	/* "KQSNAP1" */
-#define KQ_SNAP_VERSION		3
+#define KQ_SNAP_VERSION		4
 #define KQ_SNAP_HEAD_MAX	1024		/* of any version */
 #define KQ_SNAP_FRAME_MAX	(16 * 1024)	/* bytes of records in one frame */
 #define KQ_SNAP_NUMBER_MAX	(1ULL << 60)	/* no index or term gets there */
@@ -139,17 +139,30 @@ struct kq_snap_claim {
 	u8 mode;		/* enum kq_claim_mode */
 	u8 name_len;
 	u8 info_len;
-	u8 zero[7];
+	u8 evicted;		/* 1: it holds, and has to give it back */
+	u8 zero[6];
 	char comm[16];
+	__le32 ttl_ms;
+	__le32 hold_ms;
+	__le32 drain_ms;	/* with @evicted, else 0 */
+	__le32 uid;
 } __packed;
-static_assert(sizeof(struct kq_snap_claim) == 72);
+static_assert(sizeof(struct kq_snap_claim) == 88);
 #define KQ_SNAP_CLAIM_MAX (sizeof(struct kq_snap_claim) + 127 + 63 + 256)
 
 /* Payload of a pool, followed by the resource's name without NUL. */
 struct kq_snap_pool {
 	__le64 index;
+	__le64 fence;
 	__le32 units;
 	__le32 max_waiters;
+	__le32 ttl_ms;
+	__le32 hold_ms;
+	__le32 uid;
+	__le32 gid;
+	__le16 mode;
+	__le16 fenced;
+	__le32 zero;
 } __packed;
 #define KQ_SNAP_POOL_MAX (sizeof(struct kq_snap_pool) + 127)
 

@@ -45,7 +45,8 @@ static bool may_stand(const struct kq_core *core)
 {
 	return core->state == KQUORUM_NODE_RUNNING && !core->stopping &&
 		kq_core_is_eligible(core) && !core->cfg.survivor &&
-		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW;
+		core->now_ns >= core->wait_until_ns && core->disk_state != KQUORUM_DISK_SLOW &&
+		!kq_rate_own_is_off(core);
 }
 
 static void send_requests(struct kq_core *core, u8 type, u64 term, u32 flags)

@@ -64,7 +64,7 @@
 
 #include "kq_wal.h"
 
-#define KQ_WAL_VERSION		6
+#define KQ_WAL_VERSION		7
 #define KQ_WAL_SEGMENT_MAGIC	0x31474553514bULL	/* "KQSEG1" */
 #define KQ_WAL_BATCH_MAGIC	0x31544142514bULL	/* "KQBAT1" */
 

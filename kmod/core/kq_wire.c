@@ -69,7 +69,7 @@ int kq_wire_check_header(const struct kq_wire_hdr *h, const struct kq_wire_peer 
 	if (*why)
 		return -EPROTO;
 	if (h->version != KQ_WIRE_VERSION) {
-		*why = "wire version is not 3";
+		*why = "of another wire version";
 		return -EPROTONOSUPPORT;
 	}
 	if (h->type >= KQ_MSG_TYPE_END || !msg_table[h->type].name)

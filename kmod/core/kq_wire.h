@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Messages between kernels: fixed header, body by type. Little-endian,
- * version 2. A message with any field wrong ends the connection.
+ * version 5. A message with any field wrong ends the connection.
  */
 #ifndef KQ_WIRE_H
 #define KQ_WIRE_H
@@ -9,7 +9,7 @@
 #include "kq_entry.h"
 
 #define KQ_WIRE_MAGIC	0x314d514bU	/* "KQM1" */
-#define KQ_WIRE_VERSION	4
+#define KQ_WIRE_VERSION	5
 #define KQ_WIRE_BODY_MAX (256 * 1024)	/* bytes */
 #define KQ_WIRE_TERM_MAX (1ULL << 60)	/* below what the log can store: room to campaign */
 
@@ -82,13 +82,22 @@ struct kq_body_vote_resp {
 	__le32 zero;
 } __packed;
 
+/*
+ * The clocks of two nodes, as each sees the other's: kq_rate.c. All zero: it is not told.
+ */
+struct kq_wire_clock {
+	__le64 sent_ns;		/* the sender's, now */
+	__le64 echo_ns;		/* @sent_ns of the newest that came from the receiver, 0: none */
+	__le64 came_ns;		/* when that was, by the sender's clock */
+} __packed;
+
 /* APPEND; @count records follow. Without records it is the heartbeat. */
 struct kq_body_append {
 	__le64 prev_index;
 	__le64 prev_term;
 	__le64 commit;
 	__le64 round;		/* rises with every broadcast of the leader */
-	__le64 sent_ns;		/* leader's clock, echoed */
+	struct kq_wire_clock clock;
 	__le64 match;		/* what the receiver acknowledged in this term */
 	__le32 count;
 	__le32 flags;		/* KQ_APPEND_COMMIT */
@@ -99,7 +108,7 @@ struct kq_body_append {
 
 struct kq_body_append_resp {
 	__le64 round;		/* newest seen in this term */
-	__le64 sent_ns;		/* echo */
+	struct kq_wire_clock clock;
 	__le64 match;		/* durable and verified against this leader up to here */
 	__le64 hint_index;	/* REJECT: where the logs may agree; STATELESS: see there */
 	__le64 hint_term;	/* REJECT: term there */

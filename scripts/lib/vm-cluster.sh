@@ -6,6 +6,7 @@
 #   config            what "up" was told (shell variables)
 #   netd.pid net.*    the network
 #   common/           directory that all machines see as /run/kq-common
+#   shared.*          the disk that all share, if there is one, its server, the journal of its writes
 #   nI/disk.img       what is durable    nI/disk.nbd disk.ctl diskd.pid   the disk server
 #   nI/qemu.pid qmp exec.* console.log   the machine    nI/shared   its /run/kq-shared
 #   nI/state          frozen, or nothing
@@ -111,6 +112,18 @@ disk_start()
 	wait_socket "$d/disk.ctl" "$d/diskd.pid" kq-diskd "$d/diskd.log"
 }
 
+# shared_disk_create: of zeros, if there is to be one; its server stays until the end
+shared_disk_create()
+{
+	[ -n "$SHARED_DISK" ] || return 0
+	(
+		cd "$CLUSTER_DIR"
+		truncate -s "$SHARED_DISK" shared.img || die_usage "--shared-disk $SHARED_DISK: not a size"
+		spawn shared.pid shared.log "$KQ_TOOLS/kq-diskd" --journal shared.journal shared.img shared.nbd shared.ctl
+	)
+	wait_socket "$CLUSTER_DIR/shared.ctl" "$CLUSTER_DIR/shared.pid" kq-diskd "$CLUSTER_DIR/shared.log"
+}
+
 # machine_start I: disk server and QEMU; does not wait for the guest
 machine_start()
 {
@@ -134,6 +147,10 @@ machine_start()
 		-device "virtio-net-pci,netdev=net0,mac=52:54:00:77:00:$(printf %02x "$i"),romfile="
 		-fsdev local,id=common,path=../common,security_model=none,multidevs=remap
 		-device virtio-9p-pci,fsdev=common,mount_tag=kqcommon
+	)
+	[ -z "$SHARED_DISK" ] || QEMU_ARGS+=(
+		-blockdev driver=nbd,node-name=shared,server.type=unix,server.path=../shared.nbd,cache.direct=off
+		-device virtio-blk-pci,drive=shared,write-cache=on,share-rw=on
 	)
 	(cd "$d" && spawn qemu.pid qemu.log qemu-system-x86_64 "${QEMU_ARGS[@]}")
 	wait_socket "$d/exec.0" "$d/qemu.pid" qemu-system "$d/qemu.log"

@@ -30,6 +30,17 @@ bench-state: ## a million locks, snapshots of them, a new node: ratios and build
 	@cp build/bench/out/state.json build/bench-state.json
 	@echo "every figure: build/bench-state.json"
 
+bench-locks: ## 100,000 resources and 10,000 waiters beside 10 of each: ratios, memory, build/bench-locks.json (10 to 15 minutes)
+	@scripts/setup --for build --for vm
+	@$(MAKE) module KERNEL=$(BENCH_KERNEL)
+	@$(MAKE) userspace build/bench/claims build/bench/replica
+	@rm -f build/bench-locks.json
+	@build/bench/replica
+	@KQ_BENCH_HOST_LOAD=$$(cut -d' ' -f1 /proc/loadavg) scripts/vm --kernel $(BENCH_KERNEL) --cpus 2 --mem 4096 --disk 4G \
+		--timeout 2400 --shared build/bench/out -- tests/bench/locks
+	@cp build/bench/out/locks.json build/bench-locks.json
+	@echo "every figure: build/bench-locks.json"
+
 # one part alone, say KQ_BENCH_ONLY="floor etcd"; needs no kquorum.ko for these
 bench-part: bench-build
 	@$(BENCH_RUN) $(if $(findstring kquorum,$(KQ_BENCH_ONLY)),,--no-module) -- tests/bench/run
@@ -50,7 +61,16 @@ build/bench/copy: tests/bench/copy.c
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+build/bench/claims: tests/bench/claims.c $(BUILD)/lib/libkquorum.a
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CPPFLAGS) $(USER_CFLAGS) $^ -o $@ -lmnl -linih
+
 build/bench/work: $(call objects,sim,tests/bench/work.c tests/core/snap_state.c $(wildcard kmod/core/*.c))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+
+build/bench/replica: $(call objects,sim,tests/bench/replica.c tests/core/snap_state.c tests/core/resources.c \
+		$(wildcard kmod/core/*.c))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
@@ -58,4 +78,4 @@ build/bench/bench-report: tests/bench/report.c
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcjson
 
-.PHONY: bench bench-state bench-part bench-build
+.PHONY: bench bench-state bench-locks bench-part bench-build

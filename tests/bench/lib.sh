@@ -41,37 +41,54 @@ clock_check()
 		die "the clock counted $clock s in $rtc s: the figures mean nothing. Run it again."
 }
 
+# kquorum_up [FIRST]: three nodes from that number on (1), a cluster of their own
 kquorum_up()
 {
-	local i peer args id
+	local first=${1:-1} i peer args id nodes
 
+	nodes=$(seq "$first" $((first + 2)))
 	id=$(od -An -tx8 -N8 /dev/urandom | tr -d ' ')
-	for i in 1 2 3; do
+	for i in $nodes; do
 		args=()
-		for peer in 1 2 3; do
-			[ $peer = $i ] || args+=(--peer "n$peer=$net.$peer")
+		for peer in $nodes; do
+			[ "$peer" = "$i" ] || args+=(--peer "n$peer=$net.$peer")
 		done
 		# as etcd: 500 ms and 5000 ms, for an emulated machine can be slow
-		in_node $i kquorum init --dir $data/kquorum$i --name bench --node n$i \
-			--listen $net.$i --cluster-id "$id" --rtt-scale 5 "${kq_init[@]}" "${args[@]}" >/dev/null
+		in_node "$i" kquorum init --dir $data/kquorum"$i" --name bench --node n"$i" \
+			--listen $net."$i" --cluster-id "$id" --rtt-scale 5 "${kq_init[@]}" "${args[@]}" >/dev/null
 	done
-	for i in 1 2 3; do
-		in_node $i kquorum start --dir $data/kquorum$i </dev/null
+	for i in $nodes; do
+		in_node "$i" kquorum start --dir $data/kquorum"$i" </dev/null
 	done
 	# shellcheck source=scripts/lib/node.sh
 	. "$root/scripts/lib/node.sh"
-	kquorum_find_leader
+	kquorum_find_leader "$first"
 }
 
-# Sets kq_leader and kq_follower, the numbers of their namespaces.
+# kquorum_find_leader [FIRST]: sets kq_leader and kq_follower, the numbers of their namespaces.
 kquorum_find_leader()
 {
-	local name
+	local first=${1:-1} name
 
-	name=$(wait_leader in_node 90 1 2 3) || {
-		in_node 1 kquorum status >&2
+	name=$(wait_leader in_node 90 "$first" $((first + 1)) $((first + 2))) || {
+		in_node "$first" kquorum status >&2
 		die "kquorum elects no leader"
 	}
 	kq_leader=${name#n}
-	kq_follower=$((kq_leader % 3 + 1))
+	kq_follower=$((first + (kq_leader - first + 1) % 3))
 }
+
+st() { in_node "$1" kquorum status -j | jq -r "$2"; }
+
+# wait_for SECONDS CMD...: until CMD is true
+wait_for()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { in_node 1 kquorum status >&2; die "not within time: $*"; }
+		sleep 0.2
+	done
+}
+
+daemon_pid() { ip netns pids kq"$1" | while read -r p; do [ "$(cat /proc/"$p"/comm 2>/dev/null)" != kquorumd ] || echo "$p"; done; }

@@ -89,6 +89,20 @@ int kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss)
 	return 0;
 }
 
+int kquorum_lock_renew(int fd, uint64_t token)
+{
+	(void)fd;
+	(void)token;
+	return 0;
+}
+
+int kquorum_resource_evict(struct kquorum *k, const struct kquorum_evict_request *request)
+{
+	(void)k;
+	(void)request;
+	return -ENOENT;
+}
+
 int kquorum_append_open(struct kquorum *k)
 {
 	(void)k;
@@ -151,7 +165,9 @@ static int setup(void **state)
 	(void)state;
 	node_runs = true;
 	daemon_in = 0;
-	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED, .left_ns = 9 * NS_PER_SEC };
+	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED, .left_ns = 9 * NS_PER_SEC,
+						 .renew_left_ns = KQUORUM_NEVER,
+						 .hold_left_ns = KQUORUM_NEVER };
 	refused.times = 0;
 	resource = (struct kquorum_resource){
 		.name = "tt", .token = 77, .units = 1, .in_use = 1, .n_claims = 2, .claims = claims,
@@ -226,6 +242,23 @@ static void followers_are_not_called_silent(void **state)
 	status.role = KQUORUM_LEADER;
 	run(&command_status, "status");
 	assert_contains(out, "1h02m");
+}
+
+static void status_tells_how_many_locks_there_may_be(void **state)
+{
+	(void)state;
+	status.locks.user_max = 7;
+	status.locks.node_max = 70;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_null(strstr(out, "lock handle"));
+	status.locks.open = 1;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "\n1 lock handle here, of at most 70, and 7 for one user\n");
+	status.locks.open = 5;
+	assert_int_equal(run(&command_status, "status"), 0);
+	assert_contains(out, "\n5 lock handles here, ");
+	assert_int_equal(run(&command_status, "status -j"), 0);
+	assert_contains(strstr(out, "\"locks\""), "\"open\":\t5,\n\t\t\"user_max\":\t7,\n\t\t\"node_max\":\t70\n");
 }
 
 /* As after kquorum recover, which goes on 2^40 above. */
@@ -547,6 +580,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(who_was_sent_away_is_no_row, setup),
 		cmocka_unit_test_setup(followers_are_not_called_silent, setup),
+		cmocka_unit_test_setup(status_tells_how_many_locks_there_may_be, setup),
 		cmocka_unit_test_setup(status_fits_with_large_indexes, setup),
 		cmocka_unit_test_setup(status_tells_nothing_of_who_was_never_heard, setup),
 		cmocka_unit_test_setup(status_names_who_is_missing_without_alarm, setup),

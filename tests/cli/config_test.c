@@ -49,6 +49,8 @@ static void numbers_nodes_by_natural_order(void **state)
 	assert_string_equal(c.advertise.host, "10.0.0.10");
 	assert_int_equal(c.listen.port, KQUORUM_PORT);
 	assert_int_equal(c.lease_ms, KQUORUM_DEFAULT_LEASE_MS);
+	assert_int_equal(c.user_locks, KQUORUM_USER_LOCKS);
+	assert_int_equal(c.node_locks, KQUORUM_NODE_LOCKS);
 	assert_ptr_equal(kquorum_config_member(&c, 2), &c.members[1]);
 	assert_null(kquorum_config_member(&c, 4));
 }
@@ -84,7 +86,10 @@ static void reads_what_it_writes(void **state)
 	FILE *f;
 
 	(void)state;
-	assert_int_equal(read_text(GOOD "[settings]\nelection_ms = 1500\n[log]\nsegments = 5\n", &c), 0);
+	assert_int_equal(read_text(GOOD "[settings]\nelection_ms = 1500\n[log]\nsegments = 5\n"
+				   "[limits]\nuser_locks = 7\nnode_locks = 4294967295\n", &c), 0);
+	assert_int_equal(c.user_locks, 7);
+	assert_int_equal(c.node_locks, UINT32_MAX);
 	f = open_memstream(&text, &size);
 	assert_int_equal(kquorum_config_write(f, &c), 0);
 	fclose(f);
@@ -184,6 +189,8 @@ static void names_line_and_fault(void **state)
 		{ "[settings]\nlease_ms = 10s\n", ":2: bad lease_ms" },
 		{ "[log]\nsegment_bytes = 4096\n", ":2: bad segment_bytes" },
 		{ "[log]\nsegments = 1\n", ":2: bad segments" },
+		{ "[limits]\nuser_locks = 0\n", ":2: bad user_locks \"0\": want a whole number from 1 to" },
+		{ "[limits]\nnode_locks = many\n", ":2: bad node_locks" },
 		{ "[members]\nn1 = a\nn1 = b\n", ":3: member n1 is given twice" },
 		{ "[cluster]\nname = demo\n", ":2: end of the file without id in [cluster]" },
 		{ GOOD "[settings]\nelection_ms = 150\n", "election_ms (150) must be at least 3 times" },

@@ -230,13 +230,113 @@ static void tells_resources_in_json(void **state)
 
 	(void)state;
 	assert_contains(json(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "\"resource\":\"gpu\",\"create\":true,"
-			"\"units\":4,\"max_waiters\":null}");
+			"\"units\":4,\"max_waiters\":null,\"ttl_ms\":null,\"hold_ms\":null,\"uid\":null,"
+			"\"gid\":null,\"access\":null,\"fenced\":null}");
 	d.cmd.flags = htole16(KQ_DEFINE_MAX_WAITERS);
 	assert_contains(json(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "\"create\":false,\"units\":null,"
-			"\"max_waiters\":0}");
+			"\"max_waiters\":0,\"ttl_ms\":null,");
 	assert_contains(json(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "\"try\":false,\"mode\":\"units\","
-			"\"units\":2,\"info\":\"x\"}");
+			"\"units\":2,\"info\":\"x\",\"uid\":0,\"ttl_ms\":0,\"hold_ms\":0}");
 	assert_contains(json(KQUORUM_ENTRY_UNDEFINE, &d, 7), "\"type\":\"undefine\"");
+}
+
+static void describes_the_ends_of_grants(void **state)
+{
+	struct {
+		struct kq_acquire_cmd cmd;
+		char name[2];
+	} __attribute__((packed)) a = {
+		.cmd = { .owner = htole64(11), .pid = htole32(12), .uid = htole32(54321), .name_len = htole16(2),
+			 .ttl_ms = htole32(30000), .hold_ms = htole32(3600000), .comm = "sh" },
+		.name = "db",
+	};
+	struct {
+		struct kq_release_cmd cmd;
+		char name[2];
+	} __attribute__((packed)) r = { .cmd = { .owner = htole64(11), .name_len = htole16(2) },
+					.name = "db" };
+	static const char *const whys[][2] = {
+		{ "db, owner 11", "\"why\":\"asked\"}" },
+		{ "db, owner 11: it was not renewed in time", "\"why\":\"not_renewed\"}" },
+		{ "db, owner 11: it was held as long as it may be", "\"why\":\"held_too_long\"}" },
+		{ "db, owner 11: an operator took it", "\"why\":\"evicted\"}" },
+		{ "db, owner 11", "\"why\":\"unknown\"}" },
+	};
+	unsigned int i;
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)), "db, owner 11, pid 12 (sh) of 54321, "
+			    "renewed within 30.0s, for 1h00m at most");
+	assert_contains(json(KQUORUM_ENTRY_ACQUIRE, &a, sizeof(a)),
+			"\"uid\":54321,\"ttl_ms\":30000,\"hold_ms\":3600000}");
+	for (i = 0; i < 5; i++) {
+		r.cmd.why = htole16(i < 4 ? i : 999);
+		assert_string_equal(describe(KQUORUM_ENTRY_RELEASE, &r, sizeof(r)), whys[i][0]);
+		assert_contains(json(KQUORUM_ENTRY_RELEASE, &r, sizeof(r)), whys[i][1]);
+	}
+}
+
+static void describes_all_terms(void **state)
+{
+	struct {
+		struct kq_define_cmd cmd;
+		char name[3];
+	} __attribute__((packed)) d = {
+		.cmd = { .ttl_ms = htole32(30000), .hold_ms = htole32(90000), .uid = htole32(1000),
+			 .gid = htole32(44), .mode = htole16(0640), .fenced = htole16(1), .name_len = htole16(3),
+			 .flags = htole16(KQ_DEFINE_TTL | KQ_DEFINE_HOLD | KQ_DEFINE_UID | KQ_DEFINE_GID |
+					  KQ_DEFINE_MODE | KQ_DEFINE_FENCED) },
+		.name = "gpu",
+	};
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "gpu, renewed within 30.0s, "
+			    "held for 90.0s at most, owner 1000, group 44, mode 0640, fenced");
+	assert_contains(json(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "\"ttl_ms\":30000,\"hold_ms\":90000,"
+			"\"uid\":1000,\"gid\":44,\"access\":\"0640\",\"fenced\":true}");
+	d.cmd.ttl_ms = d.cmd.hold_ms = 0;
+	d.cmd.fenced = 0;
+	assert_string_equal(describe(KQUORUM_ENTRY_DEFINE, &d, sizeof(d)), "gpu, need not be renewed, "
+			    "held without end, owner 1000, group 44, mode 0640, not fenced");
+}
+
+static void describes_evictions_and_fences(void **state)
+{
+	struct {
+		struct kq_evict_cmd cmd;
+		char name[2];
+	} __attribute__((packed)) v = {
+		.cmd = { .session = htole64(8), .owner = htole64(11), .node = htole32(2),
+			 .drain_ms = htole32(60000), .name_len = htole16(2) },
+		.name = "db",
+	};
+	struct {
+		struct kq_fence_cmd cmd;
+		char name[2];
+	} __attribute__((packed)) f = {
+		.cmd = { .token = htole64(8192), .uid = htole32(1000), .name_len = htole16(2) }, .name = "db",
+	};
+	struct kquorum_log_entry by_leader = {
+		.type = KQUORUM_ENTRY_EVICT, .bytes = sizeof(v), .payload = &v,
+	};
+
+	(void)state;
+	assert_string_equal(describe(KQUORUM_ENTRY_EVICT, &v, sizeof(v)),
+			    "db, owner 11 of n2, session 8, has 60.0s to end");
+	v.cmd.drain_ms = 0;
+	assert_string_equal(describe(KQUORUM_ENTRY_EVICT, &v, sizeof(v)),
+			    "db, owner 11 of n2, session 8, has no time to end");
+	entry_describe(&by_leader, &st, text, sizeof(text));
+	assert_string_equal(text, "db, owner 11 of n2, session 8: its node is silent, so the leader takes it");
+	assert_contains(json(KQUORUM_ENTRY_EVICT, &v, sizeof(v)), "\"owner\":11,\"of_node\":\"n2\","
+			"\"of_session\":8,\"drain_ms\":0,\"by_leader\":true}");
+	assert_string_equal(describe(KQUORUM_ENTRY_FENCE, &f, sizeof(f)), "db, token 8192");
+	assert_contains(json(KQUORUM_ENTRY_FENCE, &f, sizeof(f)), "\"token\":8192,\"uid\":1000}");
+	v.cmd.name_len = f.cmd.name_len = htole16(3);
+	assert_contains(describe(KQUORUM_ENTRY_EVICT, &v, sizeof(v)), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_EVICT, &v, sizeof(v.cmd) - 1), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_FENCE, &f, sizeof(f)), "not shown");
+	assert_contains(describe(KQUORUM_ENTRY_FENCE, &f, sizeof(f.cmd) - 1), "not shown");
 }
 
 static void describes_the_rest(void **state)
@@ -287,15 +387,23 @@ static void tells_what_was_refused_by_word(void **state)
 	static const struct {
 		int error;
 		const char *remark, *name;
+		uint32_t type;
 	} results[] = {
-		{ 0, "", "done" },
-		{ -ERANGE, "(has fewer units) ", "too_few_units" },
-		{ -EUSERS, "(too many wait) ", "too_many_wait" },
-		{ -ENFILE, "(no room in the cluster) ", "no_room" },
-		{ -EEXIST, "(exists already) ", "exists" },
-		{ -ENOENT, "(not there) ", "not_found" },
-		{ -EBUSY, "(in use) ", "in_use" },
-		{ -EINVAL, "(refused) ", "refused" },
+		{ 0, "", "done", 0 },
+		{ -ERANGE, "(has fewer units) ", "too_few_units", 0 },
+		{ -EUSERS, "(too many wait) ", "too_many_wait", 0 },
+		{ -ENFILE, "(no room in the cluster) ", "no_room", 0 },
+		{ -EEXIST, "(exists already) ", "exists", 0 },
+		{ -ENOENT, "(not there) ", "not_found", 0 },
+		{ -EBUSY, "(in use) ", "in_use", 0 },
+		{ -EINVAL, "(refused) ", "refused", 0 },
+		{ -EACCES, "(not for this user) ", "denied", 0 },
+		{ -EMEDIUMTYPE, "(not fenced, or several units) ", "not_fenced", 0 },
+		/* The same error says something else of these: */
+		{ -ESTALE, "(a higher token was shown) ", "stale_token", KQUORUM_ENTRY_FENCE },
+		{ -EINVAL, "(nobody was given that one) ", "no_such_token", KQUORUM_ENTRY_FENCE },
+		{ -ENOENT, "(no such request) ", "no_such_request", KQUORUM_ENTRY_EVICT },
+		{ -ESTALE, "(session over, no effect) ", "session_over", KQUORUM_ENTRY_EVICT },
 	};
 	struct kquorum_log_entry e = { .committed = true, .applied = true };
 	unsigned int i;
@@ -305,6 +413,7 @@ static void tells_what_was_refused_by_word(void **state)
 		cJSON *o;
 
 		e.result = results[i].error;
+		e.type = results[i].type ? results[i].type : KQUORUM_ENTRY_APPEND;
 		assert_string_equal(entry_remark(&e), results[i].remark);
 		o = entry_json(&e, &st);
 		assert_string_equal(cJSON_GetObjectItem(o, "result")->valuestring, results[i].name);
@@ -322,6 +431,9 @@ int main(void)
 		cmocka_unit_test(describes_what_of_it_is_asked_for),
 		cmocka_unit_test(describes_what_is_said_of_resources),
 		cmocka_unit_test(tells_resources_in_json),
+		cmocka_unit_test(describes_the_ends_of_grants),
+		cmocka_unit_test(describes_all_terms),
+		cmocka_unit_test(describes_evictions_and_fences),
 		cmocka_unit_test(describes_the_rest),
 		cmocka_unit_test(tells_what_has_no_effect),
 		cmocka_unit_test(tells_what_was_refused_by_word),

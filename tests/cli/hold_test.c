@@ -19,7 +19,9 @@
 #include "test.h"
 
 struct cli cli;
-static struct kquorum_lock_info granted = { .token = 4711 };
+static struct kquorum_lock_info granted = {
+	.token = 4711, .renew_left_ns = KQUORUM_NEVER, .hold_left_ns = KQUORUM_NEVER,
+};
 static int ends[2];
 static char path[] = "/tmp/kquorum-hold-XXXXXX";	/* what the command leaves */
 
@@ -35,6 +37,7 @@ static const struct loss_plan plan_kill = { .kill_ms = 400 };
 static const struct loss_plan plan_ignore = { 0 };
 
 int __wrap_kquorum_lock_read(int fd, struct kquorum_lock_info *info);
+int __wrap_kquorum_lock_renew(int fd, uint64_t token);
 int __real_kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss);
 int __wrap_kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss);
 
@@ -63,6 +66,15 @@ int __wrap_kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss)
 		lease->early = left_something();
 	}
 	return __real_kquorum_lock_on_loss(fd, on_loss);
+}
+
+/* What has no time to live of its own is not renewed: grant_test.c has such. */
+int __wrap_kquorum_lock_renew(int fd, uint64_t token)
+{
+	(void)fd;
+	(void)token;
+	fail();
+	return -EINVAL;
 }
 
 static void lease_for(unsigned int ms)

@@ -68,7 +68,13 @@ static void define(struct kq_core *c, uint32_t node, const char *name, uint32_t 
 
 	d->units = cpu_to_le32(units);
 	d->max_waiters = cpu_to_le32(max_waiters);
-	d->flags = cpu_to_le16(KQ_DEFINE_NEW | KQ_DEFINE_UNITS | KQ_DEFINE_MAX_WAITERS);
+	d->ttl_ms = cpu_to_le32(30000);
+	d->hold_ms = cpu_to_le32(3600000);
+	d->uid = cpu_to_le32(1000);
+	d->gid = cpu_to_le32(44);
+	d->mode = cpu_to_le16(0640);
+	d->fenced = cpu_to_le16(1);
+	d->flags = cpu_to_le16(KQ_DEFINE_FLAGS);
 	d->name_len = cpu_to_le16(strlen(name));
 	memcpy(d + 1, name, strlen(name));
 	assert_int_equal(lone_apply(c, KQ_ENTRY_DEFINE, node, buf, sizeof(*d) + strlen(name)), 0);
@@ -84,7 +90,7 @@ static void acquire(struct kq_core *c, uint32_t node, uint32_t owner, const char
 	a->owner = cpu_to_le64(owner);
 	a->pid = cpu_to_le32(owner);
 	a->units = cpu_to_le32(units);
-	a->flags = cpu_to_le16(flags);
+	a->flags = cpu_to_le16(flags | KQ_ACQUIRE_ADMIN);
 	a->name_len = cpu_to_le16(name_len);
 	a->info_len = cpu_to_le16(info_len);
 	memcpy(a->comm, "test", 4);

@@ -165,3 +165,13 @@ int kernel_close(void **state)
 	kquorum_close(*state);
 	return 0;
 }
+
+const struct nlattr *sent_attr(uint16_t type)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, (struct nlmsghdr *)sent, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	return NULL;
+}

@@ -23,6 +23,9 @@ struct nlmsghdr *answer_genl(uint8_t cmd, uint16_t flags);
 void answer_ack(int error, const char *message, int offset);
 void answer_done(int error);
 
+/* The attribute @type of what was sent last, NULL: there is none. */
+const struct nlattr *sent_attr(uint16_t type);
+
 #define WITH_HANDLE(f) cmocka_unit_test_setup_teardown(f, kernel_open, kernel_close)
 
 #endif /* KQUORUM_TESTS_CLI_KERNEL_H */

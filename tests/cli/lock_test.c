@@ -26,6 +26,7 @@ static void grant(uint32_t mode, uint32_t units, uint64_t numbers)
 	lock_info = (struct kquorum_lock_info){
 		.state = KQUORUM_LOCK_GRANTED, .token = 99, .left_ns = 9 * NS_PER_SEC, .mode = mode,
 		.units = units, .numbers = { numbers }, .session = 9, .owner = 7,
+		.renew_left_ns = KQUORUM_NEVER, .hold_left_ns = KQUORUM_NEVER,
 	};
 }
 
@@ -53,6 +54,11 @@ static void asks_for_what_was_said(void **state)
 		{ "-k 2 gpu -- true", "lock gpu, flags 2, units 2, info -\n" },
 		{ "--units 2147483648 gpu -- true", "lock gpu, flags 2, units 2147483648, info -\n" },
 		{ "--info=nightly gpu -- true", "lock gpu, flags 2, units 0, info nightly\n" },
+		{ "--ttl 30s --max-hold=1h gpu -- true", "lock gpu, flags 2, units 0, info -, ttl 30000, hold 3600000\n" },
+		{ "--ttl 100001us gpu -- true", "lock gpu, flags 2, units 0, info -, ttl 101, hold 0\n" },
+		{ "--ttl 30s --renew=none gpu -- true", "lock gpu, flags 2, units 0, info -, ttl 30000, hold 0\n" },
+		{ "-o gpu -- true", "lock gpu, flags 2, units 0, info -\n" },
+		{ "--inherit gpu -- true", "lock gpu, flags 0, units 0, info -\n" },
 		{ "gpu -k 2", "" },	/* options come first */
 	};
 	unsigned int i;
@@ -89,6 +95,27 @@ static void kinds_exclude_each_other(void **state)
 	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
 	snprintf(words, sizeof(words), "--info=%0*d gpu -- true", KQUORUM_INFO_MAX, 0);
 	assert_int_equal(lock(words), 0);
+}
+
+static void a_descriptor_is_kept_or_handed_on(void **state)
+{
+	(void)state;
+	assert_int_equal(lock("--close --inherit gpu -- true"), 2);
+	assert_contains(out, "--close keeps the descriptor from COMMAND, --inherit hands it on: one or the other\n");
+	assert_string_equal(asked, "");
+}
+
+/* Where flock(1) has it: behind the lock. */
+static void the_shell_runs_one_word(void **state)
+{
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	assert_int_equal(lock("gpu -c exit\t7"), 7);
+	assert_int_equal(lock("gpu --command exit\t8"), 8);
+	assert_int_equal(lock("gpu -- -c exit"), 127);
+	assert_int_equal(lock("gpu -c"), 2);
+	assert_contains(out, "-c takes one word, for /bin/sh\n");
+	assert_int_equal(lock("gpu -c exit 7"), 2);
 }
 
 /* --- granted -------------------------------------------------------------------------------- */
@@ -167,6 +194,11 @@ static void what_cannot_be_is_refused_before_anything_is_asked(void **state)
 		{ "--kill-after=1 --on-loss=ignore gpu -- true", "--on-loss=ignore has none\n" },
 		{ "--on-loss=term gpu", "--on-loss is what COMMAND gets: there is none\n" },
 		{ "--on-loss=kill gpu", "--on-loss is what COMMAND gets: there is none\n" },
+		{ "--renew=none gpu", "--renew=none: it is COMMAND that renews it: there is none\n" },
+		{ "--renew=never gpu -- true", "--renew: \"never\" is not auto or none\n" },
+		{ "--ttl=99ms gpu -- true", "--ttl: 99ms is from 100ms to 24 days\n" },
+		{ "--ttl=0 gpu -- true", "--ttl: 0 is from 100ms to 24 days\n" },
+		{ "--max-hold=600h gpu -- true", "--max-hold: 600h is from 100ms to 24 days\n" },
 	};
 	unsigned int i;
 
@@ -178,6 +210,36 @@ static void what_cannot_be_is_refused_before_anything_is_asked(void **state)
 		assert_fits();
 		assert_string_equal(asked, "");
 	}
+}
+
+/* The margins fit into what ends first, from the time on at which the command begins. */
+static void a_short_grant_has_short_margins(void **state)
+{
+	(void)state;
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	/* It was learnt of late: a second of four is over. */
+	lock_info.renew_left_ns = 3 * NS_PER_SEC;
+	lock_info.left_ns = 3 * NS_PER_SEC;
+	after_renewal_ns = 4 * NS_PER_SEC;
+	assert_int_equal(lock("--ttl 4s gpu -- true"), 0);
+	assert_contains(told, "renewed 99\n");
+	assert_contains(told, "flags 3, signal 15 at 2000, kill at 400\n");
+	pool_begin(state);
+	grant(KQUORUM_CLAIM_EXCLUSIVE, 0, 0);
+	lock_info.hold_left_ns = 1500 * NS_PER_MS;
+	lock_info.left_ns = 1500 * NS_PER_MS;
+	assert_int_equal(lock("gpu -- true"), 0);
+	assert_string_equal(told, "flags 3, signal 15 at 750, kill at 150\n");
+	/* What is said of the resource counts too. */
+	gpu.ttl_ms = 5000;
+	assert_int_equal(lock("--kill-after=2001ms gpu -- true"), 2);
+	assert_contains(out, "--kill-after: 2.0s does not fit into a time to live of 5.0s: at most 2.0s,\n"
+			"  half of it without the 500ms that SIGKILL comes before its end\n");
+	assert_int_equal(lock("--kill-after=3 --max-hold 7s --ttl 20s gpu -- true"), 2);
+	assert_contains(out, "does not fit into a longest hold of 7.0s");
+	gpu.hold_ms = 6000;
+	assert_int_equal(lock("--kill-after=3 --max-hold 7s --ttl 20s gpu -- true"), 2);
+	assert_contains(out, "does not fit into a longest hold of 6.0s");
 }
 
 /* Two hold, where the settings are being replaced: the shorter lease is granted. */
@@ -377,6 +439,56 @@ static void who_tries_is_told_of_all_holders(void **state)
 	assert_string_equal(out, "");
 }
 
+static void whom_it_is_not_for_is_told_who_can_change_that(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		/* Refused at once, or when it was applied. */
+		if (i)
+			refuse(-EACCES);
+		else
+			open_error = -EACCES;
+		assert_int_equal(lock("gpu -- true"), 77);
+		assert_string_equal(out, "kquorum lock: gpu: its owner, group and mode do not let this user have it: "
+				    "kquorum resource show gpu\n"
+				    "  root changes them: kquorum resource set gpu --owner, --group or --mode\n");
+		assert_fits();
+		assert_int_equal(lock("-s gpu -- true"), 77);
+		assert_contains(out, "do not let this user have a share of it");
+		assert_int_equal(lock("disk -- true"), 77);
+		assert_string_equal(out, "kquorum lock: disk: nothing was said of it, and so it is root's alone\n"
+				    "  root makes it for others: kquorum resource create disk --owner USER\n");
+		open_error = 0;
+	}
+}
+
+static void whom_an_operator_sends_away_does_not_ask_again(void **state)
+{
+	(void)state;
+	refuse(-ECANCELED);
+	assert_int_equal(lock("gpu -- echo runs"), 1);
+	assert_string_equal(out, "kquorum lock: gpu: an operator ended the wait (kquorum resource release): ask "
+			    "whoever did, kquorum log has it\n");
+	assert_int_equal(count("lock gpu"), 0);
+	lock_info.state = KQUORUM_LOCK_LOST;
+	asked[0] = '\0';
+	assert_int_equal(lock("gpu -- echo runs"), 70);
+	assert_contains(out, "gpu: an operator took it (kquorum resource release): ");
+	assert_string_equal(asked, "lock gpu, flags 2, units 0, info -\n");
+}
+
+static void until_when_it_is_held_is_said(void **state)
+{
+	(void)state;
+	gpu.n_claims = 1;
+	claims[0].hold_ms = 125000;
+	refuse(-EAGAIN);
+	assert_int_equal(lock("-n -v gpu -- true"), 75);
+	assert_contains(out, "gpu is held by n2 for 65.0s: pid 4194304 (fifteen-letters), for 60.0s more at most");
+}
+
 /* --- waiting -------------------------------------------------------------------------------- */
 
 /* Those who wait behind do not stand before. */
@@ -417,9 +529,12 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(asks_for_what_was_said, pool_begin),
 		cmocka_unit_test_setup(kinds_exclude_each_other, pool_begin),
+		cmocka_unit_test_setup(a_descriptor_is_kept_or_handed_on, pool_begin),
+		cmocka_unit_test_setup(the_shell_runs_one_word, pool_begin),
 		cmocka_unit_test_setup(what_was_granted_is_told, pool_begin),
 		cmocka_unit_test_setup(the_module_is_told_whom_to_stop_and_when, pool_begin),
 		cmocka_unit_test_setup(what_cannot_be_is_refused_before_anything_is_asked, pool_begin),
+		cmocka_unit_test_setup(a_short_grant_has_short_margins, pool_begin),
 		cmocka_unit_test_setup(the_lease_that_is_granted_counts, pool_begin),
 		cmocka_unit_test_setup(a_lease_that_is_about_to_end_is_waited_for, pool_begin),
 		cmocka_unit_test_setup(without_the_module_to_stop_it_the_command_is_not_run, pool_begin),
@@ -429,6 +544,9 @@ int main(void)
 		cmocka_unit_test_setup(too_many_units_are_refused_with_the_way_out, pool_begin),
 		cmocka_unit_test_setup(a_full_queue_is_said_with_the_way_out, pool_begin),
 		cmocka_unit_test_setup(who_tries_is_told_of_all_holders, pool_begin),
+		cmocka_unit_test_setup(whom_it_is_not_for_is_told_who_can_change_that, pool_begin),
+		cmocka_unit_test_setup(whom_an_operator_sends_away_does_not_ask_again, pool_begin),
+		cmocka_unit_test_setup(until_when_it_is_held_is_said, pool_begin),
 		cmocka_unit_test_setup(who_waits_is_told_of_those_before, pool_begin),
 		cmocka_unit_test_setup(who_waits_for_all_of_a_pool_is_told_once, pool_begin),
 	};

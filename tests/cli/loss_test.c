@@ -69,7 +69,7 @@ static void every_lease_has_room_for_both(void **state)
 		assert_true(p.warn_ms <= lease_ms / 2 || lease_ms < 4);
 		o.kill_after_ns = (lease_ms / 2 - p.kill_ms) * NS_PER_MS;
 		if (lease_ms > 3)
-			loss_check_lease(&o, lease_ms);	/* ends the test if it does not fit */
+			loss_check_span(&o, (struct loss_span){ lease_ms, "a lease" });	/* ends the test if it does not fit */
 	}
 }
 

@@ -16,6 +16,9 @@ static void put_peer(struct nlmsghdr *nlh, uint32_t id, const char *name, bool p
 	if (progress) {
 		mnl_attr_put_u32(nlh, KQUORUM_PEER_PROGRESS, KQUORUM_PROGRESS_REPLICATE);
 		mnl_attr_put_u64(nlh, KQUORUM_PEER_MATCH, 41);
+		mnl_attr_put_u32(nlh, KQUORUM_PEER_RATE_MIN, (uint32_t)-1210);
+		mnl_attr_put_u32(nlh, KQUORUM_PEER_RATE_MAX, (uint32_t)-1190);
+		mnl_attr_put_u32(nlh, KQUORUM_PEER_CLOCK_OFF, (uint32_t)-1);
 	}
 	mnl_attr_nest_end(nlh, nest);
 }
@@ -31,6 +34,10 @@ static void reads_a_status(void **state)
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, 2);
 	mnl_attr_put_u64(nlh, KQUORUM_A_TERM, 1ULL << 40);
 	mnl_attr_put_u8(nlh, KQUORUM_A_QUORUM, 1);
+	mnl_attr_put_u32(nlh, KQUORUM_A_LOCKS, 5);
+	mnl_attr_put_u32(nlh, KQUORUM_A_USER_LOCKS, 7);
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_LOCKS, 70);
+	mnl_attr_put_u32(nlh, KQUORUM_A_CLOCK_OFF, 1);
 	put_peer(nlh, 3, "n3", true);
 	put_peer(nlh, 1, "n1", false);
 	/* This node only stands among the members; the peers are there too. */
@@ -57,6 +64,16 @@ static void reads_a_status(void **state)
 	assert_int_equal(st.n_peers, 3);
 	assert_string_equal(st.peers[0].name, "n1");
 	assert_string_equal(st.peers[1].name, "n2");
+	assert_int_equal(st.locks.open, 5);
+	assert_int_equal(st.locks.user_max, 7);
+	assert_int_equal(st.locks.node_max, 70);
+	assert_int_equal(st.clock_off, 1);
+	assert_int_equal(st.peers[0].clock_off, 0);
+	assert_false(st.peers[0].has_rate);
+	assert_true(st.peers[2].has_rate);
+	assert_int_equal(st.peers[2].rate_min_ppm, -1210);
+	assert_int_equal(st.peers[2].rate_max_ppm, -1190);
+	assert_int_equal(st.peers[2].clock_off, -1);
 	assert_false(st.peers[0].has_progress);
 	assert_true(st.peers[2].has_progress);
 	assert_int_equal(kquorum_status_peer(&st, 3)->match_index, 41);

@@ -76,17 +76,6 @@ static void asks_for_a_snapshot(void **state)
 	assert_string_equal(kquorum_error(k), "of this very state");
 }
 
-/* The attribute @type of what was sent last, NULL: there is none. */
-static const struct nlattr *sent_attr(uint16_t type)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, (struct nlmsghdr *)sent, sizeof(struct genlmsghdr))
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	return NULL;
-}
-
 static void asks_for_a_change(void **state)
 {
 	struct kquorum_change c = { .based_on = 77, .voters = 0xe, .learners = 0x10, .id = 4,
@@ -137,6 +126,19 @@ static void says_who_founded_the_cluster_only_to_join_it(void **state)
 	answer_ack(0, NULL, 0);
 	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), 0);
 	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_VOTERS)), 0x2);
+}
+
+static void says_how_many_locks_there_may_be(void **state)
+{
+	struct kquorum_config c = { .name = "d", .cluster_id = 1, .node_id = 1, .user_locks = 7,
+				    .node_locks = 70 };
+	struct kquorum *k = *state;
+	int fd = 5;
+
+	answer_ack(0, NULL, 0);
+	assert_int_equal(kquorum_node_start(k, &c, &fd, 1, NULL, 0), 0);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_USER_LOCKS)), 7);
+	assert_int_equal(mnl_attr_get_u32(sent_attr(KQUORUM_A_NODE_LOCKS)), 70);
 }
 
 static void asks_for_a_lock(void **state)
@@ -268,6 +270,8 @@ static int see_pool(const struct kquorum_resource *r, void *user)
 		/* Nothing of the one before is left. */
 		assert_int_equal(r->units, 1);
 		assert_int_equal(r->in_use + r->defined + r->max_waiters + r->token, 0);
+		assert_int_equal(r->ttl_ms + r->hold_ms + r->uid + r->gid + r->mode + r->fence, 0);
+		assert_false(r->fenced);
 		assert_int_equal(r->n_claims, 0);
 		return 0;
 	}
@@ -276,7 +280,23 @@ static int see_pool(const struct kquorum_resource *r, void *user)
 	assert_int_equal(r->in_use, 1ULL << 40);
 	assert_int_equal(r->defined, 20);
 	assert_int_equal(r->max_waiters, 7);
+	assert_int_equal(r->ttl_ms, 30000);
+	assert_int_equal(r->hold_ms, 60000);
+	assert_int_equal(r->uid, 1000);
+	assert_int_equal(r->gid, 44);
+	assert_int_equal(r->mode, 0640);
+	assert_true(r->fenced);
+	assert_int_equal(r->fence, 4096);
 	assert_int_equal(r->n_claims, 2);
+	assert_int_equal(c[0].uid, 1001);
+	assert_int_equal(c[0].ttl_ms, 20000);
+	assert_int_equal(c[0].hold_ms, 50000);
+	assert_true(c[0].evicted);
+	assert_int_equal(c[0].drain_ms, 0);
+	assert_int_equal(c[0].evicted_ns, 9);
+	assert_int_equal(c[1].uid, KQUORUM_NOBODY);
+	assert_int_equal(c[1].ttl_ms + c[1].hold_ms, 0);
+	assert_false(c[1].evicted);
 	assert_int_equal(c[0].mode, KQUORUM_CLAIM_MODE_UNITS);
 	assert_int_equal(c[0].units, 2);
 	assert_int_equal(c[0].numbers[0], 1 << 3);
@@ -302,11 +322,23 @@ static void tells_what_a_pool_is(void **state)
 	mnl_attr_put_u64(nlh, KQUORUM_A_IN_USE, 1ULL << 40);
 	mnl_attr_put_u64(nlh, KQUORUM_A_DEFINED, 20);
 	mnl_attr_put_u32(nlh, KQUORUM_A_MAX_WAITERS, 7);
+	mnl_attr_put_u32(nlh, KQUORUM_A_TTL, 30000);
+	mnl_attr_put_u32(nlh, KQUORUM_A_HOLD, 60000);
+	mnl_attr_put_u32(nlh, KQUORUM_A_UID, 1000);
+	mnl_attr_put_u32(nlh, KQUORUM_A_GID, 44);
+	mnl_attr_put_u32(nlh, KQUORUM_A_MODE, 0640);
+	mnl_attr_put_u8(nlh, KQUORUM_A_FENCED, 1);
+	mnl_attr_put_u64(nlh, KQUORUM_A_FENCE, 4096);
 	nest = mnl_attr_nest_start(nlh, KQUORUM_A_CLAIM);
 	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_MODE, KQUORUM_CLAIM_MODE_UNITS);
 	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_UNITS, 2);
 	mnl_attr_put(nlh, KQUORUM_CLAIM_NUMBERS, sizeof(numbers), numbers);
 	mnl_attr_put_strz(nlh, KQUORUM_CLAIM_INFO, "epoch 3");
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_TTL, 20000);
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_HOLD, 50000);
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_UID, 1001);
+	mnl_attr_put_u32(nlh, KQUORUM_CLAIM_DRAIN, 0);
+	mnl_attr_put_u64(nlh, KQUORUM_CLAIM_EVICTED, 9);
 	mnl_attr_nest_end(nlh, nest);
 	/* The queue goes on in another message, which need not say all of it again. */
 	nlh = answer_genl(KQUORUM_CMD_RESOURCE_GET, NLM_F_MULTI);
@@ -447,6 +479,7 @@ int main(void)
 		WITH_HANDLE(asks_for_a_snapshot),
 		WITH_HANDLE(asks_for_a_change),
 		WITH_HANDLE(says_who_founded_the_cluster_only_to_join_it),
+		WITH_HANDLE(says_how_many_locks_there_may_be),
 		WITH_HANDLE(asks_for_a_lock),
 		WITH_HANDLE(asks_for_a_change_of_a_resource),
 		WITH_HANDLE(joins_a_long_queue),

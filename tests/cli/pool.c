@@ -18,7 +18,9 @@ struct kquorum_resource gpu;
 struct kquorum_claim claims[4];
 unsigned int short_reads;
 uint64_t short_left_ns;
+uint64_t after_renewal_ns;
 bool lost_then;
+bool evicted_go;
 struct kquorum_lock_info lock_info;
 struct kquorum_append_result outcome;
 unsigned int busy;
@@ -60,9 +62,10 @@ int kquorum_status(struct kquorum *k, struct kquorum_status *st)
 int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *r)
 {
 	(void)k;
-	note(asked, "lock %s, flags %u, units %u, info %s\n", r->resource, r->flags, r->units,
+	note(asked, "lock %s, flags %u, units %u, info %s", r->resource, r->flags, r->units,
 	     r->info ? r->info : "-");
-	return open_handle();
+	note(asked, r->ttl_ms || r->hold_ms ? ", ttl %u, hold %u\n" : "\n", r->ttl_ms, r->hold_ms);
+	return open_error ? open_error : open_handle();
 }
 
 int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
@@ -76,6 +79,15 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 		info->state = KQUORUM_LOCK_LOST;
 		lost_then = false;	/* it is asked for again, and granted */
 	}
+	return 0;
+}
+
+int kquorum_lock_renew(int fd, uint64_t token)
+{
+	(void)fd;
+	note(told, "renewed %llu\n", (unsigned long long)token);
+	if (after_renewal_ns)
+		lock_info.renew_left_ns = after_renewal_ns;
 	return 0;
 }
 
@@ -116,11 +128,29 @@ static int open_outcome(void)
 	return fd;
 }
 
+static void note_terms(const struct kquorum_resource_request *r)
+{
+	if (r->has_ttl)
+		note(asked, ", ttl %u", r->ttl_ms);
+	if (r->has_hold)
+		note(asked, ", hold %u", r->hold_ms);
+	if (r->has_uid)
+		note(asked, ", uid %u", r->uid);
+	if (r->has_gid)
+		note(asked, ", gid %u", r->gid);
+	if (r->has_mode)
+		note(asked, ", mode %04o", r->mode);
+	if (r->has_fenced)
+		note(asked, r->fenced ? ", fenced" : ", not fenced");
+	note(asked, "\n");
+}
+
 int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_request *r)
 {
 	(void)k;
-	note(asked, "%s %s, units %u, %s %u\n", r->create ? "create" : "set", r->name, r->units,
+	note(asked, "%s %s, units %u, %s %u", r->create ? "create" : "set", r->name, r->units,
 	     r->has_max_waiters ? "waiters" : "-", r->max_waiters);
+	note_terms(r);
 	if (!outcome.error && r->units)
 		gpu.units = r->units;
 	return open_outcome();
@@ -130,6 +160,26 @@ int kquorum_resource_delete(struct kquorum *k, const char *name)
 {
 	(void)k;
 	note(asked, "delete %s\n", name);
+	return open_outcome();
+}
+
+int kquorum_resource_evict(struct kquorum *k, const struct kquorum_evict_request *r)
+{
+	unsigned int i;
+
+	(void)k;
+	note(asked, "evict %s, node %u, session %llu, owner %llu, drain %u\n", r->name, r->node,
+	     (unsigned long long)r->session, (unsigned long long)r->owner, r->drain_ms);
+	for (i = 0; evicted_go && i < gpu.n_claims; i++)
+		if (claims[i].owner == r->owner && claims[i].session == r->session)
+			memmove(&claims[i], &claims[i + 1], (--gpu.n_claims - i) * sizeof(claims[0]));
+	return open_outcome();
+}
+
+int kquorum_fence_ask(struct kquorum *k, const char *name, uint64_t token)
+{
+	(void)k;
+	note(asked, "fence %s %llu\n", name, (unsigned long long)token);
 	return open_outcome();
 }
 
@@ -146,11 +196,14 @@ static void put_claims(void)
 		{ .node = 2, .pid = 13, .session = 5, .owner = 3, .age_ns = NS_PER_SEC, .comm = "too",
 		  .mode = KQUORUM_CLAIM_SHARED },
 	};
+	unsigned int i;
 
 	memcpy(claims, all, sizeof(all));
+	for (i = 0; i < 4; i++)
+		claims[i].evicted_ns = KQUORUM_NEVER;
 	gpu = (struct kquorum_resource){
 		.name = "gpu", .token = 78, .units = 4, .in_use = 3, .defined = 20, .n_claims = 4,
-		.claims = claims,
+		.claims = claims, .mode = 0600,
 	};
 }
 
@@ -171,11 +224,14 @@ int pool_begin(void **state)
 	begin_notes(&asked);
 	begin_notes(&told);
 	put_claims();
-	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED, .session = 9, .owner = 9 };
+	lock_info = (struct kquorum_lock_info){ .state = KQUORUM_LOCK_QUEUED, .session = 9, .owner = 9,
+						 .renew_left_ns = KQUORUM_NEVER,
+						 .hold_left_ns = KQUORUM_NEVER };
 	outcome = (struct kquorum_append_result){ .number = 1, .index = 4711, .term = 4 };
 	busy = open_error = on_loss_error = 0;
 	short_reads = 0;
-	lost_then = false;
+	after_renewal_ns = 0;
+	lost_then = evicted_go = false;
 	comes = OUTCOME_COMES;
 	status = (struct kquorum_status){
 		.name = "demo", .cluster_id = 0xabc, .node_id = 1, .state = KQUORUM_NODE_RUNNING,

@@ -30,16 +30,16 @@ static void list_counts_holders_and_units(void **state)
 	(void)state;
 	assert_int_equal(resource("list"), 0);
 	assert_string_equal(out,
-		"RESOURCE  UNITS  IN-USE  HOLDER     PID  COMMAND  SINCE  WAITING  TOKEN\n"
-		"gpu       4      3       2 holders  -    -        65.0s  2        78\n");
+		"RESOURCE  IN-USE  HOLDER     PID  COMMAND  SINCE  LEFT  WAITING  TOKEN\n"
+		"gpu       3/4     2 holders  -    -        65.0s  -     2        78\n");
 	gpu.n_claims = 1;
 	gpu.in_use = 2;
 	assert_int_equal(resource("list"), 0);
-	assert_contains(out, "\ngpu       4      2       n2      4194304  fifteen-letters  65.0s  0        78\n");
+	assert_contains(out, "\ngpu       2/4     n2      4194304  fifteen-letters  65.0s  -     0        78\n");
 	gpu.n_claims = 0;
 	gpu.in_use = gpu.token = 0;
 	assert_int_equal(resource("list"), 0);
-	assert_contains(out, "\ngpu       4      0       -       -    -        -      0        -\n");
+	assert_contains(out, "\ngpu       0/4     -       -    -        -      -     0        -\n");
 	assert_fits();
 }
 
@@ -102,11 +102,12 @@ static void show_tells_who_has_what_and_who_asks(void **state)
 	assert_string_equal(out,
 		"gpu: held by 2, token 78\n"
 		"4 units, 3 in use; at most 10 may wait\n"
-		"PLACE   NODE  PID      COMMAND          HAS/ASKS      SINCE  TOKEN  INFO\n"
-		"holder  n2    4194304  fifteen-letters  2 units: 0,3  65.0s  77     epoch 3\n"
-		"holder  n3    41       train            1 unit: 1     5.0s   78     -\n"
-		"1       n3    12       waits            4 units       1.0s   -      -\n"
-		"2       n2    13       too              shared        1.0s   -      -\n");
+		"for root only\n"
+		"PLACE   NODE  PID      USER  COMMAND          HAS/ASKS      SINCE  LEFT  TOKEN  INFO\n"
+		"holder  n2    4194304  root  fifteen-letters  2 units: 0,3  65.0s  -     77     epoch 3\n"
+		"holder  n3    41       root  train            1 unit: 1     5.0s   -     78     -\n"
+		"1       n3    12       root  waits            4 units       1.0s   -     -      -\n"
+		"2       n2    13       root  too              shared        1.0s   -     -      -\n");
 }
 
 static void a_long_info_is_cut_to_the_line(void **state)
@@ -128,7 +129,7 @@ static void show_tells_free_ones_apart(void **state)
 	gpu.n_claims = 0;
 	gpu.in_use = 0;
 	assert_int_equal(resource("show gpu"), 0);
-	assert_string_equal(out, "gpu: free\n4 units, 0 in use; any number may wait\n");
+	assert_string_equal(out, "gpu: free\n4 units, 0 in use; any number may wait\nfor root only\n");
 	gpu.n_claims = 1;
 	gpu.units = 1;
 	gpu.in_use = 1;
@@ -158,7 +159,8 @@ static void why_says_what_each_waits_for(void **state)
 		"  are gone, for they do not share it\n"
 		"Who has it may keep it for ever: no time is set for that. What a node has that dies or is cut off is\n"
 		"  given back 10.5s after the leader heard from it last, at the latest (its lease and the guard);\n"
-		"  later only if the leader changes meanwhile.\n");
+		"  later only if the leader changes meanwhile.\n"
+		"To take it from who has it: kquorum resource release gpu\n");
 	assert_fits();
 }
 
@@ -308,7 +310,7 @@ static void create_asks_for_what_was_said(void **state)
 	gpu.in_use = 0;
 	assert_int_equal(resource("create gpu --units 8 --max-waiters 10"), 0);
 	assert_contains(asked, "create gpu, units 8, waiters 10\n");
-	assert_string_equal(out, "gpu: created: 8 units, 0 in use; any number may wait\n");
+	assert_string_equal(out, "gpu: created: 8 units, 0 in use; any number may wait\nfor root only\n");
 	assert_int_equal(resource("create -j -k 2 gpu"), 0);
 	assert_contains(out, "\"resource\":\t\"gpu\",\n\t\"outcome\":\t\"created\",\n\t\"index\":\t4711,\n\t\"term\":\t4\n");
 }
@@ -318,7 +320,7 @@ static void set_leaves_what_is_not_named(void **state)
 	(void)state;
 	assert_int_equal(resource("set gpu --units 6"), 0);
 	assert_string_equal(asked, "set gpu, units 6, - 0\n");
-	assert_string_equal(out, "gpu: changed: 6 units, 3 in use; any number may wait\n");
+	assert_string_equal(out, "gpu: changed: 6 units, 3 in use; any number may wait\nfor root only\n");
 	assert_int_equal(resource("set gpu --max-waiters 0"), 0);
 	assert_contains(asked, "set gpu, units 0, waiters 0\n");
 	assert_int_equal(resource("set gpu --units 2"), 0);
@@ -340,17 +342,17 @@ static void what_cannot_be_meant_is_a_usage_error(void **state)
 	static const struct {
 		const char *words, *says;
 	} wrong[] = {
-		{ "", "list, show, why, create, set or delete?" },
-		{ "-j", "list, show, why, create, set or delete?" },
+		{ "", "list, show, why, create, set, delete or release?" },
+		{ "-j", "list, show, why, create, set, delete or release?" },
 		{ "crate gpu", "no \"crate\": did you mean create?" },
-		{ "bogus", "no \"bogus\": list, show, why, create, set or delete\n" },
-		{ "create", "NAME is needed\nUsage: kquorum resource create NAME [--units N]" },
+		{ "bogus", "no \"bogus\": list, show, why, create, set, delete or release\n" },
+		{ "create", "NAME is needed\nUsage: kquorum resource create NAME [OPTION]" },
 		{ "create a b", "\"b\" is one word too many" },
 		{ "create gpu --units 0", "--units: \"0\" is not a whole number from 1 to 2147483648" },
 		{ "create gpu --units 2147483649", "--units: \"2147483649\" is not" },
 		{ "create gpu --max-waiters 4294967296", "--max-waiters: " },
 		{ "create a\tb", "no control characters" },
-		{ "set gpu", "what is to be set? --units N or --max-waiters N\nUsage: kquorum resource set NAME" },
+		{ "set gpu", "what is to be set? --units N, --max-hold TIME, or another one of the options\nUsage: kquorum resource set NAME" },
 		{ "set --units 3", "NAME is needed" },
 		{ "delete", "NAME is needed\nUsage: kquorum resource delete NAME [--wait TIME]" },
 		{ "delete gpu --units 3", "no option --units" },

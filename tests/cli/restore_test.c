@@ -104,7 +104,7 @@ static int restore(const char *more)
 	return run(&command_snapshot, words);
 }
 
-static uint32_t units_of_gpu;	/* in the last one that was read */
+static struct snapshot_pool gpu;	/* in the last one that was read */
 
 /* The member's priority, as if it had been in the cluster from its beginning. */
 static int look_at_member(const struct snapshot_record *r, void *user)
@@ -115,7 +115,7 @@ static int look_at_member(const struct snapshot_record *r, void *user)
 	if (r->type == KQ_SNAP_POOL) {
 		assert_true(r->pool.index > JUMP);
 		if (!strcmp(r->pool.resource, "gpu"))
-			units_of_gpu = r->pool.units;
+			gpu = r->pool;
 		return 0;
 	}
 	assert_int_equal(r->type, KQ_SNAP_CONF);
@@ -219,7 +219,16 @@ static void resources_stay_as_they_were_made(void **state)
 	assert_int_equal(restore("b.kqs --force"), 0);
 	read_made("d", &c, &r, image.ref.index + JUMP);
 	assert_int_equal(r.pools, 301);
-	assert_int_equal(units_of_gpu, 4);
+	assert_int_equal(gpu.units, 4);
+	assert_int_equal(gpu.max_waiters, 9);
+	assert_int_equal(gpu.ttl_ms, 30000);
+	assert_int_equal(gpu.hold_ms, 3600000);
+	assert_int_equal(gpu.uid, 1000);
+	assert_int_equal(gpu.gid, 44);
+	assert_int_equal(gpu.mode, 0640);
+	assert_true(gpu.fenced);
+	/* Nobody holds it any more: none of the tokens of before passes. */
+	assert_int_equal(gpu.fence, (image.ref.index + JUMP) << 12);
 }
 
 static void an_index_that_is_not_above_is_refused(void **state)

@@ -144,6 +144,13 @@ static void what_of_it_is_held_comes_out(void **state)
 	assert_string_equal(s.pool[0].resource, "gpu");
 	assert_int_equal(s.pool[0].units, 4);
 	assert_int_equal(s.pool[0].max_waiters, 9);
+	assert_int_equal(s.pool[0].ttl_ms, 30000);
+	assert_int_equal(s.pool[0].hold_ms, 3600000);
+	assert_int_equal(s.pool[0].uid, 1000);
+	assert_int_equal(s.pool[0].gid, 44);
+	assert_int_equal(s.pool[0].mode, 0640);
+	assert_true(s.pool[0].fenced);
+	assert_int_equal(s.pool[0].fence, 6 << 12);
 	assert_int_equal(s.pool[0].index, 6);
 	c = claim_of(&s, "gpu", 21);
 	assert_int_equal(c->mode, KQUORUM_CLAIM_MODE_UNITS);
@@ -280,7 +287,7 @@ static void another_cluster_and_a_newer_version_are_no_damage(void **state)
 	h->version = cpu_to_le16(KQ_SNAP_VERSION + 1);
 	image_seal_head(&b);
 	assert_int_equal(check(&b, 4096), -EPROTONOSUPPORT);
-	assert_contains(reader.why, "of format version 4, this is read up to 3");
+	assert_contains(reader.why, "of format version 5, this is read up to 4");
 	assert_string_equal(snapshot_error_name(reader.error), "newer_version");
 	free(b.data);
 }
@@ -411,6 +418,8 @@ struct asks {
 	bool waits;
 	int more;		/* bytes that it has besides */
 	bool zero;		/* something stands where nothing may */
+	uint8_t evicted;
+	uint32_t drain_ms, ttl_ms, hold_ms;
 	uint8_t first, second;	/* of its numbers; 0, 0: they rise from 0 on */
 };
 
@@ -430,7 +439,11 @@ static void add_asking(const struct asks *a)
 	c->numbers = cpu_to_le16(a->numbers);
 	c->name_len = 1;
 	c->info_len = a->info_len;
-	c->zero[6] = a->zero;
+	c->zero[5] = a->zero;
+	c->evicted = a->evicted;
+	c->drain_ms = cpu_to_le32(a->drain_ms);
+	c->ttl_ms = cpu_to_le32(a->ttl_ms);
+	c->hold_ms = cpu_to_le32(a->hold_ms);
 	memset(c + 1, 'r', 1 + a->info_len);
 	for (i = 0; i < a->numbers; i++)
 		number[i] = i;
@@ -457,6 +470,8 @@ static void what_can_be_asked_for_is_taken(void **state)
 	static const struct asks good[] = {
 		{ .mode = ALL, .info_len = 63 },
 		{ .mode = SHARE, .waits = true },
+		{ .mode = ALL, .evicted = 1, .drain_ms = KQUORUM_GRANT_MS_MAX },
+		{ .mode = ALL, .ttl_ms = KQUORUM_GRANT_MS_MAX, .hold_ms = KQUORUM_GRANT_MS_MAX },
 		{ .mode = UNITS, .units = 2, .numbers = 2, .info_len = 63 },
 		{ .mode = UNITS, .units = 2, .waits = true },
 		{ .mode = UNITS, .units = 256, .numbers = 256, .info_len = 63 },
@@ -492,6 +507,12 @@ static void what_cannot_be_asked_for_is_refused(void **state)
 		{ .mode = UNITS, .units = 2, .numbers = 2, .more = -1 },
 		{ .mode = UNITS, .units = 2, .numbers = 2, .info_len = 5, .more = 1 },
 		{ .mode = ALL, .zero = true },
+		{ .mode = ALL, .evicted = 2 },
+		{ .mode = ALL, .evicted = 1, .waits = true },
+		{ .mode = ALL, .drain_ms = 1 },
+		{ .mode = ALL, .evicted = 1, .drain_ms = KQUORUM_GRANT_MS_MAX + 1U },
+		{ .mode = ALL, .ttl_ms = KQUORUM_GRANT_MS_MAX + 1U },
+		{ .mode = ALL, .hold_ms = KQUORUM_GRANT_MS_MAX + 1U },
 		{ .mode = UNITS, .units = 2, .numbers = 2, .first = 3, .second = 3 },
 		{ .mode = UNITS, .units = 2, .numbers = 2, .first = 3, .second = 2 },
 	};
@@ -507,19 +528,48 @@ static void what_cannot_be_asked_for_is_refused(void **state)
 
 static int check_pool(uint64_t index, uint32_t units, uint16_t bytes)
 {
-	uint8_t buf[sizeof(struct kq_snap_pool) + 200];
+	uint8_t buf[sizeof(struct kq_snap_pool) + 200] = { 0 };
 	struct kq_snap_pool *p = (void *)buf;
 
-	memset(buf, 'x', sizeof(buf));
+	memset(p + 1, 'x', 200);
 	p->index = cpu_to_le64(index);
 	p->units = cpu_to_le32(units);
 	add(KQ_SNAP_POOL, buf, bytes);
 	return check_records();
 }
 
+static int check_terms(const struct kq_snap_pool *terms)
+{
+	uint8_t buf[sizeof(struct kq_snap_pool) + 1];
+	struct kq_snap_pool *p = (void *)buf;
+
+	memset(buf, 'x', sizeof(buf));
+	*p = *terms;
+	p->index = cpu_to_le64(1);
+	p->units = cpu_to_le32(1);
+	add(KQ_SNAP_POOL, buf, sizeof(buf));
+	return check_records();
+}
+
 static void resources_that_cannot_be_are_refused(void **state)
 {
 	const uint16_t fixed = sizeof(struct kq_snap_pool);
+	const struct kq_snap_pool good[] = {
+		{ .ttl_ms = cpu_to_le32(KQUORUM_GRANT_MS_MAX), .hold_ms = cpu_to_le32(KQUORUM_GRANT_MS_MAX) },
+		{ .mode = cpu_to_le16(0666), .uid = cpu_to_le32(~0U), .gid = cpu_to_le32(~0U) },
+		{ .fenced = cpu_to_le16(1), .fence = cpu_to_le64(4096) },
+		{ .fence = cpu_to_le64(4096) },		/* it is not fenced any more */
+	}, bad[] = {
+		{ .ttl_ms = cpu_to_le32(KQUORUM_GRANT_MS_MAX + 1U) },
+		{ .hold_ms = cpu_to_le32(KQUORUM_GRANT_MS_MAX + 1U) },
+		{ .mode = cpu_to_le16(0770) },
+		{ .mode = cpu_to_le16(01000) },
+		{ .fenced = cpu_to_le16(1) },		/* of which token on? */
+		{ .fenced = cpu_to_le16(2), .fence = cpu_to_le64(4096) },
+		{ .fence = cpu_to_le64(1ULL << 60) },	/* nobody was given that one */
+		{ .zero = cpu_to_le32(1) },
+	};
+	unsigned int i;
 
 	(void)state;
 	assert_int_equal(check_pool(1, 1, fixed + 1), 0);
@@ -533,6 +583,12 @@ static void resources_that_cannot_be_are_refused(void **state)
 	assert_int_equal(check_pool(1, 1, fixed - 1), -EBADMSG);
 	assert_int_equal(check_pool(1, 1, fixed + 128), -EBADMSG);
 	assert_contains(reader.why, "a resource that cannot be");
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		if (check_terms(&good[i]))
+			fail_msg("terms %u were refused: %s", i, reader.why);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		if (check_terms(&bad[i]) != -EBADMSG)
+			fail_msg("terms %u were taken", i);
 }
 
 static void configurations_that_cannot_be_are_refused(void **state)

@@ -58,7 +58,7 @@ static void what_is_wrong_is_told_apart(void **state)
 	image_seal_head(&image);
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("verify %s", path), 1);
-	assert_contains(out, ": of format version 9, this is read up to 3: use a newer kquorum\n");
+	assert_contains(out, ": of format version 9, this is read up to 4: use a newer kquorum\n");
 	assert_int_equal(snapshot("verify %s/none", tmp), 66);
 	assert_contains(out, "/none: No such file or directory\n");
 	assert_fits();
@@ -154,7 +154,7 @@ static void what_is_in_it_is_shown_in_json(void **state)
 	image = image_of_all(0);
 	put_file(path, image.data, image.len);
 	assert_int_equal(snapshot("show -j %s", path), 0);
-	assert_contains(out, "\"version\":\t3,\n\t\"cluster_id\":\t\"000000000000004d\",");
+	assert_contains(out, "\"version\":\t4,\n\t\"cluster_id\":\t\"000000000000004d\",");
 	assert_contains(out, "\"id\":\t5,\n\t\t\t\t\"node\":\t\"n5\",\n\t\t\t\t\"address\":\t\"10.0.0.5:7420\","
 			"\n\t\t\t\t\"role\":\t\"learner\",\n\t\t\t\t\"promote\":\ttrue\n");
 	assert_contains(strstr(out, "\"left\":"), "\"id\":\t4,\n\t\t\t\t\"node\":\t\"n4\"\n");
@@ -166,7 +166,8 @@ static void what_is_in_it_is_shown_in_json(void **state)
 			"\"state\":\t\"waits\",\n\t\t\t\"token\":\t0,\n\t\t\t\"pid\":\t12,\n\t\t\t"
 			"\"comm\":\t\"test\",\n\t\t\t\"session\":\t102,\n\t\t\t\"owner\":\t12,\n\t\t\t\"index\":\t9,\n"
 			"\t\t\t\"mode\":\t\"exclusive\",\n\t\t\t\"units\":\tnull,\n\t\t\t\"numbers\":\t[],\n"
-			"\t\t\t\"info\":\t\"\"\n");
+			"\t\t\t\"info\":\t\"\",\n\t\t\t\"uid\":\t0,\n\t\t\t\"ttl_ms\":\t0,\n\t\t\t\"hold_ms\":\t0,\n"
+			"\t\t\t\"evicted\":\tfalse\n");
 }
 
 static void pools_and_who_has_what_of_them_are_shown(void **state)
@@ -180,7 +181,8 @@ static void pools_and_who_has_what_of_them_are_shown(void **state)
 	assert_contains(out, "\n3 sessions, 5 claims: 4 hold, 1 waits; 1 defined resource\n");
 	assert_null(strstr(out, "gpu"));
 	assert_int_equal(snapshot("show --resources %s", path), 0);
-	assert_contains(out, "\nRESOURCE  UNITS  MAX-WAITERS  INDEX\ngpu       4      9            6\n");
+	assert_contains(out, "\nRESOURCE  UNITS  MAX-WAITERS  LEASE  MAX-HOLD  OWNER  GROUP  MODE  FENCE  INDEX\n"
+			"gpu       4      9            30.0s  1h00m     1000   44     0640  24576  6\n");
 	assert_int_equal(snapshot("show --claims %s", path), 0);
 	assert_contains(out, "  test     7      2 units: 0,1  epoch 3\n");
 	assert_contains(out, "  test     8      1 unit: 2     -\n"
@@ -190,9 +192,12 @@ static void pools_and_who_has_what_of_them_are_shown(void **state)
 	assert_int_equal(snapshot("show -j --resources --claims %s", path), 0);
 	assert_contains(out, "\"resources\":\t1,");
 	assert_contains(out, "\"resource_list\":\t[{\n\t\t\t\"resource\":\t\"gpu\",\n\t\t\t\"units\":\t4,\n"
-			"\t\t\t\"max_waiters\":\t9,\n\t\t\t\"index\":\t6\n");
+			"\t\t\t\"max_waiters\":\t9,\n\t\t\t\"ttl_ms\":\t30000,\n\t\t\t\"hold_ms\":\t3600000,\n"
+			"\t\t\t\"uid\":\t1000,\n\t\t\t\"gid\":\t44,\n\t\t\t\"access\":\t\"0640\",\n"
+			"\t\t\t\"fenced\":\ttrue,\n\t\t\t\"fence_token\":\t24576,\n\t\t\t\"index\":\t6\n");
 	assert_contains(out, "\"mode\":\t\"units\",\n\t\t\t\"units\":\t2,\n\t\t\t\"numbers\":\t[0, 1],\n"
-			"\t\t\t\"info\":\t\"epoch 3\"\n");
+			"\t\t\t\"info\":\t\"epoch 3\",\n\t\t\t\"uid\":\t0,\n\t\t\t\"ttl_ms\":\t30000,\n"
+			"\t\t\t\"hold_ms\":\t3600000,\n\t\t\t\"evicted\":\tfalse\n");
 }
 
 /* In whatever order a node wrote what was changed meanwhile. */

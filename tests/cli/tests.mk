@@ -6,11 +6,11 @@ include tests/objects.mk
 comma := ,
 # Sources of each test T besides T.c: cli_T_WITH; how it is linked: cli_T_LINK.
 CLI_TESTS := $(addprefix $(BUILD)/tests/cli/,config_test parse_test nodes_test why_test \
-	strangers_test entry_test netlink_test netlink_status_test hold_test command_test \
+	strangers_test entry_test netlink_test netlink_status_test netlink_grant_test hold_test command_test \
 	join_test member_add_test member_plan_test member_replace_test member_test \
 	rollout_plan_test rollout_test settings_test snapshot_file_test snapshot_save_test \
-	snapshot_test restore_test scrub_test claim_test lock_test loss_test resource_test fence_test \
-	fence_crash_test)
+	snapshot_test restore_test scrub_test claim_test lock_test loss_test resource_test \
+	release_test fence_test fence_crash_test fence_ask_test renew_test grant_test terms_test)
 CLI_TEST_COMMON := userspace/cli/format.c userspace/cli/output.c userspace/cli/parse.c \
 	userspace/cli/clock.c $(wildcard userspace/lib/*.c)
 
@@ -32,23 +32,32 @@ cli_netlink_test_LINK := $(addprefix -Wl$(comma)--wrap=mnl_socket_,open2 bind se
 	close get_portid)
 cli_netlink_status_test_WITH := $(cli_netlink_test_WITH)
 cli_netlink_status_test_LINK := $(cli_netlink_test_LINK)
+cli_netlink_grant_test_WITH := $(cli_netlink_test_WITH)
+cli_netlink_grant_test_LINK := $(cli_netlink_test_LINK)
 cli_hold_test_WITH := $(addprefix userspace/cli/,hold.c loss.c options.c nodes.c) $(CLI_CLAIM) \
 	$(CLI_TEST_COMMON)
 cli_loss_test_WITH := $(filter-out %/hold.c,$(cli_hold_test_WITH))
-cli_hold_test_LINK := $(addprefix -Wl$(comma)--wrap=kquorum_lock_,read on_loss)
+cli_grant_test_WITH := $(cli_hold_test_WITH)
+cli_hold_test_LINK := $(addprefix -Wl$(comma)--wrap=kquorum_lock_,read on_loss renew)
+cli_grant_test_LINK := $(cli_hold_test_LINK)
 CLI_SETTINGS := $(addprefix kmod/core/,kq_settings.c kq_platform_user.c)
 # The library is what is replaced here.
-CLI_COMMAND := $(addprefix tests/cli/,child.c files.c library.c)
+CLI_COMMAND := $(addprefix tests/cli/,child.c files.c library.c) userspace/lib/lock_why.c
 cli_command_test_WITH := $(CLI_COMMAND) $(addprefix userspace/lib/,config.c snapshots.c) \
 	$(addprefix userspace/cli/,append.c claim.c clock.c directory.c entry.c format.c held.c hold.c lock.c lock_say.c \
-	log.c loss.c nodes.c options.c output.c parse.c resource.c resource_list.c resource_set.c resource_why.c \
-	spawn.c start.c status.c wait.c) $(CLI_SETTINGS) $(CLI_WHY)
+	log.c loss.c nodes.c options.c outcome.c output.c parse.c resource.c resource_list.c resource_release.c \
+	resource_set.c resource_terms.c resource_why.c spawn.c start.c status.c wait.c) $(CLI_SETTINGS) $(CLI_WHY)
 CLI_POOL := $(CLI_COMMAND) tests/cli/pool.c userspace/lib/config.c userspace/cli/claim.c $(CLI_WHY) \
 	$(addprefix userspace/cli/,clock.c format.c nodes.c options.c output.c parse.c wait.c)
 cli_lock_test_WITH := $(CLI_POOL) $(addprefix userspace/cli/,held.c hold.c lock.c lock_say.c \
 	loss.c)
-cli_resource_test_WITH := $(CLI_POOL) $(addprefix userspace/cli/,resource.c resource_list.c resource_set.c resource_why.c) \
-	$(CLI_SETTINGS)
+cli_resource_test_WITH := $(CLI_POOL) $(addprefix userspace/cli/,outcome.c resource.c resource_list.c resource_set.c resource_release.c \
+	resource_terms.c resource_why.c) $(CLI_SETTINGS)
+cli_terms_test_WITH := $(cli_resource_test_WITH)
+cli_release_test_WITH := $(cli_resource_test_WITH)
+cli_fence_ask_test_WITH := $(CLI_POOL) $(addprefix userspace/cli/,fence_ask.c outcome.c)
+cli_renew_test_WITH := $(CLI_COMMAND) userspace/lib/config.c userspace/cli/renew.c \
+	$(addprefix userspace/cli/,clock.c format.c options.c output.c parse.c)
 cli_scrub_test_WITH := $(CLI_COMMAND) userspace/lib/config.c $(addprefix userspace/cli/,clock.c format.c \
 	nodes.c options.c output.c parse.c scrub.c)
 cli_member_test_WITH := $(CLI_COMMAND) tests/cli/leader.c userspace/lib/config.c \

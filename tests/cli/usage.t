@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Help, usage errors, and what is said where there is no module.
 . "$(dirname "$0")/tap.sh"
-commands="init join start stop status member settings lock resource log append snapshot scrub recover transfer fence bench version"
+commands="init join start stop status member settings lock renew resource log append snapshot scrub recover transfer fence bench version"
 
 run "$KQUORUM"
 is $rc 0 "kquorum alone succeeds"
@@ -94,6 +94,9 @@ for v in $(complete snapshot snapshot); do
 done
 for v in $(complete resource resource); do
 	check_verb resource "$v"
+done
+for v in $(complete fence); do
+	check_verb fence "$v"
 done
 is "$(complete snapshot snapshot)" "$("$KQUORUM" snapshot bogus 2>&1 | sed -n 's/.*": \(.*\) or \(.*\)/\1 \2/p' | tr -d ,)" \
 	"the completion has all that snapshot takes"

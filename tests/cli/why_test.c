@@ -333,6 +333,32 @@ static void fits_its_buffer(void **state)
 	assert_true(strlen(small) < sizeof(small));
 }
 
+static void says_whose_clock_is_off_and_what_follows(void **state)
+{
+	struct kquorum_status st = healthy();
+
+	st.settings.drift_ppm = 500;
+	st.peers[1].has_rate = true;
+	st.peers[1].rate_min_ppm = -1210;
+	st.peers[1].rate_max_ppm = -1190;
+	assert_string_equal(why_of(&st), "");	/* as long as it is not found off */
+	st.peers[1].clock_off = -1;
+	assert_non_null(strstr(why_of(&st), "clock of n2"));
+	assert_non_null(strstr(why, "by -1210 to -1190 ppm"));
+	assert_non_null(strstr(why, "within 500"));
+	assert_non_null(strstr(why, "kquorum status on n2"));
+	st.leader = 1;
+	st.role = KQUORUM_LEADER;
+	assert_non_null(strstr(why_of(&st), "it gets no lease"));
+	/* Where its own is off that of the others is not the matter. */
+	st.clock_off = 1;
+	assert_non_null(strstr(why_of(&st), "this node's clock is too fast"));
+	assert_null(strstr(why, "clock of n2"));
+	st.clock_off = -1;
+	assert_non_null(strstr(why_of(&st), "too slow"));
+	(void)state;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -356,6 +382,7 @@ int main(void)
 		cmocka_unit_test(says_how_to_start_the_daemon),
 		cmocka_unit_test(never_silent_without_quorum),
 		cmocka_unit_test(fits_its_buffer),
+		cmocka_unit_test(says_whose_clock_is_off_and_what_follows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,11 +86,14 @@ static void an_acquire_that_cannot_be_has_no_effect(void **state)
 	BAD(KQ_ENTRY_ACQUIRE, (a->info_len = cpu_to_le16(KQ_INFO_MAX + 1),
 			       len = sizeof(*a) + 2 + KQ_INFO_MAX + 1));
 	BAD(KQ_ENTRY_ACQUIRE, a->zero = cpu_to_le16(1));
-	BAD(KQ_ENTRY_ACQUIRE, a->flags = cpu_to_le16(4));
+	BAD(KQ_ENTRY_ACQUIRE, a->flags = cpu_to_le16(8));
 	BAD(KQ_ENTRY_ACQUIRE, a->flags = cpu_to_le16(0x8000));
 	BAD(KQ_ENTRY_ACQUIRE, a->flags = cpu_to_le16(KQ_ACQUIRE_SHARED));
 	BAD(KQ_ENTRY_ACQUIRE, a->units = cpu_to_le32(KQ_UNITS_MAX + 1));
 	BAD(KQ_ENTRY_ACQUIRE, a->units = cpu_to_le32(U32_MAX));
+	BAD(KQ_ENTRY_ACQUIRE, a->ttl_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	BAD(KQ_ENTRY_ACQUIRE, a->hold_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	BAD(KQ_ENTRY_ACQUIRE, a->hold_ms = cpu_to_le32(U32_MAX));
 	assert_int_equal(c->res->claims, 0);
 	/* As long as they can be. */
 	memset(good, 0, sizeof(good));
@@ -98,6 +101,7 @@ static void an_acquire_that_cannot_be_has_no_effect(void **state)
 	a->name_len = cpu_to_le16(KQ_RESOURCE_MAX);
 	a->info_len = cpu_to_le16(KQ_INFO_MAX);
 	a->units = cpu_to_le32(1);
+	a->flags = cpu_to_le16(KQ_ACQUIRE_ADMIN);
 	len = sizeof(*a) + KQ_RESOURCE_MAX + KQ_INFO_MAX;
 	assert_int_equal(checked(KQ_ENTRY_ACQUIRE, good, len), 0);
 	assert_int_equal(lone_apply(c, KQ_ENTRY_ACQUIRE, 1, good, len), 0);
@@ -121,8 +125,9 @@ static void a_release_that_cannot_be_has_no_effect(void **state)
 	BAD(KQ_ENTRY_RELEASE, (r->name_len = 0, len = sizeof(*r)));
 	BAD(KQ_ENTRY_RELEASE, (r->name_len = cpu_to_le16(KQ_RESOURCE_MAX + 1),
 			       len = sizeof(*r) + KQ_RESOURCE_MAX + 1));
-	BAD(KQ_ENTRY_RELEASE, r->zero = cpu_to_le16(1));
-	BAD(KQ_ENTRY_RELEASE, r->zero2 = cpu_to_le32(1));
+	BAD(KQ_ENTRY_RELEASE, r->zero = cpu_to_le32(1));
+	BAD(KQ_ENTRY_RELEASE, r->why = cpu_to_le16(KQ_RELEASE_WHYS));
+	BAD(KQ_ENTRY_RELEASE, r->why = cpu_to_le16(0xffff));
 	assert_true(holds(c, 1, 7));
 	/* Of a resource that this owner does not hold. */
 	assert_int_equal(give_back(c, 1, 7, "dc"), -ENOENT);
@@ -135,6 +140,8 @@ static void a_define_that_cannot_be_has_no_effect(void **state)
 {
 	uint8_t good[2 * COMMAND_MAX] = { 0 }, buf[sizeof(good)];
 	struct kq_define_cmd *d = (void *)buf;
+	const __le16 good_flags = cpu_to_le16(KQ_DEFINE_NEW | KQ_DEFINE_UNITS |
+					      KQ_DEFINE_MAX_WAITERS);
 	uint32_t good_len = put_define(good, "gpu", KQ_DEFINE_FLAGS, 4, 9), len;
 
 	(void)state;
@@ -147,8 +154,7 @@ static void a_define_that_cannot_be_has_no_effect(void **state)
 	BAD(KQ_ENTRY_DEFINE, (d->name_len = 0, len = sizeof(*d)));
 	BAD(KQ_ENTRY_DEFINE, (d->name_len = cpu_to_le16(KQ_RESOURCE_MAX + 1),
 			      len = sizeof(*d) + KQ_RESOURCE_MAX + 1));
-	BAD(KQ_ENTRY_DEFINE, d->zero = cpu_to_le32(1));
-	BAD(KQ_ENTRY_DEFINE, d->flags = cpu_to_le16(KQ_DEFINE_FLAGS | 8));
+	BAD(KQ_ENTRY_DEFINE, d->flags = cpu_to_le16(KQ_DEFINE_FLAGS | 512));
 	BAD(KQ_ENTRY_DEFINE, d->flags = cpu_to_le16(KQ_DEFINE_FLAGS | 0x8000));
 	BAD(KQ_ENTRY_DEFINE, d->units = 0);
 	BAD(KQ_ENTRY_DEFINE, d->units = cpu_to_le32(KQ_UNITS_MAX + 1));
@@ -158,6 +164,18 @@ static void a_define_that_cannot_be_has_no_effect(void **state)
 	BAD(KQ_ENTRY_DEFINE, d->flags = cpu_to_le16(KQ_DEFINE_NEW | KQ_DEFINE_UNITS));
 	BAD(KQ_ENTRY_DEFINE, d->flags = cpu_to_le16(KQ_DEFINE_UNITS));
 	BAD(KQ_ENTRY_DEFINE, d->flags = 0);
+	BAD(KQ_ENTRY_DEFINE, d->ttl_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	BAD(KQ_ENTRY_DEFINE, d->hold_ms = cpu_to_le32(U32_MAX));
+	BAD(KQ_ENTRY_DEFINE, d->mode = cpu_to_le16(0777));
+	BAD(KQ_ENTRY_DEFINE, d->mode = cpu_to_le16(01000));
+	BAD(KQ_ENTRY_DEFINE, d->fenced = cpu_to_le16(2));
+	/* What does not count is 0. */
+	BAD(KQ_ENTRY_DEFINE, (d->flags = good_flags, d->ttl_ms = cpu_to_le32(1)));
+	BAD(KQ_ENTRY_DEFINE, (d->flags = good_flags, d->hold_ms = cpu_to_le32(1)));
+	BAD(KQ_ENTRY_DEFINE, (d->flags = good_flags, d->uid = cpu_to_le32(1)));
+	BAD(KQ_ENTRY_DEFINE, (d->flags = good_flags, d->gid = cpu_to_le32(1)));
+	BAD(KQ_ENTRY_DEFINE, (d->flags = good_flags, d->mode = cpu_to_le16(0600)));
+	BAD(KQ_ENTRY_DEFINE, (d->flags = good_flags, d->fenced = cpu_to_le16(1)));
 	assert_int_equal(c->res->pools, 0);
 	assert_int_equal(lone_apply(c, KQ_ENTRY_DEFINE, 1, good, good_len), 0);
 	assert_int_equal(c->res->pools, 1);
@@ -185,6 +203,68 @@ static void an_undefine_that_cannot_be_has_no_effect(void **state)
 	assert_int_equal(c->res->pools, 1);
 	assert_int_equal(lone_apply(c, KQ_ENTRY_UNDEFINE, 1, good, good_len), 0);
 	assert_int_equal(c->res->pools, 0);
+}
+
+static void an_evict_that_cannot_be_has_no_effect(void **state)
+{
+	uint8_t good[2 * COMMAND_MAX] = { 0 }, buf[sizeof(good)];
+	struct kq_evict_cmd *v = (void *)buf;
+	struct kq_evict_cmd who = { .session = cpu_to_le64(c->session[1].id),
+				    .owner = cpu_to_le64(7), .node = cpu_to_le32(1) };
+	uint32_t good_len = put_evict(good, &who, "db"), len;
+
+	(void)state;
+	assert_int_equal(ask(c, 1, 7, "db", 0, 0), 0);
+	assert_int_equal(checked(KQ_ENTRY_EVICT, good, good_len), 0);
+	BAD(KQ_ENTRY_EVICT, len = 0);
+	BAD(KQ_ENTRY_EVICT, len = sizeof(*v) - 1);
+	BAD(KQ_ENTRY_EVICT, len = sizeof(*v));
+	BAD(KQ_ENTRY_EVICT, len--);
+	BAD(KQ_ENTRY_EVICT, len++);
+	BAD(KQ_ENTRY_EVICT, (v->name_len = 0, len = sizeof(*v)));
+	BAD(KQ_ENTRY_EVICT, v->node = cpu_to_le32(KQ_MAX_NODES + 1));
+	BAD(KQ_ENTRY_EVICT, v->node = cpu_to_le32(U32_MAX));
+	BAD(KQ_ENTRY_EVICT, v->drain_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	BAD(KQ_ENTRY_EVICT, v->zero = cpu_to_le16(1));
+	BAD(KQ_ENTRY_EVICT, v->zero2 = cpu_to_le32(1));
+	assert_false(claim_of(c, 1, 7)->evicted);
+	assert_int_equal(lone_apply(c, KQ_ENTRY_EVICT, 2, good, good_len), 0);
+	assert_true(claim_of(c, 1, 7)->evicted);
+	/* What the leader alone says without a session nobody else may propose. */
+	{
+		struct kq_record rec = { .len = cpu_to_le32(good_len), .node = cpu_to_le32(2),
+					 .type = cpu_to_le16(KQ_ENTRY_EVICT) };
+
+		assert_int_equal(kq_machines_check(c, &rec, good), -EINVAL);
+	}
+}
+
+static void a_fence_that_cannot_be_has_no_effect(void **state)
+{
+	uint8_t good[2 * COMMAND_MAX] = { 0 }, buf[sizeof(good)];
+	struct kq_fence_cmd *f = (void *)buf;
+	uint32_t good_len, len;
+	uint64_t token;
+
+	(void)state;
+	assert_int_equal(say(c, "db", KQ_DEFINE_NEW | KQ_DEFINE_UNITS | KQ_DEFINE_FENCED,
+			     (struct kq_terms){ .units = 1, .fenced = 1 }), 0);
+	assert_int_equal(ask(c, 1, 7, "db", 0, 0), 0);
+	token = claim_of(c, 1, 7)->token;
+	good_len = put_fence(good, "db", token, KQ_ACQUIRE_ADMIN, 0, 0);
+	assert_int_equal(checked(KQ_ENTRY_FENCE, good, good_len), 0);
+	BAD(KQ_ENTRY_FENCE, len = 0);
+	BAD(KQ_ENTRY_FENCE, len = sizeof(*f) - 1);
+	BAD(KQ_ENTRY_FENCE, len = sizeof(*f));
+	BAD(KQ_ENTRY_FENCE, len--);
+	BAD(KQ_ENTRY_FENCE, len++);
+	BAD(KQ_ENTRY_FENCE, (f->name_len = 0, len = sizeof(*f)));
+	BAD(KQ_ENTRY_FENCE, f->flags = cpu_to_le16(KQ_ACQUIRE_ADMIN | KQ_ACQUIRE_SHARED));
+	BAD(KQ_ENTRY_FENCE, f->flags = cpu_to_le16(KQ_ACQUIRE_ADMIN | 8));
+	BAD(KQ_ENTRY_FENCE, f->zero = cpu_to_le32(1));
+	assert_true(resource_of(c, "db")->pool->fence < token);
+	assert_int_equal(lone_apply(c, KQ_ENTRY_FENCE, 2, good, good_len), 0);
+	assert_int_equal(resource_of(c, "db")->pool->fence, token);
 }
 
 static void when_there_is_no_room_it_is_said_before_it_is_in_the_log(void **state)
@@ -238,9 +318,9 @@ static void what_applying_needs_is_there_before_it_is_in_the_log(void **state)
 	assert_int_equal(entered(KQ_ENTRY_DEFINE, buf,
 				 put_define(buf, "db", KQ_DEFINE_FLAGS, 4, 9)), plain + 2);
 	/* One that will not take effect needs nothing. */
-	assert_int_equal(entered(KQ_ENTRY_ACQUIRE, buf, put_acquire(buf, 1, "db", 4, 0, NULL)),
+	assert_int_equal(entered(KQ_ENTRY_ACQUIRE, buf, put_acquire(buf, 1, "db", 8, 0, NULL)),
 			 plain);
-	assert_int_equal(entered(KQ_ENTRY_DEFINE, buf, put_define(buf, "db", 8, 4, 0)), plain);
+	assert_int_equal(entered(KQ_ENTRY_DEFINE, buf, put_define(buf, "db", 512, 4, 0)), plain);
 }
 
 /* An entry that is applied when no memory is to be had. */
@@ -288,6 +368,8 @@ int main(int argc, char **argv)
 		TEST(a_release_that_cannot_be_has_no_effect),
 		TEST(a_define_that_cannot_be_has_no_effect),
 		TEST(an_undefine_that_cannot_be_has_no_effect),
+		TEST(an_evict_that_cannot_be_has_no_effect),
+		TEST(a_fence_that_cannot_be_has_no_effect),
 		TEST(when_there_is_no_room_it_is_said_before_it_is_in_the_log),
 		TEST(what_applying_needs_is_there_before_it_is_in_the_log),
 		TEST(applying_asks_for_no_memory),

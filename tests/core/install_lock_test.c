@@ -66,7 +66,7 @@ static void a_lock_that_was_granted_meanwhile_is_told(void **state)
 
 static struct kq_owner *units(struct trio *t, uint32_t id, uint32_t count)
 {
-	const struct kq_lock_ask a = { .name = "gpu", .name_len = 3, .comm = "test",
+	const struct kq_lock_ask a = { .name = "gpu", .name_len = 3, .admin = true, .comm = "test",
 				       .units = count };
 	struct kq_owner *o;
 	int err;
@@ -120,7 +120,7 @@ static void a_lock_that_was_refused_meanwhile_is_told(void **state)
 static void requests_that_are_in_the_snapshot_have_their_outcome(void **state)
 {
 	struct trio *t = *state;
-	const struct kq_lock_ask try = { .name = "other", .name_len = 5, .comm = "test",
+	const struct kq_lock_ask try = { .name = "other", .name_len = 5, .admin = true, .comm = "test",
 					 .flags = KQUORUM_LOCK_TRY };
 	struct kq_owner *held, *asked, *refused, *other;
 	struct kq_core *c = t->core[3];

@@ -128,6 +128,14 @@ static void each_field_of_a_claim_is_one_that_can_be(void **state)
 	CLAIM_LIE(claim[ALONE]->index = cpu_to_le64(good.ref.index + 1));
 	CLAIM_LIE(claim[ALONE]->token = cpu_to_le64((good.ref.index + 1) << KQ_TOKEN_SHIFT));
 	CLAIM_LIE(claim[ALONE]->token = cpu_to_le64(U64_MAX));
+	CLAIM_LIE(claim[ALONE]->ttl_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	CLAIM_LIE(claim[ALONE]->hold_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	/* Who holds it is evicted, or he has no time to end. */
+	CLAIM_LIE(claim[ALONE]->evicted = 2);
+	CLAIM_LIE(claim[ALONE]->drain_ms = cpu_to_le32(1));
+	CLAIM_LIE((claim[ALONE]->evicted = 1,
+		   claim[ALONE]->drain_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1)));
+	CLAIM_LIE(claim[DB_WAITS]->evicted = 1);
 	CLAIM_LIE(claim[ALONE]->mode = KQ_CLAIM_UNITS + 1);
 	CLAIM_LIE(claim[ALONE]->mode = 0xff);
 	/* Units have those, and nobody else. */
@@ -158,6 +166,16 @@ static void each_field_of_a_pool_is_one_that_can_be(void **state)
 	POOL_LIE(pools[GPU]->index = cpu_to_le64(good.ref.index + 1));
 	POOL_LIE(pools[GPU]->units = 0);
 	POOL_LIE(pools[GPU]->units = cpu_to_le32(KQ_UNITS_MAX + 1));
+	POOL_LIE(pools[GPU]->ttl_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	POOL_LIE(pools[GPU]->hold_ms = cpu_to_le32(KQ_GRANT_MS_MAX + 1));
+	POOL_LIE(pools[GPU]->mode = cpu_to_le16(0111));
+	POOL_LIE(pools[GPU]->mode = cpu_to_le16(01000));
+	POOL_LIE(pools[GPU]->fenced = cpu_to_le16(2));
+	POOL_LIE(pools[GPU]->zero = cpu_to_le32(1));
+	/* Nobody was given such a token; and a fence has one that it begins with. */
+	POOL_LIE(pools[GPU]->fence = cpu_to_le64((good.ref.index + 1) << KQ_TOKEN_SHIFT));
+	POOL_LIE(pools[GPU]->fence = cpu_to_le64(U64_MAX));
+	POOL_LIE((pools[GPU]->fenced = cpu_to_le16(1), pools[GPU]->fence = 0));
 	RECORD_LIE(memcpy(pools[TAPE] + 1, "gpu", 3), "a resource twice");
 }
 
@@ -235,7 +253,7 @@ static void use(struct kq_core *c)
 		uint32_t node = 1 + rand() % 3, owner = rand() % 5, len;
 		const struct kq_claim *has = claim_of(c, node, owner);
 
-		switch (c->session[node].id ? rand() % 8 : 8) {
+		switch (c->session[node].id ? rand() % 9 : 9) {
 		case 0:
 			len = put_define(buf, name, KQ_DEFINE_UNITS | rand() % 2,
 					 1 + rand() % 300, 0);
@@ -249,6 +267,21 @@ static void use(struct kq_core *c)
 			len = put_release(buf, owner, has ? has->resource->name : name);
 			lone_apply(c, KQ_ENTRY_RELEASE, node, buf, len);
 			break;
+		case 7: {
+			const struct kq_evict_cmd who = {
+				.session = cpu_to_le64(c->session[node].id),
+				.owner = cpu_to_le64(owner), .node = cpu_to_le32(node),
+			};
+
+			uint64_t token = has ? has->token : c->applied;
+
+			/* By an operator, or by the leader. */
+			len = put_evict(buf, &who, has ? has->resource->name : name);
+			lone_apply(c, KQ_ENTRY_EVICT, rand() % 2 ? node : 0, buf, len);
+			len = put_fence(buf, name, token, KQ_ACQUIRE_ADMIN, 0, 0);
+			lone_apply(c, KQ_ENTRY_FENCE, node, buf, len);
+			break;
+		}
 		default:
 			len = put_acquire(buf, owner, name, KQ_ACQUIRE_SHARED, 0, NULL);
 			lone_apply(c, KQ_ENTRY_ACQUIRE, node, buf, len);

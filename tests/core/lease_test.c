@@ -6,9 +6,9 @@
 #include "trio.h"
 #include "resources.h"
 
-static void assert_not_longer(struct trio *t, uint64_t sent_ns, uint64_t lease_ms)
+static void assert_not_longer(struct trio *t, uint32_t id, uint64_t sent_ns, uint64_t lease_ms)
 {
-	struct kq_core *c = t->core[2];
+	struct kq_core *c = t->core[id];
 	struct kq_body_renew_resp r = {
 		.session = cpu_to_le64(c->local.id), .sent_ns = cpu_to_le64(sent_ns),
 		.lease_ns = cpu_to_le64(lease_ms * MS),
@@ -18,7 +18,7 @@ static void assert_not_longer(struct trio *t, uint64_t sent_ns, uint64_t lease_m
 	const char *why;
 
 	kq_core_take_events(c);
-	assert_int_equal(trio_say(t, 1, 2, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
+	assert_int_equal(trio_say(t, 1, id, KQ_MSG_RENEW_RESP, TRIO_TERM, &r, sizeof(r), &why), 0);
 	assert_false(kq_core_take_events(c) & KQUORUM_EVENT_SESSION);
 	assert_int_equal(c->local.deadline_ns, deadline);
 	assert_int_equal(c->local.state, was);
@@ -35,11 +35,11 @@ static void a_renewal_that_comes_after_its_lease_is_over_is_worth_nothing(void *
 	kq_core_tick(t->core[2], t->now);
 	trio_settle(t);
 	assert_int_equal(t->core[2]->local.state, KQ_SESSION_OPEN);
-	assert_not_longer(t, t->now - 500 * MS, 500);
+	assert_not_longer(t, 2, t->now - 500 * MS, 500);
 	trio_pass(t, 500);
 	assert_int_equal(t->core[2]->local.state, KQ_SESSION_LIVE);
-	assert_not_longer(t, t->now - 500 * MS, 500);
-	assert_not_longer(t, t->now + 1, 2000);	/* nor one of what was not asked yet */
+	assert_not_longer(t, 2, t->now - 500 * MS, 500);
+	assert_not_longer(t, 2, t->now + 1, 2000);	/* nor one of what was not asked yet */
 }
 
 static void a_session_that_opens_while_its_node_stops_expires_unseen(void **state)
@@ -168,6 +168,45 @@ static void a_grant_in_a_session_that_has_lapsed_here_is_not_taken(void **state)
 	trio_pass(t, 100);
 }
 
+static void what_a_node_holds_when_it_drops_its_lease_is_lost_at_once(void **state)
+{
+	struct trio *t = *state;
+	struct kq_core *c = t->core[3];
+	struct kq_owner *h, *w;
+	uint64_t promised, session;
+	int err;
+
+	trio_lead(t);
+	h = trio_owner(t, 3, "db", &err);
+	trio_settle(t);
+	w = trio_owner(t, 1, "db", &err);
+	trio_settle(t);
+	assert_int_equal(h->state, KQUORUM_LOCK_GRANTED);
+	promised = t->core[1]->peer[3].promise_until_ns;
+	session = c->local.id;
+	kq_core_take_events(c);
+	kq_core_drop_lease(c, t->now);
+	assert_int_equal(c->local.deadline_ns, 0);
+	assert_int_equal(h->state, KQUORUM_LOCK_LOST);
+	assert_true(kq_core_take_events(c) & KQUORUM_EVENT_SESSION);
+	/* An answer that was on its way lengthens nothing, and nobody has it before the promise is over. */
+	assert_not_longer(t, 3, t->now, 500);
+	while (t->now + 25 * MS < promised) {
+		trio_pass(t, 25);
+		assert_int_equal(w->state, KQUORUM_LOCK_QUEUED);
+		assert_int_equal(c->local.id, session);
+		assert_int_equal(c->local.deadline_ns, 0);
+	}
+	trio_pass(t, 500);
+	assert_int_equal(w->state, KQUORUM_LOCK_GRANTED);
+	assert_int_equal(h->state, KQUORUM_LOCK_LOST);
+	assert_int_equal(c->local.state, KQ_SESSION_LIVE);
+	assert_int_not_equal(c->local.id, session);
+	kq_core_unlock(c, t->now, h);
+	kq_core_unlock(t->core[1], t->now, w);
+	trio_pass(t, 100);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -176,6 +215,7 @@ int main(int argc, char **argv)
 		TRIO_TEST(a_suspicion_that_is_lifted_in_a_later_term_is_lifted_once),
 		TRIO_TEST(a_suspicion_that_another_leader_lifts_is_not_answered_here),
 		TRIO_TEST(a_grant_in_a_session_that_has_lapsed_here_is_not_taken),
+		TRIO_TEST(what_a_node_holds_when_it_drops_its_lease_is_lost_at_once),
 	};
 
 	if (argc > 1)		/* a pattern: only these */

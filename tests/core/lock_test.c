@@ -125,7 +125,8 @@ static void an_owner_has_one_claim_and_gives_back_only_that(void **state)
 	struct {
 		struct kq_acquire_cmd cmd;
 		char name[2];
-	} __packed a = { { .owner = cpu_to_le64(5), .name_len = cpu_to_le16(2) }, "db" };
+	} __packed a = { { .owner = cpu_to_le64(5), .flags = cpu_to_le16(KQ_ACQUIRE_ADMIN),
+			   .name_len = cpu_to_le16(2) }, "db" };
 	struct {
 		struct kq_release_cmd cmd;
 		char name[2];
@@ -144,12 +145,12 @@ static void an_owner_has_one_claim_and_gives_back_only_that(void **state)
 	assert_int_equal(t->core[3]->res->claims, 2);
 	assert_int_equal(holder_of(t->core[3], "db")->owner, 5);
 	/* Flags of a later version, and what has to be zero. */
-	a.cmd.flags = cpu_to_le16(4);
+	a.cmd.flags = cpu_to_le16(8);
 	assert_int_equal(propose(t, KQ_ENTRY_ACQUIRE, 7, 1, &a, sizeof(a)), 1);
-	r.cmd.zero = cpu_to_le16(1);
+	r.cmd.why = cpu_to_le16(KQ_RELEASE_WHYS);
 	assert_int_equal(propose(t, KQ_ENTRY_RELEASE, 7, 1, &r, sizeof(r)), 1);
-	r.cmd.zero = 0;
-	r.cmd.zero2 = cpu_to_le32(1);
+	r.cmd.why = 0;
+	r.cmd.zero = cpu_to_le32(1);
 	assert_int_equal(propose(t, KQ_ENTRY_RELEASE, 7, 1, &r, sizeof(r)), 1);
 }
 
@@ -159,8 +160,9 @@ static void a_grant_that_nobody_asked_for_is_not_taken(void **state)
 	struct {
 		struct kq_acquire_cmd cmd;
 		char name[2];
-	} __packed a = { { .name_len = cpu_to_le16(2) }, "db" };
-	const struct kq_lock_ask try = { .name = "db", .name_len = 2, .comm = "test",
+	} __packed a = { { .flags = cpu_to_le16(KQ_ACQUIRE_ADMIN), .name_len = cpu_to_le16(2) },
+			 "db" };
+	const struct kq_lock_ask try = { .name = "db", .name_len = 2, .admin = true, .comm = "test",
 					 .flags = KQUORUM_LOCK_TRY };
 	struct trio *t = *state;
 	struct kq_owner *holder, *o;

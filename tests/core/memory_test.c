@@ -28,7 +28,7 @@ static void a_core_without_memory_is_none(void **state)
 static void owners_need_a_request_that_can_be_and_memory(void **state)
 {
 	char text[KQ_RESOURCE_MAX + 1];
-	struct kq_lock_ask ask = { .name = text, .info = text, .comm = "test" };
+	struct kq_lock_ask ask = { .name = text, .info = text, .admin = true, .comm = "test" };
 	struct kq_owner o = { 0 };
 	unsigned long i;
 	int err = -ENOMEM;
@@ -62,7 +62,7 @@ static void owners_need_a_request_that_can_be_and_memory(void **state)
 /* Everything a cluster does: elects, appends, locks, hands over, loses a connection. */
 static void a_busy_day(struct trio *t)
 {
-	const struct kq_lock_ask a = { .name = "db", .name_len = 2, .comm = "test" };
+	const struct kq_lock_ask a = { .name = "db", .name_len = 2, .admin = true, .comm = "test" };
 	struct kq_owner *o[4] = { NULL };
 	uint32_t i;
 	int err;
@@ -135,7 +135,7 @@ static void a_day_of_changes(struct trio *t)
 }
 
 /* Node 1 says something of "gpu", if there is memory for it. */
-static void say(struct trio *t, uint16_t type, const uint8_t *payload, uint32_t len)
+static void speak(struct trio *t, uint16_t type, const uint8_t *payload, uint32_t len)
 {
 	struct kq_proposal *p = command_new(type, payload, len);
 
@@ -161,7 +161,7 @@ static void a_day_of_resources(struct trio *t)
 	uint32_t i;
 
 	trio_elect(t, 1);
-	say(t, KQ_ENTRY_DEFINE, buf, put_define(buf, "gpu", KQ_DEFINE_FLAGS, 3, 4));
+	speak(t, KQ_ENTRY_DEFINE, buf, put_define(buf, "gpu", KQ_DEFINE_FLAGS, 3, 4));
 	for (i = 0; i < ARRAY_SIZE(asks); i++) {
 		struct kq_lock_ask a = asks[i];
 
@@ -174,13 +174,13 @@ static void a_day_of_resources(struct trio *t)
 		}
 		trio_settle(t);
 	}
-	say(t, KQ_ENTRY_DEFINE, buf, put_define(buf, "gpu", KQ_DEFINE_UNITS, 2, 0));
+	speak(t, KQ_ENTRY_DEFINE, buf, put_define(buf, "gpu", KQ_DEFINE_UNITS, 2, 0));
 	for (i = 0; i < ARRAY_SIZE(asks); i++) {
 		if (o[i])
 			kq_core_unlock(t->core[1 + i % 3], t->now, o[i]);
 		trio_pass(t, 100);
 	}
-	say(t, KQ_ENTRY_UNDEFINE, buf, put_undefine(buf, "gpu"));
+	speak(t, KQ_ENTRY_UNDEFINE, buf, put_undefine(buf, "gpu"));
 }
 
 /* The first allocation of such a day fails, on the next day the second, and so on. */

@@ -18,7 +18,7 @@ static int32_t say_define(struct trio *t, uint32_t id, uint16_t flags, uint32_t 
 
 static struct kq_owner *want(struct trio *t, uint32_t id, uint32_t flags, uint32_t units)
 {
-	const struct kq_lock_ask a = { .name = "gpu", .name_len = 3, .pid = 77, .comm = "train",
+	const struct kq_lock_ask a = { .name = "gpu", .name_len = 3, .pid = 77, .admin = true, .comm = "train",
 				       .info = "epoch 4", .info_len = 7, .flags = flags,
 				       .units = units };
 	struct kq_owner *o;
@@ -113,6 +113,33 @@ static void who_shares_is_let_in_with_the_others(void **state)
 		drop(t, 1 + i, s[i]);
 	assert_nothing_left(t);
 	assert_null(resource_of(t->core[3], "gpu"));
+}
+
+/* Of those who share it one is enough for a node to be told, and nobody who does not hold it need be. */
+static void nodes_that_share_it_are_told_that_it_is_awaited(void **state)
+{
+	struct trio *t = *state;
+	struct kq_owner *s[4], *x, *gone;
+	uint32_t i;
+
+	trio_lead(t);
+	gone = want(t, 1, 0, 0);
+	drop(t, 1, gone);
+	for (i = 0; i < 4; i++)
+		s[i] = want(t, 2 + i % 2, KQUORUM_LOCK_SHARED, 0);
+	drop(t, 2, s[0]);
+	x = want(t, 1, 0, 0);
+	assert_int_equal(x->state, KQUORUM_LOCK_QUEUED);
+	assert_int_equal(t->core[1]->concerned, 1 << 1 | 1 << 2 | 1 << 3);
+	for (i = 1; i <= 3; i++)
+		assert_int_equal(resource_of(t->core[i], "gpu")->nodes, 1 << 2 | 1 << 3);
+	for (i = 1; i < 4; i++)
+		drop(t, 2 + i % 2, s[i]);
+	assert_int_equal(x->state, KQUORUM_LOCK_GRANTED);
+	for (i = 1; i <= 3; i++)
+		assert_int_equal(resource_of(t->core[i], "gpu")->nodes, 1 << 1);
+	drop(t, 1, x);
+	assert_nothing_left(t);
 }
 
 /* On every replica, for whoever looks there. */
@@ -311,6 +338,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		TRIO_TEST(a_handle_has_the_numbers_of_its_units),
 		TRIO_TEST(who_shares_is_let_in_with_the_others),
+		TRIO_TEST(nodes_that_share_it_are_told_that_it_is_awaited),
 		TRIO_TEST(who_holds_it_and_what_for_is_known_everywhere),
 		TRIO_TEST(a_handle_is_told_why_it_cannot_have_it),
 		TRIO_TEST(a_handle_that_waits_for_too_many_is_told),

@@ -40,8 +40,8 @@ static void what_is_defined_stays_when_nobody_wants_it(void **state)
 	assert_int_equal(give_back(c, 1, 1, "gpu"), 0);
 	assert_non_null(resource_of(c, "gpu"));
 	assert_int_equal(pool_of("gpu")->index, index);
-	assert_int_equal(pool_of("gpu")->units, 4);
-	assert_int_equal(pool_of("gpu")->max_waiters, 7);
+	assert_int_equal(pool_of("gpu")->is.units, 4);
+	assert_int_equal(pool_of("gpu")->is.max_waiters, 7);
 	/* Also when a session takes its last claim along. */
 	assert_int_equal(ask(c, 2, 1, "gpu", 0, 2), 0);
 	end_session(c, 2);
@@ -55,8 +55,8 @@ static void what_is_defined_is_not_defined_again(void **state)
 	(void)state;
 	pool(c, "gpu", 4);
 	assert_int_equal(define(c, "gpu", KQ_DEFINE_FLAGS, 5, 7), -EEXIST);
-	assert_int_equal(pool_of("gpu")->units, 4);
-	assert_int_equal(pool_of("gpu")->max_waiters, 0);
+	assert_int_equal(pool_of("gpu")->is.units, 4);
+	assert_int_equal(pool_of("gpu")->is.max_waiters, 0);
 	assert_int_equal(undefine(c, "gpu"), 0);
 	pool(c, "gpu", 5);
 }
@@ -97,14 +97,14 @@ static void each_is_said_by_itself(void **state)
 	assert_int_equal(define(c, "gpu", KQ_DEFINE_FLAGS, 4, 7), 0);
 	index = c->applied;
 	assert_int_equal(set_units("gpu", 5), 0);
-	assert_int_equal(pool_of("gpu")->max_waiters, 7);
+	assert_int_equal(pool_of("gpu")->is.max_waiters, 7);
 	assert_int_equal(define(c, "gpu", KQ_DEFINE_MAX_WAITERS, 0, 3), 0);
-	assert_int_equal(pool_of("gpu")->units, 5);
-	assert_int_equal(pool_of("gpu")->max_waiters, 3);
+	assert_int_equal(pool_of("gpu")->is.units, 5);
+	assert_int_equal(pool_of("gpu")->is.max_waiters, 3);
 	assert_int_equal(define(c, "gpu", KQ_DEFINE_MAX_WAITERS, 0, 0), 0);
-	assert_int_equal(pool_of("gpu")->max_waiters, 0);
+	assert_int_equal(pool_of("gpu")->is.max_waiters, 0);
 	assert_int_equal(define(c, "gpu", 0, 0, 0), 0);
-	assert_int_equal(pool_of("gpu")->units, 5);
+	assert_int_equal(pool_of("gpu")->is.units, 5);
 	assert_int_equal(pool_of("gpu")->index, index);
 }
 
@@ -122,7 +122,7 @@ static void no_more_are_defined_than_the_cluster_has_room_for(void **state)
 	len = put_define(buf, "gpu", KQ_DEFINE_UNITS, 5, 0);
 	assert_int_equal(lone_apply(c, KQ_ENTRY_DEFINE, 1, buf, len), 0);
 	c->res->pools = 1;
-	assert_int_equal(pool_of("gpu")->units, 5);
+	assert_int_equal(pool_of("gpu")->is.units, 5);
 }
 
 /* --- while it is held ------------------------------------------------------------------- */

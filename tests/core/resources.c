@@ -10,7 +10,7 @@ uint32_t put_acquire(uint8_t *buf, uint64_t owner, const char *name, uint16_t fl
 	uint32_t name_len = strlen(name), info_len = info ? strlen(info) : 0;
 	struct kq_acquire_cmd a = {
 		.owner = cpu_to_le64(owner), .pid = cpu_to_le32(owner % 30000),
-		.units = cpu_to_le32(units), .flags = cpu_to_le16(flags),
+		.units = cpu_to_le32(units), .flags = cpu_to_le16(flags | KQ_ACQUIRE_ADMIN),
 		.name_len = cpu_to_le16(name_len), .info_len = cpu_to_le16(info_len),
 		.comm = "test",
 	};
@@ -44,6 +44,44 @@ uint32_t put_define(uint8_t *buf, const char *name, uint16_t flags, uint32_t uni
 	memcpy(buf, &d, sizeof(d));
 	memcpy(buf + sizeof(d), name, strlen(name));
 	return sizeof(d) + strlen(name);
+}
+
+uint32_t put_terms(uint8_t *buf, const char *name, uint16_t flags, const struct kq_terms *is)
+{
+	struct kq_define_cmd d = {
+		.units = cpu_to_le32(is->units), .max_waiters = cpu_to_le32(is->max_waiters),
+		.ttl_ms = cpu_to_le32(is->ttl_ms), .hold_ms = cpu_to_le32(is->hold_ms),
+		.uid = cpu_to_le32(is->uid), .gid = cpu_to_le32(is->gid),
+		.mode = cpu_to_le16(is->mode), .fenced = cpu_to_le16(is->fenced),
+		.flags = cpu_to_le16(flags), .name_len = cpu_to_le16(strlen(name)),
+	};
+
+	memcpy(buf, &d, sizeof(d));
+	memcpy(buf + sizeof(d), name, strlen(name));
+	return sizeof(d) + strlen(name);
+}
+
+uint32_t put_evict(uint8_t *buf, const struct kq_evict_cmd *who, const char *name)
+{
+	struct kq_evict_cmd v = *who;
+
+	v.name_len = cpu_to_le16(strlen(name));
+	memcpy(buf, &v, sizeof(v));
+	memcpy(buf + sizeof(v), name, strlen(name));
+	return sizeof(v) + strlen(name);
+}
+
+uint32_t put_fence(uint8_t *buf, const char *name, uint64_t token, uint16_t flags, uint32_t uid,
+		   uint32_t gid)
+{
+	struct kq_fence_cmd f = {
+		.token = cpu_to_le64(token), .uid = cpu_to_le32(uid), .gid = cpu_to_le32(gid),
+		.flags = cpu_to_le16(flags), .name_len = cpu_to_le16(strlen(name)),
+	};
+
+	memcpy(buf, &f, sizeof(f));
+	memcpy(buf + sizeof(f), name, strlen(name));
+	return sizeof(f) + strlen(name);
 }
 
 uint32_t put_undefine(uint8_t *buf, const char *name)
@@ -90,6 +128,71 @@ int32_t define(struct kq_core *c, const char *name, uint16_t flags, uint32_t uni
 
 	return applied(c, KQ_ENTRY_DEFINE, 1, buf,
 		       put_define(buf, name, flags, units, max_waiters));
+}
+
+int32_t say(struct kq_core *c, const char *name, uint16_t flags, struct kq_terms is)
+{
+	uint8_t buf[COMMAND_MAX];
+
+	return applied(c, KQ_ENTRY_DEFINE, 1, buf, put_terms(buf, name, flags, &is));
+}
+
+/* As @change makes it of a request for all of it by an admin. */
+#define ASKED(change) do {							\
+	uint8_t buf[COMMAND_MAX];						\
+	uint32_t len = put_acquire(buf, owner, name, 0, 0, NULL);		\
+	struct kq_acquire_cmd *cmd = (void *)buf;				\
+										\
+	change;									\
+	return applied(c, KQ_ENTRY_ACQUIRE, node, buf, len);			\
+} while (0)
+
+int32_t ask_as(struct kq_core *c, uint32_t node, uint64_t owner, const char *name, uint16_t flags,
+	       uint32_t uid, uint32_t gid)
+{
+	ASKED((cmd->flags = cpu_to_le16(flags), cmd->uid = cpu_to_le32(uid),
+	       cmd->gid = cpu_to_le32(gid)));
+}
+
+int32_t ask_ending(struct kq_core *c, uint32_t node, uint64_t owner, const char *name,
+		   uint32_t ttl_ms, uint32_t hold_ms)
+{
+	ASKED((cmd->ttl_ms = cpu_to_le32(ttl_ms), cmd->hold_ms = cpu_to_le32(hold_ms)));
+}
+
+static uint32_t evict_of(struct kq_core *c, uint8_t *buf, uint32_t node, uint64_t owner,
+			 const char *name, uint32_t drain_ms)
+{
+	const struct kq_evict_cmd who = {
+		.session = cpu_to_le64(node <= KQ_MAX_NODES ? c->session[node].id : 0),
+		.owner = cpu_to_le64(owner), .node = cpu_to_le32(node),
+		.drain_ms = cpu_to_le32(drain_ms),
+	};
+
+	return put_evict(buf, &who, name);
+}
+
+int32_t evict(struct kq_core *c, uint32_t node, uint64_t owner, const char *name,
+	      uint32_t drain_ms)
+{
+	uint8_t buf[COMMAND_MAX];
+
+	return applied(c, KQ_ENTRY_EVICT, 1, buf, evict_of(c, buf, node, owner, name, drain_ms));
+}
+
+int32_t take(struct kq_core *c, uint32_t node, uint64_t owner, const char *name)
+{
+	uint8_t buf[COMMAND_MAX];
+
+	return applied(c, KQ_ENTRY_EVICT, 0, buf, evict_of(c, buf, node, owner, name, 0));
+}
+
+int32_t show(struct kq_core *c, const char *name, uint64_t token)
+{
+	uint8_t buf[COMMAND_MAX];
+
+	return applied(c, KQ_ENTRY_FENCE, 2, buf,
+		       put_fence(buf, name, token, KQ_ACQUIRE_ADMIN, 0, 0));
 }
 
 int32_t undefine(struct kq_core *c, const char *name)
@@ -144,6 +247,9 @@ static void assert_claim(struct kq_core *c, const struct kq_resource *r,
 	assert_int_equal(claim->session, c->session[claim->holder_node].id);
 	assert_int_equal(!claim->units, claim->mode != KQ_CLAIM_UNITS);
 	assert_true(claim->index <= c->applied);
+	assert_true(!claim->evicted || claim->token);
+	assert_int_equal(claim->evicted, !list_empty(&claim->evicting));
+	assert_true(claim->evicted || !claim->drain_ms);
 }
 
 static void assert_holders(struct kq_core *c, const struct kq_resource *r)
@@ -237,8 +343,11 @@ void assert_table(struct kq_core *c)
 		assert_true(r->claims || r->pool);
 		assert_true(list_empty(&r->touched));
 		assert_int_equal(r->claims, length(&r->holders) + length(&r->queue));
-		if (r->pool)
+		if (r->pool) {
 			assert_ptr_equal(r->pool->resource, r);
+			assert_true(!r->pool->is.fenced || r->pool->fence);
+			assert_true(r->pool->fence >> KQ_TOKEN_SHIFT <= c->applied);
+		}
 		assert_holders(c, r);
 		assert_queue(c, r);
 		claims += r->claims;

@@ -15,7 +15,11 @@ uint32_t put_acquire(uint8_t *buf, uint64_t owner, const char *name, uint16_t fl
 uint32_t put_release(uint8_t *buf, uint64_t owner, const char *name);
 uint32_t put_define(uint8_t *buf, const char *name, uint16_t flags, uint32_t units,
 		    uint32_t max_waiters);
+uint32_t put_terms(uint8_t *buf, const char *name, uint16_t flags, const struct kq_terms *is);
 uint32_t put_undefine(uint8_t *buf, const char *name);
+uint32_t put_evict(uint8_t *buf, const struct kq_evict_cmd *who, const char *name);
+uint32_t put_fence(uint8_t *buf, const char *name, uint64_t token, uint16_t flags, uint32_t uid,
+		   uint32_t gid);
 
 /* Each is applied, then the table is looked over. Returns what applying it gave. */
 int32_t ask(struct kq_core *c, uint32_t node, uint64_t owner, const char *name, uint16_t flags,
@@ -24,7 +28,20 @@ int32_t give_back(struct kq_core *c, uint32_t node, uint64_t owner, const char *
 /* With @flags of struct kq_define_cmd; what they do not name is 0. */
 int32_t define(struct kq_core *c, const char *name, uint16_t flags, uint32_t units,
 	       uint32_t max_waiters);
+int32_t say(struct kq_core *c, const char *name, uint16_t flags, struct kq_terms is);
 int32_t undefine(struct kq_core *c, const char *name);
+/* All of it, or a share; by a user of one group. */
+int32_t ask_as(struct kq_core *c, uint32_t node, uint64_t owner, const char *name, uint16_t flags,
+	       uint32_t uid, uint32_t gid);
+/* All of it, with ends of its own. */
+int32_t ask_ending(struct kq_core *c, uint32_t node, uint64_t owner, const char *name,
+		   uint32_t ttl_ms, uint32_t hold_ms);
+/* An operator wishes it; and the leader by itself. */
+int32_t evict(struct kq_core *c, uint32_t node, uint64_t owner, const char *name,
+	      uint32_t drain_ms);
+int32_t take(struct kq_core *c, uint32_t node, uint64_t owner, const char *name);
+/* By an admin. */
+int32_t show(struct kq_core *c, const char *name, uint64_t token);
 /* The session of a node ends, and another one begins. */
 void end_session(struct kq_core *c, uint32_t node);
 

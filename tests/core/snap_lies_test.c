@@ -34,8 +34,9 @@ static void a_head_that_cannot_be_is_refused(void **state)
 	LIE(head->head_len = cpu_to_le16(KQ_SNAP_HEAD_MAX + 1), "its head cannot have 1025 bytes");
 	LIE(head->version = cpu_to_le16(1), "its head is not of version 1");
 	LIE(head->version = cpu_to_le16(2), "its head is not of version 2");
-	LIE(head->head_len = cpu_to_le16(sizeof(*head) - 8), "its head is not of version 3");
-	LIE(head->zero = cpu_to_le64(1), "its head is not of version 3");
+	LIE(head->version = cpu_to_le16(3), "its head is not of version 3");
+	LIE(head->head_len = cpu_to_le16(sizeof(*head) - 8), "its head is not of version 4");
+	LIE(head->zero = cpu_to_le64(1), "its head is not of version 4");
 	LIE(head->index = 0, "its head has an index or term that cannot be");
 	LIE(head->term = 0, "its head has an index or term that cannot be");
 	LIE(head->index = cpu_to_le64(KQ_SNAP_NUMBER_MAX),

@@ -81,7 +81,7 @@ static void what_is_newer_or_of_another_is_named(void **state)
 	h->version = cpu_to_le16(KQ_SNAP_VERSION + 1);
 	reseal_head(&im);
 	assert_int_equal(refused(&im, why), -EPROTONOSUPPORT);
-	assert_string_equal(why, "of format version 4, this is read up to 3: use a newer kquorum");
+	assert_string_equal(why, "of format version 5, this is read up to 4: use a newer kquorum");
 	*h = saved;
 	h->cluster = cpu_to_le64(78);
 	reseal_head(&im);

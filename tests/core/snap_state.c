@@ -48,6 +48,7 @@ int32_t lone_acquire(struct kq_core *c, uint32_t node, uint64_t owner, const cha
 
 	a->owner = cpu_to_le64(owner);
 	a->pid = cpu_to_le32(owner % 30000);
+	a->flags = cpu_to_le16(KQ_ACQUIRE_ADMIN);
 	a->name_len = cpu_to_le16(strlen(name));
 	memcpy(a->comm, "test", 4);
 	memcpy(a + 1, name, strlen(name));
@@ -200,6 +201,11 @@ static void assert_same_claim(const struct kq_claim *a, const struct kq_claim *b
 	assert_int_equal(a->pid, b->pid);
 	assert_int_equal(a->mode, b->mode);
 	assert_int_equal(a->units, b->units);
+	assert_int_equal(a->ttl_ms, b->ttl_ms);
+	assert_int_equal(a->hold_ms, b->hold_ms);
+	assert_int_equal(a->uid, b->uid);
+	assert_int_equal(a->evicted, b->evicted);
+	assert_int_equal(a->drain_ms, b->drain_ms);
 	assert_int_equal(a->info_len, b->info_len);
 	assert_int_equal(a->numbers, b->numbers);
 	assert_memory_equal(a->bytes, b->bytes, a->info_len + a->numbers);
@@ -225,8 +231,8 @@ static void assert_same_pool(const struct kq_pool *a, const struct kq_pool *b)
 	if (!a)
 		return;
 	assert_int_equal(a->index, b->index);
-	assert_int_equal(a->units, b->units);
-	assert_int_equal(a->max_waiters, b->max_waiters);
+	assert_int_equal(a->fence, b->fence);
+	assert_memory_equal(&a->is, &b->is, sizeof(a->is));
 }
 
 void assert_same_state(const struct kq_core *a, const struct kq_core *b)

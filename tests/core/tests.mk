@@ -12,12 +12,13 @@ CORE_WAL := kq_conf kq_settings kq_wal kq_wal_check kq_wal_chain kq_wal_extent k
 
 CORE_ALL := $(patsubst kmod/core/%.c,%,$(wildcard kmod/core/*.c))
 
-CORE_TRIO := call_test disk_test identity_test install_test install_lock_test invariant_test \
-	join_test lease_test leave_test lock_test member_test memory_test owner_test peer_test repair_test \
+CORE_TRIO := call_test disk_test evict_test grant_test identity_test install_test install_lock_test \
+	invariant_test join_test lease_test leave_test lock_test member_test memory_test owner_test \
+	peer_test rate_test repair_test \
 	repair_answer_test repair_snap_test scrub_call_test settings_test snap_use_test sum_test
 CORE_WAL_TESTS := wal_test wal_call_test wal_damage_test wal_gap_test wal_lies_test wal_lost_test \
 	wal_repair_test wal_snap_test wal_stale_test
-CORE_RESOURCES := units_test pool_test command_test item_save_test item_lies_test
+CORE_RESOURCES := units_test pool_test access_test fence_test command_test item_save_test item_lies_test
 CORE_TESTS += conf_test entry_test wire_test log_test table_test snap_test snap_lies_test \
 	snap_refused_test seed_test scrub_test $(CORE_TRIO) lockstep_test $(CORE_WAL_TESTS) \
 	$(CORE_RESOURCES)
@@ -25,6 +26,8 @@ conf_test_CORE := kq_conf kq_settings kq_platform_user
 $(foreach t,$(CORE_TRIO),$(eval $(t)_CORE := $(CORE_ALL)) \
 	$(eval $(t)_WITH := trio))
 identity_test_WITH := trio snap_state
+evict_test_WITH := trio snap_state resources
+grant_test_WITH := trio snap_state resources
 install_test_WITH := trio trio_snap snap_state
 install_lock_test_WITH := trio trio_snap snap_state resources
 memory_test_WITH := trio snap_state resources

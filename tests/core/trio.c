@@ -89,7 +89,7 @@ static bool drain(struct trio *t, uint32_t id)
 
 		if (b && !t->disk_error[id])
 			memcpy(t->disk[id] + b->slot * SEGMENT + b->offset, b->data, b->len);
-		kq_core_disk_done(c, t->now, c->batch, t->disk_error[id]);
+		kq_core_disk_done(c, trio_clock(t, id), c->batch, t->disk_error[id]);
 		busy = true;
 	}
 	for (to = 1; to <= 3; to++) {
@@ -108,8 +108,8 @@ static bool drain(struct trio *t, uint32_t id)
 				kq_core_wire_peer(t->core[to], id, &peer);
 				assert_true(kq_wire_check_header(h, &peer, &why) >= 0);
 				assert_int_equal(kq_wire_check_body(h, h + 1, &why), 0);
-				assert_int_equal(kq_core_recv(t->core[to], t->now, h, h + 1,
-							      &why), 0);
+				assert_int_equal(kq_core_recv(t->core[to], trio_clock(t, to), h,
+							      h + 1, &why), 0);
 			}
 			kq_free(m);
 		}
@@ -131,6 +131,11 @@ static bool drain(struct trio *t, uint32_t id)
 	return busy;
 }
 
+uint64_t trio_clock(const struct trio *t, uint32_t id)
+{
+	return t->now + t->ahead_ns[id];
+}
+
 void trio_settle(struct trio *t)
 {
 	bool busy = true;
@@ -148,8 +153,10 @@ void trio_pass(struct trio *t, uint64_t ms)
 
 	while (t->now < end) {
 		t->now += 25 * MS;
-		for (i = 1; i <= 3; i++)
-			kq_core_tick(t->core[i], t->now);
+		for (i = 1; i <= 3; i++) {
+			t->ahead_ns[i] += 25 * t->ppm[i];
+			kq_core_tick(t->core[i], trio_clock(t, i));
+		}
 		trio_settle(t);
 	}
 }
@@ -339,7 +346,7 @@ struct kq_owner *trio_ask(struct trio *t, uint32_t id, const struct kq_lock_ask 
 struct kq_owner *trio_owner(struct trio *t, uint32_t id, const char *name, int *err)
 {
 	const struct kq_lock_ask ask = { .name = name, .name_len = strlen(name), .pid = 1,
-					 .comm = "test" };
+					 .admin = true, .comm = "test" };
 
 	return trio_ask(t, id, &ask, err);
 }

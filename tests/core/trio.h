@@ -23,6 +23,8 @@
 struct trio {
 	struct kq_core *core[4];	/* by node id */
 	uint64_t now;
+	int32_t ppm[4];			/* its clock is faster by this, while time passes */
+	int64_t ahead_ns[4];		/* and ahead of @now */
 	bool cut[4];			/* nothing reaches or leaves it */
 	bool disk_hangs[4];
 	int disk_error[4];
@@ -62,6 +64,8 @@ int trio_up(struct kq_core *c, uint64_t now, uint32_t id, uint64_t incarnation);
 void trio_settle(struct trio *t);
 /* Let @ms milliseconds pass, a tick every 25. */
 void trio_pass(struct trio *t, uint64_t ms);
+/* What the clock of node @id shows. */
+uint64_t trio_clock(const struct trio *t, uint32_t id);
 /* Node 1 leads, all sessions live. */
 void trio_lead(struct trio *t);
 /* The same, then node 3 is cut off until it is suspected. */

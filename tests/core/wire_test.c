@@ -41,7 +41,7 @@ static void each_field_of_a_header_is_checked(void **state)
 	} wrong[] = {
 #define FIELD(name) offsetof(struct kq_wire_hdr, name), sizeof(((struct kq_wire_hdr *)0)->name)
 		{ FIELD(magic), 1, "no message starts here (magic)", -EPROTO },
-		{ FIELD(version), 9, "wire version is not 3", -EPROTONOSUPPORT },
+		{ FIELD(version), 9, "of another wire version", -EPROTONOSUPPORT },
 		{ FIELD(type), 0, "unknown message type", -EPROTO },
 		{ FIELD(type), KQ_MSG_TYPE_END, "unknown message type", -EPROTO },
 		{ FIELD(flags), 1, "flags or group not zero", -EPROTO },

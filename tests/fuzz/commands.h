@@ -34,7 +34,7 @@ static inline uint32_t put_acquire(struct input *in, uint8_t *body, uint64_t own
 	memset(a, 0, sizeof(*a));
 	a->owner = cpu_to_le64(owner);
 	a->flags = cpu_to_le16((wanted.try ? KQ_ACQUIRE_TRY : 0) |
-			       (wanted.share ? KQ_ACQUIRE_SHARED : 0));
+			       (wanted.share ? KQ_ACQUIRE_SHARED : 0) | KQ_ACQUIRE_ADMIN);
 	a->units = cpu_to_le32(wanted.units);
 	a->name_len = cpu_to_le16(1);
 	body[sizeof(*a)] = resource(in);

@@ -101,7 +101,7 @@ static int say(const struct nl_command *c, bool dump, int fd, uint32_t nth, bool
 	uint32_t i;
 	ssize_t n;
 
-	for (i = 0; i < 7 && c->attr[i]; i++) {
+	for (i = 0; i < NL_ATTRS && c->attr[i]; i++) {
 		if (c->attr[i] == KQUORUM_A_FD)
 			mnl_attr_put_u32(h, KQUORUM_A_FD, fd);
 		else if (c->attr[i] == KQUORUM_A_SNAPSHOT_FD)
@@ -255,6 +255,8 @@ int main(int argc, char **argv)
 		{ KQUORUM_CMD_APPEND_OPEN, false, 0, "append open" },
 		{ KQUORUM_CMD_RESOURCE_SET, false, 0, "resource set" },
 		{ KQUORUM_CMD_RESOURCE_DELETE, false, 0, "resource delete" },
+		{ KQUORUM_CMD_RESOURCE_EVICT, false, 0, "resource evict" },
+		{ KQUORUM_CMD_FENCE, false, 0, "fence" },
 		{ KQUORUM_CMD_RESOURCE_GET, false, -ENOENT, "resource get" },
 		{ KQUORUM_CMD_RESOURCE_GET, true, 0, "resource dump" },
 		{ KQUORUM_CMD_LOG_GET, true, 0, "log dump" },

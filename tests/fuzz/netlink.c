@@ -20,7 +20,7 @@
 
 #include "nl.h"
 
-static uint64_t saved, taken, said;
+static uint64_t saved, taken, said, renewed;
 
 static uint32_t pick(void)
 {
@@ -48,7 +48,7 @@ static void command(void)
 	    nl_commands[which].cmd == KQUORUM_CMD_LOG_GET || dump)
 		flags = pct(90) ? NLM_F_DUMP : 0;
 	h = nl_begin(buf, flags, nl_commands[which].cmd, pct(97) ? KQUORUM_GENL_VERSION : rnd(256));
-	for (i = 0; i < 7 && nl_commands[which].attr[i]; i++) {
+	for (i = 0; i < NL_ATTRS && nl_commands[which].attr[i]; i++) {
 		if (pct(3))
 			continue;
 		nl_put(h, nl_commands[which].attr[i]);
@@ -136,6 +136,19 @@ static void hear(int fd)
 		said++;
 }
 
+/* Whoever holds a lock is at work, mostly. */
+static void renew(int fd)
+{
+	struct kquorum_lock_info info;
+	struct kquorum_renew r;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	r.token = info.token + (pct(5) ? rnd(3) - 1 : 0);
+	if (write(fd, &r, sizeof(r)) == sizeof(r))
+		renewed++;
+}
+
 /* What a program does with what it was given. */
 static void use(void)
 {
@@ -155,6 +168,8 @@ static void use(void)
 		see(*fd);
 	if (pct(70) && is_a(*fd, "kquorum-command"))
 		hear(*fd);
+	if (pct(50) && is_a(*fd, "kquorum-lock"))
+		renew(*fd);
 	switch (rnd(6)) {
 	case 0:
 		poll(&p, 1, 0);
@@ -197,8 +212,9 @@ int main(int argc, char **argv)
 	for (i = 1; i < NL_ERRORS; i++)
 		if (f.error[i])
 			printf(" %s %llu", strerrorname_np(i), (unsigned long long)f.error[i]);
-	printf("; none %llu; snapshots saved %llu, adopted or installed %llu; resources set or deleted %llu\n",
+	printf("; none %llu; snapshots saved %llu, adopted or installed %llu; resources set or deleted, fences asked %llu; locks renewed %llu\n",
 	       (unsigned long long)f.error[0], (unsigned long long)saved,
-	       (unsigned long long)taken, (unsigned long long)said);
+	       (unsigned long long)taken, (unsigned long long)said,
+	       (unsigned long long)renewed);
 	return 0;
 }

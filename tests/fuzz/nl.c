@@ -205,7 +205,7 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 		scrub(h);
 		break;
 	case KQUORUM_A_LOCK_FLAGS:
-		mnl_attr_put_u32(h, type, pct(90) ? rnd(8) : number());
+		mnl_attr_put_u32(h, type, pct(90) ? rnd(16) : number());
 		break;
 	case KQUORUM_A_LOCK_UNITS:
 		/* Not along with a share. */
@@ -227,6 +227,36 @@ void nl_put(struct nlmsghdr *h, uint16_t type)
 	case KQUORUM_A_CREATE:
 		if (pct(50))
 			mnl_attr_put(h, type, pct(95) ? 0 : 4, "xxx");
+		break;
+	case KQUORUM_A_TTL:
+	case KQUORUM_A_HOLD:
+	case KQUORUM_A_DRAIN:
+		/* Short enough to be over while this runs. */
+		if (pct(40))
+			mnl_attr_put_u32(h, type, pct(90) ? rnd(500) : number());
+		break;
+	case KQUORUM_A_UID:
+	case KQUORUM_A_GID:
+		if (pct(40))
+			mnl_attr_put_u32(h, type, pct(60) ? 65534 : number());
+		break;
+	case KQUORUM_A_MODE:
+		if (pct(40))
+			mnl_attr_put_u32(h, type, pct(90) ? rnd(0667) & 0666 : number());
+		break;
+	case KQUORUM_A_FENCED:
+		if (pct(50))
+			mnl_attr_put_u8(h, type, pct(90) ? rnd(2) : rnd(256));
+		break;
+	case KQUORUM_A_SESSION:
+		mnl_attr_put_u64(h, type, pct(50) ? rnd(200) : number());
+		break;
+	case KQUORUM_A_OWNER:
+		mnl_attr_put_u64(h, type, pct(80) ? 1 + rnd(20) : number());
+		break;
+	case KQUORUM_A_TOKEN:
+		/* As a session, the index of an entry, with a number behind it. */
+		mnl_attr_put_u64(h, type, f.exact ? 1 : pct(80) ? rnd(200) << 12 : number());
 		break;
 	case KQUORUM_A_VOTERS:
 	case KQUORUM_A_LEARNERS:
@@ -276,12 +306,16 @@ const struct nl_command nl_commands[] = {
 	  KQUORUM_A_TRANSIT } },
 	{ "scrub", KQUORUM_CMD_SCRUB, 4, { KQUORUM_A_SCRUB } },
 	{ "lock", KQUORUM_CMD_LOCK, 16, { KQUORUM_A_RESOURCE, KQUORUM_A_LOCK_FLAGS,
-	  KQUORUM_A_LOCK_UNITS, KQUORUM_A_LOCK_INFO } },
+	  KQUORUM_A_LOCK_UNITS, KQUORUM_A_LOCK_INFO, KQUORUM_A_TTL, KQUORUM_A_HOLD } },
 	{ "append_open", KQUORUM_CMD_APPEND_OPEN, 6, { 0 } },
 	{ "resource_get", KQUORUM_CMD_RESOURCE_GET, 6, { KQUORUM_A_RESOURCE } },
 	{ "resource_set", KQUORUM_CMD_RESOURCE_SET, 8, { KQUORUM_A_RESOURCE, KQUORUM_A_UNITS,
-	  KQUORUM_A_MAX_WAITERS, KQUORUM_A_CREATE } },
+	  KQUORUM_A_MAX_WAITERS, KQUORUM_A_CREATE, KQUORUM_A_TTL, KQUORUM_A_HOLD, KQUORUM_A_UID,
+	  KQUORUM_A_GID, KQUORUM_A_MODE, KQUORUM_A_FENCED } },
 	{ "resource_delete", KQUORUM_CMD_RESOURCE_DELETE, 4, { KQUORUM_A_RESOURCE } },
+	{ "resource_evict", KQUORUM_CMD_RESOURCE_EVICT, 6, { KQUORUM_A_RESOURCE, KQUORUM_A_NODE_ID,
+	  KQUORUM_A_SESSION, KQUORUM_A_OWNER, KQUORUM_A_DRAIN } },
+	{ "fence", KQUORUM_CMD_FENCE, 6, { KQUORUM_A_RESOURCE, KQUORUM_A_TOKEN } },
 	{ "log_get", KQUORUM_CMD_LOG_GET, 6, { KQUORUM_A_FIRST_INDEX, KQUORUM_A_LAST_INDEX } },
 	{ "snapshot_save", KQUORUM_CMD_SNAPSHOT_SAVE, 6, { 0 } },
 	{ "snapshot_adopt", KQUORUM_CMD_SNAPSHOT_ADOPT, 6, { KQUORUM_A_SNAPSHOT_FD } },

@@ -17,6 +17,7 @@
 #define NL_SNAPSHOTS	4
 #define NL_HELD		48	/* descriptors that the module gave out */
 #define NL_ERRORS	200
+#define NL_ATTRS	10	/* of one command, at most */
 
 struct nl_fuzz {
 	struct mnl_socket *nl[2];	/* here, and in a namespace without a node */
@@ -31,7 +32,7 @@ struct nl_fuzz {
 struct nl_command {
 	const char *name;
 	uint8_t cmd, weight;
-	uint16_t attr[7];
+	uint16_t attr[NL_ATTRS];	/* 0 ends */
 };
 
 extern struct nl_fuzz f;

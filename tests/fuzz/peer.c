@@ -59,6 +59,14 @@ static uint8_t *put_number(struct world *w, uint8_t *p)
 	return put64(p, number(w));
 }
 
+/* Of one number, so that older inputs keep their meaning. */
+static uint8_t *put_clock(struct world *w, uint8_t *p)
+{
+	uint64_t sent = number(w);
+
+	return put64(put64(put64(p, sent), sent & 1 ? w->now - sent % (1 << 30) : 0), sent / 2);
+}
+
 static uint8_t *put_records(struct world *w, uint8_t *p, uint8_t type, uint32_t from, uint64_t index,
 			    uint64_t term, uint32_t count)
 {
@@ -185,7 +193,7 @@ static void message(struct world *w)
 		prev = number(w);
 		prev_term = input_u8(&w->in) & 1 ? number(w) : kq_log_term(&c->log, prev);
 		p = put64(put64(p, prev), prev_term);
-		p = put_number(w, put_number(w, put_number(w, put_number(w, p))));
+		p = put_number(w, put_clock(w, put_number(w, put_number(w, p))));
 		count = input_u8(&w->in) % 6;
 		p = put64(p, count | (uint64_t)(input_u8(&w->in) % 2) << 32);
 		p = put64(p, 1000 * input_u8(&w->in));
@@ -208,7 +216,8 @@ static void message(struct world *w)
 		p = put_records(w, p, type, from, 0, 0, 1 + input_u8(&w->in) % 4);
 		break;
 	case KQ_MSG_APPEND_RESP:
-		for (count = 0; count < 7; count++)
+		p = put_clock(w, put_number(w, p));
+		for (count = 0; count < 5; count++)
 			p = put_number(w, p);
 		p = put64(p, input_u8(&w->in) % 64);
 		break;
@@ -281,7 +290,8 @@ static void program(struct world *w)
 	struct kq_owner *o = w->owner[i];
 	uint8_t how = input_u8(&w->in);
 	char name = 'a' + i % 2;
-	struct kq_lock_ask ask = { .name = &name, .name_len = 1, .pid = 1, .comm = "fuzz" };
+	struct kq_lock_ask ask = { .name = &name, .name_len = 1, .pid = 1, .comm = "fuzz",
+				   .admin = true };
 	struct want wanted;
 
 	if (how & 1) {

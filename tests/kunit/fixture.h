@@ -237,15 +237,19 @@ static inline void fixture_kill(struct fixture *f)
 	f->node = NULL;
 }
 
-/* A lock handle that has not asked yet; or an error pointer. */
+/*
+ * A lock handle that has not asked yet; or an error pointer. The test's one thread plays many
+ * processes: what else it has of the resource is somebody else's.
+ */
 static inline struct file *fixture_lock_file(struct fixture *f, const char *name, u32 flags,
 					     u32 units)
 {
 	const struct kq_lock_ask ask = {
 		.name = name,
 		.name_len = strlen(name),
-		.flags = flags,
+		.flags = flags | KQUORUM_LOCK_OTHERS,
 		.units = units,
+		.admin = true,
 	};
 
 	return kq_lock_file(f->node, &ask);

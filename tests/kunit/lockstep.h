@@ -137,7 +137,8 @@ static void lockstep_lock(struct lockstep *l, u32 id)
 	u32 kind = lockstep_below(l, ARRAY_SIZE(kinds));
 	struct kq_lock_ask ask = {
 		.name = "db", .name_len = 2, .info = "trace", .info_len = kind, .pid = id,
-		.comm = "lockstep", .flags = kinds[kind].flags, .units = kinds[kind].units,
+		.comm = "lockstep", .admin = true, .flags = kinds[kind].flags,
+		.units = kinds[kind].units,
 	};
 	struct kq_owner *o = kq_alloc(sizeof(*o));
 

@@ -16,12 +16,12 @@ struct refusal_row {
 	int error;
 	const char *text;	/* part of what is said; NULL: anything, or nothing */
 	/*
-	 * u32 each, but EPOCH and CONF_INDEX, PAST (of this incarnation), MEMBER (id alone),
+	 * u32 each, but EPOCH, CONF_INDEX, SESSION, OWNER and TOKEN, FENCED, PAST (of this incarnation), MEMBER (id alone),
 	 * TRANSIT (empty, or with a byte too many), SCRUB (empty, or with a rate), RESOURCE and
 	 * LOCK_INFO (of so many bytes), CREATE (a flag)
 	 */
-	u16 attr[4];		/* 0 ends */
-	u64 value[4];
+	u16 attr[5];		/* 0 ends */
+	u64 value[5];
 	bool no_node;
 	bool half;		/* of PAST only that */
 };
@@ -72,7 +72,7 @@ static const struct refusal_row refusal_rows[] = {
 	{ "lock without a name", C(LOCK), -EINVAL },
 	{ "lock of what has no name", C(LOCK), -EINVAL, "name is empty", { A(RESOURCE) }, { 0 } },
 	{ "lock with unknown flags", C(LOCK), -EINVAL, "reserved bit",
-	  { A(RESOURCE), A(LOCK_FLAGS) }, { 1, 8 } },
+	  { A(RESOURCE), A(LOCK_FLAGS) }, { 1, 1ull << 31 } },
 	{ "lock of no unit", C(LOCK), -ERANGE, NULL, { A(RESOURCE), A(LOCK_UNITS) }, { 1, 0 } },
 	{ "lock of more units than can be", C(LOCK), -ERANGE, NULL,
 	  { A(RESOURCE), A(LOCK_UNITS) }, { 1, KQUORUM_UNITS_MAX + 1ull } },
@@ -82,6 +82,10 @@ static const struct refusal_row refusal_rows[] = {
 	  { A(RESOURCE), A(LOCK_INFO) }, { 1, KQUORUM_INFO_MAX + 1 } },
 	{ "lock with what a resource has", C(LOCK), -EINVAL, NULL,
 	  { A(RESOURCE), A(UNITS) }, { 1, 2 } },
+	{ "lock to be renewed in a month", C(LOCK), -ERANGE, "out of range",
+	  { A(RESOURCE), A(TTL) }, { 1, KQ_GRANT_MS_MAX + 1ull } },
+	{ "lock held for more than can be", C(LOCK), -ERANGE, "out of range",
+	  { A(RESOURCE), A(HOLD) }, { 1, KQ_GRANT_MS_MAX + 1ull } },
 	{ "get what is not there", C(RESOURCE_GET), -ENOENT, "not defined, and nobody holds",
 	  { A(RESOURCE) }, { 1 } },
 	{ "set without a name", C(RESOURCE_SET), -EINVAL, NULL, { A(UNITS) }, { 1 } },
@@ -95,6 +99,41 @@ static const struct refusal_row refusal_rows[] = {
 	  { A(RESOURCE), A(UNITS) }, { 1, KQUORUM_UNITS_MAX + 1ull } },
 	{ "set without a node", C(RESOURCE_SET), -ENODEV, "no node in this network",
 	  { A(RESOURCE), A(UNITS) }, { 1, 1 }, .no_node = true },
+	{ "set what is to be renewed in a month", C(RESOURCE_SET), -ERANGE, "out of range",
+	  { A(RESOURCE), A(TTL) }, { 1, KQ_GRANT_MS_MAX + 1ull } },
+	{ "set a hold that is too long", C(RESOURCE_SET), -ERANGE, "out of range",
+	  { A(RESOURCE), A(HOLD) }, { 1, KQ_GRANT_MS_MAX + 1ull } },
+	{ "set nobody as owner", C(RESOURCE_SET), -ERANGE, "out of range",
+	  { A(RESOURCE), A(UID) }, { 1, U32_MAX } },
+	{ "set no group", C(RESOURCE_SET), -ERANGE, "out of range",
+	  { A(RESOURCE), A(GID) }, { 1, U32_MAX } },
+	{ "set a mode that executes", C(RESOURCE_SET), -EINVAL, "reserved bit",
+	  { A(RESOURCE), A(MODE) }, { 1, 0700 } },
+	{ "set more than a fence", C(RESOURCE_SET), -ERANGE, "out of range",
+	  { A(RESOURCE), A(FENCED) }, { 1, 2 } },
+	{ "set the fence itself", C(RESOURCE_SET), -EINVAL, NULL,
+	  { A(RESOURCE), A(FENCE) }, { 1, 2 } },
+	{ "create with a mode alone", C(RESOURCE_SET), -EINVAL, "how many units",
+	  { A(RESOURCE), A(CREATE), A(MODE) }, { 1, 1, 0600 } },
+	{ "evict without a name", C(RESOURCE_EVICT), -EINVAL },
+	{ "evict nobody", C(RESOURCE_EVICT), -EINVAL, "whose request", { A(RESOURCE) }, { 1 } },
+	{ "evict of no session", C(RESOURCE_EVICT), -EINVAL, "whose request",
+	  { A(RESOURCE), A(NODE_ID), A(OWNER) }, { 1, 1, 1 } },
+	{ "evict of no handle", C(RESOURCE_EVICT), -EINVAL, "whose request",
+	  { A(RESOURCE), A(NODE_ID), A(SESSION) }, { 1, 1, 1 } },
+	{ "evict of node 16", C(RESOURCE_EVICT), -ERANGE, NULL,
+	  { A(RESOURCE), A(NODE_ID), A(SESSION), A(OWNER) }, { 1, 16, 1, 1 } },
+	{ "evict with too long a drain", C(RESOURCE_EVICT), -ERANGE, "out of range",
+	  { A(RESOURCE), A(NODE_ID), A(SESSION), A(OWNER), A(DRAIN) },
+	  { 1, 1, 1, 1, KQ_GRANT_MS_MAX + 1ull } },
+	{ "evict without a node", C(RESOURCE_EVICT), -ENODEV, "no node in this network",
+	  { A(RESOURCE), A(NODE_ID), A(SESSION), A(OWNER) }, { 1, 1, 1, 1 }, .no_node = true },
+	{ "fence without a name", C(FENCE), -EINVAL, NULL, { A(TOKEN) }, { 1 } },
+	{ "fence without a token", C(FENCE), -EINVAL, "which TOKEN", { A(RESOURCE) }, { 1 } },
+	{ "fence with nobody's token", C(FENCE), -EINVAL, "nobody's token",
+	  { A(RESOURCE), A(TOKEN) }, { 1, 0 } },
+	{ "fence without a node", C(FENCE), -ENODEV, "no node in this network",
+	  { A(RESOURCE), A(TOKEN) }, { 1, 1 }, .no_node = true },
 	{ "delete without a name", C(RESOURCE_DELETE), -EINVAL },
 	{ "delete units", C(RESOURCE_DELETE), -EINVAL, NULL,
 	  { A(RESOURCE), A(UNITS) }, { 1, 1 } },
@@ -155,6 +194,9 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 		switch (row->attr[i]) {
 		case A(EPOCH):
 		case A(CONF_INDEX):
+		case A(SESSION):
+		case A(OWNER):
+		case A(TOKEN):
 			nla_put(skb, row->attr[i], sizeof(u64), &row->value[i]);
 			break;
 		case A(PAST):
@@ -180,6 +222,9 @@ static void put_attrs(struct sk_buff *skb, const struct refusal_row *row)
 		case A(RESOURCE):
 		case A(LOCK_INFO):
 			put_text(skb, row->attr[i], row->value[i]);
+			break;
+		case A(FENCED):
+			nla_put_u8(skb, row->attr[i], row->value[i]);
 			break;
 		case A(CREATE):
 			nla_put_flag(skb, row->attr[i]);
@@ -227,12 +272,12 @@ static void a_header_with_reserved_bits_is_refused(struct kunit *test)
 
 static const u8 admin_cmds[] = {
 	C(NODE_START), C(NODE_STOP), C(DAEMON_TAKE), C(CANVASS), C(CAMPAIGN), C(TRANSFER),
-	C(PEER_ATTACH), C(PEER_DETACH), C(PEER_NOTE), C(LOCK), C(APPEND_OPEN),
+	C(PEER_ATTACH), C(PEER_DETACH), C(PEER_NOTE), C(APPEND_OPEN),
 	C(RECONFIGURE), C(SNAPSHOT_SAVE), C(SNAPSHOT_ADOPT), C(SNAPSHOT_INSTALL),
-	C(RESOURCE_SET), C(RESOURCE_DELETE),
+	C(RESOURCE_SET), C(RESOURCE_DELETE), C(RESOURCE_EVICT),
 };
 
-static void without_privilege_only_looking_is_allowed(struct kunit *test)
+static void without_privilege_nothing_is_changed(struct kunit *test)
 {
 	const struct cred *root;
 	struct cred *cred = prepare_creds();
@@ -246,7 +291,7 @@ static void without_privilege_only_looking_is_allowed(struct kunit *test)
 	r = request_make(test);
 	for (i = 0; i < ARRAY_SIZE(admin_cmds); i++) {
 		request_new(test, r, admin_cmds[i]);
-		if (admin_cmds[i] == C(LOCK) || admin_cmds[i] == C(RESOURCE_DELETE))
+		if (admin_cmds[i] == C(RESOURCE_DELETE))
 			nla_put_string(r->skb, A(RESOURCE), "a");
 		KUNIT_EXPECT_EQ_MSG(test, request_send(test, r), -EPERM, "command %u",
 				    admin_cmds[i]);
@@ -274,7 +319,7 @@ static int netlink_setup(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(what_a_command_cannot_take_is_refused_in_words, refusal_gen_params),
 	KUNIT_CASE(a_header_with_reserved_bits_is_refused),
-	KUNIT_CASE(without_privilege_only_looking_is_allowed),
+	KUNIT_CASE(without_privilege_nothing_is_changed),
 	{}
 };
 

@@ -6,6 +6,7 @@
 #ifndef KQ_TEST_REQUEST_H
 #define KQ_TEST_REQUEST_H
 
+#include <linux/poll.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
 #include "fixture.h"
@@ -121,6 +122,61 @@ static inline int request_send(struct kunit *test, struct request *r)
 static inline const struct nlattr *request_attr(const struct nlmsghdr *nlh, int type)
 {
 	return nlmsg_find_attr(nlh, GENL_HDRLEN, type);
+}
+
+/* The descriptor that was answered. */
+static inline void request_note_fd(void *ctx, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *fd = request_attr(nlh, A(FD));
+
+	*(int *)ctx = fd ? nla_get_s32(fd) : -1;
+}
+
+/* As request_send(); *file: that behind the descriptor that was answered, which is closed. */
+static inline int request_try_file(struct kunit *test, struct request *r, struct file **file)
+{
+	int fd = -1, err;
+
+	*file = NULL;
+	r->told = request_note_fd;
+	r->ctx = &fd;
+	err = request_send(test, r);
+	if (err)
+		return err;
+	*file = fd < 0 ? NULL : fget(fd);
+	KUNIT_ASSERT_NOT_NULL(test, *file);
+	close_fd(fd);
+	return 0;
+}
+
+static inline struct file *request_file(struct kunit *test, struct request *r)
+{
+	struct file *file;
+
+	KUNIT_EXPECT_EQ_MSG(test, request_try_file(test, r, &file), 0, "%s", r->text);
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	return file;
+}
+
+/* What became of a command, read from its handle. */
+static inline struct kquorum_append_result command_result(struct kunit *test, struct file *file)
+{
+	struct kquorum_append_result r = { .error = -ETIMEDOUT };
+	loff_t pos = 0;
+
+	KUNIT_EXPECT_TRUE(test, wait_for(vfs_poll(file, NULL) & EPOLLIN));
+	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r), &pos), (ssize_t)sizeof(r));
+	return r;
+}
+
+/* What a lock handle tells who reads it. */
+static inline struct kquorum_lock_info lock_info(struct kunit *test, struct file *file)
+{
+	struct kquorum_lock_info info = {};
+	loff_t pos = 0;
+
+	KUNIT_EXPECT_EQ(test, kernel_read(file, &info, sizeof(info), &pos), (ssize_t)sizeof(info));
+	return info;
 }
 
 #endif /* KQ_TEST_REQUEST_H */

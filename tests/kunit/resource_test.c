@@ -37,23 +37,13 @@ static struct file *define_file(struct kunit *test, struct fixture *f, const cha
 	return file;
 }
 
-static struct kquorum_append_result result_of(struct kunit *test, struct file *file)
-{
-	struct kquorum_append_result r = { .error = -ETIMEDOUT };
-	loff_t pos = 0;
-
-	KUNIT_EXPECT_TRUE(test, wait_for(readiness(file) & EPOLLIN));
-	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r), &pos), (ssize_t)sizeof(r));
-	return r;
-}
-
 /* Return: what became of it. */
 static s32 ask(struct kunit *test, struct file *file)
 {
 	s32 err = kq_command_ask(file);
 
 	if (!err)
-		err = result_of(test, file).error;
+		err = command_result(test, file).error;
 	fput(file);
 	return err;
 }
@@ -93,15 +83,6 @@ static struct file *lock_open(struct kunit *test, struct fixture *f, const char 
 	return file;
 }
 
-static struct kquorum_lock_info info_of(struct kunit *test, struct file *file)
-{
-	struct kquorum_lock_info info = {};
-	loff_t pos = 0;
-
-	KUNIT_EXPECT_EQ(test, kernel_read(file, &info, sizeof(info), &pos), (ssize_t)sizeof(info));
-	return info;
-}
-
 static void a_command_tells_once_what_became_of_it(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -116,7 +97,7 @@ static void a_command_tells_once_what_became_of_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r), &pos), (ssize_t)-EAGAIN);
 	KUNIT_EXPECT_EQ(test, kernel_read(file, &r, sizeof(r) - 1, &pos), (ssize_t)-EINVAL);
 	fixture_lead(test, f);
-	r = result_of(test, file);
+	r = command_result(test, file);
 	KUNIT_EXPECT_EQ(test, r.error, 0);
 	KUNIT_EXPECT_EQ(test, r.number, 1ull);
 	KUNIT_EXPECT_GT(test, r.index, 0ull);
@@ -184,7 +165,7 @@ static void a_command_that_outlives_its_node_has_an_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kq_command_ask(asked), 0);
 	kq_node_kill(f->node);
 	KUNIT_EXPECT_EQ(test, readiness(asked), EPOLLIN | EPOLLRDNORM | EPOLLHUP);
-	KUNIT_EXPECT_EQ(test, result_of(test, asked).error, -EHOSTDOWN);
+	KUNIT_EXPECT_EQ(test, command_result(test, asked).error, -EHOSTDOWN);
 	KUNIT_EXPECT_EQ(test, kernel_read(asked, &r, sizeof(r), &pos), (ssize_t)0);
 	KUNIT_EXPECT_EQ(test, readiness(late), EPOLLHUP);
 	KUNIT_EXPECT_EQ(test, kq_command_ask(late), -ENODEV);
@@ -220,20 +201,20 @@ static void whoever_has_units_is_told_their_numbers(struct kunit *test)
 	one = lock_open(test, f, "a", 0, 1);
 	waits = lock_open(test, f, "a", 0, 2);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, waits, KQUORUM_LOCK_QUEUED)));
-	info = info_of(test, three);
+	info = lock_info(test, three);
 	KUNIT_EXPECT_EQ(test, info.state, (u32)KQUORUM_LOCK_GRANTED);
 	KUNIT_EXPECT_EQ(test, info.mode, (u32)KQUORUM_CLAIM_MODE_UNITS);
 	KUNIT_EXPECT_EQ(test, info.units, 3u);
 	KUNIT_EXPECT_EQ(test, info.numbers[0], 0x7ull);
 	KUNIT_EXPECT_EQ(test, info.holder, 1u);
-	KUNIT_EXPECT_EQ(test, info_of(test, one).numbers[0], 0x8ull);
-	info = info_of(test, waits);
+	KUNIT_EXPECT_EQ(test, lock_info(test, one).numbers[0], 0x8ull);
+	info = lock_info(test, waits);
 	KUNIT_EXPECT_EQ(test, info.units, 2u);
 	KUNIT_EXPECT_EQ(test, info.numbers[0], 0ull);
 	KUNIT_EXPECT_EQ(test, info.holder, 1u);
 	fput(three);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, waits, KQUORUM_LOCK_GRANTED)));
-	KUNIT_EXPECT_EQ(test, info_of(test, waits).numbers[0], 0x3ull);
+	KUNIT_EXPECT_EQ(test, lock_info(test, waits).numbers[0], 0x3ull);
 	fput(waits);
 	fput(one);
 }
@@ -250,11 +231,11 @@ static void shares_go_together(struct kunit *test)
 	all = lock_open(test, f, "a", 0, 0);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, all, KQUORUM_LOCK_QUEUED)));
 	KUNIT_EXPECT_TRUE(test, in_state(f, first, KQUORUM_LOCK_GRANTED));
-	info = info_of(test, second);
+	info = lock_info(test, second);
 	KUNIT_EXPECT_EQ(test, info.state, (u32)KQUORUM_LOCK_GRANTED);
 	KUNIT_EXPECT_EQ(test, info.mode, (u32)KQUORUM_CLAIM_SHARED);
 	KUNIT_EXPECT_EQ(test, info.units, 0u);
-	info = info_of(test, all);
+	info = lock_info(test, all);
 	KUNIT_EXPECT_EQ(test, info.mode, (u32)KQUORUM_CLAIM_EXCLUSIVE);
 	fput(first);
 	fput(second);
@@ -280,7 +261,7 @@ static void whoever_cannot_have_it_is_refused(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, in_state(f, waits, KQUORUM_LOCK_QUEUED));
 	KUNIT_EXPECT_EQ(test, change(test, f, "a", 2, 0), 0);
 	KUNIT_EXPECT_TRUE(test, in_state(f, waits, KQUORUM_LOCK_REFUSED));
-	KUNIT_EXPECT_EQ(test, info_of(test, waits).error, -ERANGE);
+	KUNIT_EXPECT_EQ(test, lock_info(test, waits).error, -ERANGE);
 	KUNIT_EXPECT_EQ(test, readiness(waits), EPOLLHUP);
 	KUNIT_EXPECT_TRUE(test, in_state(f, held, KQUORUM_LOCK_GRANTED));
 	fput(many);
@@ -318,7 +299,7 @@ static void fdinfo_names_mode_units_and_numbers(struct kunit *test)
 
 /* --- what is told ------------------------------------------------------------------------ */
 
-#define HOLDERS	150u
+#define HOLDERS	100u	/* with as many who wait; the log has room for little more */
 #define OWNERS	512u
 
 /* What RESOURCE_GET told. */
@@ -451,29 +432,6 @@ static void units_in_use_are_told_whoever_has_them(struct kunit *test)
 	fput(file);
 }
 
-/* The descriptor that was answered. */
-static void note_fd(void *ctx, const struct nlmsghdr *nlh)
-{
-	const struct nlattr *fd = request_attr(nlh, A(FD));
-
-	*(int *)ctx = fd ? nla_get_s32(fd) : -1;
-}
-
-/* The file behind it; the descriptor is closed. */
-static struct file *answered_file(struct kunit *test, struct request *r)
-{
-	struct file *file;
-	int fd = -1;
-
-	r->told = note_fd;
-	r->ctx = &fd;
-	KUNIT_EXPECT_EQ_MSG(test, request_send(test, r), 0, "%s", r->text);
-	file = fd < 0 ? NULL : fget(fd);
-	KUNIT_ASSERT_NOT_NULL(test, file);
-	close_fd(fd);
-	return file;
-}
-
 static void a_process_says_asks_and_looks(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -486,22 +444,22 @@ static void a_process_says_asks_and_looks(struct kunit *test)
 	nla_put_string(r->skb, A(RESOURCE), "gpu");
 	nla_put_u32(r->skb, A(UNITS), 4);
 	nla_put_flag(r->skb, A(CREATE));
-	file = answered_file(test, r);
-	KUNIT_EXPECT_EQ(test, result_of(test, file).error, 0);
+	file = request_file(test, r);
+	KUNIT_EXPECT_EQ(test, command_result(test, file).error, 0);
 	fput(file);
 
 	request_new(test, r, C(RESOURCE_SET));
 	nla_put_string(r->skb, A(RESOURCE), "gpu");
 	nla_put_u32(r->skb, A(MAX_WAITERS), 3);
-	file = answered_file(test, r);
-	KUNIT_EXPECT_EQ(test, result_of(test, file).error, 0);
+	file = request_file(test, r);
+	KUNIT_EXPECT_EQ(test, command_result(test, file).error, 0);
 	fput(file);
 
 	request_new(test, r, C(LOCK));
 	nla_put_string(r->skb, A(RESOURCE), "gpu");
 	nla_put_u32(r->skb, A(LOCK_UNITS), 2);
 	nla_put_string(r->skb, A(LOCK_INFO), "trains");
-	lock = answered_file(test, r);
+	lock = request_file(test, r);
 	KUNIT_EXPECT_TRUE(test, wait_for(in_state(f, lock, KQUORUM_LOCK_GRANTED)));
 	t = get(test, "gpu", 0);
 	KUNIT_EXPECT_EQ(test, t->units, 4u);
@@ -511,8 +469,8 @@ static void a_process_says_asks_and_looks(struct kunit *test)
 
 	request_new(test, r, C(RESOURCE_DELETE));
 	nla_put_string(r->skb, A(RESOURCE), "gpu");
-	file = answered_file(test, r);
-	KUNIT_EXPECT_EQ(test, result_of(test, file).error, -EBUSY);
+	file = request_file(test, r);
+	KUNIT_EXPECT_EQ(test, command_result(test, file).error, -EBUSY);
 	fput(file);
 	fput(lock);
 	fput(r->file);

@@ -111,32 +111,62 @@ static u32 resource_of(const void *cmd, size_t size, __le16 name_len)
 
 static void note_define(struct sim_committed *c, const struct kq_define_cmd *d)
 {
-	u32 flags = le16_to_cpu(d->flags);
-
 	c->resource = resource_of(d, sizeof(*d), d->name_len);
-	c->is_new = flags & KQ_DEFINE_NEW;
-	c->sets_units = flags & KQ_DEFINE_UNITS;
-	c->sets_waiters = flags & KQ_DEFINE_MAX_WAITERS;
-	c->units = le32_to_cpu(d->units);
-	c->max_waiters = le32_to_cpu(d->max_waiters);
+	c->flags = le16_to_cpu(d->flags);
+	c->is = (struct model_terms){
+		.units = le32_to_cpu(d->units), .max_waiters = le32_to_cpu(d->max_waiters),
+		.ttl_ms = le32_to_cpu(d->ttl_ms), .hold_ms = le32_to_cpu(d->hold_ms),
+		.uid = le32_to_cpu(d->uid), .gid = le32_to_cpu(d->gid),
+		.mode = le16_to_cpu(d->mode), .fenced = le16_to_cpu(d->fenced),
+	};
+}
+
+static void note_acquire(struct sim_committed *c, const struct kq_acquire_cmd *a)
+{
+	u32 flags = le16_to_cpu(a->flags);
+
+	c->owner = le64_to_cpu(a->owner);
+	c->is_try = flags & KQ_ACQUIRE_TRY;
+	c->is_shared = flags & KQ_ACQUIRE_SHARED;
+	c->is_admin = flags & KQ_ACQUIRE_ADMIN;
+	c->is = (struct model_terms){
+		.units = le32_to_cpu(a->units), .ttl_ms = le32_to_cpu(a->ttl_ms),
+		.hold_ms = le32_to_cpu(a->hold_ms), .uid = le32_to_cpu(a->uid),
+		.gid = le32_to_cpu(a->gid),
+	};
+	c->resource = resource_of(a, sizeof(*a), a->name_len);
+}
+
+static void note_evict(struct sim_committed *c, const struct kq_evict_cmd *v)
+{
+	c->owner = le64_to_cpu(v->owner);
+	c->cmd_session = le64_to_cpu(v->session);
+	c->cmd_node = le32_to_cpu(v->node);
+	c->drain_ms = le32_to_cpu(v->drain_ms);
+	c->resource = resource_of(v, sizeof(*v), v->name_len);
+}
+
+static void note_fence(struct sim_committed *c, const struct kq_fence_cmd *f)
+{
+	c->token = le64_to_cpu(f->token);
+	c->is.uid = le32_to_cpu(f->uid);
+	c->is.gid = le32_to_cpu(f->gid);
+	c->is_admin = le16_to_cpu(f->flags) & KQ_ACQUIRE_ADMIN;
+	c->resource = resource_of(f, sizeof(*f), f->name_len);
 }
 
 static void note_request(struct sim_committed *c, const struct kq_entry *e)
 {
-	const struct kq_acquire_cmd *a = (const void *)e->data;
 	const struct kq_release_cmd *r = (const void *)e->data;
 	const struct kq_undefine_cmd *u = (const void *)e->data;
 
 	switch (c->type) {
 	case KQ_ENTRY_ACQUIRE:
-		c->owner = le64_to_cpu(a->owner);
-		c->is_try = le16_to_cpu(a->flags) & KQ_ACQUIRE_TRY;
-		c->is_shared = le16_to_cpu(a->flags) & KQ_ACQUIRE_SHARED;
-		c->units = le32_to_cpu(a->units);
-		c->resource = resource_of(a, sizeof(*a), a->name_len);
+		note_acquire(c, (const void *)e->data);
 		break;
 	case KQ_ENTRY_RELEASE:
 		c->owner = le64_to_cpu(r->owner);
+		c->why = le16_to_cpu(r->why);
 		c->resource = resource_of(r, sizeof(*r), r->name_len);
 		break;
 	case KQ_ENTRY_DEFINE:
@@ -144,6 +174,12 @@ static void note_request(struct sim_committed *c, const struct kq_entry *e)
 		break;
 	case KQ_ENTRY_UNDEFINE:
 		c->resource = resource_of(u, sizeof(*u), u->name_len);
+		break;
+	case KQ_ENTRY_EVICT:
+		note_evict(c, (const void *)e->data);
+		break;
+	case KQ_ENTRY_FENCE:
+		note_fence(c, (const void *)e->data);
 		break;
 	}
 }
@@ -297,13 +333,17 @@ void check_node(struct sim *s, struct sim_node *n)
 		note_committed(s, n, i);
 	n->seen_commit = c->commit;
 	if (c->applied != n->seen_applied) {
+		u64 before = n->seen_applied;
+
 		n->seen_applied = c->applied;
 		check_state(s, n);
 		model_follow(s, n);
 		model_owners(s, n);
+		evict_applied(s, n, before);
 	}
 	snap_check(s, n);
 	promise_answers(s, n);
+	check_rates(s, n);
 	check_holds(s, n);
 }
 
@@ -327,6 +367,12 @@ void check_node_started(struct sim *s, struct sim_node *n)
 	memset(n->seen_promise, 0, sizeof(n->seen_promise));
 	memset(n->seen_promised, 0, sizeof(n->seen_promised));
 	n->seen_ready = false;
+	n->lead_clock = 0;
+	n->evicts_seen = 0;
+	memset(n->seen_off, 0, sizeof(n->seen_off));
+	n->seen_own_off = 0;
+	n->off_ticks = 0;
+	memset(n->watch, 0, sizeof(n->watch));
 	memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
 	memset(n->seen_identity, 0, sizeof(n->seen_identity));
 	memset(n->seen_fence, 0, sizeof(n->seen_fence));

@@ -69,12 +69,44 @@ void check_durable(struct sim *s, struct sim_node *n, const struct kq_wire_hdr *
 		   const void *body);
 void promise_expired(struct sim *s, struct sim_node *n, u32 node, u64 session);
 
+/* check_rate.c */
+void check_rates(struct sim *s, struct sim_node *n);
+void check_rate_ticked(struct sim *s, struct sim_node *n, u64 limit);
+void check_rate_heard(struct sim *s, struct sim_node *n, struct sim_node *m,
+		      const struct kq_body_append_resp *r);
+u64 rate_wait_ns(const struct sim *s);
+u64 rate_errors_apart_ns(const struct sim *s);
+
 /* check_model.c */
 void model_follow(struct sim *s, struct sim_node *n);
 void model_end(struct sim *s);
 void model_free(struct sim *s);
 
+/* check_grant.c */
+u64 model_request(const struct sim *s, u32 node, u64 session, u64 owner);
+void grant_follow(struct sim *s, struct sim_node *n, u32 slot);
+void grant_evicted(struct sim *s, struct sim_node *n, u64 index);
+void grant_ticked(struct sim *s, struct sim_node *n);
+void grant_end(struct sim *s);
+
+/* check_terms.c */
+bool model_allows(const struct model_resource *r, const struct sim_committed *c);
+void model_bind(const struct model_resource *r, struct model_claim *c);
+void model_say(struct sim *s, struct model_resource *r, const struct sim_committed *c, u64 index);
+s32 model_evict(struct sim *s, struct model_resource *r, struct sim_committed *c);
+s32 model_show(struct sim *s, struct model_resource *r, const struct sim_committed *c, u64 index);
+void model_terms_compare(struct sim *s, struct sim_node *n, const char *name,
+			 const struct kq_pool *p, const struct model_resource *m);
+void model_grant_compare(struct sim *s, struct sim_node *n, const char *name,
+			 const struct kq_claim *c, const struct model_claim *m);
+
+/* check_evict.c */
+void evict_applied(struct sim *s, struct sim_node *n, u64 from);
+void evict_ticked(struct sim *s, struct sim_node *n);
+
 /* check_resource.c */
+struct model_claim *model_find(struct sim *s, u32 node, u64 session, u64 owner);
+void model_drop(struct model_resource *r, struct model_claim *c);
 void model_resource_step(struct sim *s, struct sim_committed *c, u64 index);
 void model_session_end(struct sim *s, u32 node, u64 session, u64 index);
 void model_resources_compare(struct sim *s, struct sim_node *n);

@@ -17,15 +17,24 @@ u64 sim_right_by(u64 session, u64 owner)
 static bool is_valid(const struct sim_node *n, const struct kq_owner *o, u64 clock)
 {
 	return o && o->state == KQUORUM_LOCK_GRANTED && o->session == n->core->local.id &&
-		clock < n->core->local.deadline_ns;
+		clock < n->core->local.deadline_ns && clock < o->end_ns;
 }
 
-/* It ended by its deadline: who does not go together with it has to keep 2 Delta away. */
+/* Where tokens are checked the leader took it from him, and his node may not know. */
+static bool is_taken(const struct sim *s, const struct sim_hold *h)
+{
+	return s->log[h->right.request].taken;
+}
+
+/*
+ * It ended by its deadline. If that was the session's, who does not go together with it has to keep
+ * 2 Delta away; its own end is told to the log by its node, behind it.
+ */
 static void note_expired(struct sim *s, struct sim_node *n, u32 slot)
 {
 	struct sim_hold *h = &n->slot[slot].hold;
 
-	h->expired_at = sim_clock_to_true(s, n, h->deadline);
+	h->expired_at = h->by_session ? sim_clock_to_true(s, n, h->deadline) : 0;
 	h->active = false;
 }
 
@@ -82,7 +91,7 @@ static bool is_guarded(const struct sim *s, const struct sim_hold *h)
 {
 	u64 gap = 2 * s->d.delta_ms * SIM_MS;
 
-	return h->expired_at && !s->clock_errors && !s->clocks_lie &&
+	return h->expired_at && !is_taken(s, h) && !s->clock_errors && !s->clocks_lie &&
 		s->now + 1000 < h->expired_at + gap;
 }
 
@@ -125,6 +134,10 @@ static bool check_with(struct sim *s, struct sim_node *n, const struct sim_slot 
 
 		if (d == c || d->resource != c->resource ||
 		    !(d->hold.active || is_guarded(s, &d->hold)))
+			continue;
+		/* The other one has an older token, or a newer one than who does not know yet. */
+		if ((is_taken(s, &d->hold) && d->hold.right.token < c->hold.right.token) ||
+		    (is_taken(s, &c->hold) && c->hold.right.token < d->hold.right.token))
 			continue;
 		if (!go_together(&c->hold.right, &d->hold.right)) {
 			if (s->clocks_lie)
@@ -219,7 +232,7 @@ static void use_token(struct sim *s, struct sim_node *n, u32 slot)
 	struct sim_slot *c = &n->slot[slot];
 	const char *against = fence_pass(&s->fence[c->resource], &c->hold.right);
 
-	if (against && !s->clocks_lie)
+	if (against && !s->clocks_lie && !is_taken(s, &c->hold))
 		sim_fail(s, n, "a valid holder of %s with token %llx is refused by the fence, "
 			 "which has seen %s", sim_resource_name(c->resource),
 			 (unsigned long long)c->owner->token, against);
@@ -249,6 +262,7 @@ static void begin_hold(struct sim *s, struct sim_node *n, u32 slot)
 	r->units = o->units;
 	r->token = o->token;
 	r->by = sim_right_by(o->session, o->id);
+	r->request = c->grant.request;
 	memcpy(r->numbers, o->numbers, sizeof(r->numbers));
 	numbers = count_numbers(r);
 	if (numbers && numbers != o->units)
@@ -269,12 +283,14 @@ void check_holds(struct sim *s, struct sim_node *n)
 		struct sim_slot *c = &n->slot[i];
 		bool was = c->hold.active;
 
+		grant_follow(s, n, i);
 		if (c->state == SLOT_CLOSING || !is_valid(n, c->owner, clock)) {
 			c->hold.active = false;
 			continue;
 		}
 		c->hold.active = true;
-		c->hold.deadline = n->core->local.deadline_ns;
+		c->hold.deadline = min(n->core->local.deadline_ns, c->owner->end_ns);
+		c->hold.by_session = c->hold.deadline == n->core->local.deadline_ns;
 		c->hold.session = c->owner->session;
 		if (was && (c->hold.right.token != c->owner->token ||
 			    memcmp(c->hold.right.numbers, c->owner->numbers,

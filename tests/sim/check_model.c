@@ -85,7 +85,7 @@ static void step(struct sim *s, u64 index)
 		session_cmd(s, c, index);
 	} else if (c->type == KQ_ENTRY_CONF) {
 		conf_applied(s, c);
-	} else if (c->type >= KQ_ENTRY_ACQUIRE && c->type <= KQ_ENTRY_UNDEFINE) {
+	} else if (c->type >= KQ_ENTRY_ACQUIRE && c->type <= KQ_ENTRY_FENCE) {
 		model_resource_step(s, c, index);
 	} else if (c->type == KQ_ENTRY_APPEND && c->payload < s->ack_count) {
 		struct sim_ack *k = &s->ack[c->payload];

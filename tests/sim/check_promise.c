@@ -134,6 +134,8 @@ void promise_answers(struct sim *s, struct sim_node *n)
 		why = n->seen_ready ? why_not(n, i, id) : NULL;
 		if (why)
 			sim_fail(s, n, "renews the session of node %u: %s", i, why);
+		if ((n->seen_off[i] && c->peer[i].rate.off) || (n->seen_own_off && c->own_off))
+			sim_fail(s, n, "renews the session of node %u, with a clock that is off", i);
 	}
 	n->seen_ready = ready;
 }
@@ -301,7 +303,10 @@ void check_ticked(struct sim *s, struct sim_node *n)
 	kq_nodes heard = kq_node_bit(n->id);
 	u32 i;
 
+	grant_ticked(s, n);
+	evict_ticked(s, n);
 	check_voteless(s, n, 4 * ticks(s, settings_most(s).election_ms));
+	check_rate_ticked(s, n, 4 * ticks(s, settings_most(s).election_ms));
 	n->batch_ticks = n->batch ? n->batch_ticks + 1 : 0;
 	if (n->core->role != KQUORUM_LEADER) {
 		memset(n->silent_ticks, 0, sizeof(n->silent_ticks));
@@ -359,6 +364,8 @@ void check_received(struct sim *s, struct sim_node *n, const struct kq_wire_hdr 
 		check_stands(s, n);
 	if (conf_means(&n->core->conf, sim_peer(s, n, from)))
 		n->silent_ticks[from] = 0;
+	if (h->type == KQ_MSG_APPEND_RESP && n->core->hs.term == le64_to_cpu(h->term))
+		check_rate_heard(s, n, sim_peer(s, n, from), body);
 	if (h->type == KQ_MSG_APPEND && n->core->leader == from &&
 	    n->core->hs.term == le64_to_cpu(h->term)) {
 		counted_on(s, n, body);

@@ -14,7 +14,7 @@
 
 static u32 units_of(const struct model_resource *r)
 {
-	return r->defined ? r->units : 1;
+	return r->defined ? r->is.units : 1;
 }
 
 static bool is_exclusive(const struct model_claim *c)
@@ -83,6 +83,9 @@ static void grant_next(struct sim *s, struct model_resource *r, u64 index)
 			return;
 		give_numbers(s, r, c);
 		c->token = index << KQ_TOKEN_SHIFT;
+		model_bind(r, c);
+		s->given[s->givens % SIM_TOKENS].token = c->token;
+		s->given[s->givens++ % SIM_TOKENS].resource = r - s->model.res;
 	}
 }
 
@@ -101,7 +104,12 @@ static void drop_claim(struct model_resource *r, u32 i)
 	r->count--;
 }
 
-static struct model_claim *find(struct sim *s, u32 node, u64 session, u64 owner)
+void model_drop(struct model_resource *r, struct model_claim *c)
+{
+	drop_claim(r, c - r->claim);
+}
+
+struct model_claim *model_find(struct sim *s, u32 node, u64 session, u64 owner)
 {
 	u32 w, i;
 
@@ -125,18 +133,23 @@ static s32 acquire(struct sim *s, struct model_resource *r, const struct sim_com
 {
 	struct model_claim claim = {
 		.node = c->node, .session = c->session, .owner = c->owner, .index = index,
-		.units = c->units, .shares = c->is_shared,
+		.units = c->is.units, .shares = c->is_shared, .ttl_ms = c->is.ttl_ms,
+		.hold_ms = c->is.hold_ms, .uid = c->is.uid,
 	};
 	u32 before = waiting(r);
 
-	if (find(s, c->node, c->session, c->owner))
+	if (model_find(s, c->node, c->session, c->owner))
 		return -EEXIST;
-	if (c->units > units_of(r))
+	if (!model_allows(r, c)) {
+		s->st.denied++;
+		return -EACCES;
+	}
+	if (c->is.units > units_of(r))
 		return -ERANGE;
 	if (before || !goes_together(r, &claim)) {
 		if (c->is_try)
 			return -EAGAIN;
-		if (r->defined && r->max_waiters && before >= r->max_waiters)
+		if (r->defined && r->is.max_waiters && before >= r->is.max_waiters)
 			return -EUSERS;
 	}
 	if (r->count == MODEL_CLAIMS)
@@ -145,13 +158,31 @@ static s32 acquire(struct sim *s, struct model_resource *r, const struct sim_com
 	return 0;
 }
 
-static s32 release(struct model_resource *r, const struct sim_committed *c)
+/* Does why it is given back go with how it was granted? */
+static bool can_be_why(const struct model_claim *m, u16 why)
+{
+	switch (why) {
+	case KQ_RELEASE_ASKED:
+		return true;
+	case KQ_RELEASE_UNRENEWED:
+		return m->token && m->ttl_ms;
+	case KQ_RELEASE_OVERDUE:
+		return m->token && m->hold_ms;
+	default:
+		return m->token && m->evicted;
+	}
+}
+
+static s32 release(struct sim *s, struct model_resource *r, const struct sim_committed *c)
 {
 	u32 i;
 
 	for (i = 0; i < r->count; i++) {
 		if (r->claim[i].session == c->session && r->claim[i].owner == c->owner &&
 		    r->claim[i].node == c->node) {
+			if (!can_be_why(&r->claim[i], c->why))
+				sim_fail(s, &s->node[c->node], "gives request %llu back because of %u",
+					 (unsigned long long)r->claim[i].index, c->why);
 			drop_claim(r, i);
 			return 0;
 		}
@@ -173,23 +204,17 @@ static void note_room(struct model_resource *r, u64 index)
 
 static s32 define(struct sim *s, struct model_resource *r, const struct sim_committed *c, u64 index)
 {
+	bool is_new = c->flags & KQ_DEFINE_NEW;
 	u32 i;
 
-	if (c->is_new && r->defined)
+	if (is_new && r->defined)
 		return -EEXIST;
-	if (!c->is_new && !r->defined)
+	if (!is_new && !r->defined)
 		return -ENOENT;
-	if (c->is_new) {
-		r->defined = index;
-		r->max_waiters = 0;
-	}
-	if (c->sets_units)
-		r->units = c->units;
-	if (c->sets_waiters)
-		r->max_waiters = c->max_waiters;
+	model_say(s, r, c, index);
 	/* Nobody waits for what there will not be. */
 	for (i = r->count; i--;) {
-		if (r->claim[i].token || r->claim[i].units <= r->units)
+		if (r->claim[i].token || r->claim[i].units <= r->is.units)
 			continue;
 		s->log[r->claim[i].index].result = -ERANGE;
 		drop_claim(r, i);
@@ -219,13 +244,19 @@ void model_resource_step(struct sim *s, struct sim_committed *c, u64 index)
 		c->result = acquire(s, r, c, index);
 		break;
 	case KQ_ENTRY_RELEASE:
-		c->result = release(r, c);
+		c->result = release(s, r, c);
 		break;
 	case KQ_ENTRY_DEFINE:
 		c->result = define(s, r, c, index);
 		break;
 	case KQ_ENTRY_UNDEFINE:
 		c->result = undefine(r, index);
+		break;
+	case KQ_ENTRY_EVICT:
+		c->result = model_evict(s, r, c);
+		break;
+	case KQ_ENTRY_FENCE:
+		c->result = model_show(s, r, c, index);
 		break;
 	default:
 		sim_fail(s, NULL, "entry %llu is of a type that is not known",
@@ -299,6 +330,7 @@ static void compare_claim(struct sim *s, struct sim_node *n, const char *name,
 			 "%llx...", name, (unsigned long long)n->core->applied,
 			 (unsigned long long)c->index, (unsigned long long)numbers[0],
 			 (unsigned long long)m->numbers[0]);
+	model_grant_compare(s, n, name, c, m);
 }
 
 /* Claims of the list @from stand where the model has them, from its number @i on. */
@@ -322,13 +354,8 @@ static void compare_pool(struct sim *s, struct sim_node *n, const char *name,
 	if (!p != !m->defined)
 		sim_fail(s, n, "%s at index %llu is %sdefined against the log", name,
 			 (unsigned long long)n->core->applied, p ? "" : "not ");
-	if (p && (p->index != m->defined || p->units != m->units ||
-		  p->max_waiters != m->max_waiters))
-		sim_fail(s, n, "%s at index %llu: defined at %llu with %u units and %u waiters, by "
-			 "the log at %llu with %u and %u", name,
-			 (unsigned long long)n->core->applied, (unsigned long long)p->index,
-			 p->units, p->max_waiters, (unsigned long long)m->defined, m->units,
-			 m->max_waiters);
+	if (p)
+		model_terms_compare(s, n, name, p, m);
 }
 
 static void compare_resource(struct sim *s, struct sim_node *n, u32 which)
@@ -374,7 +401,7 @@ void model_resources_compare(struct sim *s, struct sim_node *n)
 
 static void compare_owner(struct sim *s, struct sim_node *n, const struct kq_owner *o)
 {
-	const struct model_claim *c = find(s, n->id, o->session, o->id);
+	const struct model_claim *c = model_find(s, n->id, o->session, o->id);
 	bool granted = o->state == KQUORUM_LOCK_GRANTED;
 
 	if (!c)
@@ -393,6 +420,12 @@ static void compare_owner(struct sim *s, struct sim_node *n, const struct kq_own
 		sim_fail(s, n, "owner %llu is told units %llx..., by the log it has %llx...",
 			 (unsigned long long)o->id, (unsigned long long)o->numbers[0],
 			 (unsigned long long)c->numbers[0]);
+	if (o->ttl_ms != c->ttl_ms)
+		sim_fail(s, n, "owner %llu is to renew every %u ms, by the log every %u",
+			 (unsigned long long)o->id, o->ttl_ms, c->ttl_ms);
+	if ((c->hold_ms || c->evicted) && o->limit_ns == KQ_NEVER)
+		sim_fail(s, n, "owner %llu holds without end, by the log %s", (unsigned long long)o->id,
+			 c->evicted ? "it was evicted" : "there is one");
 }
 
 /* Who waits or holds here knows so: of the node that is as far as the model. */
@@ -418,7 +451,7 @@ void model_refused(struct sim *s, struct sim_node *n, const struct kq_owner *o)
 	const struct sim_committed *c;
 	u64 index = o->acquire.index;
 
-	if (find(s, n->id, o->session, o->id))
+	if (model_find(s, n->id, o->session, o->id))
 		sim_fail(s, n, "owner %llu is refused (%d), and its claim stands",
 			 (unsigned long long)o->id, o->error);
 	/* The leader did not write it; or it is in a snapshot, and why is not to be seen there. */
@@ -429,8 +462,11 @@ void model_refused(struct sim *s, struct sim_node *n, const struct kq_owner *o)
 	    c->session != o->session || c->owner != o->id || !c->counts)
 		sim_fail(s, n, "owner %llu is answered by entry %llu, which is not its request",
 			 (unsigned long long)o->id, (unsigned long long)index);
+	/* It was granted and taken away again; or the session had lapsed, and it was not told. */
+	if (c->taken && o->error == -ECANCELED)
+		return;
 	if (c->result != o->error &&
-	    !(c->result && o->error == -EBUSY && n->installed >= index))
+	    !((c->result || c->taken) && o->error == -EBUSY && n->installed >= index))
 		sim_fail(s, n, "owner %llu is refused by %d, by the log its result is %d",
 			 (unsigned long long)o->id, o->error, c->result);
 }

@@ -72,6 +72,9 @@ static u64 claim_digest(u64 h, const struct kq_claim *c)
 	h = mix(h, c->index);
 	h = mix(h, c->pid);
 	h = mix(h, c->mode | (u64)c->units << 32);
+	h = mix(h, c->ttl_ms | (u64)c->hold_ms << 32);
+	h = mix(h, c->uid | (u64)c->drain_ms << 32);
+	h = mix(h, c->evicted);
 	/* What it is for, then its numbers. */
 	if (c->info_len || c->numbers)
 		h = mix(h, kq_crc(c->info_len, c->bytes, c->info_len + c->numbers));
@@ -81,7 +84,11 @@ static u64 claim_digest(u64 h, const struct kq_claim *c)
 static u64 pool_digest(u64 h, const struct kq_pool *p)
 {
 	h = mix(h, p->index);
-	return mix(h, p->units | (u64)p->max_waiters << 32);
+	h = mix(h, p->fence);
+	h = mix(h, p->is.ttl_ms | (u64)p->is.hold_ms << 32);
+	h = mix(h, p->is.uid | (u64)p->is.gid << 32);
+	h = mix(h, p->is.mode | (u64)p->is.fenced << 32);
+	return mix(h, p->is.units | (u64)p->is.max_waiters << 32);
 }
 
 /* Whoever stands behind @c in this list is another one. */
@@ -174,7 +181,7 @@ static void check_sums(struct sim *s, struct sim_node *n, const struct kq_resour
 		sim_fail(s, n, "%s takes units %llx... for held, and holders have %llx...",
 			 r->name, (unsigned long long)r->numbers[0],
 			 (unsigned long long)sum->numbers[0]);
-	if (r->pool && (r->pool->resource != r || !r->pool->units || !r->pool->index))
+	if (r->pool && (r->pool->resource != r || !r->pool->is.units || !r->pool->index))
 		sim_fail(s, n, "%s is defined, with nothing", r->name);
 }
 

@@ -115,6 +115,9 @@ static void lock(struct sim *s, struct sim_node *n, u32 slot)
 	ask.name = sim_resource_name(c->resource);
 	ask.name_len = strlen(ask.name);
 	choose(s, n, c->resource, &ask);
+	grant_ask(s, n, ask.name, &ask);
+	c->round++;
+	memset(&c->grant, 0, sizeof(c->grant));
 	c->owner = sim_calloc(1, sizeof(*c->owner));
 	err = kq_owner_init(c->owner, &ask);
 	if (!err)
@@ -244,11 +247,16 @@ void client_owner_changed(struct sim *s, struct sim_node *n, struct kq_owner *o)
 		s->st.grants++;
 		s->st.shares += !!(o->flags & KQUORUM_LOCK_SHARED);
 		s->st.units += o->units > 0;
-		wake(s, n, i, s->now + how_long(s));
+		grant_began(s, n, i);
+		if (c->hangs)
+			c->gen++;
+		else
+			wake(s, n, i, s->now + how_long(s));
 		break;
 	case KQUORUM_LOCK_REFUSED:
 		if (o->error != -EAGAIN && o->error != -EBUSY && o->error != -ENOSPC &&
-		    o->error != -ERANGE && o->error != -EUSERS)
+		    o->error != -ERANGE && o->error != -EUSERS && o->error != -EACCES &&
+		    o->error != -ECANCELED)
 			sim_fail(s, n, "refused by an error that its client cannot know: %d",
 				 o->error);
 		model_refused(s, n, o);

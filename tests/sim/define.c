@@ -34,6 +34,43 @@ static u32 how_many(struct sim *s)
 	}
 }
 
+/* What a grant of it is bound to, and whether its users check tokens; none of it, often. */
+static u32 say_ends(struct sim *s, struct kq_define_cmd *cmd)
+{
+	u32 flags = 0;
+
+	if (sim_chance(s, 25)) {
+		flags |= KQ_DEFINE_TTL;
+		cmd->ttl_ms = cpu_to_le32(sim_chance(s, 50) ? 0 : 10 + sim_about(s, 300));
+	}
+	if (sim_chance(s, 25)) {
+		flags |= KQ_DEFINE_HOLD;
+		cmd->hold_ms = cpu_to_le32(sim_chance(s, 50) ? 0 : 10 + sim_about(s, 600));
+	}
+	if (sim_chance(s, 40)) {
+		flags |= KQ_DEFINE_FENCED;
+		cmd->fenced = cpu_to_le16(sim_chance(s, 70));
+	}
+	return flags;
+}
+
+static u32 say_who(struct sim *s, struct kq_define_cmd *cmd)
+{
+	u32 flags = 0;
+
+	if (sim_chance(s, 30)) {
+		flags |= KQ_DEFINE_UID | KQ_DEFINE_GID;
+		cmd->uid = cpu_to_le32(1 + sim_below(s, 3));
+		cmd->gid = cpu_to_le32(1 + sim_below(s, 3));
+	}
+	if (sim_chance(s, 50)) {
+		flags |= KQ_DEFINE_MODE;
+		cmd->mode = cpu_to_le16(sim_chance(s, 50) ? 0666 :
+					sim_below(s, 01000) & KQ_MODE_BITS);
+	}
+	return flags;
+}
+
 /* Something may be said that cannot be so: then that is the outcome. */
 static struct kq_entry *make_define(struct sim *s, const struct sim_node *n, const char *name)
 {
@@ -50,6 +87,7 @@ static struct kq_entry *make_define(struct sim *s, const struct sim_node *n, con
 		flags |= KQ_DEFINE_MAX_WAITERS;
 		cmd->max_waiters = cpu_to_le32(sim_below(s, 5));
 	}
+	flags |= say_ends(s, cmd) | say_who(s, cmd);
 	cmd->flags = cpu_to_le16(flags);
 	cmd->name_len = cpu_to_le16(strlen(name));
 	memcpy(cmd + 1, name, strlen(name));
@@ -70,19 +108,15 @@ static struct kq_entry *make_undefine(struct sim *s, const struct sim_node *n, c
 	return kq_entry_alloc(KQ_ENTRY_UNDEFINE, buf, sizeof(*cmd) + strlen(name));
 }
 
-static void say(struct sim *s, struct sim_node *n)
+/* Something is said of a resource by @e; NULL: there is no memory for it. */
+void define_say(struct sim *s, struct sim_node *n, struct sim_append *a, struct kq_entry *e)
 {
-	/* That of no client is behind those of the others. */
-	const char *name = sim_resource_name(sim_below(s, s->d.resources + 1));
-	struct sim_append *a = client_append_slot(s, n);
 	struct sim_ack *ack;
 	int err;
 
-	if (!a)
+	if (!e)
 		return;
-	a->p.entry = sim_chance(s, 25) ? make_undefine(s, n, name) : make_define(s, n, name);
-	if (!a->p.entry)
-		return;
+	a->p.entry = e;
 	s->st.ops++;
 	a->id = client_ack_new(s, n->id);
 	ack = &s->ack[a->id];
@@ -96,6 +130,17 @@ static void say(struct sim *s, struct sim_node *n)
 		a->busy = true;
 	}
 	node_out(s, n);
+}
+
+static void say(struct sim *s, struct sim_node *n)
+{
+	/* That of no client is behind those of the others. */
+	const char *name = sim_resource_name(sim_below(s, s->d.resources + 1));
+	struct sim_append *a = client_append_slot(s, n);
+
+	if (a)
+		define_say(s, n, a, sim_chance(s, 25) ? make_undefine(s, n, name) :
+			   make_define(s, n, name));
 }
 
 /* At some node; an operator who finds it hanging tries again later. */
@@ -114,6 +159,7 @@ static bool can_be(s32 error)
 {
 	switch (error) {
 	case 0: case -EEXIST: case -ENOENT: case -EBUSY: case -EHOSTDOWN: case -ENOSPC:
+	case -EACCES: case -EINVAL: case -ESTALE: case -EMEDIUMTYPE:
 		return true;
 	default:
 		return false;

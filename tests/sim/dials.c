@@ -88,11 +88,17 @@ static const struct {
 	DIAL(share_pct, 5, 45, 40, 20),
 	DIAL(units_pct, 5, 45, 40, 25),
 	DIAL(define_ms, 20, 2000, 25, 400),
+	DIAL(end_pct, 5, 60, 30, 25),
+	DIAL(hung_pct, 5, 60, 30, 15),
+	DIAL(user_pct, 5, 60, 40, 20),
+	DIAL(evict_ms, 20, 2000, 30, 400),
+	DIAL(show_ms, 20, 2000, 40, 400),
+	DIAL(w_suspend, 1, 10, 70, 0),
 #undef DIAL
 #undef DIAL_TO
 };
 
-#define DIALS_APART	5	/* the last ones */
+#define DIALS_APART	11	/* the last ones */
 
 static u64 value[ARRAY_SIZE(dials)];
 static bool fixed[ARRAY_SIZE(dials)];
@@ -147,6 +153,9 @@ void dials_draw(struct sim *s, bool swarm)
 	/* Who comes and goes is a subject of its own. */
 	if (s->d.w_member)
 		s->d.w_older = s->d.full = 0;
+	/* To find a clock off takes many windows: a log without snapshots would not do for that. */
+	if (s->d.beyond)
+		s->d.full = 0;
 	s->d.joiners = s->d.w_member ? min(s->d.joiners, s->d.nodes - 1) : 0;
 	if (s->d.nodes == 1)
 		s->d.w_flap = s->d.w_stall = s->d.w_partition = s->d.w_oneway =
@@ -163,7 +172,7 @@ void dials_draw(struct sim *s, bool swarm)
 	}
 	if (s->d.full)
 		s->d.snap_ms = 0;
-	else if ((s->d.w_rot || s->d.w_misdirect || s->d.w_live_rot) && !s->d.snap_ms)
+	else if ((s->d.w_rot || s->d.w_misdirect || s->d.w_live_rot || s->d.beyond) && !s->d.snap_ms)
 		s->d.snap_ms = 3000;
 	/* Room for what is not applied yet, else for the whole run. */
 	while (s->d.snap_ms && s->d.segment_kib * s->d.segments < 8 * 1024)
@@ -218,7 +227,9 @@ static bool is_pause(size_t i)
 	return dials[i].at == offsetof(struct sim_dials, append_ms) ||
 		dials[i].at == offsetof(struct sim_dials, think_ms) ||
 		dials[i].at == offsetof(struct sim_dials, fault_ms) ||
-		dials[i].at == offsetof(struct sim_dials, define_ms);
+		dials[i].at == offsetof(struct sim_dials, define_ms) ||
+		dials[i].at == offsetof(struct sim_dials, evict_ms) ||
+		dials[i].at == offsetof(struct sim_dials, show_ms);
 }
 
 /*

@@ -171,6 +171,20 @@ static void do_pause(struct sim *s, struct sim_node *n)
 		  (unsigned long long)(n->paused_until / SIM_MS));
 }
 
+/* Its clock goes on while it sleeps; its lease it has dropped before. */
+static void do_suspend(struct sim *s, struct sim_node *n)
+{
+	if (n->paused_until > s->now)
+		return;
+	sim_trace(s, n, "drops its lease, to sleep");
+	kq_core_drop_lease(n->core, sim_clock(s, n));
+	if (n->core->local.deadline_ns)
+		sim_fail(s, n, "has a deadline after it dropped its lease");
+	node_out(s, n);
+	if (n->up)
+		do_pause(s, n);
+}
+
 /* It gets the processor now and then only. */
 static void do_busy(struct sim *s, struct sim_node *n)
 {
@@ -182,6 +196,7 @@ static void do_freeze(struct sim *s, struct sim_node *n)
 {
 	check_clock_changes(s, n);
 	s->clocks_lie = true;
+	s->frozen = true;
 	n->paused_until = max(n->paused_until, s->now + how_long(s));
 	sim_clock_set(s, n, sim_clock(s, n), n->clk_ppb, true);
 	sim_trace(s, n, "frozen, its clock too, until %llu ms",
@@ -216,7 +231,8 @@ static void do_stop(struct sim *s, struct sim_node *n)
 static void do_clock(struct sim *s, struct sim_node *n)
 {
 	u64 delta = s->d.delta_ms * SIM_MS;
-	u64 apart = 3 * (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS + 2 * SIM_SEC;
+	u64 apart = max(3 * (s->d.lease_ms + 2 * s->d.delta_ms) * SIM_MS + 2 * SIM_SEC,
+			rate_errors_apart_ns(s));
 
 	if (n->clk_stopped || (n->clk_error_at && s->now - n->clk_error_at < apart))
 		return;
@@ -577,6 +593,7 @@ static const struct {
 	[FAULT_SETTINGS] = { "settings", settings_strike },
 	[FAULT_LIVE_ROT] = { "live rot", do_live_rot },
 	[FAULT_SCRUB] = { "scrub", scrub_strike },
+	[FAULT_SUSPEND] = { "suspend", do_suspend },
 };
 
 const char *fault_name(u32 kind)

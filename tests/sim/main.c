@@ -66,6 +66,7 @@ void run_seed(u64 seed, struct sim_stats *out)
 	sim_push(s, seed % 8 ? 2 * SIM_SEC + sim_about(s, s->d.fault_ms * SIM_MS) :
 		 sim_below(s, 400 * SIM_MS), EV_FAULT, 0, 0, 0);
 	define_begin(s);
+	evict_begin(s);
 	sim_push(s, SIM_SEC, EV_CHECK, 0, 0, 0);
 	sim_push(s, 50 * SIM_MS, EV_PHASE, 0, 0, 0);
 	sim_run(s);

@@ -83,7 +83,7 @@ static void name_founders(struct sim *s, struct sim_node *n)
 
 void node_start(struct sim *s, struct sim_node *n)
 {
-	s64 bound = (s64)s->d.drift_ppm * 1000 * (s->d.beyond ? 5 : 1);
+	s64 bound = (s64)s->d.drift_ppm * 1000 * (s->d.beyond && !s->clocks_right ? 5 : 1);
 	struct kq_wal_report rep;
 	struct kq_config cfg;
 	s64 ppb;
@@ -269,7 +269,7 @@ static unsigned int voters_of(const struct sim_node *n, struct kqd_voter *voters
 			.witness = c->conf.witnesses & kq_node_bit(id),
 			.there = id == n->id || p->connected,
 			.current = p->progress == KQUORUM_PROGRESS_REPLICATE && !p->flags &&
-				p->match + 1024 >= c->log.last,
+				!p->rate.off && p->match + 1024 >= c->log.last,
 		};
 	}
 	return count;

@@ -52,6 +52,26 @@ static void heal(struct sim *s, u32 who)
 	}
 }
 
+/* Clocks that were beyond the bound are put right, each to something within it. */
+static void heal_clocks(struct sim *s)
+{
+	s64 bound = (s64)s->d.drift_ppm * 1000;
+	u32 i;
+
+	if (!s->d.beyond)
+		return;
+	s->clocks_right = s->now;
+	for (i = 1; i <= sim_last(s); i++) {
+		struct sim_node *n = &s->node[i];
+
+		if (!n->up)
+			continue;
+		check_clock_changes(s, n);
+		n->clk_own_ppb = (s64)sim_below(s, 2 * bound + 1) - bound;
+		sim_clock_set(s, n, sim_clock(s, n), n->clk_own_ppb, n->clk_stopped);
+	}
+}
+
 /* --- phases -------------------------------------------------------------------------- */
 
 static void enter(struct sim *s, enum sim_phase phase)
@@ -191,6 +211,9 @@ static const char *not_healed(struct sim *s)
 			return "a learner does not get the vote that it waits for";
 		if (n->core->leader != l->id || n->core->hs.term != l->core->hs.term)
 			return "a node does not follow the leader";
+		/* It gets none. What is right again is found so. */
+		if (s->phase == PHASE_MAJORITY && (l->core->peer[i].rate.off || l->core->own_off))
+			continue;
 		if (n->core->local.state != KQ_SESSION_LIVE)
 			return "a session does not live";
 		if (!n->acked && !s->d.full)
@@ -313,7 +336,7 @@ void phase_step(struct sim *s)
 	struct kq_settings most = settings_most(s);
 	u64 lease = (most.lease_ms + 2 * most.delta_ms) * SIM_MS;
 	u64 bound = 10 * SIM_SEC + 5 * lease + 20 * most.election_ms * SIM_MS +
-		40 * s->d.hold_ms * SIM_MS * s->d.nodes;
+		40 * s->d.hold_ms * SIM_MS * s->d.nodes + 2 * rate_wait_ns(s);
 	const char *missing;
 
 	sim_push(s, s->now + 50 * SIM_MS, EV_PHASE, 0, 0, 0);
@@ -335,10 +358,11 @@ void phase_step(struct sim *s)
 		restart_failed(s);
 		missing = not_healed(s);
 		demand(s, missing, bound);
-		if (missing)
+		if (missing || s->now - s->phase_since < rate_wait_ns(s))
 			return;
 		sim_trace(s, NULL, "everything heals");
 		enter(s, PHASE_HEALED);
+		heal_clocks(s);
 		heal(s, ~0u);
 		room_returns(s);
 		break;
@@ -354,6 +378,7 @@ void phase_step(struct sim *s)
 		break;
 	case PHASE_DRAIN:
 		missing = not_drained(s);
+		grant_end(s);
 		demand(s, missing, bound);
 		if (!missing)
 			enter(s, PHASE_OVER);

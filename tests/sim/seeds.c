@@ -140,6 +140,11 @@ static void summary(const struct sim_stats *t, u64 done, double host_s, bool fai
 	       (unsigned long long)t->shares, (unsigned long long)t->units,
 	       (unsigned long long)t->acks, (unsigned long long)t->unknown,
 	       (unsigned long long)t->refused, (unsigned long long)t->said);
+	printf("grants: %llu renewals, %llu ended by themselves, %llu evicted, %llu of them taken by the leader; %llu times access was denied; fences let %llu tokens pass, refused %llu\n",
+	       (unsigned long long)t->renewed, (unsigned long long)t->ended,
+	       (unsigned long long)t->evicted, (unsigned long long)t->taken,
+	       (unsigned long long)t->denied, (unsigned long long)t->passed,
+	       (unsigned long long)t->refused_tokens);
 	printf("cluster: %llu messages, %llu committed, %llu leaders, %llu expiries\n"
 	       "disks: %llu torn, %llu damaged (%llu not alone), %llu mended, %llu full\n",
 	       (unsigned long long)t->messages, (unsigned long long)t->committed,

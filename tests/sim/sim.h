@@ -35,6 +35,8 @@
 #define SIM_MS		1000000ULL
 #define SIM_SEC		1000000000ULL
 
+#include "model.h"	/* with as many nodes and resources */
+
 /* Everything that may differ between two seeds; see the table in dials.c. */
 struct sim_dials {
 	u64 nodes, joiners, heartbeat_ms, election_beats, lease_ms, delta_ms, drift_ppm;
@@ -47,11 +49,12 @@ struct sim_dials {
 	u64 w_crash, w_power, w_daemon, w_partition, w_oneway, w_bridge, w_flap, w_stall;
 	u64 w_eio, w_hang, w_slow, w_pause, w_busy, w_freeze, w_transfer, w_stop, w_clock, w_rot,
 	    w_misdirect, w_older, w_member, w_back, w_wipe, w_ghost, w_lost, w_settings,
-	    w_live_rot, w_scrub;
+	    w_live_rot, w_scrub, w_suspend;
 	u64 rot_tail_pct, cling_pct;
 	u64 alloc_fail_pct, used_disk_pct, full, beyond;
 	u64 snap_ms, keep_entries, ship_ms;
 	u64 share_pct, units_pct, define_ms;
+	u64 end_pct, hung_pct, user_pct, evict_ms, show_ms;
 };
 
 enum sim_kind {
@@ -74,6 +77,9 @@ enum sim_kind {
 	EV_CLOCK,		/* a clock error ends */
 	EV_FAULT,
 	EV_DEFINE,		/* an operator says something of a resource */
+	EV_EVICT,		/* an operator makes somebody give one back */
+	EV_SHOW,		/* somebody shows a token */
+	EV_RENEW,		/* b: slot: its holder is still at work */
 	EV_CHECK,
 	EV_PHASE,
 };
@@ -124,11 +130,23 @@ struct sim_right {
 	u64 numbers[KQ_NUMBERED / 64];
 	u64 token;
 	u64 by;			/* whose it is: sim_right_by() */
+	u64 request;		/* log index of its ACQUIRE */
+};
+
+/* What a program was told of its grant, by the clock of its node. */
+struct sim_grant {
+	u64 since, renewed;	/* seen to be granted, renewed */
+	u32 ttl_ms, hold_ms;	/* by the log; 0: none */
+	u64 told;		/* it may rely on it until then */
+	u64 evict_most;		/* evicted: it has lost it by then; 0: not so */
+	u64 owner, request;	/* whose it is; log index of its ACQUIRE */
+	u64 lost_at;		/* true time; 0: it is not */
 };
 
 /* What the checker knows of a client's lock. */
 struct sim_hold {
 	bool active;
+	bool by_session;	/* @deadline is that of the session */
 	u64 expired_at;		/* true time: it ended by its deadline; 0: not so */
 	u64 session;
 	u64 deadline;
@@ -146,6 +164,15 @@ struct sim_renewal {
 	u64 session, sent, deadline, commit;
 };
 
+#define SIM_TOKENS	32		/* that are remembered, to be shown */
+
+/* Since when a leader hears of a node what it needs to measure the rate of its clock. */
+struct sim_watch {
+	u64 term, life, window;
+	u64 since, last;		/* true time */
+	u64 since_clock, clock;		/* by its own */
+};
+
 enum sim_slot_state { SLOT_IDLE, SLOT_WAIT, SLOT_HOLD, SLOT_CLOSING };
 
 struct sim_slot {
@@ -155,7 +182,10 @@ struct sim_slot {
 	u64 gen;		/* timers of an earlier round are ignored */
 	u64 since;
 	u64 done;		/* full rounds */
+	u64 round;		/* as @gen, for renewals */
+	bool hangs;		/* its program: it does nothing until it has lost its grant */
 	struct sim_hold hold;
+	struct sim_grant grant;
 };
 
 /* Also what is to be said of a resource. */
@@ -194,6 +224,14 @@ struct sim_conf_read {
 struct sim_arena {
 	u8 *bytes, *dirty;	/* dirty: by block */
 	u64 room;
+};
+
+#define SIM_EVICTS_SEEN	64		/* of one node, the newest */
+
+/* A node has applied that a request was evicted. */
+struct sim_evict_seen {
+	u64 request;		/* log index of its ACQUIRE */
+	u64 end_clock;		/* by its clock the time to end is over */
 };
 
 /* A machine; see SIM_GHOST(). */
@@ -279,6 +317,9 @@ struct sim_node {
 	u64 seen_promise[SIM_NODES + 1], seen_promised[SIM_NODES + 1];	/* and of which session */
 	bool seen_ready;
 	u64 voteless_ticks;	/* since it leads without a vote */
+	int seen_off[SIM_NODES + 1], seen_own_off;	/* clocks, as in struct kq_rate */
+	u64 off_ticks;		/* since it leads, and its own is */
+	struct sim_watch watch[SIM_NODES + 1];
 	u64 batch_ticks;	/* since the write under way began */
 	u64 silent_ticks[SIM_NODES + 1];	/* since a peer answered it, the leader */
 	u64 seen_identity[SIM_NODES + 1];	/* who was connected under a number last */
@@ -288,31 +329,10 @@ struct sim_node {
 	u64 sent_term;		/* highest that it ever spoke of, over restarts */
 	u64 seen_commit, seen_applied, seen_last, seen_last_term, seen_term, seen_leader_term;
 	u64 seen_session, seen_deadline;
+	u64 lead_clock;		/* when it was seen to lead, with all of the terms before applied */
+	struct sim_evict_seen evict_seen[SIM_EVICTS_SEEN];
+	u64 evicts_seen;
 	struct sim_fence seen_fence[SIM_RESOURCES];
-};
-
-struct sim_committed {
-	u64 term;
-	u64 commit_term;	/* in which it was committed: its own or a later one */
-	u64 at;			/* true time when that was first known to a node */
-	u64 digest;
-	u64 session, seq;
-	u64 payload;		/* APPEND: unique id */
-	u64 settled;
-	u32 crc;
-	u32 node;
-	u16 type;
-	u64 cmd_session;	/* OPEN, CLOSE, EXPIRE: which */
-	u32 cmd_node;
-	u64 owner;		/* ACQUIRE, RELEASE */
-	u32 resource;		/* DEFINE and UNDEFINE too */
-	bool is_try, is_shared;
-	bool is_new, sets_units, sets_waiters;	/* DEFINE */
-	u32 units, max_waiters;
-	struct kq_conf *conf;	/* CONF */
-	/* by the model */
-	bool counts;		/* it was applied, not as a twin or in a session that is over */
-	s32 result;		/* of a request for a resource, also one that is refused later */
 };
 
 struct sim_ack {
@@ -326,59 +346,21 @@ struct sim_ack {
 	u64 session, seq;
 };
 
-#define MODEL_CLAIMS 4096
-
-struct model_claim {
-	u64 session, owner, index;
-	u64 token;		/* 0: waits */
-	u32 node;
-	u32 units;		/* 0: all there are, unless it shares */
-	bool shares;
-	u64 numbers[KQ_NUMBERED / 64];
-};
-
-struct model_room {
-	u64 from;		/* log index */
-	u32 units;
-};
-
-struct model_resource {
-	struct model_claim claim[MODEL_CLAIMS];		/* in the order of the log */
-	u32 count;
-	u64 defined;		/* at this index; 0: nothing was said of it */
-	u32 units, max_waiters;
-	struct model_room *room;	/* how many units it had, oldest first */
-	u32 rooms, rooms_room;
-};
-
-struct model_session {
-	u64 id, last_id;
-	bool suspect;
-	u8 *applied;		/* by sequence number */
-	u64 seqs;
-};
-
-struct sim_model {
-	u64 applied;
-	struct kq_conf conf;
-	struct model_session session[SIM_NODES + 1];
-	struct model_resource res[SIM_RESOURCES];
-};
-
 enum sim_fault {
 	FAULT_CRASH, FAULT_POWER, FAULT_DAEMON, FAULT_PARTITION, FAULT_ONEWAY, FAULT_BRIDGE,
 	FAULT_FLAP, FAULT_STALL, FAULT_EIO, FAULT_HANG, FAULT_SLOW, FAULT_PAUSE, FAULT_BUSY,
 	FAULT_FREEZE, FAULT_TRANSFER, FAULT_STOP, FAULT_CLOCK, FAULT_ROT, FAULT_MISDIRECT,
 	FAULT_OLDER,
 	FAULT_MEMBER, FAULT_BACK, FAULT_WIPE, FAULT_GHOST, FAULT_LOST, FAULT_SETTINGS,
-	FAULT_LIVE_ROT, FAULT_SCRUB,
+	FAULT_LIVE_ROT, FAULT_SCRUB, FAULT_SUSPEND,
 	FAULT_KINDS
 };
 
 struct sim_stats {
 	u64 virtual_ns, events, messages, elections, leaders, crashes, faults, grants, expiries,
 	    acks, unknown, refused, committed, torn, damaged, mended, shared, full, ops, overlaps, stale, saved,
-	    installed, restored, scrubs, shares, units, said;
+	    installed, restored, scrubs, shares, units, said, renewed, ended, evicted, taken,
+	    denied, passed, refused_tokens, off;
 	u64 fault[FAULT_KINDS];
 };
 
@@ -402,6 +384,8 @@ struct sim {
 	u32 healed;		/* bit n: node n, of which progress is demanded */
 	bool clock_errors;	/* the gap may shrink by them */
 	bool clocks_lie;	/* beyond what the settings promise: only tokens protect */
+	bool frozen;		/* one was stopped */
+	u64 clocks_right;	/* true time since when they are within the bound, 0: always or never */
 	/* Which append is it? NULL: its payload begins with its number */
 	u64 (*payload_id)(struct sim *s, const struct kq_entry *e);
 
@@ -426,6 +410,8 @@ struct sim {
 	struct sim_ack *ack;
 	u64 ack_count, ack_room;
 	struct sim_fence fence[SIM_RESOURCES];	/* at each resource itself */
+	struct { u64 token; u32 resource; } given[SIM_TOKENS];	/* the newest that were */
+	u64 givens;
 	struct { u64 session, at; } expired[SIM_NODES + 1];	/* the newest EXPIRE of each */
 	struct sim_model model;
 	struct sim_stats st;
@@ -579,6 +565,18 @@ bool client_idle(const struct sim_node *n);
 void define_begin(struct sim *s);
 void define_step(struct sim *s);
 void define_done(struct sim *s, struct sim_node *n, struct sim_append *a);
+void define_say(struct sim *s, struct sim_node *n, struct sim_append *a, struct kq_entry *e);
+
+/* grant.c */
+void grant_ask(struct sim *s, struct sim_node *n, const char *name, struct kq_lock_ask *ask);
+void grant_began(struct sim *s, struct sim_node *n, u32 slot);
+int grant_renewal(struct sim *s, struct sim_node *n, struct sim_slot *c, u64 token);
+void grant_renew(struct sim *s, struct sim_node *n, u32 slot, u64 round);
+
+/* evict.c */
+void evict_begin(struct sim *s);
+void evict_step(struct sim *s);
+void evict_show(struct sim *s);
 
 /* ghost.c */
 void ghost_made(struct sim *s, struct sim_node *n, bool joins);

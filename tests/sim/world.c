@@ -243,7 +243,7 @@ static bool defer(struct sim *s, struct sim_event *e)
 		who = e->b;
 		break;
 	case EV_TICK: case EV_POLL: case EV_LINGER: case EV_DISK: case EV_CLIENT: case EV_APPEND:
-	case EV_SNAP: case EV_INSTALL:
+	case EV_SNAP: case EV_INSTALL: case EV_RENEW:
 	case EV_BURST: case EV_SIDE_UP: case EV_SIDE_DOWN:
 		break;
 	default:
@@ -349,6 +349,15 @@ static void dispatch(struct sim *s, const struct sim_event *e)
 		break;
 	case EV_DEFINE:
 		define_step(s);
+		break;
+	case EV_EVICT:
+		evict_step(s);
+		break;
+	case EV_SHOW:
+		evict_show(s);
+		break;
+	case EV_RENEW:
+		grant_renew(s, n, e->b, e->gen);
 		break;
 	case EV_CHECK:
 		check_logs(s);

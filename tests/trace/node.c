@@ -361,6 +361,8 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 		wire_down(n->id, e->a);
 	} else if (!strcmp(what, "unlock")) {
 		program_unlock(s, n, e);
+	} else if (!strcmp(what, "drop-lease")) {
+		kq_core_drop_lease(n->core, s->now);
 	} else if (!strcmp(what, "stop")) {
 		kq_core_stop(n->core, s->now, e->a);
 	} else if (!strcmp(what, "fail")) {
@@ -393,6 +395,9 @@ static bool call(struct sim *s, struct sim_node *n, const struct event *e, int *
 		return true;
 	} else if (!strcmp(what, "lock")) {
 		*err = program_lock(s, n, e);
+		return true;
+	} else if (!strcmp(what, "renew")) {
+		*err = program_renew(s, n, e);
 		return true;
 	} else if (!strcmp(what, "save-begin")) {
 		*err = snapshot_begin(n);

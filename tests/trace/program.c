@@ -89,18 +89,30 @@ static void name_add(const struct event *e, const void *name, u32 len)
 		trace_bad(e->line, "more than %u resources", SIM_RESOURCES);
 }
 
-/* The resource that a DEFINE or UNDEFINE speaks of is one that the checks know. */
+/* Commands that speak of a resource: what stands before its name, and where its length is. */
+static const struct {
+	u32 size, name_len;
+} command[] = {
+#define COMMAND(type, cmd)							\
+	[KQ_ENTRY_##type] = { sizeof(struct cmd), offsetof(struct cmd, name_len) }
+	COMMAND(DEFINE, kq_define_cmd),
+	COMMAND(UNDEFINE, kq_undefine_cmd),
+	COMMAND(EVICT, kq_evict_cmd),
+	COMMAND(FENCE, kq_fence_cmd),
+#undef COMMAND
+};
+
+/* The resource is one that the checks know. */
 static void name_said(const struct event *e, u16 type)
 {
-	const struct kq_define_cmd *d = (const void *)e->bytes;
-	const struct kq_undefine_cmd *u = (const void *)e->bytes;
-	u32 size = type == KQ_ENTRY_DEFINE ? sizeof(*d) : sizeof(*u);
-	u32 len = e->len < size ? 0 :
-		le16_to_cpu(type == KQ_ENTRY_DEFINE ? d->name_len : u->name_len);
+	u32 size = command[type].size;
+	__le16 len = 0;
 
-	if (!len || e->len != size + len)
+	if (e->len >= size)
+		memcpy(&len, e->bytes + command[type].name_len, sizeof(len));
+	if (!len || e->len != size + le16_to_cpu(len))
 		trace_bad(e->line, "nothing that this program understands is said of a resource");
-	name_add(e, e->bytes + size, len);
+	name_add(e, e->bytes + size, le16_to_cpu(len));
 }
 
 /* What an "append" is about to propose. */
@@ -108,7 +120,7 @@ static u16 type_of(const struct event *e)
 {
 	if (e->a == KQ_ENTRY_APPEND)
 		return KQ_ENTRY_APPEND;
-	if (e->a != KQ_ENTRY_DEFINE && e->a != KQ_ENTRY_UNDEFINE)
+	if (e->a >= ARRAY_SIZE(command) || !command[e->a].size)
 		trace_bad(e->line, "entries of type %llu nobody appends",
 			  (unsigned long long)e->a);
 	name_said(e, e->a);
@@ -207,6 +219,11 @@ static struct kq_lock_ask ask_of(const struct event *e)
 	ask.comm = a->comm;
 	ask.pid = le32_to_cpu(a->pid);
 	ask.units = le32_to_cpu(a->units);
+	ask.ttl_ms = le32_to_cpu(a->ttl_ms);
+	ask.hold_ms = le32_to_cpu(a->hold_ms);
+	ask.uid = le32_to_cpu(a->uid);
+	ask.gid = le32_to_cpu(a->gid);
+	ask.admin = flags & KQ_ACQUIRE_ADMIN;
 	if (flags & KQ_ACQUIRE_TRY)
 		ask.flags |= KQUORUM_LOCK_TRY;
 	if (flags & KQ_ACQUIRE_SHARED)
@@ -240,6 +257,7 @@ int program_lock(struct sim *s, struct sim_node *n, const struct event *e)
 		return err;
 	}
 	memset(&c->hold, 0, sizeof(c->hold));
+	memset(&c->grant, 0, sizeof(c->grant));
 	c->owner = o;
 	c->resource = sim_resource_index(ask.name, ask.name_len);
 	c->state = SLOT_WAIT;
@@ -256,6 +274,19 @@ static u32 slot_of(struct sim *s, struct sim_node *n, const struct kq_owner *o, 
 		if (n->slot[i].owner && (n->slot[i].owner == o || n->slot[i].owner->id == id))
 			return i;
 	sim_fail(s, n, "owner %llu is not known here", (unsigned long long)id);
+}
+
+/**
+ * program_renew() - who holds a lock is still at work
+ * @s: the world
+ * @n: the node
+ * @e: names the owner, and the token
+ *
+ * Return: what the core returns.
+ */
+int program_renew(struct sim *s, struct sim_node *n, const struct event *e)
+{
+	return grant_renewal(s, n, &n->slot[slot_of(s, n, NULL, e->a)], e->b);
 }
 
 /**

@@ -67,6 +67,7 @@ struct sim_node *node_at(struct sim *s, const struct event *e);
 u64 append_id(struct sim *s, const struct kq_entry *e);
 int program_append(struct sim *s, struct sim_node *n, const struct event *e);
 int program_lock(struct sim *s, struct sim_node *n, const struct event *e);
+int program_renew(struct sim *s, struct sim_node *n, const struct event *e);
 void program_unlock(struct sim *s, struct sim_node *n, const struct event *e);
 void program_outcome(struct sim *s, struct sim_node *n, struct kq_proposal *p);
 void program_owner(struct sim *s, struct sim_node *n, struct kq_owner *o);

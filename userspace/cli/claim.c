@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What of a resource is asked for or held, and by whom, in words and in JSON. */
 #include <inttypes.h>
+#include <pwd.h>
 #include <string.h>
 
 #include "say.h"
@@ -92,6 +93,52 @@ unsigned int resource_holders(const struct kquorum_resource *r)
 	return n;
 }
 
+const char *claim_user(char *buf, size_t size, uint32_t uid)
+{
+	const struct passwd *user = uid == KQUORUM_NOBODY ? NULL : getpwuid(uid);
+
+	if (uid == KQUORUM_NOBODY)
+		snprintf(buf, size, "?");
+	else if (user)
+		snprintf(buf, size, "%s", user->pw_name);
+	else
+		snprintf(buf, size, "%u", uid);
+	return buf;
+}
+
+static uint64_t left_of(uint64_t all_ms, uint64_t age_ns)
+{
+	if (age_ns == KQUORUM_NEVER)
+		return all_ms * NS_PER_MS;
+	return all_ms * NS_PER_MS > age_ns ? all_ms * NS_PER_MS - age_ns : 0;
+}
+
+/* Who was evicted may rely on his lease still, where it is not said that tokens are checked. */
+static uint64_t drain_ms(const struct kquorum_resource *r, const struct kquorum_claim *c,
+			 const struct kquorum_status *st)
+{
+	uint32_t lease = st->settings.lease_ms;
+
+	if (st->overlap && st->before.lease_ms > lease)
+		lease = st->before.lease_ms;
+	return !r->fenced && lease > c->drain_ms ? lease : c->drain_ms;
+}
+
+uint64_t claim_left_ns(const struct kquorum_resource *r, const struct kquorum_claim *c,
+		       const struct kquorum_status *st)
+{
+	uint64_t left = c->hold_ms ? left_of(c->hold_ms, c->age_ns) : KQUORUM_NEVER, drain;
+
+	if (!c->token)
+		return KQUORUM_NEVER;
+	if (c->evicted) {
+		drain = left_of(drain_ms(r, c, st), c->evicted_ns);
+		if (drain < left)
+			left = drain;
+	}
+	return left;
+}
+
 const char *resource_held_by(const struct kquorum_resource *r, const struct kquorum_status *st,
 			     char *buf, size_t size)
 {
@@ -99,6 +146,7 @@ const char *resource_held_by(const struct kquorum_resource *r, const struct kquo
 	const struct kquorum_claim *c = r->claims;
 	unsigned int n = resource_holders(r);
 	char age[FORMAT_MAX], comm[4 * KQUORUM_COMM_MAX + 1];
+	uint64_t left;
 
 	buf[0] = '\0';
 	if (!n)
@@ -110,6 +158,9 @@ const char *resource_held_by(const struct kquorum_resource *r, const struct kquo
 		say(&t, "held by ");
 	say(&t, "%s for %s: pid %u (%s)", node_name(st, c->node), format_duration(age, c->age_ns),
 	    c->pid, comm);
+	left = claim_left_ns(r, c, st);
+	if (n == 1 && left != KQUORUM_NEVER)
+		say(&t, ", for %s more at most", format_duration(age, left));
 	if (c->mode == KQUORUM_CLAIM_MODE_UNITS && r->units > 1)
 		say(&t, ", %" PRIu64 " of %u units in use", r->in_use, r->units);
 	return buf;

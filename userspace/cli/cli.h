@@ -71,6 +71,11 @@ bool address_is_wildcard(const struct kquorum_address *a);
 uint64_t cli_number(const char *option, const char *text, uint64_t min, uint64_t max);
 /* "5", "5s", "250ms", ...; a bare number is in seconds. Nanoseconds. */
 uint64_t cli_duration(const char *option, const char *text);
+/* How long a grant lives or may be held, in milliseconds; @none: it may be 0. */
+#define GRANT_MS_MIN	100	/* what is shorter is over before it is renewed */
+uint32_t cli_grant_ms(const char *option, const char *text, bool none);
+/* How long one has to end, in milliseconds. */
+uint32_t cli_drain_ms(const char *option, const char *text);
 const char *cli_resource_name(const char *text);
 
 /* parse.c: no output, no exit */
@@ -250,6 +255,7 @@ void wait_explain_refused(const char *what, int error);
 
 #define CLAIM_NUMBERS_MAX 1024	/* bytes for all numbers that units can have */
 #define CLAIM_WHAT_MAX	40
+#define CLAIM_USER_MAX	33
 
 /* "exclusive", "shared", "units" */
 const char *claim_mode_name(uint32_t mode);
@@ -261,6 +267,11 @@ const char *claim_what(char *buf, uint32_t mode, uint32_t units, const __u64 *nu
 void claim_what_json(cJSON *o, uint32_t mode, uint32_t units, const __u64 *numbers);
 /* How many of its claims hold it: the first ones. */
 unsigned int resource_holders(const struct kquorum_resource *r);
+/* "alice": who asked; the number where this machine knows no name, "?": not known. */
+const char *claim_user(char *buf, size_t size, uint32_t uid);
+/* How long it is held at most, as things are and were seen here; KQUORUM_NEVER: without end. */
+uint64_t claim_left_ns(const struct kquorum_resource *r, const struct kquorum_claim *c,
+		       const struct kquorum_status *st);
 /* "held by n2 for 65.0s: pid 41 (train)", for several how many and the oldest; "": nobody does. */
 const char *resource_held_by(const struct kquorum_resource *r, const struct kquorum_status *st,
 			     char *buf, size_t size);
@@ -322,7 +333,7 @@ int entry_conf_part(const struct kquorum_log_entry *e, const char *name);
 extern const struct cli_command command_init, command_start, command_stop, command_status;
 extern const struct cli_command command_lock, command_resource, command_log, command_append;
 extern const struct cli_command command_join, command_member, command_settings, command_snapshot, command_recover;
-extern const struct cli_command command_scrub;
+extern const struct cli_command command_scrub, command_renew;
 extern const struct cli_command command_transfer, command_fence, command_bench, command_version;
 
 #endif /* KQUORUM_CLI_H */

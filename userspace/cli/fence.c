@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kquorum fence check: the token checked at the resource, and a command behind it. */
+/*
+ * kquorum fence: the table of its verbs; and check: the token checked at the resource, and a command
+ * behind it.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "resource.h"
 
 struct check {
 	const char *path, *name;
@@ -107,21 +111,12 @@ static char **take_operands(struct check *c, int n, char **words)
 	return words;
 }
 
-static int run(int argc, char **argv)
+static int run_check(int argc, char **argv)
 {
 	int at = cli_parse(argc, argv, NULL, NULL), ret;
 	struct check c = { 0 };
-	char **command;
+	char **command = take_operands(&c, argc - at, argv + at);
 
-	if (at >= argc)
-		cli_usage_error("check what?");
-	if (strcmp(argv[at], "check"))
-		cli_usage_error("\"%s\" is not check: FILE, NAME and TOKEN follow that word", argv[at]);
-	/* Options may stand on either side of the word. */
-	argv += at;
-	argc -= at;
-	at = cli_parse(argc, argv, NULL, NULL);
-	command = take_operands(&c, argc - at, argv + at);
 	ret = enter(&c);
 	if (cli.json)
 		print_json(&c, ret);
@@ -134,16 +129,45 @@ static int run(int argc, char **argv)
 	return ret;
 }
 
-const struct cli_command command_fence = {
-	.name = "fence",
-	.synopsis = "check [OPTION]... FILE NAME TOKEN [-- COMMAND...]",
-	.summary = "refuse a stale token at the resource",
+static const struct cli_command command_fence_check = {
+	.name = "fence check",
+	.synopsis = "[OPTION]... FILE NAME TOKEN [-- COMMAND...]",
+	.summary = "refuse a stale token at the resource, which has a file for that",
 	.details = "FILE keeps the highest token seen for NAME, durably. A lower one is refused with exit 70; an\n"
 		   "equal or higher one passes, and COMMAND runs before the next token can be checked. A FILE that\n"
-		   "is damaged or empty is refused: exit 1. A program does the same by kquorum_fence_enter() of\n"
-		   "libkquorum.\n"
+		   "is damaged or empty is refused: exit 1. It needs no cluster and no module. A program does the\n"
+		   "same by kquorum_fence_enter() of libkquorum.\n"
 		   "  kquorum lock db -- sh -c 'kquorum fence check /mnt/db.fence db $KQUORUM_TOKEN -- ./write'\n",
 	.json = true,
 	.posix = true,
+	.run = run_check,
+};
+
+static const struct cli_command *const verbs[] = { &command_fence_check, &command_fence_ask };
+
+static int run(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && (!strcmp(argv[at], "-j") || !strcmp(argv[at], "--json")))
+		at++;
+	if (at < argc && *argv[at] == '-')
+		cli_parse(argc, argv, NULL, NULL);	/* --help, or none that there is */
+	if (at == argc || *argv[at] == '-')
+		cli_usage_error("check or ask? That comes first, options behind it");
+	cli.json = at > 1;
+	cli.command = cli_verb(verbs, sizeof(verbs) / sizeof(verbs[0]), argv[at]);
+	return cli.command->run(argc - at, argv + at);
+}
+
+const struct cli_command command_fence = {
+	.name = "fence",
+	.synopsis = "check FILE NAME TOKEN [-- COMMAND...] | ask NAME TOKEN",
+	.summary = "refuse a stale token at the resource",
+	.details = "For whoever does what came with a token: a lower one than was seen is refused, exit 70.\n"
+		   "  check    by a file beside the resource; COMMAND runs before the next token can be checked\n"
+		   "  ask      by the cluster, for a resource without a file of its own\n"
+		   "Each has its --help.\n",
+	.json = true,
 	.run = run,
 };

@@ -116,6 +116,7 @@ const char *entry_type_name(uint32_t type)
 		[KQUORUM_ENTRY_CONF] = "configuration",
 		[KQUORUM_ENTRY_ACQUIRE] = "acquire", [KQUORUM_ENTRY_RELEASE] = "release",
 		[KQUORUM_ENTRY_DEFINE] = "define", [KQUORUM_ENTRY_UNDEFINE] = "undefine",
+		[KQUORUM_ENTRY_EVICT] = "evict", [KQUORUM_ENTRY_FENCE] = "fence",
 		[KQUORUM_ENTRY_APPEND] = "append",
 	};
 

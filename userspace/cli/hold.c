@@ -16,13 +16,18 @@
 
 #include "lock.h"
 
-/* POLLPRI stays on while the lease is short: told once, it is left out for a while. */
+/* POLLPRI stays on while little is left: told once, it is left out for a while. */
 struct watch {
 	const struct lock_options *o;
 	int fd;
+	uint64_t token;
 	bool lost;
+	bool evicted;		/* an operator takes it */
 	uint64_t quiet_until;
-	uint64_t end_ns;	/* of the lease, when it was last read; 0: it was not */
+	uint64_t end_ns;	/* of the lock, as things were when it was last read; 0: it was not */
+	struct kquorum_lock_info info;	/* then */
+	uint64_t renew_each_ns;	/* KQUORUM_NEVER: this process need not */
+	uint64_t renew_at;
 };
 
 /* A command that runs under the lock, and what it got because of the lease. */
@@ -56,39 +61,91 @@ static int open_signals(bool children)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static struct watch watch_begin(const struct lock_options *o, int fd, const struct kquorum_lock_info *info)
+{
+	struct watch w = {
+		.o = o, .fd = fd, .token = info->token, .info = *info, .renew_each_ns = KQUORUM_NEVER,
+		.renew_at = KQUORUM_NEVER,
+	};
+
+	if (!o->command_renews && info->renew_left_ns != KQUORUM_NEVER) {
+		w.renew_each_ns = info->renew_left_ns / 3;
+		w.renew_at = now_ns() + w.renew_each_ns;
+	}
+	return w;
+}
+
 /* The lock's part of poll(): what is asked for, and until when to sleep. */
 static struct pollfd watch_pollfd(const struct watch *w, int *timeout_ms)
 {
 	struct pollfd p = { w->fd, POLLIN, 0 };
 
 	*timeout_ms = -1;
-	if (w->lost)
+	if (w->lost) {
 		p.fd = -1;
-	else if (now_ns() >= w->quiet_until)
+		return p;
+	}
+	if (now_ns() >= w->quiet_until)
 		p.events |= POLLPRI;
 	else
 		*timeout_ms = poll_ms(w->quiet_until, -1);
+	*timeout_ms = poll_ms(w->renew_at, *timeout_ms);
 	return p;
+}
+
+/* What ends first, in words that "in 3.0s" may follow. */
+static const char *end_words(const struct kquorum_lock_info *info)
+{
+	if (info->hold_left_ns <= info->left_ns)
+		return info->why == KQUORUM_RELEASE_EVICTED ? "an operator takes it" :
+			"it will have been held as long as it may be";
+	return info->renew_left_ns <= info->left_ns ? "unless renewed it is lost" : "the lease ends";
+}
+
+/* Each end is told of in time, once in a while; that somebody wants it back at once, and once. */
+static void watch_tell(struct watch *w, short revents)
+{
+	const struct kquorum_lock_info *info = &w->info;
+	char left[FORMAT_MAX];
+
+	if (info->why == KQUORUM_RELEASE_EVICTED && info->hold_left_ns != KQUORUM_NEVER) {
+		if (!w->evicted)
+			cli_note("%s: an operator takes it in %s (kquorum resource release)", w->o->name,
+				 format_duration(left, info->hold_left_ns));
+		w->evicted = true;
+		w->quiet_until = KQUORUM_NEVER;
+	} else if (revents & POLLPRI) {
+		cli_note(info->renew_left_ns <= info->left_ns || info->hold_left_ns <= info->left_ns ?
+			 "%s: %s in %s" : "%s: %s in %s: no quorum renews it", w->o->name, end_words(info),
+			 format_duration(left, info->left_ns));
+		w->quiet_until = now_ns() + NS_PER_SEC;
+	}
 }
 
 static void watch_read(struct watch *w, short revents)
 {
-	struct kquorum_lock_info info;
 	uint64_t now = now_ns();
-	char left[FORMAT_MAX];
 
 	if (w->lost)
 		return;
-	if (kquorum_lock_read(w->fd, &info) || info.state != KQUORUM_LOCK_GRANTED) {
+	if (kquorum_lock_read(w->fd, &w->info) || w->info.state != KQUORUM_LOCK_GRANTED) {
 		w->lost = true;
 		return;
 	}
-	w->end_ns = now + info.left_ns;
-	if (!(revents & POLLPRI))
+	w->end_ns = now + w->info.left_ns;
+	watch_tell(w, revents);
+}
+
+/* When it is time. Whoever was stopped until it was lost reads that it is. */
+static void watch_renew(struct watch *w)
+{
+	uint64_t now = now_ns();
+
+	if (w->lost || now < w->renew_at)
 		return;
-	cli_note("%s: the lease is at risk, %s left: no quorum renews it", w->o->name,
-		 format_duration(left, info.left_ns));
-	w->quiet_until = now_ns() + NS_PER_SEC;
+	kquorum_lock_renew(w->fd, w->token);
+	w->renew_at = now + w->renew_each_ns;
+	watch_read(w, 0);
 }
 
 /* As of the last read: renewed meanwhile, it is more. */
@@ -110,6 +167,21 @@ static void put_units(const struct kquorum_lock_info *info)
 		unsetenv("KQUORUM_UNITS");
 }
 
+/* Where no script has another descriptor: they say so with one digit. */
+#define COMMAND_FD 20
+
+/* For kquorum renew in the command; likewise. */
+static void put_handle(const struct lock_options *o, int fd)
+{
+	char number[16];
+
+	unsetenv("KQUORUM_LOCK_FD");
+	if (!o->command_renews)
+		return;
+	snprintf(number, sizeof(number), "%d", fcntl(fd, F_DUPFD, COMMAND_FD));
+	setenv("KQUORUM_LOCK_FD", number, 1);
+}
+
 /* Not a line of it runs before the module knows whom to stop: the parent says when, or ends. */
 static void await_go(int go)
 {
@@ -119,7 +191,7 @@ static void await_go(int go)
 		_exit(KQUORUM_EXIT_LOST);
 }
 
-static void exec_command(const struct lock_options *o, const struct kquorum_lock_info *info,
+static void exec_command(const struct lock_options *o, int fd, const struct kquorum_lock_info *info,
 			 pid_t parent, const int *go, bool foreground)
 {
 	char token[24];
@@ -145,6 +217,7 @@ static void exec_command(const struct lock_options *o, const struct kquorum_lock
 	setenv("KQUORUM_TOKEN", token, 1);
 	setenv("KQUORUM_RESOURCE", o->name, 1);
 	put_units(info);
+	put_handle(o, fd);
 	execvp(o->command[0], o->command);
 	fprintf(stderr, "kquorum lock: %s: %s\n", o->command[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -198,9 +271,10 @@ static void say_why(const struct job *j, const char *what)
 	char left[FORMAT_MAX];
 
 	if (j->w.lost)
-		cli_error("%s: the lock is lost: %s%s", j->w.o->name, what, j->command);
+		cli_error("%s: the lock is lost: %s%s\n  %s", j->w.o->name, what, j->command,
+			  kquorum_lock_why(&j->w.info));
 	else
-		cli_error("%s: the lease ends in %s: %s%s", j->w.o->name,
+		cli_error("%s: %s in %s: %s%s", j->w.o->name, end_words(&j->w.info),
 			  format_duration(left, watch_left(&j->w)), what, j->command);
 }
 
@@ -219,6 +293,22 @@ static void warn(struct job *j)
 	kill(-j->pid, SIGCONT);
 }
 
+/*
+ * Somebody wants it back and gives time to end, of which the module would leave the least. It comes
+ * from here, then, once; of the module only SIGKILL is still to come.
+ */
+static void warn_evicted(struct job *j)
+{
+	char name[FORMAT_MAX];
+
+	loss_tell_kill(j->plan, j->w.fd, j->pid);
+	j->warned = true;
+	cli_error("%s: %s to %s, for an operator takes it", j->w.o->name,
+		  loss_signal_name(name, j->plan->signal), j->command);
+	kill(-j->pid, j->plan->signal);
+	kill(-j->pid, SIGCONT);
+}
+
 /* At the margins of the module, which has acted by now, unless something is wrong with it. */
 static void act(struct job *j)
 {
@@ -226,7 +316,8 @@ static void act(struct job *j)
 
 	if (!j->plan->kill_ms) {
 		if (j->w.lost && !j->told)
-			cli_error("%s: the lock is lost: %s runs on", j->w.o->name, j->command);
+			cli_error("%s: the lock is lost: %s runs on\n  %s", j->w.o->name, j->command,
+				  kquorum_lock_why(&j->w.info));
 		j->told = j->w.lost;
 		return;
 	}
@@ -238,7 +329,9 @@ static void act(struct job *j)
 		kill(-j->pid, SIGKILL);
 	} else if (j->plan->signal && !j->warned && left <= j->plan->warn_ms * NS_PER_MS) {
 		warn(j);
-	} else if (j->warned && !j->told && left > j->plan->warn_ms * NS_PER_MS) {
+	} else if (j->plan->signal && !j->warned && j->w.evicted) {
+		warn_evicted(j);
+	} else if (j->warned && !j->told && !j->w.evicted && left > j->plan->warn_ms * NS_PER_MS) {
 		j->told = true;
 		cli_note("%s: the lease is renewed, after %s was told to end", j->w.o->name, j->command);
 	}
@@ -261,6 +354,7 @@ static int supervise(struct job *j)
 			j->w.lost = true;
 		if (p[0].revents || now_ns() >= look)
 			watch_read(&j->w, p[0].revents);
+		watch_renew(&j->w);
 		forward_signals(j->signals, j->pid);
 		act(j);
 	}
@@ -308,7 +402,7 @@ static int start(struct job *j, const struct kquorum_lock_info *info)
 		goto close_go;
 	}
 	if (j->pid == 0)
-		exec_command(j->w.o, info, self, go, j->foreground);
+		exec_command(j->w.o, j->w.fd, info, self, go, j->foreground);
 	setpgid(j->pid, j->pid);
 	ret = loss_tell_module(j->w.o, j->plan, j->w.fd, j->pid);
 	/* This end of it is still open for reading: no SIGPIPE, should the child have been killed. */
@@ -328,7 +422,7 @@ int lock_run_command(const struct lock_options *o, int fd, const struct kquorum_
 		     const struct loss_plan *plan)
 {
 	struct job j = {
-		.w = { .o = o, .fd = fd }, .plan = plan, .command = o->command[0], .signals = -1,
+		.w = watch_begin(o, fd, info), .plan = plan, .command = o->command[0], .signals = -1,
 		.foreground = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp(),
 	};
 	int status, ret = start(&j, info);
@@ -373,9 +467,39 @@ static void print_token(const struct lock_options *o, const struct kquorum_lock_
 	fflush(stdout);
 }
 
+/* "not_renewed": why it was lost, with names that stay. */
+static const char *loss_name(const struct kquorum_lock_info *info)
+{
+	switch (-info->error) {
+	case ETIME:
+		return "not_renewed";
+	case ETIMEDOUT:
+		return "held_too_long";
+	case ECANCELED:
+		return "evicted";
+	default:
+		return "lease_over";
+	}
+}
+
+static void say_lost(const struct watch *w)
+{
+	cJSON *record;
+
+	cli_error("%s: the lock is lost\n  %s", w->o->name, kquorum_lock_why(&w->info));
+	if (!cli.json)
+		return;
+	record = cJSON_CreateObject();
+	cJSON_AddStringToObject(record, "resource", w->o->name);
+	json_u64(record, "token", w->token);
+	cJSON_AddStringToObject(record, "lost", loss_name(&w->info));
+	json_print(record, true);
+	fflush(stdout);
+}
+
 int lock_hold(const struct lock_options *o, int fd, const struct kquorum_lock_info *info)
 {
-	struct watch w = { .o = o, .fd = fd };
+	struct watch w = watch_begin(o, fd, info);
 	int signals = open_signals(false), timeout;
 	char discard[4096];
 
@@ -393,8 +517,9 @@ int lock_hold(const struct lock_options *o, int fd, const struct kquorum_lock_in
 			break;
 		if (p[0].revents)
 			watch_read(&w, p[0].revents);
+		watch_renew(&w);
 		if (w.lost) {
-			cli_error("%s: the lock is lost", o->name);
+			say_lost(&w);
 			break;
 		}
 		if (p[1].revents)

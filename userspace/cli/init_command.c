@@ -193,7 +193,7 @@ const struct cli_command command_init = {
 		   "cluster when all of them are there and none belongs to one; else those that are new join it,\n"
 		   "taken in by the same command where the leader runs. FILE has what kquorum.conf has but [node]:\n"
 		   "  [cluster]     [members]\n"
-		   "  name = demo   n1 = 10.0.0.1   (a line for each; and [settings], [log], [snapshot])\n",
+		   "  name = demo   n1 = 10.0.0.1   (a line for each; and [settings], [log], [snapshot], [limits])\n",
 	.options = init_options,
 	.json = true,
 	.run = run,

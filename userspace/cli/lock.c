@@ -18,7 +18,7 @@
 #include "cli.h"
 #include "lock.h"
 
-enum { OPT_INHERIT = 256, OPT_KILL_AFTER, OPT_INFO, OPT_ON_LOSS };
+enum { OPT_INHERIT = 256, OPT_KILL_AFTER, OPT_INFO, OPT_ON_LOSS, OPT_TTL, OPT_MAX_HOLD, OPT_RENEW };
 
 static const struct cli_option options[] = {
 	{ 'x', "exclusive", NULL, "all of it, so that nobody else has any (default)" },
@@ -28,8 +28,12 @@ static const struct cli_option options[] = {
 	{ 'n', "nonblock", NULL, "fail instead of waiting when it cannot be had at once" },
 	{ 'w', "wait", "TIME", "give up after this time; 0 is the same as -n" },
 	{ 'E', "conflict-exit-code", "CODE", "exit with CODE in place of 75: held (-n) or not granted in time (-w)" },
-	{ OPT_ON_LOSS, "on-loss", "WHAT", "before the lease ends: term, kill, signal:N, ignore (default term)" },
+	{ OPT_TTL, "ttl", "TIME", "lost when not renewed for TIME (default: the resource's --lease)" },
+	{ OPT_RENEW, "renew", "WHO", "auto (default): kquorum renews it; none: COMMAND, by kquorum renew" },
+	{ OPT_MAX_HOLD, "max-hold", "TIME", "lost after TIME (the resource's --max-hold bounds it)" },
+	{ OPT_ON_LOSS, "on-loss", "WHAT", "before it is lost: term, kill, signal:N, ignore (default term)" },
 	{ OPT_KILL_AFTER, "kill-after", "TIME", "from that signal to SIGKILL (default 2s, less in a short lease)" },
+	{ 'o', "close", NULL, "do not hand the lock's descriptor on to COMMAND (default)" },
 	{ OPT_INHERIT, "inherit", NULL, "hand the lock's descriptor on: held until its last copy closes" },
 	{ 'v', "verbose", NULL, "say when it is granted" },
 	{ 0 },
@@ -45,6 +49,14 @@ static const char *info_text(const char *arg)
 		if (iscntrl((unsigned char)arg[i]))
 			cli_usage_error("--info: no control characters");
 	return arg;
+}
+
+/* Is it the command that renews? */
+static bool renews(const char *arg)
+{
+	if (strcmp(arg, "auto") && strcmp(arg, "none"))
+		cli_usage_error("--renew: \"%s\" is not auto or none", arg);
+	return !strcmp(arg, "none");
 }
 
 static void take(int key, const char *arg, void *user)
@@ -82,8 +94,20 @@ static void take(int key, const char *arg, void *user)
 	case OPT_KILL_AFTER:
 		o->kill_after_ns = cli_duration("--kill-after", arg);
 		break;
+	case 'o':
+		o->close = true;
+		break;
 	case OPT_INHERIT:
 		o->inherit = true;
+		break;
+	case OPT_TTL:
+		o->ttl_ms = cli_grant_ms("--ttl", arg, false);
+		break;
+	case OPT_MAX_HOLD:
+		o->hold_ms = cli_grant_ms("--max-hold", arg, false);
+		break;
+	case OPT_RENEW:
+		o->command_renews = renews(arg);
 		break;
 	}
 }
@@ -138,8 +162,21 @@ static int may_begin(struct kquorum *k, const struct lock_options *o,
 		cli_error("%s: %s: %s is not run", o->name, kquorum_error(k), *o->command);
 		return cli_exit_code(ret);
 	}
-	plan = loss_plan(o, loss_lease_ms(st));
+	plan = loss_plan(o, loss_span_granted(st, info).ms);
 	return is_too_short(info, &plan) ? -EAGAIN : 0;
+}
+
+/*
+ * The command, or whoever waits for the token, begins with all of its time to live: this process may
+ * have learnt of the grant late.
+ */
+static int renew_first(int fd, struct kquorum_lock_info *info)
+{
+	if (info->state != KQUORUM_LOCK_GRANTED || info->renew_left_ns == KQUORUM_NEVER)
+		return 0;
+	/* When that is too late, what is read says why. */
+	kquorum_lock_renew(fd, info->token);
+	return kquorum_lock_read(fd, info);
 }
 
 /*
@@ -157,6 +194,8 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 		struct pollfd p = { fd, POLLIN, 0 };
 		uint64_t next;
 
+		if (!ret)
+			ret = renew_first(fd, info);
 		if (ret) {
 			cli_error("%s: reading the lock: %s", o->name, strerror(-ret));
 			return KQUORUM_EXIT_ERROR;
@@ -170,6 +209,8 @@ static int wait_granted(struct kquorum *k, const struct lock_options *o, int fd,
 		}
 		if (info->state == KQUORUM_LOCK_REFUSED)
 			return passes(o, info->error, until) ? -EAGAIN : lock_refused(k, o, info);
+		if (info->state == KQUORUM_LOCK_LOST && info->error == -ECANCELED)
+			return lock_refused(k, o, info);
 		if (info->state == KQUORUM_LOCK_UNKNOWN || info->state == KQUORUM_LOCK_LOST)
 			return -EAGAIN;
 		if (kquorum_status(k, st) == -ENODEV ||
@@ -204,8 +245,9 @@ static int open_as_command(struct kquorum *k, const struct lock_options *o)
 {
 	const struct kquorum_lock_request request = {
 		.resource = o->name, .units = o->units, .info = o->info,
-		.flags = (o->nonblock ? KQUORUM_LOCK_TRY : 0) | (o->inherit ? 0 : KQUORUM_LOCK_CLOEXEC) |
-			(o->shared ? KQUORUM_LOCK_SHARED : 0),
+		.flags = (o->nonblock ? KQUORUM_LOCK_TRY : 0) | (o->shared ? KQUORUM_LOCK_SHARED : 0) |
+			(o->inherit ? 0 : KQUORUM_LOCK_CLOEXEC),
+		.ttl_ms = o->ttl_ms, .hold_ms = o->hold_ms,
 	};
 	char own[16] = "";
 	int fd;
@@ -233,6 +275,8 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 			pause_before_next(o, *fd, &explain_at);
 			continue;
 		}
+		if (*fd == -EACCES)
+			return lock_denied(k, o);
 		if (*fd < 0) {
 			cli_error("%s: %s", o->name, kquorum_error(k));
 			return cli_exit_code(*fd);
@@ -248,6 +292,28 @@ static int acquire(struct kquorum *k, const struct lock_options *o, int *fd,
 	}
 }
 
+/* What was said of the resource, for the margins that were asked for have to fit into it. */
+static int take_times(const struct kquorum_resource *r, void *user)
+{
+	uint32_t *times = user;
+
+	times[0] = r->ttl_ms;
+	times[1] = r->hold_ms;
+	return 0;
+}
+
+static void check_margins(struct kquorum *k, const struct kquorum_status *st, const struct lock_options *o)
+{
+	uint32_t times[2] = { 0, 0 }, hold = o->hold_ms;
+
+	if (o->kill_after_ns == KQUORUM_NEVER)
+		return;
+	kquorum_resource_get(k, o->name, take_times, times);
+	if (times[1] && (!hold || times[1] < hold))
+		hold = times[1];
+	loss_check_span(o, loss_span(st, o->ttl_ms ? o->ttl_ms : times[0], hold));
+}
+
 static int hold(struct kquorum *k, const struct lock_options *o)
 {
 	struct kquorum_lock_info info;
@@ -258,8 +324,7 @@ static int hold(struct kquorum *k, const struct lock_options *o)
 
 	/* Without a node it is the request that says so. */
 	if (!kquorum_status(k, &st)) {
-		if (loss_lease_ms(&st))
-			loss_check_lease(o, loss_lease_ms(&st));
+		check_margins(k, &st, o);
 		ret = held_refuse(k, &st, o);
 		if (ret)
 			return ret;
@@ -273,7 +338,7 @@ static int hold(struct kquorum *k, const struct lock_options *o)
 			 info.mode == KQUORUM_CLAIM_EXCLUSIVE ? "" :
 			 claim_what(what, info.mode, info.units, info.numbers));
 	if (*o->command) {
-		plan = loss_plan(o, loss_lease_ms(&st));
+		plan = loss_plan(o, loss_span_granted(&st, &info).ms);
 		held_add(&st, o, &info);
 		ret = lock_run_command(o, fd, &info, &plan);
 	} else {
@@ -291,6 +356,19 @@ static void check_kind(const struct lock_options *o)
 		cli_usage_error("-k is so many units, -x all of them: one or the other");
 	if (o->units && o->shared)
 		cli_usage_error("-k is so many units, -s a share of all of them: one or the other");
+	if (o->close && o->inherit)
+		cli_usage_error("--close keeps the descriptor from COMMAND, --inherit hands it on: one or the other");
+}
+
+/* As with flock(1), whose -c comes behind the lock: one word, for the shell. */
+static char **shell_command(char **words)
+{
+	static char *command[] = { "/bin/sh", "-c", NULL, NULL };
+
+	if (!words[1] || words[2])
+		cli_usage_error("-c takes one word, for /bin/sh");
+	command[2] = words[1];
+	return command;
 }
 
 static int run(int argc, char **argv)
@@ -315,8 +393,12 @@ static int run(int argc, char **argv)
 	o.command = argv + at + 1;
 	if (*o.command && !strcmp(*o.command, "--"))
 		o.command++;
+	else if (*o.command && (!strcmp(*o.command, "-c") || !strcmp(*o.command, "--command")))
+		o.command = shell_command(o.command);
 	else if (*o.command && **o.command == '-')
 		cli_usage_error("\"%s\": options come before the lock's name, the command after --", *o.command);
+	if (o.command_renews && !*o.command)
+		cli_usage_error("--renew=none: it is COMMAND that renews it: there is none");
 	loss_check(&o);
 	ret = cli_open(&k);
 	if (ret)
@@ -328,24 +410,33 @@ static int run(int argc, char **argv)
 
 const struct cli_command command_lock = {
 	.name = "lock",
-	.synopsis = "[-x | -s | -k N] [-n | -w TIME] [OPTION]... NAME [-- COMMAND...]",
+	.synopsis = "[-x | -s | -k N] [-n | -w TIME] [OPTION]... NAME [-c COMMAND | -- COMMAND...]",
 	.summary = "hold a lock while COMMAND runs, like flock(1)",
 	.details = "NAME is held by one at a time, unless they share it (-s), or it was made with several units\n"
 		   "(kquorum resource create) and each takes some of them (-k). Who asked first gets it first.\n"
 		   "COMMAND finds the fencing token in KQUORUM_TOKEN, the name in KQUORUM_RESOURCE, and with -k\n"
 		   "the numbers of its units (\"0,3\"; of at most 256 each has one) in KQUORUM_UNITS; its exit\n"
-		   "status is handed on. Before the lease ends, should no quorum renew it, COMMAND's process group\n"
-		   "gets SIGTERM, then SIGKILL, from the module itself, and the exit status is 70. --on-loss=kill\n"
-		   "is SIGKILL only; signal:N (signal:USR1, signal:10) another signal first; ignore: nobody tells\n"
-		   "COMMAND, it runs on beside the next holder, and only the token protects what it writes to.\n"
+		   "status is handed on. Before the lock is lost COMMAND's process group gets SIGTERM, then\n"
+		   "SIGKILL, from the module itself, and the exit status is 70: when no quorum renews the node's\n"
+		   "lease, when it is not renewed for --ttl, after --max-hold, or when an operator takes it\n"
+		   "(kquorum resource release: SIGTERM at once); which of them is said. --on-loss=kill is SIGKILL\n"
+		   "only; signal:N (signal:USR1, signal:10) another signal first; ignore: nobody tells COMMAND, it\n"
+		   "runs on beside the next holder, and only the token protects what it writes to.\n"
+		   "With --ttl kquorum renews it, each third of TIME: who stops kquorum (Ctrl-Z) loses it. A\n"
+		   "COMMAND that may hang renews by itself: --renew=none, and kquorum renew in it.\n"
+		   "-c: COMMAND is one word, for /bin/sh.\n"
 		   "Without COMMAND the token is printed and the lock held until the standard input ends, or\n"
 		   "SIGINT or SIGTERM comes.\n"
 		   "Exit: 75 when held (-n), not granted in time (-w), or as many wait as may; 69 when there was no\n"
-		   "quorum to ask (-n lets an election pass: two of its timeouts); 1 when it has fewer units.\n"
+		   "quorum to ask (-n lets an election pass: two of its timeouts); 77 when its owner, group and\n"
+		   "mode do not let this user (kquorum resource show); 1 when it has fewer units, or an operator\n"
+		   "ended the wait.\n"
 		   "A node whose session ran out gets no lock, with -n too, until a new session has begun, up to\n"
 		   "lease + 2 Delta (10.5s) later; on a terminal it says so. A log that is full is waited for like\n"
 		   "a holder; -n is refused: exit 1. So is, at once, what a command asks for that it runs under.\n"
-		   "A lock alone stops nobody who was frozen meanwhile: check the token (kquorum fence).\n",
+		   "A lock alone stops nobody who was frozen meanwhile: check the token (kquorum fence).\n"
+		   "In cron on each machine, so that one of them runs it; held until clocks that differ are past:\n"
+		   "  kquorum lock -n -E 0 nightly -- sh -c './nightly; code=$?; sleep 60; exit $code'\n",
 	.options = options,
 	.json = true,
 	.posix = true,

@@ -17,11 +17,20 @@ struct lock_options {
 	uint32_t units;		/* 0: no number of them was given */
 	const char *info;	/* what for, NULL: it is not said */
 	bool nonblock, inherit, verbose;
+	bool close;		/* the same as without @inherit, when it was said */
 	int conflict_code;
 	uint64_t wait_ns;	/* KQUORUM_NEVER: without end */
 	enum on_loss on_loss;
 	unsigned int signal;	/* with ON_LOSS_SIGNAL; 0: none was said, SIGTERM */
 	uint64_t kill_after_ns;	/* KQUORUM_NEVER: it was not said */
+	uint32_t ttl_ms, hold_ms;	/* of the grant; 0: as the resource says */
+	bool command_renews;	/* --renew=none: not this process */
+};
+
+/* What ends a grant, and how much of that there is from its beginning on. */
+struct loss_span {
+	uint32_t ms;		/* 0: not known */
+	const char *of;		/* "a lease" */
 };
 
 /* Before the end of the lease, what becomes of the command's process group. */
@@ -39,7 +48,9 @@ void lock_explain_wait(struct kquorum *k, const struct lock_options *o,
 /* The wait is over without the lock: is it that nobody can grant, or that it is held? An exit code. */
 int lock_give_up(struct kquorum *k, const struct lock_options *o,
 		 const struct kquorum_lock_info *info);
-/* It was refused, by @info: an exit code. */
+/* Its owner, group and mode do not let this user: an exit code. */
+int lock_denied(struct kquorum *k, const struct lock_options *o);
+/* It was refused, or lost before anything was done under it, by @info: an exit code. */
 int lock_refused(struct kquorum *k, const struct lock_options *o,
 		 const struct kquorum_lock_info *info);
 
@@ -60,13 +71,17 @@ void held_add(const struct kquorum_status *st, const struct lock_options *o,
 void loss_parse(struct lock_options *o, const char *arg);
 /* Ends as a usage error when options contradict each other. */
 void loss_check(const struct lock_options *o);
-/* Likewise when --kill-after does not fit into a lease of @lease_ms. */
-void loss_check_lease(const struct lock_options *o, uint32_t lease_ms);
-/* The lease that is granted now, 0: not known. */
-uint32_t loss_lease_ms(const struct kquorum_status *st);
-struct loss_plan loss_plan(const struct lock_options *o, uint32_t lease_ms);
+/* Likewise when --kill-after does not fit into @span. */
+void loss_check_span(const struct lock_options *o, struct loss_span span);
+/* The shortest of the lease that is granted now, and of these; each 0: none, or not known. */
+struct loss_span loss_span(const struct kquorum_status *st, uint32_t ttl_ms, uint32_t hold_ms);
+/* That of a grant, from @info on. */
+struct loss_span loss_span_granted(const struct kquorum_status *st, const struct kquorum_lock_info *info);
+struct loss_plan loss_plan(const struct lock_options *o, uint32_t span_ms);
 /* When so many milliseconds are left, something happens; 0: never. */
 uint32_t loss_first_ms(const struct loss_plan *plan);
+/* From now on only SIGKILL: this process has sent the signal. */
+void loss_tell_kill(const struct loss_plan *plan, int fd, int group);
 /* Tells the module, for process group @group: 0 or an exit code. */
 int loss_tell_module(const struct lock_options *o, const struct loss_plan *plan, int fd, int group);
 /* "SIGTERM" */

@@ -127,6 +127,24 @@ static int refused_waiters(const struct lock_options *o, const struct standing *
 	return o->conflict_code;
 }
 
+int lock_denied(struct kquorum *k, const struct lock_options *o)
+{
+	char name[4 * KQUORUM_RESOURCE_NAME_MAX + 3];
+	struct kquorum_lock_info none = { 0 };
+	struct standing s;
+
+	look(k, o, &none, &s);
+	shell_quote(name, sizeof(name), o->name);
+	if (s.defined)
+		cli_error("%s: its owner, group and mode do not let this user have %s: kquorum resource show %s\n"
+			  "  root changes them: kquorum resource set %s --owner, --group or --mode", o->name,
+			  o->shared ? "a share of it" : "it", name, name);
+	else
+		cli_error("%s: nothing was said of it, and so it is root's alone\n"
+			  "  root makes it for others: kquorum resource create %s --owner USER", o->name, name);
+	return KQUORUM_EXIT_DENIED;
+}
+
 int lock_refused(struct kquorum *k, const struct lock_options *o,
 		 const struct kquorum_lock_info *info)
 {
@@ -140,6 +158,11 @@ int lock_refused(struct kquorum *k, const struct lock_options *o,
 		return refused_units(o, &s);
 	case EUSERS:
 		return refused_waiters(o, &s);
+	case EACCES:
+		return lock_denied(k, o);
+	case ECANCELED:
+		cli_error("%s: %s", o->name, kquorum_lock_why(info));
+		return info->state == KQUORUM_LOCK_LOST ? KQUORUM_EXIT_LOST : KQUORUM_EXIT_ERROR;
 	case ENFILE:
 		cli_error("%s: in the whole cluster no more can hold or wait: kquorum resource list", o->name);
 		return KQUORUM_EXIT_BLOCKED;

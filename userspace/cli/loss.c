@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a command's process group gets before the lease of its lock ends: what was asked for, when that
- * is, and telling the module, which then does it also when this process cannot.
+ * What a command's process group gets before its lock is lost, by the end of the lease or of the
+ * grant itself: what was asked for, when that is, and telling the module, which then does it also when
+ * this process cannot.
  *
  *	lease |------------------------| warn_ms left: signal --- kill_ms left: SIGKILL --- 0: the end
  *
@@ -85,11 +86,31 @@ void loss_check(const struct lock_options *o)
 				o->on_loss == ON_LOSS_KILL ? "kill" : "ignore");
 }
 
-uint32_t loss_lease_ms(const struct kquorum_status *st)
+struct loss_span loss_span(const struct kquorum_status *st, uint32_t ttl_ms, uint32_t hold_ms)
 {
 	uint32_t now = st->settings.lease_ms, before = st->before.lease_ms;
+	struct loss_span span = { st->overlap && before && before < now ? before : now, "a lease" };
 
-	return st->overlap && before && before < now ? before : now;
+	if (ttl_ms && (!span.ms || ttl_ms < span.ms))
+		span = (struct loss_span){ ttl_ms, "a time to live" };
+	if (hold_ms && (!span.ms || hold_ms < span.ms))
+		span = (struct loss_span){ hold_ms, "a longest hold" };
+	return span;
+}
+
+/* Whole milliseconds, a part of one too; 0: there is no end. */
+static uint32_t ms_of(uint64_t ns)
+{
+	uint64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
+
+	if (ns == KQUORUM_NEVER)
+		return 0;
+	return ms > UINT32_MAX ? UINT32_MAX : ms ? ms : 1;
+}
+
+struct loss_span loss_span_granted(const struct kquorum_status *st, const struct kquorum_lock_info *info)
+{
+	return loss_span(st, ms_of(info->renew_left_ns), ms_of(info->hold_left_ns));
 }
 
 /* A tenth of the lease. The shortest leases have no room for a margin that is worth its name. */
@@ -114,36 +135,36 @@ static uint64_t kill_after_ms(const struct lock_options *o)
 	return ns ? (ns - 1) / NS_PER_MS + 1 : 1;
 }
 
-void loss_check_lease(const struct lock_options *o, uint32_t lease_ms)
+void loss_check_span(const struct lock_options *o, struct loss_span span)
 {
-	uint32_t kill_ms = kill_margin_ms(lease_ms), room = lease_ms / 2 - kill_ms;
-	char after[FORMAT_MAX], lease[FORMAT_MAX], most[FORMAT_MAX], margin[FORMAT_MAX];
+	uint32_t kill_ms = kill_margin_ms(span.ms), room = span.ms / 2 - kill_ms;
+	char after[FORMAT_MAX], all[FORMAT_MAX], most[FORMAT_MAX], margin[FORMAT_MAX];
 
-	if (!*o->command || o->kill_after_ns == KQUORUM_NEVER || kill_after_ms(o) <= room)
+	if (!span.ms || !*o->command || o->kill_after_ns == KQUORUM_NEVER || kill_after_ms(o) <= room)
 		return;
-	cli_usage_error("--kill-after: %s does not fit into a lease of %s: at most %s,\n"
+	cli_usage_error("--kill-after: %s does not fit into %s of %s: at most %s,\n"
 			"  half of it without the %s that SIGKILL comes before its end",
-			format_duration(after, o->kill_after_ns),
-			format_duration(lease, lease_ms * NS_PER_MS),
+			format_duration(after, o->kill_after_ns), span.of,
+			format_duration(all, span.ms * NS_PER_MS),
 			format_duration(most, room * NS_PER_MS),
 			format_duration(margin, kill_ms * NS_PER_MS));
 }
 
-struct loss_plan loss_plan(const struct lock_options *o, uint32_t lease_ms)
+struct loss_plan loss_plan(const struct lock_options *o, uint32_t span_ms)
 {
 	struct loss_plan plan = { 0 };
 	uint64_t warn_ms;
 
 	if (o->on_loss == ON_LOSS_IGNORE)
 		return plan;
-	plan.kill_ms = kill_margin_ms(lease_ms);
+	plan.kill_ms = kill_margin_ms(span_ms);
 	if (o->on_loss == ON_LOSS_KILL)
 		return plan;
 	plan.signal = o->signal ? o->signal : SIGTERM;
-	/* No more than half: while all is well the lease must never come near it. */
+	/* No more than half: while all is well what is left must never come near it. */
 	warn_ms = plan.kill_ms + kill_after_ms(o);
-	if (warn_ms > lease_ms / 2)
-		warn_ms = lease_ms / 2;
+	if (warn_ms > span_ms / 2)
+		warn_ms = span_ms / 2;
 	if (warn_ms <= plan.kill_ms)
 		warn_ms = plan.kill_ms + 1;
 	plan.warn_ms = warn_ms;
@@ -153,6 +174,17 @@ struct loss_plan loss_plan(const struct lock_options *o, uint32_t lease_ms)
 uint32_t loss_first_ms(const struct loss_plan *plan)
 {
 	return plan->signal ? plan->warn_ms : plan->kill_ms;
+}
+
+void loss_tell_kill(const struct loss_plan *plan, int fd, int group)
+{
+	const struct kquorum_on_loss on_loss = {
+		.pid = group, .flags = KQUORUM_ON_LOSS_GROUP | KQUORUM_ON_LOSS_KILL,
+		.kill_ms = plan->kill_ms, .cgroup_fd = -1,
+	};
+
+	/* When that cannot be, what it was told before stands. */
+	kquorum_lock_on_loss(fd, &on_loss);
 }
 
 int loss_tell_module(const struct lock_options *o, const struct loss_plan *plan, int fd, int group)
@@ -171,7 +203,8 @@ int loss_tell_module(const struct lock_options *o, const struct loss_plan *plan,
 	if (!ret)
 		return 0;
 	if (!kquorum_lock_read(fd, &info) && info.state == KQUORUM_LOCK_LOST) {
-		cli_error("%s: the lock is lost: %s is not run", o->name, *o->command);
+		cli_error("%s: the lock is lost: %s is not run\n  %s", o->name, *o->command,
+			  kquorum_lock_why(&info));
 		return KQUORUM_EXIT_LOST;
 	}
 	if (ret == -EBADF || ret == -EINVAL)

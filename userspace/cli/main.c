@@ -9,9 +9,9 @@ struct cli cli;
 
 static const struct cli_command *const commands[] = {
 	&command_init, &command_join, &command_start, &command_stop, &command_status,
-	&command_member, &command_settings, &command_lock, &command_resource, &command_log, &command_append,
-	&command_snapshot, &command_scrub, &command_recover, &command_transfer, &command_fence,
-	&command_bench, &command_version,
+	&command_member, &command_settings, &command_lock, &command_renew, &command_resource, &command_log,
+	&command_append, &command_snapshot, &command_scrub, &command_recover, &command_transfer,
+	&command_fence, &command_bench, &command_version,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

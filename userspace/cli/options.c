@@ -293,6 +293,27 @@ uint64_t cli_duration(const char *option, const char *text)
 	return ns;
 }
 
+uint32_t cli_grant_ms(const char *option, const char *text, bool none)
+{
+	uint64_t ms = cli_duration(option, text);
+
+	ms = ms / NS_PER_MS + (ms % NS_PER_MS != 0);
+	if (!ms && none)
+		return 0;
+	if (ms < GRANT_MS_MIN || ms > KQUORUM_GRANT_MS_MAX)
+		cli_usage_error("%s: %s is from 100ms to 24 days%s", option, text, none ? ", or 0: none" : "");
+	return ms;
+}
+
+uint32_t cli_drain_ms(const char *option, const char *text)
+{
+	uint64_t ns = cli_duration(option, text);
+
+	if (ns / NS_PER_MS >= KQUORUM_GRANT_MS_MAX)
+		cli_usage_error("%s: %s is longer than 24 days", option, text);
+	return (ns + NS_PER_MS - 1) / NS_PER_MS;
+}
+
 const char *cli_resource_name(const char *text)
 {
 	size_t n = strlen(text), i;

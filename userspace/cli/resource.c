@@ -11,6 +11,7 @@ static const struct cli_command *const verbs[] = {
 	&command_resource_create,
 	&command_resource_set,
 	&command_resource_delete,
+	&command_resource_release,
 };
 
 static int run(int argc, char **argv)
@@ -22,7 +23,7 @@ static int run(int argc, char **argv)
 	if (at < argc && *argv[at] == '-')
 		cli_parse(argc, argv, NULL, NULL);	/* --help, or none that there is */
 	if (at == argc || *argv[at] == '-')
-		cli_usage_error("list, show, why, create, set or delete? That comes first, options behind it");
+		cli_usage_error("list, show, why, create, set, delete or release? That comes first, options behind it");
 	cli.json = at > 1;
 	cli.command = cli_verb(verbs, sizeof(verbs) / sizeof(verbs[0]), argv[at]);
 	return cli.command->run(argc - at, argv + at);
@@ -30,16 +31,18 @@ static int run(int argc, char **argv)
 
 const struct cli_command command_resource = {
 	.name = "resource",
-	.synopsis = "list [PREFIX] | show NAME | why NAME | create|set|delete NAME [OPTION]...",
-	.summary = "show who holds what, and who waits; say how many units there are",
+	.synopsis = "list [PREFIX] | show|why NAME | create|set|delete|release NAME [OPTION]...",
+	.summary = "show who holds what, and who waits; say what there is, and who may have it",
 	.details = "A name that nothing was said of is a lock: one holds it, or several share it, and it is gone\n"
-		   "when nobody wants it any more. One that was created stays, and has as many units as was said.\n"
+		   "when nobody wants it any more; only root may lock it. One that was created stays, and has the\n"
+		   "units, the users and the longest hold that were said.\n"
 		   "  list     all that is defined, held or awaited\n"
 		   "  show     one of them: who holds it, who waits, in which order\n"
 		   "  why      what those who wait are waiting for, and until when at the latest\n"
-		   "  create   make one with so many units\n"
-		   "  set      change how many there are, or how many may wait\n"
+		   "  create   make one: how many units, for which users, for how long at most\n"
+		   "  set      change that\n"
 		   "  delete   it is a lock again that nothing was said of\n"
+		   "  release  make somebody who holds it give it back, or who waits wait no longer\n"
 		   "Each has its --help. kquorum lock takes them.\n",
 	.json = true,
 	.run = run,

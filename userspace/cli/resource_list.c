@@ -18,14 +18,35 @@ struct listing {
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 
-cJSON *resource_claim_json(const struct kquorum_claim *c, const struct kquorum_status *st)
+static void ends_json(cJSON *o, const struct kquorum_resource *r, const struct kquorum_claim *c,
+		      const struct kquorum_status *st)
+{
+	json_u64(o, "ttl_ms", c->ttl_ms);	/* 0: it need not be renewed; of who waits: as asked for */
+	json_u64(o, "hold_ms", c->hold_ms);	/* 0: no such end */
+	cJSON_AddBoolToObject(o, "evicted", c->evicted);
+	if (c->evicted)
+		json_u64(o, "drain_ms", c->drain_ms);
+	else
+		cJSON_AddNullToObject(o, "drain_ms");
+	json_time(o, "evicted_age_ms", c->evicted ? c->evicted_ns : KQUORUM_NEVER);
+	json_time(o, "left_at_most_ms", claim_left_ns(r, c, st));
+}
+
+cJSON *resource_claim_json(const struct kquorum_resource *r, const struct kquorum_claim *c,
+			   const struct kquorum_status *st)
 {
 	cJSON *o = cJSON_CreateObject();
+	char user[CLAIM_USER_MAX];
 
 	cJSON_AddStringToObject(o, "node", node_name(st, c->node));
 	json_u64(o, "node_id", c->node);
 	json_u64(o, "pid", c->pid);
 	cJSON_AddStringToObject(o, "comm", c->comm);
+	if (c->uid == KQUORUM_NOBODY)
+		cJSON_AddNullToObject(o, "uid");
+	else
+		json_u64(o, "uid", c->uid);
+	cJSON_AddStringToObject(o, "user", claim_user(user, sizeof(user), c->uid));
 	json_u64(o, "token", c->token);
 	json_u64(o, "session", c->session);
 	json_u64(o, "owner", c->owner);
@@ -33,17 +54,8 @@ cJSON *resource_claim_json(const struct kquorum_claim *c, const struct kquorum_s
 	json_time(o, "age_ms", c->age_ns);
 	claim_what_json(o, c->mode, c->units, c->numbers);
 	cJSON_AddStringToObject(o, "info", c->info);
+	ends_json(o, r, c, st);
 	return o;
-}
-
-static void defined_json(cJSON *o, const struct kquorum_resource *r)
-{
-	cJSON_AddBoolToObject(o, "defined", r->defined);
-	if (r->defined)
-		json_u64(o, "defined_index", r->defined);
-	else
-		cJSON_AddNullToObject(o, "defined_index");
-	json_u64(o, "max_waiters", r->max_waiters);	/* 0: any number */
 }
 
 /* Of several holders "holder" is the first: for those who know of one. */
@@ -56,15 +68,15 @@ static cJSON *resource_json(const struct kquorum_resource *r, const struct kquor
 	json_u64(o, "token", r->token);
 	json_u64(o, "units", r->units);
 	json_u64(o, "in_use", r->in_use);
-	defined_json(o, r);
+	resource_terms_json(o, r);
 	if (n)
-		cJSON_AddItemToObject(o, "holder", resource_claim_json(&r->claims[0], st));
+		cJSON_AddItemToObject(o, "holder", resource_claim_json(r, &r->claims[0], st));
 	else
 		cJSON_AddNullToObject(o, "holder");
 	holders = cJSON_AddArrayToObject(o, "holders");
 	queue = cJSON_AddArrayToObject(o, "queue");
 	for (i = 0; i < r->n_claims; i++)
-		cJSON_AddItemToArray(i < n ? holders : queue, resource_claim_json(&r->claims[i], st));
+		cJSON_AddItemToArray(i < n ? holders : queue, resource_claim_json(r, &r->claims[i], st));
 	return o;
 }
 
@@ -73,22 +85,21 @@ static cJSON *resource_json(const struct kquorum_resource *r, const struct kquor
 static void list_row(struct table *t, const struct kquorum_resource *r,
 		     const struct kquorum_status *st)
 {
-	char units[FORMAT_MAX], in_use[FORMAT_MAX], several[FORMAT_MAX], pid[FORMAT_MAX],
-	     age[FORMAT_MAX], waiting[FORMAT_MAX], token[FORMAT_MAX];
+	char in_use[2 * FORMAT_MAX], several[FORMAT_MAX], pid[FORMAT_MAX], age[FORMAT_MAX], left[FORMAT_MAX],
+	     waiting[FORMAT_MAX], token[FORMAT_MAX];
 	unsigned int n = resource_holders(r);
 	const struct kquorum_claim *first = n ? r->claims : NULL;
 
-	snprintf(units, sizeof(units), "%u", r->units);
-	snprintf(in_use, sizeof(in_use), "%" PRIu64, r->in_use);
+	snprintf(in_use, sizeof(in_use), "%" PRIu64 "/%u", r->in_use, r->units);
 	snprintf(several, sizeof(several), "%u holders", n);
 	snprintf(pid, sizeof(pid), "%u", first ? first->pid : 0);
 	snprintf(waiting, sizeof(waiting), "%u", r->n_claims - n);
 	snprintf(token, sizeof(token), "%" PRIu64, r->token);
 	table_row(t, 9, (const char *[]){
-		r->name, units, in_use,
-		n > 1 ? several : first ? node_name(st, first->node) : NULL,
+		r->name, in_use, n > 1 ? several : first ? node_name(st, first->node) : NULL,
 		n == 1 ? pid : NULL, n == 1 ? first->comm : NULL,
-		format_duration(age, first ? first->age_ns : KQUORUM_NEVER), waiting,
+		format_duration(age, first ? first->age_ns : KQUORUM_NEVER),
+		format_duration(left, first ? claim_left_ns(r, first, st) : KQUORUM_NEVER), waiting,
 		r->token ? token : NULL });
 }
 
@@ -128,8 +139,8 @@ static int list(struct kquorum *k, struct listing *l)
 		drop(l);
 		l->count = 0;
 		l->array = cJSON_CreateArray();
-		table_row(&l->table, 9, (const char *[]){ "RESOURCE", "UNITS", "IN-USE", "HOLDER", "PID",
-							  "COMMAND", "SINCE", "WAITING", "TOKEN" });
+		table_row(&l->table, 9, (const char *[]){ "RESOURCE", "IN-USE", "HOLDER", "PID", "COMMAND",
+							  "SINCE", "LEFT", "WAITING", "TOKEN" });
 		ret = kquorum_resource_dump(k, list_one, l);
 		if (ret != -EINTR)
 			break;
@@ -156,24 +167,10 @@ static int list(struct kquorum *k, struct listing *l)
 
 /* --- show ----------------------------------------------------------------------------------- */
 
-const char *resource_describe(const struct kquorum_resource *r, char *buf, size_t size)
-{
-	struct text t = { buf, size, 0 };
-
-	say(&t, "%u unit%s, %" PRIu64 " in use; ", r->units, r->units == 1 ? "" : "s", r->in_use);
-	if (!r->defined)
-		say(&t, "nothing was said of it: it is gone when nobody wants it");
-	else if (r->max_waiters)
-		say(&t, "at most %u may wait", r->max_waiters);
-	else
-		say(&t, "any number may wait");
-	return buf;
-}
-
 static void print_head(const struct kquorum_resource *r)
 {
 	unsigned int n = resource_holders(r);
-	char what[160];
+	char what[RESOURCE_TEXT_MAX];
 
 	if (n > 1)
 		printf("%s: held by %u, token %" PRIu64 "\n", r->name, n, r->token);
@@ -182,23 +179,26 @@ static void print_head(const struct kquorum_resource *r)
 	else
 		printf("%s: free\n", r->name);
 	puts(resource_describe(r, what, sizeof(what)));
+	fputs(resource_terms(r, what, sizeof(what)), stdout);
 }
 
 /* @place: in the queue; 0: it holds it. */
-static void claim_row(struct table *t, const struct kquorum_claim *c, unsigned int place,
-		      const struct kquorum_status *st)
+static void claim_row(struct table *t, const struct kquorum_resource *r, const struct kquorum_claim *c,
+		      unsigned int place, const struct kquorum_status *st)
 {
-	char number[FORMAT_MAX], pid[FORMAT_MAX], what[CLAIM_WHAT_MAX], age[FORMAT_MAX],
-	     token[FORMAT_MAX], info[4 * KQUORUM_INFO_MAX + 1];
+	char user[CLAIM_USER_MAX], left[FORMAT_MAX], number[FORMAT_MAX], pid[FORMAT_MAX],
+	     what[CLAIM_WHAT_MAX], age[FORMAT_MAX], token[FORMAT_MAX], info[4 * KQUORUM_INFO_MAX + 1];
 
 	snprintf(number, sizeof(number), "%u", place);
 	snprintf(pid, sizeof(pid), "%u", c->pid);
 	snprintf(token, sizeof(token), "%" PRIu64, c->token);
 	format_text(info, sizeof(info), c->info, strlen(c->info));
-	table_row(t, 8, (const char *[]){
-		place ? number : "holder", node_name(st, c->node), pid, c->comm,
+	table_row(t, 10, (const char *[]){
+		place ? number : c->evicted ? "evicted" : "holder", node_name(st, c->node), pid,
+		claim_user(user, sizeof(user), c->uid), c->comm,
 		claim_what(what, c->mode, c->units, place ? NULL : c->numbers),
-		format_duration(age, c->age_ns), place ? NULL : token, *info ? info : NULL });
+		format_duration(age, c->age_ns), format_duration(left, claim_left_ns(r, c, st)),
+		place ? NULL : token, *info ? info : NULL });
 }
 
 static int show_one(const struct kquorum_resource *r, void *user)
@@ -214,10 +214,10 @@ static int show_one(const struct kquorum_resource *r, void *user)
 	print_head(r);
 	if (!r->n_claims)
 		return 0;
-	table_row(&t, 8, (const char *[]){ "PLACE", "NODE", "PID", "COMMAND", "HAS/ASKS", "SINCE", "TOKEN",
-					   "INFO" });
+	table_row(&t, 10, (const char *[]){ "PLACE", "NODE", "PID", "USER", "COMMAND", "HAS/ASKS", "SINCE",
+					    "LEFT", "TOKEN", "INFO" });
 	for (i = 0; i < r->n_claims; i++)
-		claim_row(&t, &r->claims[i], i < holders ? 0 : i - holders + 1, st);
+		claim_row(&t, r, &r->claims[i], i < holders ? 0 : i - holders + 1, st);
 	table_fit(&t);
 	table_print(&t, stdout);
 	return 0;
@@ -300,7 +300,8 @@ const struct cli_command command_resource_list = {
 	.name = "resource list",
 	.synopsis = "[PREFIX]",
 	.summary = "show what is defined, held or awaited",
-	.details = "With PREFIX only what begins with it. SINCE is the time since the grant, of several holders\n"
+	.details = "With PREFIX only what begins with it. IN-USE is how many units of how many, SINCE the time\n"
+		   "since the grant, LEFT how much longer it is held at most (-: no end is set); of several holders\n"
 		   "that of the one who has it longest, as this node saw it. Without a quorum it is shown as it\n"
 		   "was when the leader was last heard, which is said below it.\n",
 	.json = true,
@@ -312,8 +313,10 @@ const struct cli_command command_resource_show = {
 	.synopsis = "NAME",
 	.summary = "show who holds one resource, and who waits for it",
 	.details = "PLACE is the place in the queue: whoever is first gets it as soon as what is free is enough,\n"
-		   "and nobody overtakes. SINCE is the time since the grant, or since it began to wait, as this\n"
-		   "node saw it. INFO may be cut to the line; -j has all of it. Exit: 66 when there is no NAME.\n",
+		   "and nobody overtakes. USER is who asked. SINCE is the time since the grant, or since it began\n"
+		   "to wait, LEFT how much longer it is held at most (-: no end is set), as this node saw it. An\n"
+		   "evicted one has to give it back: kquorum resource release. INFO may be cut to the line; -j has\n"
+		   "all of it. What is missing to get it says kquorum resource why. Exit: 66 when there is no NAME.\n",
 	.json = true,
 	.run = run_show,
 };

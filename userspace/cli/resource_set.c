@@ -1,116 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * kquorum resource create, set and delete: what a resource is. Each is one entry of the log; its
- * outcome is waited for, and what is refused at once but may pass is asked again.
- */
+/* kquorum resource create, set and delete: what a resource is. Each is one entry of the log. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "resource.h"
 
-enum { OPT_MAX_WAITERS = 256 };
+enum {
+	OPT_MAX_WAITERS = 256, OPT_LEASE, OPT_MAX_HOLD, OPT_OWNER, OPT_GROUP, OPT_MODE, OPT_FENCED,
+	OPT_NO_FENCED,
+};
 
+#define TERMS \
+	{ 'k', "units", "N", "how many there are of it, 1 to 2^31" }, \
+	{ OPT_MAX_WAITERS, "max-waiters", "N", "how many may wait for it; 0: any number" }, \
+	{ OPT_LEASE, "lease", "TIME", "who holds it loses it when it is not renewed for TIME; 0: need not be" }, \
+	{ OPT_MAX_HOLD, "max-hold", "TIME", "nobody holds it for longer; 0: as long as one likes" }, \
+	{ OPT_OWNER, "owner", "USER", "whose it is, by name or number" }, \
+	{ OPT_GROUP, "group", "GROUP", "its group, by name or number" }, \
+	{ OPT_MODE, "mode", "MODE", "who may lock it, as of a file (0660): r a share, w all the rest" }, \
+	{ OPT_FENCED, "fenced", NULL, "its users check tokens: a holder can be made to give it back early" }
+
+#define WAIT \
+	{ 'w', "wait", "TIME", "how long to wait for the outcome (default 10s)" }
+
+static const struct cli_option create_options[] = { TERMS, WAIT, { 0 } };
 static const struct cli_option set_options[] = {
-	{ 'k', "units", "N", "how many there are of it, 1 to 2^31" },
-	{ OPT_MAX_WAITERS, "max-waiters", "N", "how many may wait for it; 0: any number" },
-	{ 'w', "wait", "TIME", "how long to wait for the outcome (default 10s)" },
+	TERMS,
+	{ OPT_NO_FENCED, "no-fenced", NULL, "they do not" },
+	WAIT,
 	{ 0 },
 };
-
-static const struct cli_option delete_options[] = {
-	{ 'w', "wait", "TIME", "how long to wait for the outcome (default 10s)" },
-	{ 0 },
-};
+static const struct cli_option delete_options[] = { WAIT, { 0 } };
 
 struct job {
-	struct kquorum *k;
+	struct outcome o;
 	bool deletes;
 	struct kquorum_resource_request request;
 	const char *done;		/* how it is called when it has come about */
-	uint64_t wait_ns;
-	uint64_t until, explain_at;
-	char quoted[4 * KQUORUM_RESOURCE_NAME_MAX + 3];	/* the name, for a shell */
 };
 
 static void take(int key, const char *arg, void *user)
 {
 	struct job *j = user;
+	struct kquorum_resource_request *r = &j->request;
 
 	switch (key) {
 	case 'k':
-		j->request.units = cli_number("--units", arg, 1, KQUORUM_UNITS_MAX);
+		r->units = cli_number("--units", arg, 1, KQUORUM_UNITS_MAX);
 		break;
 	case OPT_MAX_WAITERS:
-		j->request.max_waiters = cli_number("--max-waiters", arg, 0, UINT32_MAX);
-		j->request.has_max_waiters = true;
+		r->max_waiters = cli_number("--max-waiters", arg, 0, UINT32_MAX);
+		r->has_max_waiters = true;
+		break;
+	case OPT_LEASE:
+		r->ttl_ms = cli_grant_ms("--lease", arg, true);
+		r->has_ttl = true;
+		break;
+	case OPT_MAX_HOLD:
+		r->hold_ms = cli_grant_ms("--max-hold", arg, true);
+		r->has_hold = true;
+		break;
+	case OPT_OWNER:
+		r->uid = resource_user(arg);
+		r->has_uid = true;
+		break;
+	case OPT_GROUP:
+		r->gid = resource_group(arg);
+		r->has_gid = true;
+		break;
+	case OPT_MODE:
+		r->mode = resource_mode(arg);
+		r->has_mode = true;
+		break;
+	case OPT_FENCED:
+	case OPT_NO_FENCED:
+		if (r->has_fenced && r->fenced != (key == OPT_FENCED))
+			cli_usage_error("--fenced or --no-fenced: one or the other");
+		r->fenced = key == OPT_FENCED;
+		r->has_fenced = true;
 		break;
 	case 'w':
-		j->wait_ns = cli_duration("--wait", arg);
+		j->o.wait_ns = cli_duration("--wait", arg);
 		break;
 	}
-}
-
-/* --- waiting for the outcome ---------------------------------------------------------------- */
-
-static void explain(struct job *j)
-{
-	struct kquorum_status st;
-
-	if (now_ns() < j->explain_at)
-		return;
-	if (!kquorum_status(j->k, &st))
-		wait_explain(&st, j->request.name);
-	j->explain_at = now_ns() + 10 * NS_PER_SEC;
-}
-
-/* 0: @r is it; -ETIMEDOUT; -EHOSTDOWN: the node went down; another errno: it cannot be read. */
-static int wait_outcome(struct job *j, int fd, struct kquorum_append_result *r)
-{
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	for (;;) {
-		struct pollfd p = { fd, POLLIN, 0 };
-		ssize_t got = read(fd, r, sizeof(*r));
-
-		if (got >= 0)
-			return got == sizeof(*r) ? 0 : -EHOSTDOWN;
-		if (errno != EAGAIN && errno != EINTR)
-			return -errno;
-		if (now_ns() >= j->until)
-			return -ETIMEDOUT;
-		explain(j);
-		poll(&p, 1, poll_ms(j->explain_at < j->until ? j->explain_at : j->until, -1));
-	}
-}
-
-/*
- * Not in the log: is it to be tried once more, a little later? What is too busy has time soon, and a
- * log that is full has room once a snapshot is saved. What is in the log, with an index, was decided.
- */
-static bool passes(const struct job *j, int error, uint64_t index)
-{
-	return (error == -EBUSY || error == -ENOSPC) && !index && now_ns() < j->until;
-}
-
-static void pause_before_next(struct job *j, int error)
-{
-	if (now_ns() >= j->explain_at) {
-		wait_explain_refused(j->request.name, error);
-		j->explain_at = now_ns() + 10 * NS_PER_SEC;
-	}
-	sleep_ms(error == -ENOSPC ? 200 : 50);
 }
 
 /* --- what became of it ---------------------------------------------------------------------- */
 
+/* On the line of what was done stands how many there are, below it the rest. */
 static int describe(const struct kquorum_resource *r, void *user)
 {
-	char *what = user;
+	char *what = user, terms[RESOURCE_TEXT_MAX];
 
-	resource_describe(r, what, 160);
+	resource_describe(r, what, RESOURCE_TEXT_MAX);
+	resource_terms(r, terms, sizeof(terms));
+	terms[*terms ? strlen(terms) - 1 : 0] = '\0';
+	if (*terms)
+		snprintf(what + strlen(what), RESOURCE_TEXT_MAX - strlen(what), "\n%s", terms);
 	return 0;
 }
 
@@ -124,26 +111,26 @@ static int note_overbooked(const struct kquorum_resource *r, void *user)
 	return 0;
 }
 
-static int report(struct job *j, const struct kquorum_append_result *r)
+static int report(struct job *j)
 {
-	const char *name = j->request.name;
-	char what[160] = "";
+	const char *name = j->o.name;
+	char what[RESOURCE_TEXT_MAX] = "";
 	cJSON *o;
 
 	if (cli.json) {
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "resource", name);
 		cJSON_AddStringToObject(o, "outcome", j->done);
-		json_u64(o, "index", r->index);
-		json_u64(o, "term", r->term);
+		json_u64(o, "index", j->o.r.index);
+		json_u64(o, "term", j->o.r.term);
 		json_print(o, false);
 		return KQUORUM_EXIT_DONE;
 	}
 	if (!j->deletes)
-		kquorum_resource_get(j->k, name, describe, what);
+		kquorum_resource_get(j->o.k, name, describe, what);
 	printf("%s: %s%s%s\n", name, j->done, *what ? ": " : "", what);
 	if (!j->deletes && j->request.units)
-		kquorum_resource_get(j->k, name, note_overbooked, NULL);
+		kquorum_resource_get(j->o.k, name, note_overbooked, NULL);
 	return KQUORUM_EXIT_DONE;
 }
 
@@ -164,145 +151,106 @@ static int in_use(struct job *j)
 {
 	struct user u = { .held = "" };
 
-	if (!kquorum_status(j->k, &u.st))
-		kquorum_resource_get(j->k, j->request.name, take_user, &u);
-	cli_error("%s is in use%s%s: it stays as it is\n  kquorum resource show %s", j->request.name,
-		  u.held[0] ? ", " : "", u.held, j->quoted);
+	if (!kquorum_status(j->o.k, &u.st))
+		kquorum_resource_get(j->o.k, j->o.name, take_user, &u);
+	cli_error("%s is in use%s%s: it stays as it is\n  kquorum resource show %s", j->o.name,
+		  u.held[0] ? ", " : "", u.held, j->o.quoted);
 	return KQUORUM_EXIT_ERROR;
 }
 
 static int exists(struct job *j)
 {
-	char what[160] = "";
+	char what[RESOURCE_TEXT_MAX] = "";
 
-	kquorum_resource_get(j->k, j->request.name, describe, what);
-	cli_error("%s exists already%s%s\n  to change it: kquorum resource set %s", j->request.name,
-		  *what ? ": " : "", what, j->quoted);
+	kquorum_resource_get(j->o.k, j->o.name, describe, what);
+	what[strcspn(what, "\n")] = '\0';
+	cli_error("%s exists already%s%s\n  to change it: kquorum resource set %s", j->o.name,
+		  *what ? ": " : "", what, j->o.quoted);
 	return KQUORUM_EXIT_ERROR;
 }
 
 static int not_found(const struct job *j)
 {
 	if (j->deletes)
-		cli_error("%s is not defined: there is nothing to be deleted", j->request.name);
+		cli_error("%s is not defined: there is nothing to be deleted", j->o.name);
 	else
-		cli_error("%s is not defined: kquorum resource create %s", j->request.name, j->quoted);
+		cli_error("%s is not defined: kquorum resource create %s", j->o.name, j->o.quoted);
 	return KQUORUM_EXIT_NOT_FOUND;
 }
 
-static int late(struct job *j)
+static int fail(struct job *j, int error)
 {
-	struct kquorum_status st;
-	int ret = kquorum_status(j->k, &st) ? 0 :
-		wait_give_up(&st, j->request.name, "no outcome in time");
-
-	if (!ret)
-		cli_error("%s: no outcome in time", j->request.name);
-	cli_note("it may come about still: kquorum resource show %s", j->quoted);
-	return ret ? ret : KQUORUM_EXIT_BLOCKED;
-}
-
-/* @index: 0: it is not in the log, or that is not known. */
-static int fail(struct job *j, int error, uint64_t index)
-{
-	const char *name = j->request.name;
-
-	switch (-error) {
-	case EEXIST:
+	if (j->o.asked && error == -EEXIST)
 		return exists(j);
-	case ENOENT:
+	if (j->o.asked && error == -ENOENT)
 		return not_found(j);
-	case ETIMEDOUT:
-		return late(j);
-	case EHOSTDOWN:
-		cli_error("%s: the outcome is unknown: kquorum resource show %s", name, j->quoted);
+	if (j->o.asked && error == -EBUSY && j->o.r.index)
+		return in_use(j);
+	if (j->o.asked && error == -ENFILE) {
+		cli_error("%s: in the whole cluster no more resources can be defined", j->o.name);
 		return KQUORUM_EXIT_ERROR;
-	case ENFILE:
-		cli_error("%s: in the whole cluster no more resources can be defined", name);
-		return KQUORUM_EXIT_ERROR;
-	case ENOSPC:
-		cli_error("%s: the log is full, and no room came in time: kquorum status", name);
-		return KQUORUM_EXIT_ERROR;
-	case EBUSY:
-		if (index)
-			return in_use(j);
-		cli_error("%s: too much is under way; try again", name);
-		return KQUORUM_EXIT_BLOCKED;
-	default:
-		cli_error("%s: %s", name, strerror(-error));
-		return cli_exit_code(error);
 	}
+	return outcome_failed(&j->o, error);
 }
 
-static int carry_out(struct job *j)
+static int ask_set(struct kquorum *k, const void *request)
 {
-	for (;;) {
-		struct kquorum_append_result r = { 0 };
-		int fd = j->deletes ? kquorum_resource_delete(j->k, j->request.name) :
-			kquorum_resource_set(j->k, &j->request);
-		int ret = fd < 0 ? fd : wait_outcome(j, fd, &r);
+	return kquorum_resource_set(k, request);
+}
 
-		if (fd >= 0)
-			close(fd);
-		if (!ret)
-			ret = r.error;
-		if (!ret)
-			return report(j, &r);
-		if (passes(j, ret, r.index)) {
-			pause_before_next(j, ret);
-			continue;
-		}
-		/* What is refused at once the library has words for. */
-		if (fd >= 0 || ret == -ENOSPC)
-			return fail(j, ret, r.index);
-		cli_error("%s: %s", j->request.name, kquorum_error(j->k));
-		return cli_exit_code(ret);
-	}
+static int ask_delete(struct kquorum *k, const void *request)
+{
+	return kquorum_resource_delete(k, request);
 }
 
 /* --- the commands --------------------------------------------------------------------------- */
 
+static bool says_something(const struct kquorum_resource_request *r)
+{
+	return r->units || r->has_max_waiters || r->has_ttl || r->has_hold || r->has_uid || r->has_gid ||
+		r->has_mode || r->has_fenced;
+}
+
 static int run(struct job *j, int argc, char **argv)
 {
-	int at = cli_parse(argc, argv, take, j), ret;
+	int at, ret;
 
+	j->o.wait_ns = 10 * NS_PER_SEC;
+	at = cli_parse(argc, argv, take, j);
 	if (at == argc)
 		cli_usage_error("the resource's NAME is needed");
 	if (argc - at > 1)
 		cli_usage_error("\"%s\" is one word too many", argv[at + 1]);
 	j->request.name = cli_resource_name(argv[at]);
-	shell_quote(j->quoted, sizeof(j->quoted), j->request.name);
-	if (!j->deletes && !j->request.units && !j->request.has_max_waiters)
-		cli_usage_error("what is to be set? --units N or --max-waiters N");
-	ret = cli_open(&j->k);
+	if (!j->deletes && !says_something(&j->request))
+		cli_usage_error("what is to be set? --units N, --max-hold TIME, or another one of the options");
+	ret = outcome_begin(&j->o, j->request.name);
 	if (ret)
 		return ret;
-	j->until = now_ns() + j->wait_ns;
-	j->explain_at = cli_progress_wanted() ? now_ns() + NS_PER_SEC : KQUORUM_NEVER;
-	ret = carry_out(j);
-	kquorum_close(j->k);
+	ret = j->deletes ? outcome_of(&j->o, ask_delete, j->request.name) :
+		outcome_of(&j->o, ask_set, &j->request);
+	ret = ret ? fail(j, ret) : report(j);
+	kquorum_close(j->o.k);
 	return ret;
 }
 
 static int run_create(int argc, char **argv)
 {
-	struct job j = {
-		.request = { .create = true, .units = 1 }, .done = "created", .wait_ns = 10 * NS_PER_SEC,
-	};
+	struct job j = { .request = { .create = true, .units = 1 }, .done = "created" };
 
 	return run(&j, argc, argv);
 }
 
 static int run_set(int argc, char **argv)
 {
-	struct job j = { .done = "changed", .wait_ns = 10 * NS_PER_SEC };
+	struct job j = { .done = "changed" };
 
 	return run(&j, argc, argv);
 }
 
 static int run_delete(int argc, char **argv)
 {
-	struct job j = { .deletes = true, .done = "deleted", .wait_ns = 10 * NS_PER_SEC };
+	struct job j = { .deletes = true, .done = "deleted" };
 
 	return run(&j, argc, argv);
 }
@@ -313,25 +261,30 @@ static int run_delete(int argc, char **argv)
 
 const struct cli_command command_resource_create = {
 	.name = "resource create",
-	.synopsis = "NAME [--units N] [--max-waiters N] [--wait TIME]",
-	.summary = "make a resource with so many units",
-	.details = "One unit, and any number that may wait, unless it is said. Who holds NAME already as a lock\n"
-		   "that nothing was said of keeps it. Of at most 256 units each has a number, from 0 on: two\n"
-		   "holders never have the same. Exit: 1 when it exists.\n" EXIT_DETAILS
-		   "  kquorum resource create gpu --units 4; kquorum lock -k 2 gpu -- ./train\n",
-	.options = set_options,
+	.synopsis = "NAME [OPTION]...",
+	.summary = "make a resource: units, who may have it, when a grant ends",
+	.details = "One unit, any number that may wait, grants without an end, and for root only, unless it is\n"
+		   "said. Who holds NAME already as a lock that nothing was said of keeps it. Of at most 256 units\n"
+		   "each has a number, from 0 on: two holders never have the same. USER and GROUP are looked up\n"
+		   "here and kept as numbers, which are to mean the same on all nodes. --fenced is a promise: what\n"
+		   "is done under NAME is checked by its token (kquorum fence check, kquorum fence ask).\n"
+		   "Exit: 1 when it exists.\n" EXIT_DETAILS
+		   "  kquorum resource create gpu --units 2; kquorum lock -k 1 gpu -- ./train      one GPU of two\n"
+		   "  kquorum resource create db --owner postgres --lease 30s --max-hold 1h        for that user\n",
+	.options = create_options,
 	.json = true,
 	.run = run_create,
 };
 
 const struct cli_command command_resource_set = {
 	.name = "resource set",
-	.synopsis = "NAME [--units N] [--max-waiters N] [--wait TIME]",
-	.summary = "change how many units a resource has, or how many may wait",
-	.details = "What is not named stays. Fewer units than are in use take nothing from anybody: nothing is\n"
-		   "granted until enough are given back. Who waits for more than there are from now on is\n"
-		   "refused. Who waits goes on waiting when fewer may. Exit: 66 when it was not created.\n"
-		   EXIT_DETAILS,
+	.synopsis = "NAME [OPTION]...",
+	.summary = "change what was said of a resource",
+	.details = "What is not named stays. Who holds it keeps it as it was granted: times and owners are for\n"
+		   "later ones. Fewer units than are in use take nothing from anybody: nothing is granted until\n"
+		   "enough are given back. Who waits for more than there are from now on is refused. Who waits goes\n"
+		   "on waiting when fewer may. USER and GROUP are looked up here and kept as numbers, which are to\n"
+		   "mean the same on all nodes. Exit: 66 when it was not created.\n" EXIT_DETAILS,
 	.options = set_options,
 	.json = true,
 	.run = run_set,

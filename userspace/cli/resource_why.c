@@ -86,8 +86,7 @@ static struct wait waits_for(const struct kquorum_resource *r, const struct kquo
 	}
 }
 
-/* How long after a node was heard last its session is over at the latest; KQUORUM_NEVER: not known. */
-static uint64_t promise_ns(const struct kquorum_status *st)
+uint64_t resource_promise_ns(const struct kquorum_status *st)
 {
 	const struct kquorum_settings *now = &st->settings, *before = st->overlap ? &st->before : now;
 	const struct kq_settings of[2] = {
@@ -105,13 +104,15 @@ static uint64_t promise_ns(const struct kquorum_status *st)
 
 /* --- in words ------------------------------------------------------------------------------- */
 
-/* "n2 pid 41 (train)" */
+/* "n2 pid 41 (train) of alice"; root goes without saying. */
 static void say_who(struct text *t, const struct kquorum_claim *c, const struct kquorum_status *st)
 {
-	char comm[4 * KQUORUM_COMM_MAX + 1];
+	char comm[4 * KQUORUM_COMM_MAX + 1], user[CLAIM_USER_MAX];
 
 	format_text(comm, sizeof(comm), c->comm, strlen(c->comm));
 	say(t, "%s pid %u (%s)", node_name(st, c->node), c->pid, comm);
+	if (c->uid && c->uid != KQUORUM_NOBODY)
+		say(t, " of %s", claim_user(user, sizeof(user), c->uid));
 }
 
 static void say_what(struct text *t, const struct kquorum_claim *c)
@@ -127,6 +128,21 @@ static void say_since(struct text *t, const struct kquorum_claim *c, const char 
 
 	if (c->age_ns != KQUORUM_NEVER)
 		say(t, ", %s for %s", word, format_duration(age, c->age_ns));
+}
+
+/* Until when at the latest. */
+static void say_end(struct text *t, const struct kquorum_resource *r, const struct kquorum_claim *c,
+		    const struct kquorum_status *st)
+{
+	uint64_t left = claim_left_ns(r, c, st);
+	char time[FORMAT_MAX];
+
+	if (left != KQUORUM_NEVER)
+		say(t, ", for %s more at most", format_duration(time, left));
+	if (c->evicted)
+		say(t, ": an operator takes it");
+	if (c->ttl_ms)
+		say(t, "; lost when not renewed for %s", format_duration(time, c->ttl_ms * NS_PER_MS));
 }
 
 static void say_wait(struct text *t, const struct kquorum_resource *r, struct wait w)
@@ -174,6 +190,8 @@ static void print_claims(const struct kquorum_resource *r, const struct kquorum_
 		say_who(&t, c, st);
 		say_what(&t, c);
 		say_since(&t, c, queue ? "waits" : "has it");
+		if (!queue)
+			say_end(&t, r, c, st);
 		print_wrapped(line);
 	}
 	if (named < to - from)
@@ -226,17 +244,45 @@ static void print_silent(const struct kquorum_resource *r, const struct kquorum_
 	}
 }
 
+/* By those who hold it, were all their nodes alive: how long it lasts until some is given back. */
+static void say_ends(struct text *t, const struct kquorum_resource *r, const struct kquorum_status *st)
+{
+	unsigned int n = resource_holders(r), ends = 0, i;
+	uint64_t first = KQUORUM_NEVER, last = 0;
+	char a[FORMAT_MAX], b[FORMAT_MAX];
+
+	for (i = 0; i < n; i++) {
+		uint64_t left = claim_left_ns(r, &r->claims[i], st);
+
+		if (left == KQUORUM_NEVER)
+			continue;
+		ends++;
+		first = left < first ? left : first;
+		last = left > last ? left : last;
+	}
+	if (!ends)
+		say(t, "Who has it may keep it for ever: no time is set for that. ");
+	else if (n == 1)
+		say(t, "It is given back in %s at the latest. ", format_duration(a, last));
+	else if (ends == n)
+		say(t, "The first of it is given back in %s at the latest, all of it in %s. ",
+		    format_duration(a, first), format_duration(b, last));
+	else
+		say(t, "The first of it is given back in %s at the latest; %u of %u who have it may keep it for "
+		    "ever. ", format_duration(a, first), n - ends, n);
+}
+
 static void print_until(const struct kquorum_resource *r, const struct kquorum_status *st)
 {
-	uint64_t promise = promise_ns(st);
-	char line[512], after[FORMAT_MAX];
+	uint64_t promise = resource_promise_ns(st);
+	char line[768], after[FORMAT_MAX], name[4 * KQUORUM_RESOURCE_NAME_MAX + 3];
 	struct text t = { line, sizeof(line), 0 };
 
 	if (!resource_holders(r))
 		return;
 	if (st->quorum)
 		print_silent(r, st);
-	say(&t, "Who has it may keep it for ever: no time is set for that. ");
+	say_ends(&t, r, st);
 	if (!st->quorum)
 		say(&t, "There is no quorum: until there is one, what a dead node has is not given back, and nobody "
 		    "is granted it.");
@@ -245,6 +291,9 @@ static void print_until(const struct kquorum_resource *r, const struct kquorum_s
 		    "last, at the latest (its lease and the guard); later only if the leader changes meanwhile.",
 		    format_duration(after, promise));
 	print_wrapped(line);
+	if (st->quorum)
+		printf("To take it from who has it: kquorum resource release %s\n",
+		       shell_quote(name, sizeof(name), r->name));
 }
 
 static void print_all(const struct kquorum_resource *r, struct about *a)
@@ -271,6 +320,7 @@ static void print_all(const struct kquorum_resource *r, struct about *a)
 		say_who(&t, &r->claims[i], &a->st);
 		say_what(&t, &r->claims[i]);
 		say_since(&t, &r->claims[i], "has it");
+		say_end(&t, r, &r->claims[i], &a->st);
 		say(&t, ": it does not wait");
 		print_wrapped(line);
 	}
@@ -287,7 +337,7 @@ static cJSON *waiter_json(const struct kquorum_resource *r, const struct kquorum
 	};
 	const struct kquorum_claim *c = &r->claims[resource_holders(r) + place - 1];
 	struct wait w = waits_for(r, c);
-	cJSON *o = resource_claim_json(c, st);
+	cJSON *o = resource_claim_json(r, c, st);
 
 	json_u64(o, "place", place);
 	json_u64(o, "behind", place - 1);
@@ -308,10 +358,10 @@ static void print_json(const struct kquorum_resource *r, const struct about *a)
 	json_u64(o, "units", r->units);
 	json_u64(o, "in_use", r->in_use);
 	cJSON_AddBoolToObject(o, "quorum", a->st.quorum);
-	json_time(o, "given_back_after_node_death_ms", promise_ns(&a->st));
+	json_time(o, "given_back_after_node_death_ms", resource_promise_ns(&a->st));
 	array = cJSON_AddArrayToObject(o, "holders");
 	for (i = 0; i < holders; i++)
-		cJSON_AddItemToArray(array, resource_claim_json(&r->claims[i], &a->st));
+		cJSON_AddItemToArray(array, resource_claim_json(r, &r->claims[i], &a->st));
 	array = cJSON_AddArrayToObject(o, "waiters");
 	for (; i < r->n_claims; i++)
 		if (meant(a, &r->claims[i]))
@@ -339,19 +389,19 @@ static int take_resource(const struct kquorum_resource *r, void *user)
 }
 
 /* By its name first: a node may be called 2. */
-static bool find_node(struct about *a)
+bool resource_find_node(const struct kquorum_status *st, const char *node, uint32_t *id)
 {
-	uint64_t id;
+	uint64_t number;
 	unsigned int i;
 
-	for (i = 0; i < a->st.n_peers; i++)
-		if (!strcmp(a->st.peers[i].name, a->node)) {
-			a->node_id = a->st.peers[i].id;
+	for (i = 0; i < st->n_peers; i++)
+		if (!strcmp(st->peers[i].name, node)) {
+			*id = st->peers[i].id;
 			return true;
 		}
-	if (parse_number(a->node, &id) || id > KQUORUM_MAX_NODES)
+	if (parse_number(node, &number) || number > KQUORUM_MAX_NODES)
 		return false;
-	a->node_id = id;
+	*id = number;
 	return true;
 }
 
@@ -359,7 +409,7 @@ static int why(struct kquorum *k, struct about *a)
 {
 	int ret = kquorum_status(k, &a->st);
 
-	if (!ret && a->node && !find_node(a)) {
+	if (!ret && a->node && !resource_find_node(&a->st, a->node, &a->node_id)) {
 		cli_error("there is no node %s: kquorum status", a->node);
 		return KQUORUM_EXIT_NOT_FOUND;
 	}
@@ -397,9 +447,10 @@ const struct cli_command command_resource_why = {
 	.synopsis = "NAME [--node NODE] [--pid N] [--owner N]",
 	.summary = "show what those who wait for a resource wait for, and until when at the latest",
 	.details = "Everybody in the queue, in order: what is missing, and who has it, where and since when. With\n"
-		   "an option only those whom it names, each with all who stand before it. Who holds a resource\n"
-		   "may keep it for ever, as long as its node lives; what a node has that dies is given back when\n"
-		   "its lease and the guard are over, which is said.\n"
+		   "an option only those whom it names, each with all who stand before it. It ends with until when\n"
+		   "that can last: who holds a resource may keep it for ever, as long as its node lives, unless it\n"
+		   "was created with --max-hold, or an operator takes it (kquorum resource release); what a node\n"
+		   "has that dies is given back when its lease and the guard are over, which is said.\n"
 		   "Exit: 66 when there is no NAME, or none like that holds it or waits.\n",
 	.options = options,
 	.json = true,

@@ -80,10 +80,19 @@ static void put_pools(struct records *r, const struct seed *want, uint64_t index
 		const struct seed_pool *p = &want->pool[i];
 		struct kq_snap_pool *s = record_at(r);
 
+		memset(s, 0, sizeof(*s));
 		/* The entry that said it is not in this log; it begins with what it came to. */
 		s->index = cpu_to_le64(index);
 		s->units = cpu_to_le32(p->units);
 		s->max_waiters = cpu_to_le32(p->max_waiters);
+		s->ttl_ms = cpu_to_le32(p->ttl_ms);
+		s->hold_ms = cpu_to_le32(p->hold_ms);
+		s->uid = cpu_to_le32(p->uid);
+		s->gid = cpu_to_le32(p->gid);
+		s->mode = cpu_to_le16(p->mode);
+		s->fenced = cpu_to_le16(p->fenced);
+		/* Nobody holds it any more: whatever the other history granted is stale. */
+		s->fence = cpu_to_le64(p->fenced ? index << SEED_TOKEN_SHIFT : 0);
 		memcpy(s + 1, p->name, p->name_len);
 		record_end(r, KQ_SNAP_POOL, sizeof(*s) + p->name_len);
 	}

@@ -13,10 +13,13 @@
 #define SEED_JUMP	(1ULL << 40)
 /* A token is an index shifted by 12 bits, and has 64. */
 #define SEED_INDEX_MAX	(1ULL << 51)
+#define SEED_TOKEN_SHIFT 12
 
 /* What was said of a resource. */
 struct seed_pool {
-	uint32_t units, max_waiters;
+	uint32_t units, max_waiters, ttl_ms, hold_ms, uid, gid;
+	uint16_t mode;
+	bool fenced;
 	uint8_t name_len;		/* 1..127 */
 	char name[127];
 };

@@ -82,6 +82,12 @@ int seed_take(const struct snapshot_record *r, void *seeding)
 	p = &s->pool[s->want.pools++];
 	p->units = r->pool.units;
 	p->max_waiters = r->pool.max_waiters;
+	p->ttl_ms = r->pool.ttl_ms;
+	p->hold_ms = r->pool.hold_ms;
+	p->uid = r->pool.uid;
+	p->gid = r->pool.gid;
+	p->mode = r->pool.mode;
+	p->fenced = r->pool.fenced;
 	p->name_len = r->pool.resource_bytes;
 	memcpy(p->name, r->pool.resource, p->name_len);
 	return 0;

@@ -102,13 +102,26 @@ static bool is_zero(const uint8_t *bytes, size_t n)
 	return !n;
 }
 
+static bool time_can_be(__le32 ms)
+{
+	return le32_to_cpu(ms) <= KQUORUM_GRANT_MS_MAX;
+}
+
+/* Only who holds it can have to give it back. */
+static bool times_can_be(const struct kq_snap_claim *in)
+{
+	if (!time_can_be(in->ttl_ms) || !time_can_be(in->hold_ms) || !time_can_be(in->drain_ms))
+		return false;
+	return in->evicted ? in->evicted == 1 && in->token : !in->drain_ms;
+}
+
 /* Is @len what its parts say, and are they what they can be? */
 static bool claim_can_be(const struct kq_snap_claim *in, uint32_t len)
 {
 	return len > sizeof(*in) && len <= KQ_SNAP_CLAIM_MAX && in->name_len &&
 		in->name_len <= KQUORUM_RESOURCE_NAME_MAX && in->info_len <= KQUORUM_INFO_MAX &&
 		len == sizeof(*in) + in->name_len + in->info_len + le16_to_cpu(in->numbers) &&
-		units_can_be(in) && is_zero(in->zero, sizeof(in->zero));
+		units_can_be(in) && times_can_be(in) && is_zero(in->zero, sizeof(in->zero));
 }
 
 /* Returns what follows. */
@@ -136,6 +149,11 @@ static const char *take_claim(struct snapshot_reader *r, struct snapshot_claim *
 	c->pid = le32_to_cpu(in->pid);
 	c->mode = in->mode;
 	c->units = le32_to_cpu(in->units);
+	c->ttl_ms = le32_to_cpu(in->ttl_ms);
+	c->hold_ms = le32_to_cpu(in->hold_ms);
+	c->uid = le32_to_cpu(in->uid);
+	c->evicted = in->evicted;
+	c->drain_ms = le32_to_cpu(in->drain_ms);
 	snprintf(c->comm, sizeof(c->comm), "%.*s", (int)sizeof(in->comm), in->comm);
 	at = take_text(c->resource, &c->resource_bytes, (const char *)(in + 1), in->name_len);
 	at = take_text(c->info, &c->info_bytes, at, in->info_len);
@@ -149,6 +167,14 @@ static const char *take_claim(struct snapshot_reader *r, struct snapshot_claim *
 	return NULL;
 }
 
+/* A fence begins with a token that somebody was given, or could have been, up to entry @last. */
+static bool terms_can_be(const struct kq_snap_pool *in, uint64_t last)
+{
+	return time_can_be(in->ttl_ms) && time_can_be(in->hold_ms) && !(le16_to_cpu(in->mode) & ~0666) &&
+		le16_to_cpu(in->fenced) <= 1 && !in->zero && (in->fence || !in->fenced) &&
+		le64_to_cpu(in->fence) >> SNAPSHOT_TOKEN_SHIFT <= last;
+}
+
 static const char *take_pool(struct snapshot_reader *r, struct snapshot_pool *p,
 			     const void *payload, uint32_t len)
 {
@@ -159,8 +185,16 @@ static const char *take_pool(struct snapshot_reader *r, struct snapshot_pool *p,
 	p->index = le64_to_cpu(in->index);
 	p->units = le32_to_cpu(in->units);
 	p->max_waiters = le32_to_cpu(in->max_waiters);
+	p->ttl_ms = le32_to_cpu(in->ttl_ms);
+	p->hold_ms = le32_to_cpu(in->hold_ms);
+	p->uid = le32_to_cpu(in->uid);
+	p->gid = le32_to_cpu(in->gid);
+	p->mode = le16_to_cpu(in->mode);
+	p->fenced = in->fenced;
+	p->fence = le64_to_cpu(in->fence);
 	take_text(p->resource, &p->resource_bytes, (const char *)(in + 1), len - sizeof(*in));
-	if (!p->index || p->index > r->raw.ref.index || !p->units || p->units > KQUORUM_UNITS_MAX)
+	if (!p->index || p->index > r->raw.ref.index || !p->units || p->units > KQUORUM_UNITS_MAX ||
+	    !terms_can_be(in, r->raw.ref.index))
 		return "a resource that cannot be";
 	r->pools++;
 	return NULL;

@@ -12,6 +12,8 @@
 #include "kq_conf.h"
 #include "kq_snap_format.h"
 
+#define SNAPSHOT_TOKEN_SHIFT	12	/* of a token; above it is the index of the entry that granted it */
+
 /* The configuration, and of which entry of the log. */
 struct snapshot_conf {
 	uint64_t index, term;
@@ -39,6 +41,10 @@ struct snapshot_claim {
 	uint32_t mode;		/* enum kquorum_claim_mode */
 	uint32_t units;		/* with KQUORUM_CLAIM_MODE_UNITS: how many */
 	__u64 numbers[KQUORUM_NUMBERED / 64];	/* bit n of the whole: it has unit n */
+	uint32_t ttl_ms, hold_ms;	/* 0: none */
+	uint32_t uid;
+	bool evicted;
+	uint32_t drain_ms;	/* with that */
 	/* Both end with NUL, and may have others. */
 	char resource[KQUORUM_RESOURCE_NAME_MAX + 1];
 	uint32_t resource_bytes;
@@ -51,6 +57,10 @@ struct snapshot_pool {
 	uint64_t index;		/* of the entry that did it */
 	uint32_t units;
 	uint32_t max_waiters;	/* 0: as many as there is room for */
+	uint32_t ttl_ms, hold_ms;	/* 0: none */
+	uint32_t uid, gid, mode;
+	bool fenced;
+	uint64_t fence;		/* the highest token that it was shown; 0: none */
 	char resource[KQUORUM_RESOURCE_NAME_MAX + 1];	/* as above */
 	uint32_t resource_bytes;
 };

@@ -248,17 +248,26 @@ static void print_pools(const struct contents *c)
 	if (!c->n_pools)
 		return;
 	putchar('\n');
-	table_row(&t, 4, (const char *[]){ "RESOURCE", "UNITS", "MAX-WAITERS", "INDEX" });
+	table_row(&t, 10, (const char *[]){ "RESOURCE", "UNITS", "MAX-WAITERS", "LEASE", "MAX-HOLD", "OWNER",
+					    "GROUP", "MODE", "FENCE", "INDEX" });
 	for (i = 0; i < c->n_pools; i++) {
 		const struct snapshot_pool *p = &c->pools[i];
 		char name[4 * KQUORUM_RESOURCE_NAME_MAX + 1], units[FORMAT_MAX], most[FORMAT_MAX],
-		     index[FORMAT_MAX];
+		     lease[FORMAT_MAX], hold[FORMAT_MAX], uid[FORMAT_MAX], gid[FORMAT_MAX], mode[FORMAT_MAX],
+		     fence[FORMAT_MAX], index[FORMAT_MAX];
 
 		format_text(name, sizeof(name), p->resource, p->resource_bytes);
 		snprintf(units, sizeof(units), "%u", p->units);
 		snprintf(most, sizeof(most), "%u", p->max_waiters);
 		snprintf(index, sizeof(index), "%" PRIu64, p->index);
-		table_row(&t, 4, (const char *[]){ name, units, p->max_waiters ? most : NULL, index });
+		format_duration(lease, p->ttl_ms ? p->ttl_ms * NS_PER_MS : KQUORUM_NEVER);
+		format_duration(hold, p->hold_ms ? p->hold_ms * NS_PER_MS : KQUORUM_NEVER);
+		snprintf(uid, sizeof(uid), "%u", p->uid);
+		snprintf(gid, sizeof(gid), "%u", p->gid);
+		snprintf(mode, sizeof(mode), "%04o", p->mode);
+		snprintf(fence, sizeof(fence), "%" PRIu64, p->fence);
+		table_row(&t, 10, (const char *[]){ name, units, p->max_waiters ? most : NULL, lease,
+						    hold, uid, gid, mode, p->fenced ? fence : NULL, index });
 	}
 	table_print(&t, stdout);
 }
@@ -362,6 +371,10 @@ static void claims_json(cJSON *o, const struct contents *c)
 		claim_what_json(row, l->mode, l->units, l->numbers);
 		format_text(text, sizeof(text), l->info, l->info_bytes);
 		cJSON_AddStringToObject(row, "info", text);
+		json_u64(row, "uid", l->uid);
+		json_u64(row, "ttl_ms", l->ttl_ms);
+		json_u64(row, "hold_ms", l->hold_ms);
+		cJSON_AddBoolToObject(row, "evicted", l->evicted);
 	}
 }
 
@@ -380,6 +393,14 @@ static void pools_json(cJSON *o, const struct contents *c)
 		cJSON_AddStringToObject(row, "resource", text);
 		json_u64(row, "units", p->units);
 		json_u64(row, "max_waiters", p->max_waiters);
+		json_u64(row, "ttl_ms", p->ttl_ms);
+		json_u64(row, "hold_ms", p->hold_ms);
+		json_u64(row, "uid", p->uid);
+		json_u64(row, "gid", p->gid);
+		snprintf(text, sizeof(text), "%04o", p->mode);
+		cJSON_AddStringToObject(row, "access", text);
+		cJSON_AddBoolToObject(row, "fenced", p->fenced);
+		json_u64(row, "fence_token", p->fence);
 		json_u64(row, "index", p->index);
 	}
 }

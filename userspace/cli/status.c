@@ -138,6 +138,14 @@ static bool nobody_here(const struct kquorum_peer_status *p)
 	return !p->member && !p->connected && !p->name[0];
 }
 
+/* Where nobody asks for a lock, nothing is told of them. */
+static void print_locks(const struct kquorum_status *st)
+{
+	if (st->locks.open)
+		printf("%u lock handle%s here, of at most %u, and %u for one user\n", st->locks.open,
+		       st->locks.open == 1 ? "" : "s", st->locks.node_max, st->locks.user_max);
+}
+
 static void print_status(const struct kquorum_status *st)
 {
 	struct table t = { 0 };
@@ -153,6 +161,7 @@ static void print_status(const struct kquorum_status *st)
 	table_print(&t, stdout);
 	if (st->snapshot.index)
 		print_snapshot(st);
+	print_locks(st);
 	if (st->lineage.how)
 		printf("%s from index %" PRIu64 " of cluster %016" PRIx64 "; begins with index %" PRIu64 "\n",
 		       lineage_name(st->lineage.how), st->lineage.index, st->lineage.cluster_id,
@@ -178,6 +187,26 @@ static void add_transit_json(cJSON *row, const struct kquorum_peer_status *p)
 	json_u64(t, "index", p->transit.index);
 	json_u64(t, "bytes", p->transit.bytes);
 	json_u64(t, "done_bytes", p->transit.done_bytes);
+}
+
+static void add_clock_json(cJSON *o, int32_t off)
+{
+	if (off)
+		cJSON_AddStringToObject(o, "clock_off", off > 0 ? "fast" : "slow");
+	else
+		cJSON_AddNullToObject(o, "clock_off");
+}
+
+/* How much faster its clock is, and what bounds that: null: not measured. */
+static void add_rate_json(cJSON *row, const struct kquorum_peer_status *p)
+{
+	if (p->has_rate && p->connected) {
+		cJSON_AddNumberToObject(row, "rate_min_ppm", p->rate_min_ppm);
+		cJSON_AddNumberToObject(row, "rate_max_ppm", p->rate_max_ppm);
+	} else {
+		cJSON_AddNullToObject(row, "rate_min_ppm");
+		cJSON_AddNullToObject(row, "rate_max_ppm");
+	}
 }
 
 static void add_peers_json(cJSON *o, const struct kquorum_status *st)
@@ -214,6 +243,8 @@ static void add_peers_json(cJSON *o, const struct kquorum_status *st)
 		}
 		json_u64(row, "inflight_bytes", p->inflight_bytes);
 		json_time(row, "rtt_us", n.rtt_ns);
+		add_rate_json(row, p);
+		add_clock_json(row, self ? st->clock_off : p->clock_off);
 		json_time(row, "disk_write_us", n.disk_ns);
 		json_time(row, "seen_ms", n.seen_ns);
 		cJSON_AddBoolToObject(row, "log_full", p->flags & KQUORUM_PEERF_LOG_FULL);
@@ -260,6 +291,16 @@ static void add_counters_json(cJSON *o, const struct kquorum_status *st)
 	json_u64(settings, "delta_ms", st->settings.delta_ms);
 	json_u64(settings, "drift_ppm", st->settings.drift_ppm);
 	json_u64(settings, "segment_bytes", st->settings.segment_bytes);
+}
+
+/* Lock handles of this node, whoever holds what with them, and how many there may be. */
+static void add_locks_json(cJSON *o, const struct kquorum_status *st)
+{
+	cJSON *locks = cJSON_AddObjectToObject(o, "locks");
+
+	json_u64(locks, "open", st->locks.open);
+	json_u64(locks, "user_max", st->locks.user_max);
+	json_u64(locks, "node_max", st->locks.node_max);
 }
 
 /* What the cluster's history came from, null: from nothing else. */
@@ -314,6 +355,7 @@ static cJSON *status_json(const struct kquorum_status *st)
 	json_u64(o, "session", st->session);
 	json_time(o, "session_left_ms", st->session_left_ns);
 	json_time(o, "wait_left_ms", st->wait_left_ns);
+	add_clock_json(o, st->clock_off);
 	cJSON_AddBoolToObject(o, "daemon", st->daemon);
 	cJSON_AddStringToObject(o, "canvass", canvass_name(st->canvass));
 	json_hex(o, "incarnation", st->incarnation);
@@ -325,6 +367,7 @@ static cJSON *status_json(const struct kquorum_status *st)
 	add_peers_json(o, st);
 	add_disk_json(o, &st->disk);
 	add_counters_json(o, st);
+	add_locks_json(o, st);
 	return o;
 }
 

@@ -529,6 +529,31 @@ static void why_cluster(struct text *t, const struct kquorum_status *st)
 		say(t, "%s\n", change);
 }
 
+/* Two clocks that differ do not say which of them is off; their leader knows by the others. */
+static void why_clock(struct text *t, const struct kquorum_status *st,
+		      const struct kquorum_peer_status *p)
+{
+	say(t, "the clock of %s differs from this node's by %+d to %+d ppm, rates are to be within %u (drift_ppm):\n",
+	    node_name(st, p->id), p->rate_min_ppm, p->rate_max_ppm, st->settings.drift_ppm);
+	if (st->role != KQUORUM_LEADER)
+		say(t, "  one of the two is off, kquorum status on %s says which\n", node_name(st, p->id));
+	else
+		say(t, "  it gets no lease, and so no locks, until that has passed; look at its clock source, or\n"
+		       "  allow for more: kquorum settings set drift=PPM\n");
+}
+
+static void why_clocks(struct text *t, const struct kquorum_status *st)
+{
+	unsigned int i;
+
+	if (st->clock_off)
+		say(t, "this node's clock is too %s for most of the others: it does not lead until that has passed;\n"
+		       "  look at its clock source\n", st->clock_off > 0 ? "fast" : "slow");
+	for (i = 0; i < st->n_peers && !st->clock_off; i++)
+		if (st->peers[i].clock_off)
+			why_clock(t, st, &st->peers[i]);
+}
+
 void status_why(const struct kquorum_status *st, char *buf, size_t size)
 {
 	struct text t = { buf, size, 0 };
@@ -537,6 +562,7 @@ void status_why(const struct kquorum_status *st, char *buf, size_t size)
 	why_state(&t, st);
 	why_disk(&t, st);
 	why_self(&t, st);
+	why_clocks(&t, st);
 	say_transits(&t, st);
 	if (st->state == KQUORUM_NODE_RUNNING)
 		why_cluster(&t, st);

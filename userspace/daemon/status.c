@@ -107,7 +107,7 @@ static int status_peer(struct nlattr *nest, struct kqd_status *st)
 	status_string(tb[KQUORUM_PEER_REASON], p->reason, sizeof(p->reason));
 	p->current = tb[KQUORUM_PEER_PROGRESS] &&
 		status_u32(tb[KQUORUM_PEER_PROGRESS]) == KQUORUM_PROGRESS_REPLICATE &&
-		!status_u32(tb[KQUORUM_PEER_FLAGS]) &&
+		!status_u32(tb[KQUORUM_PEER_FLAGS]) && !tb[KQUORUM_PEER_CLOCK_OFF] &&
 		status_u64(tb[KQUORUM_PEER_MATCH], 0) + KEEPS_UP >= st->last;
 	return 0;
 }

@@ -41,6 +41,8 @@ static const struct number_key number_keys[] = {
 	{ "scrub", "every_hours", offsetof(struct kquorum_config, scrub_every_hours), 0, 8784 },
 	{ "scrub", "rate", offsetof(struct kquorum_config, scrub_rate), KQUORUM_MIN_SCRUB_RATE,
 	  UINT32_MAX },
+	NUMBER("limits", user_locks, 1, UINT32_MAX),
+	NUMBER("limits", node_locks, 1, UINT32_MAX),
 };
 
 #define N_NUMBER_KEYS (sizeof(number_keys) / sizeof(number_keys[0]))
@@ -85,6 +87,8 @@ void kquorum_config_defaults(struct kquorum_config *c)
 	c->snapshot_entries = KQUORUM_DEFAULT_SNAPSHOT_ENTRIES;
 	c->scrub_every_hours = KQUORUM_DEFAULT_SCRUB_HOURS;
 	c->scrub_rate = KQUORUM_DEFAULT_SCRUB_RATE;
+	c->user_locks = KQUORUM_USER_LOCKS;
+	c->node_locks = KQUORUM_NODE_LOCKS;
 }
 
 int kquorum_name_check(const char *name)
@@ -603,6 +607,7 @@ int kquorum_config_write(FILE *f, const struct kquorum_config *c)
 	fprintf(f, "\n[snapshot]\nlog_percent = %u\nentries = %u\nrate = %u\n",
 		c->snapshot_percent, c->snapshot_entries, c->snapshot_rate);
 	fprintf(f, "\n[scrub]\nevery_hours = %u\nrate = %u\n", c->scrub_every_hours, c->scrub_rate);
+	fprintf(f, "\n[limits]\nuser_locks = %u\nnode_locks = %u\n", c->user_locks, c->node_locks);
 	fflush(f);
 	return ferror(f) ? -EIO : 0;
 }

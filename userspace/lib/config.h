@@ -77,6 +77,8 @@ struct kquorum_config {
 	uint32_t snapshot_rate;		/* bytes per second sent to nodes that lag; 0: no limit */
 	uint32_t scrub_every_hours;	/* 0: never */
 	uint32_t scrub_rate;		/* bytes read per second */
+	uint32_t user_locks;		/* lock handles that one user may have; counts from the node's start */
+	uint32_t node_locks;		/* and that there may be in all */
 };
 
 /* Everything below returns 0 or a negative errno and, where there is @err, a text. */

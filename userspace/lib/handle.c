@@ -46,11 +46,18 @@ int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *requ
 	if (info > KQUORUM_INFO_MAX)
 		return kq_lib_fail(k, -EINVAL, "what a lock is for has at most %u bytes, not %zu",
 				   KQUORUM_INFO_MAX, info);
+	if (request->ttl_ms > KQUORUM_GRANT_MS_MAX || request->hold_ms > KQUORUM_GRANT_MS_MAX)
+		return kq_lib_fail(k, -EINVAL, "a time to live and a hold have at most %u ms",
+				   KQUORUM_GRANT_MS_MAX);
 	mnl_attr_put_u32(nlh, KQUORUM_A_LOCK_FLAGS, request->flags);
 	if (request->units)
 		mnl_attr_put_u32(nlh, KQUORUM_A_LOCK_UNITS, request->units);
 	if (info)
 		mnl_attr_put_strz(nlh, KQUORUM_A_LOCK_INFO, request->info);
+	if (request->ttl_ms)
+		mnl_attr_put_u32(nlh, KQUORUM_A_TTL, request->ttl_ms);
+	if (request->hold_ms)
+		mnl_attr_put_u32(nlh, KQUORUM_A_HOLD, request->hold_ms);
 	return kq_lib_open_handle(k, nlh);
 }
 
@@ -66,16 +73,28 @@ int kquorum_lock_read(int fd, struct kquorum_lock_info *info)
 	return got == sizeof(*info) ? 0 : -EBADMSG;
 }
 
-int kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss)
+static int write_whole(int fd, const void *what, size_t size)
 {
 	ssize_t put;
 
 	do {
-		put = write(fd, on_loss, sizeof(*on_loss));
+		put = write(fd, what, size);
 	} while (put < 0 && errno == EINTR);
 	if (put < 0)
 		return -errno;
-	return put == sizeof(*on_loss) ? 0 : -EBADMSG;
+	return put == (ssize_t)size ? 0 : -EBADMSG;
+}
+
+int kquorum_lock_on_loss(int fd, const struct kquorum_on_loss *on_loss)
+{
+	return write_whole(fd, on_loss, sizeof(*on_loss));
+}
+
+int kquorum_lock_renew(int fd, uint64_t token)
+{
+	const struct kquorum_renew renew = { .token = token };
+
+	return write_whole(fd, &renew, sizeof(renew));
 }
 
 int kquorum_append_open(struct kquorum *k)

@@ -60,6 +60,9 @@ struct kquorum_peer_status {
 	uint64_t rtt_ns;	/* KQUORUM_NEVER: not known */
 	uint64_t seen_ns;	/* since its last message; KQUORUM_NEVER: none */
 	uint64_t disk_ns;	/* its last log write; KQUORUM_NEVER: not known */
+	bool has_rate;		/* its clock was measured; the leader does all, others the leader */
+	int32_t rate_min_ppm, rate_max_ppm;	/* by so much it is faster than this node's */
+	int32_t clock_off;	/* 1: too fast for drift_ppm, -1: too slow; else 0 */
 	uint32_t flags;		/* KQUORUM_PEERF_* */
 	char reason[KQUORUM_REASON_MAX + 1];
 	uint64_t drops;
@@ -138,6 +141,11 @@ struct kquorum_status {
 	/* By number, what those were called; "": not known. */
 	char departed[KQUORUM_MAX_NODES + 1][KQUORUM_NODE_NAME_MAX + 1];
 	bool quorum, daemon;
+	struct {
+		uint32_t open;			/* lock handles of this node */
+		uint32_t user_max, node_max;	/* how many there may be; 0: not told */
+	} locks;
+	int32_t clock_off;		/* this node's clock, as in struct kquorum_peer_status */
 	uint64_t silence_ns;		/* KQUORUM_NEVER: no leader heard of */
 	uint64_t first_index;		/* where the log begins; what was before is in the snapshot */
 	uint64_t last_index, commit_index, applied_index, durable_index;
@@ -228,20 +236,44 @@ struct kquorum_lock_request {
 	 */
 	uint32_t units;
 	const char *info;	/* what for, at most KQUORUM_INFO_MAX bytes; NULL: it is not said */
+	/*
+	 * Of the grant, at most KQUORUM_GRANT_MS_MAX; 0: as was said of the resource. Once granted it
+	 * is lost when it is not renewed (kquorum_lock_renew()) for @ttl_ms, and after @hold_ms at the
+	 * latest; a resource's own longest hold bounds what is asked for.
+	 */
+	uint32_t ttl_ms, hold_ms;
 };
+
+#define KQUORUM_GRANT_MS_MAX	(UINT32_MAX / 2)	/* of a time to live, a hold, a drain */
 
 /*
  * Asks for a resource and returns a descriptor to poll and to read with
  * kquorum_lock_read(), which tells whether it can be had. Closing it gives what was granted, or the
- * place in the queue, back. -EINVAL: no such request can be: its name is empty or too long, its info
- * too long, too many units, or units of a share; -EBUSY: too much is under way, or the node still
+ * place in the queue, back. Without CAP_NET_ADMIN one gets what the resource's owner, group and mode
+ * let one have. -EINVAL: no such request can be: its name is empty or too long, its info too long, too
+ * many units, units of a share, or a time that is too long; -EBUSY: too much is under way, or the node still
  * reads its log; -ENOSPC: the log is full; -ENXIO: the node is no member any more; -EIO: it has
- * failed; -ENODEV: none runs; -EPERM.
+ * failed; -ENODEV: none runs; -EPERM; -EDEADLK: this process has asked for it already, and would
+ * wait for itself, unless that was for somebody else (KQUORUM_LOCK_OTHERS, in a server's process);
+ * -EDQUOT, -EMFILE: there are as many handles of this user, or of the node, as there may be, or as
+ * many descriptors of this process.
  */
 int kquorum_lock_open(struct kquorum *k, const struct kquorum_lock_request *request);
 
 /* Where a lock stands now. Never waits. */
 int kquorum_lock_read(int fd, struct kquorum_lock_info *info);
+
+/*
+ * Whoever holds the grant with @token is still at work: it has its time to live once more. To be
+ * called in good time, such as each third of it; one that need not be renewed may be. 0; -ETIME: it is
+ * lost, kquorum_lock_read() says why; -EINVAL: this handle has another token, or none yet.
+ */
+int kquorum_lock_renew(int fd, uint64_t token);
+
+/*
+ * Why it was refused or is lost, in words that name the way out; "": it is neither.
+ */
+const char *kquorum_lock_why(const struct kquorum_lock_info *info);
 
 /*
  * Says what the module does by itself before the lease ends: whom it signals, and when; the newest
@@ -275,7 +307,16 @@ struct kquorum_claim {
 	uint32_t units;		/* with KQUORUM_CLAIM_MODE_UNITS: how many */
 	__u64 numbers[KQUORUM_NUMBERED / 64];	/* bit n of the whole: it has unit n */
 	char info[KQUORUM_INFO_MAX + 1];	/* what for, "": it was not said */
+	uint32_t uid;		/* who asked, on that node; KQUORUM_NOBODY: not known */
+	/* Of who holds it: */
+	uint32_t ttl_ms;	/* it is lost when it is not renewed for so long; 0: it need not be */
+	uint32_t hold_ms;	/* it is lost so long after the grant; 0: it is not */
+	bool evicted;		/* kquorum_resource_evict() */
+	uint32_t drain_ms;	/* so long it has then, or longer while its lease lasts */
+	uint64_t evicted_ns;	/* since then, as seen here; KQUORUM_NEVER: not known */
 };
+
+#define KQUORUM_NOBODY		UINT32_MAX	/* of a user's or group's number: none */
 
 struct kquorum_resource {
 	char name[KQUORUM_RESOURCE_NAME_MAX + 1];
@@ -284,6 +325,13 @@ struct kquorum_resource {
 	uint64_t in_use;		/* of these; more than there are after there were made fewer */
 	uint64_t defined;		/* log index of what was said of it, 0: nothing was */
 	uint32_t max_waiters;		/* with that; 0: as many as the cluster has room for */
+	/* With that too: */
+	uint32_t ttl_ms;		/* who asks for none loses it unrenewed after that; 0: does not */
+	uint32_t hold_ms;		/* nobody holds it longer; 0: as long as one likes */
+	uint32_t uid, gid;		/* owner and group, by number: the same on all nodes */
+	uint32_t mode;			/* who may have a share (r), and all the rest (w), as of a file */
+	bool fenced;			/* its users check tokens: it may be taken before a lease ends */
+	uint64_t fence;			/* highest token shown (kquorum_fence_ask()), 0: none */
 	unsigned int n_claims;
 	/*
 	 * Holders first, the one that was granted first before all, then the queue; valid in the
@@ -305,8 +353,13 @@ struct kquorum_resource_request {
 	const char *name;
 	bool create;		/* it must not be defined yet, and @units is needed; else it must be */
 	uint32_t units;		/* from now on, at most KQUORUM_UNITS_MAX; 0: as they are */
-	bool has_max_waiters;
-	uint32_t max_waiters;	/* with that: how many may wait; 0: as many as the cluster has room for */
+	/* Each counts with its has_, else it stays as it is: nothing of it, and 0600 of root, at first. */
+	bool has_max_waiters, has_ttl, has_hold, has_uid, has_gid, has_mode, has_fenced;
+	uint32_t max_waiters;	/* how many may wait; 0: as many as the cluster has room for */
+	uint32_t ttl_ms, hold_ms;	/* at most KQUORUM_GRANT_MS_MAX; 0: none */
+	uint32_t uid, gid;
+	uint32_t mode;		/* bits of 0666 */
+	bool fenced;
 };
 
 /*
@@ -317,8 +370,8 @@ struct kquorum_resource_request {
  * -ENOSPC: the log is full: it was not done; -EHOSTDOWN: the outcome is unknown, see
  * kquorum_resource_get(). A read of 0 bytes: the node went down, and so is it unknown.
  *
- * Who holds it keeps it, also when there are fewer units from now on; who waits for more than there
- * are is refused.
+ * Who holds it keeps it as it was granted, also when there are fewer units from now on; who waits for
+ * more than there are is refused.
  *
  * -EINVAL: no such request can be, its name is empty or too long, or it says nothing; -EBUSY,
  * -ENOSPC: as above, or the node still reads its log; -ENXIO, -EIO, -ENODEV, -EPERM: as with
@@ -332,6 +385,33 @@ int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_reques
  * index: -ENOENT: it is not defined; -EBUSY: somebody holds it or waits.
  */
 int kquorum_resource_delete(struct kquorum *k, const char *name);
+
+struct kquorum_evict_request {
+	const char *name;
+	/* Whose request for it: as kquorum_claim has them. */
+	uint32_t node;
+	uint64_t session, owner;
+	uint32_t drain_ms;	/* so long who holds it has to end; at most KQUORUM_GRANT_MS_MAX */
+};
+
+/*
+ * Makes somebody give @name back, or wait no longer, and says so in the log. Who waits is refused at
+ * once, -ECANCELED. Who holds it is told (poll, and @why and @hold_left_ns of kquorum_lock_read()), and
+ * loses it after @drain_ms; of a resource that is not fenced no sooner than what was left of his
+ * node's lease, for he may rely on that. Returns a descriptor as kquorum_resource_set() does: 0: he is
+ * told; with an index: -ENOENT: there is no such request (any more).
+ */
+int kquorum_resource_evict(struct kquorum *k, const struct kquorum_evict_request *request);
+
+/*
+ * The fence that the cluster keeps: may what comes with @token be done to @name, which is fenced and
+ * of one unit? For a resource that has no file of its own (see kquorum_fence_enter(), which needs no
+ * cluster, and keeps others out until it is done: this does not). Returns a descriptor as
+ * kquorum_resource_set() does: 0: none higher was shown, and all later ones that are lower are refused;
+ * with an index: -ESTALE: a higher one was; -EINVAL: nobody can have been given that one; -ENOENT: it
+ * is not defined; -EMEDIUMTYPE: it is not fenced, or has more units; -EACCES.
+ */
+int kquorum_fence_ask(struct kquorum *k, const char *name, uint64_t token);
 
 struct kquorum_log_entry {
 	uint64_t index, term, session, seq;

@@ -21,6 +21,7 @@ static const char *const attr_names[KQUORUM_A_MAX + 1] = {
 	[KQUORUM_A_CONF_INDEX] = "configuration index", [KQUORUM_A_TRANSIT] = "transit",
 	[KQUORUM_A_LOCK_UNITS] = "units asked for", [KQUORUM_A_LOCK_INFO] = "info",
 	[KQUORUM_A_UNITS] = "units", [KQUORUM_A_MAX_WAITERS] = "max waiters",
+	[KQUORUM_A_USER_LOCKS] = "user locks", [KQUORUM_A_NODE_LOCKS] = "node locks",
 };
 
 int kq_lib_fail(struct kquorum *k, int error, const char *format, ...)

@@ -51,6 +51,8 @@ int kquorum_node_start(struct kquorum *k, const struct kquorum_config *c, const 
 	mnl_attr_put_u64(nlh, KQUORUM_A_CLUSTER_ID, c->cluster_id);
 	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, c->node_id);
 	put_settings(nlh, &set, c->segment_bytes);
+	mnl_attr_put_u32(nlh, KQUORUM_A_USER_LOCKS, c->user_locks);
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_LOCKS, c->node_locks);
 	if (founders)
 		mnl_attr_put_u32(nlh, KQUORUM_A_VOTERS, (2u << founders) - 2);
 	/* Once. A log that is empty again has lost what was in it. */

@@ -74,7 +74,30 @@ static int add_claim(struct collecting *c, const struct nlattr *nest)
 	claim->units = kq_lib_u32(&a, KQUORUM_CLAIM_UNITS, 0);
 	take_numbers(a.table[KQUORUM_CLAIM_NUMBERS], claim->numbers);
 	kq_lib_string(&a, KQUORUM_CLAIM_INFO, claim->info, sizeof(claim->info));
+	claim->uid = kq_lib_u32(&a, KQUORUM_CLAIM_UID, KQUORUM_NOBODY);
+	claim->ttl_ms = kq_lib_u32(&a, KQUORUM_CLAIM_TTL, 0);
+	claim->hold_ms = kq_lib_u32(&a, KQUORUM_CLAIM_HOLD, 0);
+	claim->evicted = a.table[KQUORUM_CLAIM_DRAIN];
+	claim->drain_ms = kq_lib_u32(&a, KQUORUM_CLAIM_DRAIN, 0);
+	claim->evicted_ns = kq_lib_u64(&a, KQUORUM_CLAIM_EVICTED, KQUORUM_NEVER);
 	return 0;
+}
+
+/* A message that goes on with a long queue need not repeat them. */
+static void take_terms(struct kquorum_resource *r, const struct kq_lib_attrs *a)
+{
+	r->token = kq_lib_u64(a, KQUORUM_A_TOKEN, r->token);
+	r->units = kq_lib_u32(a, KQUORUM_A_UNITS, r->units);
+	r->in_use = kq_lib_u64(a, KQUORUM_A_IN_USE, r->in_use);
+	r->defined = kq_lib_u64(a, KQUORUM_A_DEFINED, r->defined);
+	r->max_waiters = kq_lib_u32(a, KQUORUM_A_MAX_WAITERS, r->max_waiters);
+	r->ttl_ms = kq_lib_u32(a, KQUORUM_A_TTL, r->ttl_ms);
+	r->hold_ms = kq_lib_u32(a, KQUORUM_A_HOLD, r->hold_ms);
+	r->uid = kq_lib_u32(a, KQUORUM_A_UID, r->uid);
+	r->gid = kq_lib_u32(a, KQUORUM_A_GID, r->gid);
+	r->mode = kq_lib_u32(a, KQUORUM_A_MODE, r->mode);
+	r->fenced |= kq_lib_u8(a, KQUORUM_A_FENCED);
+	r->fence = kq_lib_u64(a, KQUORUM_A_FENCE, r->fence);
 }
 
 static int take_resource(const struct nlmsghdr *answer, void *user)
@@ -96,11 +119,7 @@ static int take_resource(const struct nlmsghdr *answer, void *user)
 		c->have = true;
 		c->any = true;
 	}
-	c->r.token = kq_lib_u64(&attrs, KQUORUM_A_TOKEN, c->r.token);
-	c->r.units = kq_lib_u32(&attrs, KQUORUM_A_UNITS, c->r.units);
-	c->r.in_use = kq_lib_u64(&attrs, KQUORUM_A_IN_USE, c->r.in_use);
-	c->r.defined = kq_lib_u64(&attrs, KQUORUM_A_DEFINED, c->r.defined);
-	c->r.max_waiters = kq_lib_u32(&attrs, KQUORUM_A_MAX_WAITERS, c->r.max_waiters);
+	take_terms(&c->r, &attrs);
 	mnl_attr_for_each(a, answer, sizeof(struct genlmsghdr)) {
 		if (mnl_attr_get_type(a) != KQUORUM_A_CLAIM)
 			continue;
@@ -149,6 +168,35 @@ int kquorum_resource_get(struct kquorum *k, const char *name, kquorum_resource_c
 	return ret;
 }
 
+/* Returns false: there are none. */
+static bool put_terms(struct nlmsghdr *nlh, const struct kquorum_resource_request *r)
+{
+	const struct {
+		bool said;
+		uint16_t type;
+		uint32_t value;
+	} terms[] = {
+		{ r->units, KQUORUM_A_UNITS, r->units },
+		{ r->has_max_waiters, KQUORUM_A_MAX_WAITERS, r->max_waiters },
+		{ r->has_ttl, KQUORUM_A_TTL, r->ttl_ms },
+		{ r->has_hold, KQUORUM_A_HOLD, r->hold_ms },
+		{ r->has_uid, KQUORUM_A_UID, r->uid },
+		{ r->has_gid, KQUORUM_A_GID, r->gid },
+		{ r->has_mode, KQUORUM_A_MODE, r->mode },
+	};
+	bool any = r->has_fenced;
+	size_t i;
+
+	for (i = 0; i < sizeof(terms) / sizeof(terms[0]); i++) {
+		if (terms[i].said)
+			mnl_attr_put_u32(nlh, terms[i].type, terms[i].value);
+		any |= terms[i].said;
+	}
+	if (r->has_fenced)
+		mnl_attr_put_u8(nlh, KQUORUM_A_FENCED, r->fenced);
+	return any;
+}
+
 int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_request *request)
 {
 	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_RESOURCE_SET, 0);
@@ -159,14 +207,16 @@ int kquorum_resource_set(struct kquorum *k, const struct kquorum_resource_reques
 	if (request->units > KQUORUM_UNITS_MAX || (request->create && !request->units))
 		return kq_lib_fail(k, -EINVAL, "a resource has 1 to %u units, not %u",
 				   KQUORUM_UNITS_MAX, request->units);
-	if (!request->units && !request->has_max_waiters)
+	if (request->ttl_ms > KQUORUM_GRANT_MS_MAX || request->hold_ms > KQUORUM_GRANT_MS_MAX)
+		return kq_lib_fail(k, -EINVAL, "a time to live and a hold have at most %u ms",
+				   KQUORUM_GRANT_MS_MAX);
+	if (request->mode & ~0666U)
+		return kq_lib_fail(k, -EINVAL, "a mode has the bits of 0666, r for a share and w for the rest, "
+				   "not %04o", request->mode);
+	if (!put_terms(nlh, request))
 		return kq_lib_fail(k, -EINVAL, "nothing is to be set");
 	if (request->create)
 		mnl_attr_put(nlh, KQUORUM_A_CREATE, 0, NULL);
-	if (request->units)
-		mnl_attr_put_u32(nlh, KQUORUM_A_UNITS, request->units);
-	if (request->has_max_waiters)
-		mnl_attr_put_u32(nlh, KQUORUM_A_MAX_WAITERS, request->max_waiters);
 	return kq_lib_open_handle(k, nlh);
 }
 
@@ -176,4 +226,31 @@ int kquorum_resource_delete(struct kquorum *k, const char *name)
 	int ret = kq_lib_put_resource(k, nlh, name);
 
 	return ret ? ret : kq_lib_open_handle(k, nlh);
+}
+
+int kquorum_resource_evict(struct kquorum *k, const struct kquorum_evict_request *request)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_RESOURCE_EVICT, 0);
+	int ret = kq_lib_put_resource(k, nlh, request->name);
+
+	if (ret)
+		return ret;
+	if (request->drain_ms > KQUORUM_GRANT_MS_MAX)
+		return kq_lib_fail(k, -EINVAL, "a drain has at most %u ms", KQUORUM_GRANT_MS_MAX);
+	mnl_attr_put_u32(nlh, KQUORUM_A_NODE_ID, request->node);
+	mnl_attr_put_u64(nlh, KQUORUM_A_SESSION, request->session);
+	mnl_attr_put_u64(nlh, KQUORUM_A_OWNER, request->owner);
+	mnl_attr_put_u32(nlh, KQUORUM_A_DRAIN, request->drain_ms);
+	return kq_lib_open_handle(k, nlh);
+}
+
+int kquorum_fence_ask(struct kquorum *k, const char *name, uint64_t token)
+{
+	struct nlmsghdr *nlh = kq_lib_request(k, KQUORUM_CMD_FENCE, 0);
+	int ret = kq_lib_put_resource(k, nlh, name);
+
+	if (ret)
+		return ret;
+	mnl_attr_put_u64(nlh, KQUORUM_A_TOKEN, token);
+	return kq_lib_open_handle(k, nlh);
 }

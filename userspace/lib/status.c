@@ -87,6 +87,10 @@ static void take_peer(struct kquorum_status *st, const struct nlattr *nest)
 	p->rtt_ns = kq_lib_u64(&a, KQUORUM_PEER_RTT, KQUORUM_NEVER);
 	p->seen_ns = kq_lib_u64(&a, KQUORUM_PEER_SEEN, KQUORUM_NEVER);
 	p->disk_ns = kq_lib_u64(&a, KQUORUM_PEER_DISK, KQUORUM_NEVER);
+	p->has_rate = a.table[KQUORUM_PEER_RATE_MIN];
+	p->rate_min_ppm = (int32_t)kq_lib_u32(&a, KQUORUM_PEER_RATE_MIN, 0);
+	p->rate_max_ppm = (int32_t)kq_lib_u32(&a, KQUORUM_PEER_RATE_MAX, 0);
+	p->clock_off = (int32_t)kq_lib_u32(&a, KQUORUM_PEER_CLOCK_OFF, 0);
 	p->flags = kq_lib_u32(&a, KQUORUM_PEER_FLAGS, 0);
 	p->drops = kq_lib_u64(&a, KQUORUM_PEER_DROPS, 0);
 	p->stranger = a.table[KQUORUM_PEER_STRANGER];
@@ -226,12 +230,16 @@ static void take_scalars(struct kquorum_status *st, const struct kq_lib_attrs *a
 	st->learners = kq_lib_u32(a, KQUORUM_A_LEARNERS, 0);
 	st->founders = kq_lib_u32(a, KQUORUM_A_FOUNDERS, 0);
 	st->left = a->table[KQUORUM_A_LEFT];
+	st->clock_off = (int32_t)kq_lib_u32(a, KQUORUM_A_CLOCK_OFF, 0);
 	put_past(st, a->table[KQUORUM_A_PAST]);
 	put_lineage(st, a->table[KQUORUM_A_LINEAGE]);
 	st->joins = a->table[KQUORUM_A_JOINS];
 	st->gone = kq_lib_u32(a, KQUORUM_A_GONE, 0);
 	st->quorum = kq_lib_u8(a, KQUORUM_A_QUORUM);
 	st->daemon = kq_lib_u8(a, KQUORUM_A_DAEMON);
+	st->locks.open = kq_lib_u32(a, KQUORUM_A_LOCKS, 0);
+	st->locks.user_max = kq_lib_u32(a, KQUORUM_A_USER_LOCKS, 0);
+	st->locks.node_max = kq_lib_u32(a, KQUORUM_A_NODE_LOCKS, 0);
 	st->silence_ns = kq_lib_u64(a, KQUORUM_A_SILENCE, KQUORUM_NEVER);
 	st->scrub.ended_ns = KQUORUM_NEVER;
 	st->first_index = kq_lib_u64(a, KQUORUM_A_FIRST_INDEX, 0);

@@ -24,6 +24,9 @@
 #define KQUORUM_INFO_MAX	63	/* bytes that say what a lock is for */
 #define KQUORUM_UNITS_MAX	(1U << 31) /* of one resource */
 #define KQUORUM_NUMBERED	256	/* of no more units each has a number, from 0 on */
+/* Lock handles of one user and of a node, unless NODE_START says otherwise. */
+#define KQUORUM_USER_LOCKS	1000
+#define KQUORUM_NODE_LOCKS	100000
 #define KQUORUM_PAYLOAD_MAX	(48 * 1024)	/* bytes in one log entry */
 #define KQUORUM_STARTS		22	/* earlier starts of itself that a node tells of */
 #define KQUORUM_INCARNATION_SALT 40	/* bits by chance; above them the number of the start */
@@ -41,8 +44,9 @@
  * @KQUORUM_CMD_NODE_START: start this namespace's node: NAME, CLUSTER_ID,
  *	NODE_ID, SETTINGS, one MEMBER per node (this one too), one SEGMENT_FD per
  *	segment file in slot order; VOTERS: who founded the cluster, of a node that
- *	joins one (it never begins one; without it the members found it). Returns at
- *	once; recovery goes on and its end is an event. Admin.
+ *	joins one (it never begins one; without it the members found it). USER_LOCKS and NODE_LOCKS:
+ *	how many lock handles there may be. Returns at once; recovery goes on and its end is an
+ *	event. Admin.
  * @KQUORUM_CMD_NODE_STOP: hand over leadership, end the session, close the
  *	files. Returns at once; poll STATUS until it answers -ENODEV. FORCE: do
  *	not hand over. Admin.
@@ -64,8 +68,14 @@
  * @KQUORUM_CMD_PEER_NOTE: the daemon says why there is no connection to NODE_ID, or, of
  *	this node itself, why it takes none: REASON, shown in the status. EPOCH. Admin.
  * @KQUORUM_CMD_LOCK: ask for RESOURCE: all of it, a share with KQUORUM_LOCK_SHARED in
- *	LOCK_FLAGS, or LOCK_UNITS; LOCK_INFO says what for. Answers FD, the handle,
- *	which is close-on-exec only with KQUORUM_LOCK_CLOEXEC.
+ *	LOCK_FLAGS, or LOCK_UNITS; LOCK_INFO says what for; TTL and HOLD: of the grant, 0 or
+ *	absent: as the resource says. Answers FD, the handle, which is close-on-exec only with
+ *	KQUORUM_LOCK_CLOEXEC. Who is not admin gets what the resource's owner, group and mode
+ *	let him have, and nothing of one that is not defined.
+ *	-EDEADLK: the process has asked for it already, and has or awaits what does not go along
+ *	with this; see KQUORUM_LOCK_OTHERS. -EDQUOT, -EMFILE: its user, the node, has as many lock
+ *	handles as NODE_START allows; no user's limit counts for who has CAP_SYS_RESOURCE in the
+ *	initial user namespace.
  * @KQUORUM_CMD_APPEND_OPEN: answers FD of an append stream (struct
  *	kquorum_append_result).
  * @KQUORUM_CMD_RESOURCE_GET: dump: every resource that is defined, held or awaited;
@@ -94,14 +104,23 @@
  * @KQUORUM_CMD_SCRUB: have the log on disk read, and what a start would miss written again: SCRUB
  *	with RATE, or with STOP. Returns at once; its end is an event, SCRUB in STATUS has the rest.
  *	-EALREADY: one is under way. Admin.
- * @KQUORUM_CMD_RESOURCE_SET: say of RESOURCE how many UNITS it has and how many may wait
- *	(MAX_WAITERS); what is absent stays as it is. With CREATE it must not be defined yet, and
- *	UNITS is needed; without it must be. Answers FD: read() gives one struct
+ * @KQUORUM_CMD_RESOURCE_SET: say of RESOURCE how many UNITS it has, how many may wait
+ *	(MAX_WAITERS), what a grant of it is bound to (TTL, HOLD), who may have it (UID, GID, MODE)
+ *	and whether it is FENCED; what is absent stays as it is. With CREATE it must not be defined
+ *	yet, and UNITS is needed; without it must be. Answers FD: read() gives one struct
  *	kquorum_append_result, whose error is -EEXIST or -ENOENT then; -ENFILE: no more can be
- *	defined. Who holds it keeps it; who waits for more units than there are from now on is
- *	refused. Admin.
+ *	defined. Who holds it keeps it as it was granted; who waits for more units than there are
+ *	from now on is refused. Admin.
  * @KQUORUM_CMD_RESOURCE_DELETE: nothing is said of RESOURCE any more. Answers FD, likewise:
  *	-ENOENT: it is not defined; -EBUSY: somebody holds it or waits. Admin.
+ * @KQUORUM_CMD_RESOURCE_EVICT: the request of NODE_ID, SESSION and OWNER for RESOURCE has to go.
+ *	Who waits is refused at once. Who holds it is told, and has DRAIN to end; of a resource that
+ *	is not FENCED no less than what was left of the session's lease, for he may rely on that.
+ *	Then his node gives it back; of a FENCED one the leader does, should that node be silent.
+ *	Answers FD, likewise: -ENOENT: there is no such request. Admin.
+ * @KQUORUM_CMD_FENCE: TOKEN is shown to RESOURCE, which must be defined, FENCED and of one unit.
+ *	Answers FD, likewise: 0: none higher was; it is noted; -ESTALE: a higher one was; -ENOENT;
+ *	-EMEDIUMTYPE: it is not FENCED, or has more units. Who may have the resource may ask.
  * @KQUORUM_CMD_EVENT: only in multicasts: EVENT, and STATUS's attributes NODE_ID,
  *	TERM, LEADER, ROLE. A wake-up: the truth is in STATUS.
  */
@@ -130,6 +149,8 @@ enum kquorum_cmd {
 	KQUORUM_CMD_SCRUB,
 	KQUORUM_CMD_RESOURCE_SET,
 	KQUORUM_CMD_RESOURCE_DELETE,
+	KQUORUM_CMD_RESOURCE_EVICT,
+	KQUORUM_CMD_FENCE,
 	__KQUORUM_CMD_MAX,
 };
 
@@ -206,7 +227,20 @@ enum kquorum_attr {
 	KQUORUM_A_IN_USE,	/* u64: units that are held; by shares and by all of it: all */
 	KQUORUM_A_MAX_WAITERS,	/* u32: 0: as many as the cluster has room for */
 	KQUORUM_A_DEFINED,	/* u64: log index of the entry that did it */
+	KQUORUM_A_TTL,		/* u32 ms: so long a grant lives unrenewed; 0: it needs none */
+	KQUORUM_A_HOLD,		/* u32 ms: at most it is held so long; 0: as long as one likes */
+	KQUORUM_A_UID,		/* u32: a resource's owner, in the initial user namespace */
+	KQUORUM_A_GID,		/* u32: likewise its group */
+	KQUORUM_A_MODE,		/* u32: who may have a share (r), all else (w), as of a file */
+	KQUORUM_A_FENCED,	/* u8: 1: its users check tokens */
+	KQUORUM_A_FENCE,	/* u64: the highest token that it was shown, 0: none */
+	KQUORUM_A_OWNER,	/* u64: a handle's number on its node */
+	KQUORUM_A_DRAIN,	/* u32 ms */
 	KQUORUM_A_ELIGIBLE,	/* flag: the configuration lets this node stand for election */
+	KQUORUM_A_LOCKS,	/* u32: lock handles of this node that are open */
+	KQUORUM_A_USER_LOCKS,	/* u32: how many of them one user may have */
+	KQUORUM_A_NODE_LOCKS,	/* u32: how many there may be */
+	KQUORUM_A_CLOCK_OFF,	/* s32: 1: its clock is too fast for most others, -1: too slow */
 	__KQUORUM_A_MAX,
 };
 
@@ -286,6 +320,9 @@ enum kquorum_peer_attr {
 	KQUORUM_PEER_STRANGER,		/* flag: connected, and not the member with that number */
 	KQUORUM_PEER_TRANSIT,		/* nested enum kquorum_transit_attr */
 	KQUORUM_PEER_FROM,		/* string: IP address of its end of the connection */
+	KQUORUM_PEER_RATE_MIN,		/* s32 ppm: its clock is faster than the own by this ... */
+	KQUORUM_PEER_RATE_MAX,		/* s32 ppm: ... to this; of all at the leader, else of it */
+	KQUORUM_PEER_CLOCK_OFF,		/* s32: 1: too fast, -1: too slow for drift_ppm */
 	__KQUORUM_PEER_MAX,
 };
 
@@ -354,6 +391,11 @@ enum kquorum_claim_attr {
 	KQUORUM_CLAIM_UNITS,		/* u32: with KQUORUM_CLAIM_MODE_UNITS: how many */
 	KQUORUM_CLAIM_NUMBERS,		/* binary: which, a byte each, where they have numbers */
 	KQUORUM_CLAIM_INFO,		/* string: what it is for */
+	KQUORUM_CLAIM_TTL,		/* u32 ms: granted: to be renewed in; absent: need not */
+	KQUORUM_CLAIM_HOLD,		/* u32 ms: granted: so long at most; absent: without end */
+	KQUORUM_CLAIM_UID,		/* u32: who asked, in the initial user namespace there */
+	KQUORUM_CLAIM_DRAIN,		/* u32 ms: it was evicted, and had so long to end */
+	KQUORUM_CLAIM_EVICTED,		/* u64 ns since then, as seen here */
 	__KQUORUM_CLAIM_MAX,
 };
 
@@ -454,6 +496,7 @@ enum kquorum_event {
 	KQUORUM_EVENT_DAEMON	= 1 << 7,	/* another daemon took the node */
 	KQUORUM_EVENT_SNAPSHOT	= 1 << 8,	/* a snapshot is in use, or a peer needs one */
 	KQUORUM_EVENT_SCRUB	= 1 << 9,	/* a scrub began or ended */
+	KQUORUM_EVENT_CLOCK	= 1 << 10,	/* a clock is off, or is not any more */
 };
 
 /* What an entry of the log is. */
@@ -469,13 +512,25 @@ enum kquorum_entry_type {
 	KQUORUM_ENTRY_RELEASE	= 17,
 	KQUORUM_ENTRY_DEFINE	= 18,	/* what a resource is from here on */
 	KQUORUM_ENTRY_UNDEFINE	= 19,	/* nothing is said of it any more */
+	KQUORUM_ENTRY_EVICT	= 20,	/* somebody has to give it back, or wait no longer */
+	KQUORUM_ENTRY_FENCE	= 21,	/* a token was shown to a resource */
 	KQUORUM_ENTRY_APPEND	= 32,	/* bytes of a client, for the log's own sake */
+};
+
+/* In a KQUORUM_ENTRY_RELEASE: why something is given back. */
+enum kquorum_release_why {
+	KQUORUM_RELEASE_ASKED,		/* its handle was closed */
+	KQUORUM_RELEASE_UNRENEWED,	/* its time to live was over */
+	KQUORUM_RELEASE_OVERDUE,	/* it was held as long as it may be */
+	KQUORUM_RELEASE_EVICTED,	/* an operator wished it, and it had time to end */
 };
 
 /* KQUORUM_A_LOCK_FLAGS */
 #define KQUORUM_LOCK_TRY	1	/* refuse instead of queueing */
 #define KQUORUM_LOCK_CLOEXEC	2	/* the handle does not survive exec */
 #define KQUORUM_LOCK_SHARED	4	/* along with others that share it; not with LOCK_UNITS */
+/* Other handles of this process for the same resource are somebody else's, as in a server's. */
+#define KQUORUM_LOCK_OTHERS	8
 
 /* Where a lock handle stands; the order is the order of life. */
 enum kquorum_lock_state {
@@ -485,10 +540,16 @@ enum kquorum_lock_state {
 	/*
 	 * By error: -EAGAIN: it is held (try); -EBUSY: too much under way; -ENOSPC: the log is
 	 * full; -ERANGE: it has fewer units; -EUSERS: as many wait for it as may; -ENFILE: in
-	 * the whole cluster no more can hold or wait
+	 * the whole cluster no more can hold or wait; -EACCES: its owner, group and mode do not
+	 * let him who asks; -ECANCELED: an operator made it go
 	 */
 	KQUORUM_LOCK_REFUSED,
-	KQUORUM_LOCK_LOST,	/* it was granted, and the lease ran out: nobody may rely on it */
+	/*
+	 * It was granted, and nobody may rely on it any more. By error: 0: the session's lease
+	 * ran out; -ETIME: it was not renewed in time; -ETIMEDOUT: it was held as long as it may
+	 * be; -ECANCELED: an operator took it
+	 */
+	KQUORUM_LOCK_LOST,
 	KQUORUM_LOCK_UNKNOWN,	/* the session ended before the outcome was known */
 };
 
@@ -497,7 +558,8 @@ enum kquorum_lock_state {
  * @state: enum kquorum_lock_state
  * @error: negative errno with KQUORUM_LOCK_REFUSED, else 0
  * @token: fencing token, 0 before the grant
- * @left_ns: time left on the session's lease; renewed while the node lives
+ * @left_ns: how long it may be relied on as things are: the least of what is left of the session's
+ *	lease, which is renewed while the node lives, of @renew_left_ns and of @hold_left_ns
  * @owner: the handle's number; with @session it names the request
  * @session: the node's session that holds it
  * @leader: node id of the leader known, 0: none
@@ -505,10 +567,15 @@ enum kquorum_lock_state {
  * @mode: enum kquorum_claim_mode
  * @units: asked for, with KQUORUM_CLAIM_MODE_UNITS
  * @numbers: granted: bit n of the whole: unit n; none where they have no numbers
+ * @renew_left_ns: granted: until then it must be renewed (struct kquorum_renew); ~0: it need not
+ * @hold_left_ns: granted: no renewal helps beyond; ~0: there is no such end
+ * @why: granted: enum kquorum_release_why when @hold_left_ns is over
+ * @zero: 0
  *
  * poll(): EPOLLIN when the state changed since the last read; EPOLLHUP when the
  * handle has ended (refused, lost, unknown); EPOLLPRI when less than a third of
- * the lease is left.
+ * the lease is left, or of the time to live when it must be renewed, or as much of the longest hold
+ * as a third of the lease; and when an operator wants it back.
  */
 struct kquorum_lock_info {
 	__u32 state;
@@ -522,11 +589,27 @@ struct kquorum_lock_info {
 	__u32 mode;
 	__u32 units;
 	__u64 numbers[KQUORUM_NUMBERED / 64];
+	__u64 renew_left_ns;
+	__u64 hold_left_ns;
+	__u32 why;
+	__u32 zero;
+};
+
+/**
+ * struct kquorum_renew - write() to a lock handle: whoever holds it is still at work
+ * @token: of the grant
+ *
+ * From now on it has its time to live once more, up to the time that it may be held at most.
+ * -EINVAL: it has another token, or none; -ETIME: it is lost already.
+ */
+struct kquorum_renew {
+	__u64 token;
 };
 
 /**
  * struct kquorum_on_loss - write() to a lock handle: what the module does by itself before the
- *	lease runs out, whatever has become of the process that wrote this, and of the daemon
+ *	lease runs out, or the grant comes to its own end, whatever has become of the process that
+ *	wrote this, and of the daemon
  * @pid: to whom, as the writer sees it: a process, or with KQUORUM_ON_LOSS_GROUP the process group
  *	of that number; 0: to nobody, and what was written before no longer counts
  * @flags: KQUORUM_ON_LOSS_*
@@ -536,7 +619,9 @@ struct kquorum_lock_info {
  * @cgroup_fd: of a cgroup.kill file, open for writing: gets a 1 along with SIGKILL; -1: none
  *
  * What is lost at once (the session is over, the node stops) has both at once. Each comes once; the
- * newest of what was written counts. -EPERM: the writer may not signal @pid; -ESRCH: there is none;
+ * newest of what was written counts. When a signal ends the process that has the handle's last
+ * descriptor, @pid gets its SIGKILL then, with KQUORUM_ON_LOSS_KILL, and has ended before the lock
+ * is given back. -EPERM: the writer may not signal @pid; -ESRCH: there is none;
  * -EBADF: @cgroup_fd is not open for writing; -EINVAL: it is no cgroup.kill, or the rest cannot be.
  * Ends with the handle's last descriptor: that gives the lock back.
  */
@@ -555,7 +640,7 @@ struct kquorum_on_loss {
 
 /**
  * struct kquorum_append_result - what read() on an append stream gives, one per write(); and what
- *	became of a RESOURCE_SET or RESOURCE_DELETE
+ *	became of a RESOURCE_SET, RESOURCE_DELETE, RESOURCE_EVICT or FENCE
  * @number: 1 for the first write() of this stream, 2 for the next, ...
  * @index: log index of the entry, 0 without
  * @term: its term

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kq-diskd: the NBD server (fixed newstyle negotiation, simple replies, one client at a time) and
- * the control socket. One thread and one poll loop: requests are served in the order in which
- * they arrive, so "before the flush" has one meaning.
+ * kq-diskd: the NBD server (fixed newstyle negotiation, simple replies) and the control socket.
+ * One thread and one poll loop: requests are served in the order in which they arrive, so "before
+ * the flush" has one meaning, and so has "before the write of another machine" on a disk that
+ * several share. Of these one may be stopped in the middle of a request: the others are served.
  *
  * Protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md
  */
@@ -67,6 +68,16 @@ struct nbd_reply {
 
 #define TICK_MS			100
 
+#define CLIENTS_MAX		16
+
+/* What came of the request that is being received; data follows the request when it writes. */
+struct client {
+	int fd;			/* -1: none */
+	unsigned char *request;
+	size_t have;
+};
+
+static struct client clients[CLIENTS_MAX] = { [0 ... CLIENTS_MAX - 1] = { -1, NULL, 0 } };
 static bool stopping, hanging;
 static int waiting_fd = -1;	/* control client that waits for "cut-at-flush" */
 
@@ -198,32 +209,57 @@ static int negotiate(int fd)
 	}
 }
 
-/* Returns -1 when the client has gone. */
-static int serve_request(int fd)
+/* How many bytes the request of @c has, as far as is known. */
+static size_t request_size(const struct client *c)
 {
-	static unsigned char *data;
-	struct nbd_request q;
-	struct nbd_reply r = { htobe32(NBD_SIMPLE_REPLY_MAGIC), 0, 0 };
-	uint32_t len;
-	int error;
+	const struct nbd_request *q = (const void *)c->request;
 
-	if (!data)
-		data = malloc(REQUEST_LEN_MAX);
-	if (!data || read_all(fd, &q, sizeof(q)) || be32toh(q.magic) != NBD_REQUEST_MAGIC)
-		return -1;
-	len = be32toh(q.len);
-	r.handle = q.handle;
-	switch (be16toh(q.type)) {
-	case NBD_CMD_READ:
-		if (len > REQUEST_LEN_MAX)
+	if (c->have < sizeof(*q) || be16toh(q->type) != NBD_CMD_WRITE)
+		return sizeof(*q);
+	return sizeof(*q) + be32toh(q->len);
+}
+
+/* Takes what is there of a request. 1: it is whole; 0: not yet; -1: the client has gone. */
+static int receive(struct client *c)
+{
+	const struct nbd_request *q = (const void *)c->request;
+
+	while (c->have < request_size(c)) {
+		ssize_t n = recv(c->fd, c->request + c->have, request_size(c) - c->have, MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n <= 0)
 			return -1;
-		error = disk_read(be64toh(q.offset), len, data);
+		c->have += n;
+		if (c->have >= sizeof(*q) && (be32toh(q->magic) != NBD_REQUEST_MAGIC ||
+					      be32toh(q->len) > REQUEST_LEN_MAX))
+			return -1;
+	}
+	return 1;
+}
+
+/* Returns -1 when the client has gone. */
+static int serve_request(struct client *c)
+{
+	struct nbd_request *q = (void *)c->request;
+	struct nbd_reply r = { htobe32(NBD_SIMPLE_REPLY_MAGIC), 0, 0 };
+	unsigned char *data = c->request + sizeof(*q);
+	int whole = receive(c), error;
+	uint32_t len;
+
+	if (whole <= 0)
+		return whole;
+	c->have = 0;
+	len = be32toh(q->len);
+	r.handle = q->handle;
+	switch (be16toh(q->type)) {
+	case NBD_CMD_READ:
+		error = disk_read(be64toh(q->offset), len, data);
 		break;
 	case NBD_CMD_WRITE:
-		if (len > REQUEST_LEN_MAX || read_all(fd, data, len))
-			return -1;
-		error = disk_write(be64toh(q.offset), len, data,
-				   be16toh(q.flags) & NBD_CMD_FLAG_FUA);
+		error = disk_write(be64toh(q->offset), len, data,
+				   be16toh(q->flags) & NBD_CMD_FLAG_FUA);
 		break;
 	case NBD_CMD_FLUSH:
 		if (armed_cut(true))
@@ -236,11 +272,39 @@ static int serve_request(int fd)
 		error = EINVAL;
 	}
 	r.error = htobe32(error);
-	if (write_all(fd, &r, sizeof(r)))
+	if (write_all(c->fd, &r, sizeof(r)))
 		return -1;
-	if (be16toh(q.type) == NBD_CMD_READ && !error)
-		return write_all(fd, data, len);
+	if (be16toh(q->type) == NBD_CMD_READ && !error)
+		return write_all(c->fd, data, len);
 	return 0;
+}
+
+static void client_end(struct client *c)
+{
+	close(c->fd);
+	free(c->request);
+	*c = (struct client){ -1, NULL, 0 };
+}
+
+/* The first place that is free of @n; NULL: there is none. */
+static struct client *client_free(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (clients[i].fd < 0)
+			return &clients[i];
+	return NULL;
+}
+
+static void client_begin(struct client *c, int listener)
+{
+	c->fd = accept(listener, NULL, NULL);
+	if (c->fd < 0)
+		return;
+	c->request = malloc(sizeof(struct nbd_request) + REQUEST_LEN_MAX);
+	if (!c->request || negotiate(c->fd))
+		client_end(c);
 }
 
 static void serve_control(int listener)
@@ -283,37 +347,40 @@ static int listen_on(const char *path)
 	return fd;
 }
 
-int server_run(const char *nbd_path, const char *control_path)
+/* Returns how many of @p there are. */
+static unsigned int poll_set(struct pollfd *p, int nbd, int control, unsigned int n)
 {
-	int nbd = listen_on(nbd_path), control = listen_on(control_path), client = -1;
+	unsigned int i;
 
-	if (nbd < 0 || control < 0)
+	p[0] = (struct pollfd){ client_free(n) ? nbd : -1, POLLIN, 0 };
+	p[1] = (struct pollfd){ control, POLLIN, 0 };
+	for (i = 0; i < n; i++)
+		p[2 + i] = (struct pollfd){ hanging ? -1 : clients[i].fd, POLLIN, 0 };
+	return 2 + n;
+}
+
+int server_run(const char *nbd_path, const char *control_path, unsigned int n)
+{
+	int nbd = listen_on(nbd_path), control = listen_on(control_path);
+	struct pollfd p[2 + CLIENTS_MAX];
+	unsigned int i;
+
+	if (nbd < 0 || control < 0 || n > CLIENTS_MAX)
 		return 1;
 	while (!stopping) {
-		struct pollfd p[3] = {
-			{ client < 0 ? nbd : -1, POLLIN, 0 }, { control, POLLIN, 0 },
-			{ hanging ? -1 : client, POLLIN, 0 },
-		};
-
-		if (poll(p, 3, TICK_MS) < 0 && errno != EINTR)
+		if (poll(p, poll_set(p, nbd, control, n), TICK_MS) < 0 && errno != EINTR)
 			return 1;
 		if (armed_cut(false))
 			break;
 		if (p[1].revents & POLLIN)
 			serve_control(control);
-		if (p[0].revents & POLLIN) {
-			client = accept(nbd, NULL, NULL);
-			if (client >= 0 && negotiate(client)) {
-				close(client);
-				client = -1;
-			}
-		}
 		/* ORDER: after the control socket: nothing is served after a cut */
-		if (!stopping && !hanging && (p[2].revents & (POLLIN | POLLHUP)) &&
-		    serve_request(client)) {
-			close(client);
-			client = -1;
-		}
+		for (i = 0; i < n; i++)
+			if (!stopping && !hanging && (p[2 + i].revents & (POLLIN | POLLHUP)) &&
+			    serve_request(&clients[i]))
+				client_end(&clients[i]);
+		if (!stopping && (p[0].revents & POLLIN))
+			client_begin(client_free(n), nbd);
 	}
 	unlink(nbd_path);
 	unlink(control_path);

@@ -17,6 +17,9 @@
  * --lie MS plants a lie: flushes are acknowledged at once and honoured MS milliseconds later; at
  * a cut everything since the last honoured flush is lost. The disk is then consistent, but as it
  * was up to MS earlier: a program that trusted the acknowledgement has lost what it promised.
+ *
+ * --journal FILE: a disk that several machines share, with a line for each write: when, by this host's
+ * clock, and what. The lines are in the order in which the writes took effect.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +36,8 @@
 #include "diskd.h"
 
 #define SECTOR			512
+#define LINE_MAX_BYTES		100
+#define SHARERS			16
 #define PENDING_BYTES_MAX	(64UL << 20)	/* more is written out: a cache is finite */
 #define LIE_BYTES_MAX		(512UL << 20)
 
@@ -53,6 +58,7 @@ static struct {
 	uint64_t pending_bytes;
 	uint64_t lie_ms;	/* 0: honest */
 	uint64_t n_writes, n_fua, n_flushes;
+	FILE *journal;		/* NULL: none */
 	bool error;		/* answer writes and flushes with EIO */
 	uint64_t armed_until_ms;	/* 0, or: cut at that flush, at the latest then */
 	uint64_t armed_seed;
@@ -146,6 +152,18 @@ int disk_flush(void)
 	return 0;
 }
 
+/* What is written begins with a line of text, or is told as "-". */
+static void journal_add(uint64_t offset, uint32_t len, const char *from)
+{
+	const char *end = memchr(from, '\n', len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	fprintf(disk.journal, "%lld.%06ld %llu %u %.*s\n", (long long)ts.tv_sec, ts.tv_nsec / 1000,
+		(unsigned long long)offset, len, end ? (int)(end - from) : 1, end ? from : "-");
+	fflush(disk.journal);
+}
+
 int disk_write(uint64_t offset, uint32_t len, const void *from, bool fua)
 {
 	if (offset > disk.size || len > disk.size - offset)
@@ -155,6 +173,8 @@ int disk_write(uint64_t offset, uint32_t len, const void *from, bool fua)
 	if (!len)
 		return 0;
 	memcpy(disk.view + offset, from, len);
+	if (disk.journal)
+		journal_add(offset, len, from);
 	disk.n_writes++;
 	disk.n_fua += fua;
 	pending_add(offset, from, len, fua);
@@ -344,11 +364,22 @@ static void disk_open(const char *path)
 	}
 }
 
+static void journal_open(const char *path)
+{
+	disk.journal = fopen(path, "ae");
+	if (!disk.journal) {
+		fprintf(stderr, "kq-diskd: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+}
+
 static const char usage[] =
-"Usage: kq-diskd [--lie MS] IMAGE NBD-SOCKET CONTROL-SOCKET\n"
+"Usage: kq-diskd [--lie MS] [--journal FILE] IMAGE NBD-SOCKET CONTROL-SOCKET\n"
 "Serve IMAGE over NBD as a disk with a volatile write cache; runs until \"cut\" or \"quit\".\n"
 "  --lie MS   acknowledge a flush at once, honour it MS milliseconds later: a cut in between\n"
 "             loses what was promised (to show that a checker notices)\n"
+"  --journal FILE   up to 16 clients at once; a line for each write, in the order of their effect:\n"
+"             CLOCK_BOOTTIME in seconds, offset, bytes, the line of text that they begin with\n"
 "Commands on CONTROL-SOCKET (kq-say): cut SEED   lose and tear what is not flushed, and end\n"
 "  cut-at-flush SEED N MS   the same when the Nth flush from now comes in that has something to\n"
 "             flush, before it is served; at the latest after so many milliseconds\n"
@@ -358,13 +389,16 @@ static const char usage[] =
 int main(int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{ "lie", 1, NULL, 'l' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "lie", 1, NULL, 'l' }, { "journal", 1, NULL, 'j' }, { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "l:h", opts, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "l:j:h", opts, NULL)) != -1) {
 		if (o == 'l')
 			disk.lie_ms = strtoull(optarg, NULL, 10);
+		else if (o == 'j')
+			journal_open(optarg);
 		else if (o == 'h')
 			return fputs(usage, stdout), 0;
 		else
@@ -376,5 +410,5 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	disk_open(argv[optind]);
-	return server_run(argv[optind + 1], argv[optind + 2]);
+	return server_run(argv[optind + 1], argv[optind + 2], disk.journal ? SHARERS : 1);
 }

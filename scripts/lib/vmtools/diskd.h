@@ -25,7 +25,8 @@ bool disk_armed_cut(bool flush, char *answer, size_t size);
 void disk_control(const char *line, char *answer, size_t size);
 
 /* diskd-nbd.c */
-int server_run(const char *nbd_path, const char *control_path);
+/* @n: so many clients at once */
+int server_run(const char *nbd_path, const char *control_path, unsigned int n);
 void server_stop(void);
 void server_hang(bool hang);
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Three nodes: elections, locks, pools, daemons killed, partitions, lost leases, refusals.
+# Three nodes: elections, locks, pools, grants that end, daemons killed, partitions, lost leases, refusals.
 # shellcheck source=tests/e2e/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/guest/locks.sh
@@ -11,6 +11,8 @@
 . "$(dirname "$0")/partition.sh"
 # shellcheck source=tests/e2e/guest/on_loss.sh
 . "$(dirname "$0")/on_loss.sh"
+# shellcheck source=tests/e2e/guest/grants.sh
+. "$(dirname "$0")/grants.sh"
 # shellcheck source=tests/e2e/guest/refuse.sh
 . "$(dirname "$0")/refuse.sh"
 DELTA_MS=500
@@ -19,7 +21,7 @@ case ${1-} in
 heart) heart "$2"; exit ;;	# the commands of holders
 stamp) boot_ms && echo "$boot_ms" >"$2"; exit ;;
 pool_job) pool_job "$2" "$3"; exit ;;
-stubborn | obedient | caged) "$@"; exit ;;
+stubborn | family | obedient | caged | hangs) "$@"; exit ;;
 esac
 
 ONLY=$*
@@ -35,6 +37,9 @@ run_tests status_fields lock_runs_a_command releases_go_with_the_next_request lo
 	a_cloned_disk_is_noticed a_node_of_another_cluster_is_refused bad_messages_are_refused \
 	transfer_moves_leadership \
 	stopped_leader_hands_over minority_grants_nothing_and_guard_band_holds \
-	module_stops_holders_before_the_lease_ends all_daemons_killed
+	module_stops_holders_before_the_lease_ends killed_holder_takes_its_command_along \
+	hung_holder_loses_its_grant supervisor_renews_until_it_is_stopped nobody_holds_it_longer_than_he_may \
+	waiter_is_evicted holder_is_evicted stubborn_holder_is_evicted fenced_holder_on_a_silent_node_is_evicted \
+	users_have_what_is_theirs cluster_keeps_a_fence all_daemons_killed
 nodes_stop_cleanly
 finish

@@ -9,7 +9,7 @@
 stubborn()
 {
 	trap '' TERM
-	echo $$ >"$1.pid"
+	echo $BASHPID >"$1.pid"
 	heart "$1"
 }
 
@@ -27,6 +27,13 @@ caged()
 	on_loss_write $$ 2 0 0 "$2" 9 || exit
 	echo $$ >"$1.pid"
 	heart "$1"
+}
+
+# family FILE: a child of it stamps, and does not mind SIGTERM
+family()
+{
+	stubborn "$1" &
+	wait
 }
 
 # on_loss_write PID FLAGS SIGNAL WARN_MS KILL_MS CGROUP_FD: struct kquorum_on_loss, to the lock handle that
@@ -49,7 +56,7 @@ on_loss_write()
 # told_module PID: it knows whom to stop
 told_module() { grep -qs '^kquorum-on-loss:' "/proc/$1/fdinfo/"*; }
 # log_tells SIGNAL WHOM: the kernel log has it
-log_tells() { dmesg | grep -q "ms of the lease left: signal $1 to $2\$"; }
+log_tells() { dmesg | grep -q "ms left: signal $1 to $2\$"; }
 # dead PID: it runs no more, be it that nobody has waited for it
 dead() { ! grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 
@@ -137,4 +144,24 @@ module_stops_holders_before_the_lease_ends()
 	becomes "the node comes back" 60 agree_in 1
 	becomes "with a new session" 60 st_is $h '.session_left_ms > 0'
 	becomes "the cgroup is empty" 10 rmdir "$cage"
+}
+
+killed_holder_takes_its_command_along()
+{
+	local at=$WORK/killed pid waiter last granted
+	mkdir "$at"
+	ip netns exec kq2 kquorum lock orphans -- "$0" family "$at/child" 2>/dev/null &
+	pid=$!
+	becomes "a child of the command runs" 30 [ -s "$at/child" ]
+	ip netns exec kq3 kquorum lock orphans -- "$0" stamp "$at/granted" &
+	waiter=$!
+	becomes "another node waits" 30 waiting 3 orphans 1
+	kill -KILL $pid
+	timeout 60 tail --pid=$waiter -f /dev/null
+	granted=$(cat "$at/granted" 2>/dev/null || echo 0)
+	ok "it is granted when kquorum is killed (at $granted ms)" [ "$granted" -gt 0 ]
+	ok "the child is gone" dead "$(cat "$at/child.pid")"
+	last=$(tail -n 1 "$at/child")
+	ok "and was before that (at $last ms)" [ "$last" -le "$granted" ]
+	wait $pid $waiter 2>/dev/null
 }

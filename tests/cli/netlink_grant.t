@@ -1,0 +1,3 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+CMOCKA_MESSAGE_OUTPUT=TAP exec "${BUILD:-build}/tests/cli/netlink_grant_test" 2>&1
