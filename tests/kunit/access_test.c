@@ -96,7 +96,8 @@ static int lock_as(struct kunit *test, uid_t uid, gid_t more, u32 flags, struct 
 	int err;
 
 	put_a(test, r, C(LOCK));
-	nla_put_u32(r->skb, A(LOCK_FLAGS), flags);
+	/* All these users are one process, which must not wait for itself. */
+	nla_put_u32(r->skb, A(LOCK_FLAGS), flags | KQUORUM_LOCK_OTHERS);
 	err = request_try_file(test, r, file);
 	strscpy(text, r->text, sizeof(r->text));
 	fput(r->file);

@@ -19,6 +19,7 @@ static struct file *handle(struct fixture *f, const char *name, u32 flags, u32 u
 {
 	const struct kq_lock_ask ask = {
 		.name = name, .name_len = strlen(name), .flags = flags, .units = units,
+		.admin = true,
 	};
 
 	return kq_lock_file(f->node, &ask);

@@ -29,6 +29,7 @@ static struct file *lock_open(struct kunit *test, u32 ttl_ms, u32 hold_ms, u32 s
 	struct fixture *f = test->priv;
 	const struct kq_lock_ask ask = {
 		.name = "a", .name_len = 1, .ttl_ms = ttl_ms, .hold_ms = hold_ms, .admin = true,
+		.flags = KQUORUM_LOCK_OTHERS,
 	};
 	struct file *file = kq_lock_file(f->node, &ask);
 

@@ -14,6 +14,7 @@ static struct file *held_until(struct kunit *test, u32 ttl_ms, u32 hold_ms)
 	struct fixture *f = test->priv;
 	const struct kq_lock_ask ask = {
 		.name = "a", .name_len = 1, .ttl_ms = ttl_ms, .hold_ms = hold_ms, .admin = true,
+		.flags = KQUORUM_LOCK_OTHERS,
 	};
 	struct file *file = kq_lock_file(f->node, &ask);
 
