@@ -149,6 +149,19 @@ struct kq_claim *kq_claim_next(const struct kq_claim *c)
 	return next && next->session == c->session ? next : NULL;
 }
 
+/**
+ * kq_claim_is_for() - is a claim for the resource of that name?
+ * @c: the claim; NULL: there is none
+ * @name: the name
+ * @len: bytes
+ *
+ * Return: true if so.
+ */
+bool kq_claim_is_for(const struct kq_claim *c, const void *name, u32 len)
+{
+	return c && c->resource->name_len == len && !memcmp(c->resource->name, name, len);
+}
+
 static bool by_owner_add(struct rb_root *root, struct kq_claim *c)
 {
 	struct rb_node **link = &root->rb_node, *parent = NULL;

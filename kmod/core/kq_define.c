@@ -97,7 +97,7 @@ static u64 fence_of(const struct kq_resource *r, const struct kq_terms *is, u64 
 {
 	u64 before = r->pool ? r->pool->fence : 0, first = index << KQ_TOKEN_SHIFT;
 
-	if (!is->fenced || (r->pool && r->pool->is.fenced))
+	if (!is->fenced || kq_resource_is_fenced(r))
 		return before;
 	if (!list_empty(&r->holders))
 		first = list_first_entry(&r->holders, struct kq_claim, node)->token;
@@ -137,12 +137,8 @@ static void refuse_too_many(struct kq_core *core, struct kq_resource *r)
 	struct kq_claim *c, *next;
 
 	list_for_each_entry_safe(c, next, &r->queue, node) {
-		if (c->units <= kq_resource_units(r))
-			continue;
-		core->concerned |= 1ULL << c->holder_node;
-		if (c->holder_node == core->cfg.self && !KQ_BREAK(REFUSED_UNTOLD))
-			kq_owner_refused(core, c, -ERANGE);
-		kq_resource_unclaim(core, c);
+		if (c->units > kq_resource_units(r))
+			kq_resource_refuse(core, c, -ERANGE);
 	}
 }
 
@@ -203,7 +199,7 @@ int kq_undefine_check(const void *payload, u32 len)
 }
 
 /**
- * kq_undefine_apply() - apply a UNDEFINE
+ * kq_undefine_apply() - apply an UNDEFINE
  * @core: the core
  * @e: the entry
  *

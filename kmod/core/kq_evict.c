@@ -27,11 +27,8 @@ static struct kq_claim *evicted_claim(struct kq_core *core, const struct kq_evic
 {
 	struct kq_claim *c = kq_claim_find(core->res, le32_to_cpu(cmd->node),
 					   le64_to_cpu(cmd->session), le64_to_cpu(cmd->owner));
-	u32 len = le16_to_cpu(cmd->name_len);
 
-	if (!c || c->resource->name_len != len || memcmp(c->resource->name, cmd + 1, len))
-		return NULL;
-	return c;
+	return kq_claim_is_for(c, cmd + 1, le16_to_cpu(cmd->name_len)) ? c : NULL;
 }
 
 /* It has no claim any more: who waits is refused, who holds has lost it. */
@@ -39,20 +36,18 @@ static void take_away(struct kq_core *core, struct kq_claim *c, u64 index)
 {
 	struct kq_resource *r = c->resource;
 
-	core->concerned |= 1ULL << c->holder_node;
-	if (c->holder_node == core->cfg.self)
-		kq_owner_refused(core, c, -ECANCELED);
-	kq_resource_unclaim(core, c);
+	kq_resource_refuse(core, c, -ECANCELED);
 	kq_resource_settle(core, r, index);
 }
 
-static bool is_fenced(const struct kq_claim *c)
+/* May the leader take it, whatever its holder was told that is left? */
+static bool may_take(const struct kq_claim *c)
 {
-	return c->resource->pool && c->resource->pool->is.fenced;
+	return kq_resource_is_fenced(c->resource) || KQ_BREAK(EVICT_UNFENCED);
 }
 
 /**
- * kq_evict_apply() - apply a EVICT
+ * kq_evict_apply() - apply an EVICT
  * @core: the core
  * @e: the entry
  *
@@ -71,7 +66,7 @@ s32 kq_evict_apply(struct kq_core *core, struct kq_entry *e)
 		return -ENOENT;
 	if (by_leader) {
 		/* That its users check tokens was taken back meanwhile: its node gives it back. */
-		if (!c->evicted || (!is_fenced(c) && !KQ_BREAK(EVICT_UNFENCED))) {
+		if (!c->evicted || !may_take(c)) {
 			c->evict_term = 0;
 			return -EPERM;
 		}
@@ -153,7 +148,7 @@ void kq_evict_tick(struct kq_core *core)
 		return;
 	list_for_each_entry(c, &core->res->evicting, evicting) {
 		if (c->evict_term == core->hs.term || core->now_ns < overdue_ns(core, c) ||
-		    (!is_fenced(c) && !KQ_BREAK(EVICT_UNFENCED)))
+		    !may_take(c))
 			continue;
 		if (append_evict(core, c)) {
 			c->evict_term = 0;	/* no memory, or no room: at the next tick */

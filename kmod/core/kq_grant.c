@@ -134,7 +134,7 @@ void kq_owner_refuse(struct kq_core *core, struct kq_owner *o, s32 error)
  */
 void kq_owner_evicted(struct kq_core *core, const struct kq_claim *c)
 {
-	bool fenced = c->resource->pool && c->resource->pool->is.fenced;
+	bool fenced = kq_resource_is_fenced(c->resource);
 	struct kq_owner *o = kq_owner_of(core, c);
 
 	if (o && o->state == KQUORUM_LOCK_GRANTED && !o->closing)

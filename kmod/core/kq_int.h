@@ -300,6 +300,7 @@ bool kq_session_applied(const struct kq_core *core, u32 node, u64 seq);
 int kq_resources_prepare(struct kq_entry *e);
 void kq_resources_session_end(struct kq_core *core, u32 node, u64 session, u64 index);
 void kq_resource_unclaim(struct kq_core *core, struct kq_claim *c);
+void kq_resource_refuse(struct kq_core *core, struct kq_claim *c, s32 error);
 void kq_resource_settle(struct kq_core *core, struct kq_resource *r, u64 index);
 bool kq_name_fits(u32 name_len, u32 room);
 

@@ -63,6 +63,20 @@ void kq_resource_unclaim(struct kq_core *core, struct kq_claim *c)
 	kq_resources_unclaim(core->res, c);
 }
 
+/**
+ * kq_resource_refuse() - a claim goes, and not by the wish of who made it: he is told
+ * @core: the core
+ * @c: the claim; kq_resource_settle() comes next
+ * @error: why, negative errno
+ */
+void kq_resource_refuse(struct kq_core *core, struct kq_claim *c, s32 error)
+{
+	core->concerned |= 1ULL << c->holder_node;
+	if (c->holder_node == core->cfg.self && !KQ_BREAK(REFUSED_UNTOLD))
+		kq_owner_refused(core, c, error);
+	kq_resource_unclaim(core, c);
+}
+
 static void grant(struct kq_core *core, struct kq_claim *c, u64 index)
 {
 	struct kq_resource *r = c->resource;
@@ -271,14 +285,12 @@ static s32 acquire(struct kq_core *core, struct kq_entry *e)
 static struct kq_claim *claim_of(struct kq_core *core, const struct kq_entry *e)
 {
 	const struct kq_release_cmd *cmd = (const void *)e->data;
-	u32 node = le32_to_cpu(e->rec.node), len = le16_to_cpu(cmd->name_len);
+	u32 node = le32_to_cpu(e->rec.node);
 	u64 session = le64_to_cpu(e->rec.session);
 	struct kq_claim *c = KQ_BREAK(RELEASE_ANY) ? kq_claim_first(core->res, node, session) :
 		kq_claim_find(core->res, node, session, le64_to_cpu(cmd->owner));
 
-	if (!c || c->resource->name_len != len || memcmp(c->resource->name, cmd + 1, len))
-		return NULL;
-	return c;
+	return kq_claim_is_for(c, cmd + 1, le16_to_cpu(cmd->name_len)) ? c : NULL;
 }
 
 static s32 release(struct kq_core *core, struct kq_entry *e)

@@ -179,6 +179,12 @@ struct kq_resources {
 	u64 sum[KQ_SNAP_TYPES];
 };
 
+/* Do its users check tokens? */
+static inline bool kq_resource_is_fenced(const struct kq_resource *r)
+{
+	return r->pool && r->pool->is.fenced;
+}
+
 /* Where a resource stands, or would; kq_resource_table.c */
 struct kq_resource_place {
 	struct rb_node *parent, **link;
@@ -204,6 +210,7 @@ struct kq_claim *kq_claim_alloc(u32 info_len, u32 units);
 struct kq_claim *kq_claim_find(const struct kq_resources *res, u32 node, u64 session, u64 owner);
 struct kq_claim *kq_claim_first(const struct kq_resources *res, u32 node, u64 session);
 struct kq_claim *kq_claim_next(const struct kq_claim *c);
+bool kq_claim_is_for(const struct kq_claim *c, const void *name, u32 len);
 bool kq_resources_claim(struct kq_resources *res, struct kq_resource *r, struct kq_claim *c);
 void kq_resources_unclaim(struct kq_resources *res, struct kq_claim *c);
 u32 kq_claim_record(const struct kq_claim *c, void *buf);

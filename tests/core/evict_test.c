@@ -132,12 +132,6 @@ static struct kq_owner *want(struct trio *t, uint32_t id)
 	return o;
 }
 
-static void drop(struct trio *t, uint32_t id, struct kq_owner *o)
-{
-	kq_core_unlock(t->core[id], t->now, o);
-	trio_pass(t, 50);
-}
-
 /* Node 1 is told; it leads. */
 static int32_t evict_at(struct trio *t, uint32_t id, const struct kq_owner *o, uint32_t drain_ms)
 {
@@ -172,8 +166,8 @@ static void who_waits_is_told_that_he_is_evicted(void **state)
 	trio_pass(t, 25);
 	assert_int_equal(waiter->state, KQUORUM_LOCK_REFUSED);
 	assert_int_equal(waiter->error, -ECANCELED);
-	drop(t, 3, waiter);
-	drop(t, 2, holder);
+	trio_drop(t, 3, waiter);
+	trio_drop(t, 2, holder);
 }
 
 /* No less than the time to end, no less than what was left of the lease; and no renewal of that. */
@@ -201,8 +195,8 @@ static void who_does_not_check_tokens_keeps_what_he_was_told(void **state)
 	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
 	assert_int_equal(o->error, -ECANCELED);
 	assert_int_equal(next->state, KQUORUM_LOCK_GRANTED);
-	drop(t, 2, o);
-	drop(t, 3, next);
+	trio_drop(t, 2, o);
+	trio_drop(t, 3, next);
 }
 
 static void where_tokens_are_checked_it_ends_with_the_time_to_end(void **state)
@@ -224,7 +218,7 @@ static void where_tokens_are_checked_it_ends_with_the_time_to_end(void **state)
 	trio_pass(t, 25);
 	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
 	assert_int_equal(o->error, -ECANCELED);
-	drop(t, 2, o);
+	trio_drop(t, 2, o);
 }
 
 /* Its node is silent: with tokens the leader takes it behind the time to end and an election. */
@@ -257,8 +251,8 @@ static void of_a_silent_node(struct trio *t, bool fenced)
 	t->cut[2] = false;
 	trio_pass(t, 2000);
 	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
-	drop(t, 2, o);
-	drop(t, 3, next);
+	trio_drop(t, 2, o);
+	trio_drop(t, 3, next);
 }
 
 static void of_a_silent_node_the_leader_takes_it_where_tokens_are_checked(void **state)

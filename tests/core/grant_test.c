@@ -19,12 +19,6 @@ static struct kq_owner *want(struct trio *t, uint32_t id, uint32_t ttl_ms, uint3
 	return o;
 }
 
-static void drop(struct trio *t, uint32_t id, struct kq_owner *o)
-{
-	kq_core_unlock(t->core[id], t->now, o);
-	trio_pass(t, 50);
-}
-
 static int renew(struct trio *t, uint32_t id, struct kq_owner *o)
 {
 	return kq_core_renew(t->core[id], t->now, o, o->token);
@@ -68,8 +62,8 @@ static void who_does_not_renew_loses_it_and_the_next_one_has_it(void **state)
 	trio_settle(t);
 	assert_int_equal(next->state, KQUORUM_LOCK_GRANTED);
 	assert_true(next->token > o->token);
-	drop(t, 2, o);
-	drop(t, 3, next);
+	trio_drop(t, 2, o);
+	trio_drop(t, 3, next);
 	assert_nothing_left(t);
 }
 
@@ -96,7 +90,7 @@ static void who_renews_keeps_it_as_long_as_he_may(void **state)
 	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
 	assert_int_equal(o->error, -ETIMEDOUT);
 	assert_int_equal(renew(t, 2, o), -ETIME);
-	drop(t, 2, o);
+	trio_drop(t, 2, o);
 	assert_nothing_left(t);
 }
 
@@ -124,8 +118,8 @@ static void a_renewal_revives_nothing(void **state)
 	assert_int_equal(kq_core_renew(t->core[2], t->now, o, o->token + 1), -EINVAL);
 	trio_settle(t);
 	assert_int_equal(waiter->state, KQUORUM_LOCK_GRANTED);
-	drop(t, 2, o);
-	drop(t, 3, waiter);
+	trio_drop(t, 2, o);
+	trio_drop(t, 3, waiter);
 	assert_nothing_left(t);
 }
 
@@ -141,7 +135,7 @@ static void one_without_an_end_needs_no_renewal_and_may_have_one(void **state)
 	assert_int_equal(o->end_ns, KQ_NEVER);
 	trio_pass(t, 5000);
 	assert_int_equal(o->state, KQUORUM_LOCK_GRANTED);
-	drop(t, 2, o);
+	trio_drop(t, 2, o);
 	assert_nothing_left(t);
 }
 
@@ -161,7 +155,7 @@ static void the_end_of_the_session_is_an_end_all_the_same(void **state)
 	assert_int_equal(renew(t, 2, o), -ETIME);
 	t->cut[2] = false;
 	trio_pass(t, 3000);
-	drop(t, 2, o);
+	trio_drop(t, 2, o);
 	assert_nothing_left(t);
 }
 
@@ -182,8 +176,8 @@ static void what_ended_while_nobody_heard_it_is_given_back(void **state)
 	trio_pass(t, 300);
 	trio_pass(t, 2500);
 	assert_int_equal(next->state, KQUORUM_LOCK_GRANTED);
-	drop(t, 2, o);
-	drop(t, 3, next);
+	trio_drop(t, 2, o);
+	trio_drop(t, 3, next);
 	assert_nothing_left(t);
 }
 
@@ -209,7 +203,7 @@ static void why_it_is_given_back_is_in_the_log(void **state)
 		cmd = (const void *)e->data;
 		assert_int_equal(le16_to_cpu(e->rec.type), KQ_ENTRY_RELEASE);
 		assert_int_equal(le16_to_cpu(cmd->why), row[i].why);
-		drop(t, 2, o);
+		trio_drop(t, 2, o);
 	}
 	assert_nothing_left(t);
 }
@@ -307,7 +301,7 @@ static void of_many_each_ends_in_its_time(void **state)
 		trio_pass(t, 25);
 	}
 	for (i = 0; i < ARRAY_SIZE(order); i++)
-		drop(t, 2, o[i]);
+		trio_drop(t, 2, o[i]);
 	assert_nothing_left(t);
 }
 

@@ -6,19 +6,7 @@
 #include "kq_int.h"
 #include "trio.h"
 
-#define N1 kq_node_bit(1)
-#define N2 kq_node_bit(2)
-#define N3 kq_node_bit(3)
-#define N4 kq_node_bit(4)
 #define ALL (N1 | N2 | N3)
-
-static int change(struct trio *t, kq_nodes voters, kq_nodes learners)
-{
-	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
-
-	to.id = trio_joining(t->core[1], &to.to);
-	return kq_core_reconfigure(t->core[1], t->now, &to);
-}
 
 static int change_and_name(struct trio *t, kq_nodes voters, kq_nodes learners, uint32_t id,
 			   const char *name, const char *address, uint8_t flags)
@@ -61,7 +49,7 @@ static void remove_3(struct trio *t)
 	trio_lead(t);
 	assert_int_equal(change_and_name(t, ALL, 0, 3, "n3", "10.0.0.3", 0), 0);
 	trio_pass(t, 200);
-	assert_int_equal(change(t, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 3000);
 	assert_int_equal(t->core[1]->session[3].id, 0);
 }
@@ -77,7 +65,7 @@ static void who_has_left_is_not_taken_for_the_next_one_with_its_number(void **st
 	/* It comes back as what it was; */
 	assert_int_equal(change_and_name(t, N1 | N2, N3, 3, "n3", "10.0.0.9", 0), 0);
 	trio_pass(t, 200);
-	assert_int_equal(change(t, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 3000);
 	/* ... and another machine may have the number, under any name. */
 	t->cut[3] = true;
@@ -121,7 +109,7 @@ static void a_node_knows_that_it_has_left_once_that_is_committed(void **state)
 
 	trio_lead(t);
 	assert_false(kq_core_has_left(c));
-	assert_int_equal(change(t, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	assert_false(kq_core_has_left(c));
 	trio_pass(t, 300);
 	assert_true(kq_core_has_left(c));
@@ -136,7 +124,7 @@ static void a_node_knows_that_it_has_left_once_that_is_committed(void **state)
 	kq_core_tick(c, t->now);
 	assert_false(kq_core_take_events(c) & KQUORUM_EVENT_PEER);
 	trio_pass(t, 3000);
-	assert_int_equal(change(t, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_pass(t, 300);
 	assert_false(kq_core_has_left(c));
 }
@@ -148,7 +136,7 @@ static void who_is_being_taken_in_has_not_left(void **state)
 	struct kq_core *c = t->core[3];
 
 	trio_lead(t);
-	assert_int_equal(change(t, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 300);
 	c->hs.identity = 99;
 	assert_true(kq_is_out(c));
@@ -186,10 +174,10 @@ static void a_vote_that_waits_survives_all_that_passes_meanwhile(void **state)
 	trio_pass(t, 500);
 	assert_int_equal(kq_core_member(c, 3)->flags, KQUORUM_CONF_PROMOTE);
 	/* ... one of voters, by way of a joint configuration, */
-	assert_int_equal(change(t, N1, N2 | N3), 0);
+	assert_int_equal(trio_change(t, 1, N1, N2 | N3), 0);
 	assert_int_equal(kq_core_member(c, 3)->flags, KQUORUM_CONF_PROMOTE);
 	trio_pass(t, 500);
-	assert_int_equal(change(t, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_pass(t, 500);
 	/* ... and another leader. */
 	assert_int_equal(kq_core_transfer(c, t->now, 2), 0);

@@ -6,26 +6,6 @@
 #include "kq_int.h"
 #include "trio.h"
 
-#define N1 kq_node_bit(1)
-#define N2 kq_node_bit(2)
-#define N3 kq_node_bit(3)
-
-static int change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learners)
-{
-	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
-
-	to.id = trio_joining(t->core[id], &to.to);
-	return kq_core_reconfigure(t->core[id], t->now, &to);
-}
-
-static void assert_conf(const struct kq_core *c, kq_nodes voters, kq_nodes outgoing,
-			kq_nodes learners)
-{
-	assert_int_equal(c->conf.voters, voters);
-	assert_int_equal(c->conf.outgoing, outgoing);
-	assert_int_equal(c->conf.learners, learners);
-}
-
 static void a_node_that_leaves_is_told(void **state)
 {
 	struct trio *t = *state;
@@ -37,9 +17,9 @@ static void a_node_that_leaves_is_told(void **state)
 	o = trio_owner(t, 3, "db", &err);
 	trio_pass(t, 100);
 	assert_int_equal(o->state, KQUORUM_LOCK_GRANTED);
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 50);
-	assert_conf(c, N1 | N2, 0, 0);
+	trio_assert_conf(c, N1 | N2, 0, 0);
 	assert_int_equal(t->core[1]->leaving, 0);
 	assert_int_equal(o->state, KQUORUM_LOCK_LOST);
 	assert_int_equal(c->local.deadline_ns, 0);
@@ -48,13 +28,13 @@ static void a_node_that_leaves_is_told(void **state)
 	assert_int_equal(err, -ENXIO);
 	/* What it held is free once nobody can think any more that it holds. */
 	assert_true(t->core[1]->session[3].id);
-	assert_int_equal(change(t, 1, N1 | N2, N3), -EEXIST);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), -EEXIST);
 	trio_pass(t, 3000);
 	assert_int_equal(t->core[1]->session[3].id, 0);
 	assert_int_equal(kq_core_canvass(c, t->now), -EAGAIN);
 	assert_int_equal(kq_core_campaign(c, t->now), -EAGAIN);
 	assert_int_equal(c->hs.term, TRIO_TERM);
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_pass(t, 1000);
 	assert_int_equal(c->local.state, KQ_SESSION_LIVE);
 	kq_core_unlock(c, t->now, o);
@@ -73,14 +53,14 @@ static void who_was_away_is_told_when_it_comes_back(void **state)
 	kq_core_peer_down(t->core[1], t->now, 3);
 	kq_core_peer_down(c, t->now, 1);
 	assert_int_equal(trio_append(t, 3), 0);
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 3000);
-	assert_conf(c, N1 | N2 | N3, 0, 0);
+	trio_assert_conf(c, N1 | N2 | N3, 0, 0);
 	t->done = 0;
 	assert_int_equal(trio_up(t->core[1], t->now, 3, c->hs.incarnation), 0);
 	assert_int_equal(trio_up(c, t->now, 1, t->core[1]->hs.incarnation), 0);
 	trio_pass(t, 300);
-	assert_conf(c, N1 | N2, 0, 0);
+	trio_assert_conf(c, N1 | N2, 0, 0);
 	assert_int_equal(t->done, 1);
 	assert_int_equal(t->done_error, -EHOSTDOWN);	/* its outcome is not known here */
 	assert_int_equal(t->core[1]->leaving, 0);
@@ -95,7 +75,7 @@ static void who_has_an_end_of_its_own_is_not_told_before_that_is_cut_off(void **
 	const char *why;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 3000);
 	t->cut[1] = true;
 	trio_pass(t, 1500);
@@ -125,13 +105,13 @@ static void what_was_asked_for_while_it_was_a_member_ends(void **state)
 	int err;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	trio_pass(t, 3000);
 	/* Into its log, and no further. */
 	t->cut[2] = true;
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_settle(t);
-	assert_conf(c, N1 | N2, 0, N3);
+	trio_assert_conf(c, N1 | N2, 0, N3);
 	t->cut[1] = true;
 	o = trio_owner(t, 3, "db", &err);
 	assert_non_null(o);
@@ -140,7 +120,7 @@ static void what_was_asked_for_while_it_was_a_member_ends(void **state)
 	t->cut[2] = false;
 	assert_int_equal(o->state, KQUORUM_LOCK_ASKING);
 	kq_log_cut(c, c->conf_index - 1);
-	assert_conf(c, N1 | N2, 0, 0);
+	trio_assert_conf(c, N1 | N2, 0, 0);
 	kq_core_tick(c, t->now += 25 * MS);
 	assert_int_equal(o->state, KQUORUM_LOCK_UNKNOWN);
 	trio_settle(t);
@@ -155,13 +135,13 @@ static void a_leader_that_removes_itself_hands_over(void **state)
 	struct trio *t = *state;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N2 | N3, 0), 0);
+	assert_int_equal(trio_change(t, 1, N2 | N3, 0), 0);
 	trio_pass(t, 200);
 	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
 	assert_true(t->core[2]->role == KQUORUM_LEADER || t->core[3]->role == KQUORUM_LEADER);
-	assert_conf(t->core[2], N2 | N3, 0, 0);
+	trio_assert_conf(t->core[2], N2 | N3, 0, 0);
 	trio_pass(t, 500);
-	assert_conf(t->core[1], N2 | N3, 0, 0);
+	trio_assert_conf(t->core[1], N2 | N3, 0, 0);
 	assert_int_equal(trio_append(t, 1), -ENXIO);
 }
 
@@ -181,7 +161,7 @@ static void a_leader_that_removes_itself_goes_when_nobody_takes_over(void **stat
 	t->core[1]->trace_ctx = &heard;
 	trio_lead(t);
 	t->core[2]->stopping = t->core[3]->stopping = true;	/* will not stand */
-	assert_int_equal(change(t, 1, N2 | N3, 0), 0);
+	assert_int_equal(trio_change(t, 1, N2 | N3, 0), 0);
 	while (t->core[1]->conf.outgoing)
 		trio_settle(t);
 	assert_int_equal(t->core[1]->role, KQUORUM_LEADER);
@@ -209,11 +189,11 @@ static void leave_alone(struct trio *t, kq_nodes learners)
 	trio_lead(t);
 	c->trace = cut_off;
 	c->trace_ctx = t;
-	assert_int_equal(change(t, 1, N2 | N3, learners), 0);
+	assert_int_equal(trio_change(t, 1, N2 | N3, learners), 0);
 	trio_pass(t, 1500);
 	c->trace = NULL;
-	assert_conf(c, N2 | N3, 0, learners);
-	assert_conf(t->core[2], N2 | N3, N1 | N2 | N3, learners);
+	trio_assert_conf(c, N2 | N3, 0, learners);
+	trio_assert_conf(t->core[2], N2 | N3, N1 | N2 | N3, learners);
 	assert_int_equal(c->role, KQUORUM_FOLLOWER);
 	assert_true(c->conf_index > c->commit);
 	t->cut[1] = false;
@@ -231,7 +211,7 @@ static void who_alone_has_the_end_of_its_own_vote_brings_it_about(void **state)
 	assert_true(kq_core_is_eligible(t->core[1]));
 	assert_true(trio_elect(t, 1));
 	trio_pass(t, 500);
-	assert_conf(t->core[2], N2 | N3, 0, 0);
+	trio_assert_conf(t->core[2], N2 | N3, 0, 0);
 	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
 	assert_true(t->core[2]->role == KQUORUM_LEADER || t->core[3]->role == KQUORUM_LEADER);
 	trio_pass(t, 1500);
@@ -249,7 +229,7 @@ static void who_becomes_a_learner_brings_it_about_too(void **state)
 	leave_alone(t, N1);
 	assert_true(trio_elect(t, 1));
 	trio_pass(t, 1500);
-	assert_conf(t->core[2], N2 | N3, 0, N1);
+	trio_assert_conf(t->core[2], N2 | N3, 0, N1);
 	assert_int_equal(t->core[1]->role, KQUORUM_FOLLOWER);
 	assert_false(kq_core_is_eligible(t->core[1]));
 }
@@ -263,7 +243,7 @@ static void it_may_do_so_after_a_restart_too(void **state)
 	leave_alone(t, 0);
 	trio_power_off(t, 1);
 	trio_power_on(t, 1, &report);
-	assert_conf(t->core[1], N2 | N3, 0, 0);
+	trio_assert_conf(t->core[1], N2 | N3, 0, 0);
 	assert_true(kq_core_is_eligible(t->core[1]));
 }
 

@@ -6,44 +6,23 @@
 #include "kq_int.h"
 #include "trio.h"
 
-#define N1 kq_node_bit(1)
-#define N2 kq_node_bit(2)
-#define N3 kq_node_bit(3)
-#define N4 kq_node_bit(4)
-
-static int change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learners)
-{
-	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
-
-	to.id = trio_joining(t->core[id], &to.to);
-	return kq_core_reconfigure(t->core[id], t->now, &to);
-}
-
-static void assert_conf(const struct kq_core *c, kq_nodes voters, kq_nodes outgoing,
-			kq_nodes learners)
-{
-	assert_int_equal(c->conf.voters, voters);
-	assert_int_equal(c->conf.outgoing, outgoing);
-	assert_int_equal(c->conf.learners, learners);
-}
-
 static void what_cannot_be_is_refused(void **state)
 {
 	struct kq_conf_change joint = { .to = { .voters = N1 | N2, .outgoing = N1 } };
 	struct trio *t = *state;
 
-	assert_int_equal(change(t, 1, N1 | N2, 0), -EREMOTE);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), -EREMOTE);
 	trio_lead(t);
-	assert_int_equal(change(t, 2, N1 | N2, 0), -EREMOTE);
-	assert_int_equal(change(t, 1, 0, N1), -EINVAL);
-	assert_int_equal(change(t, 1, N1 | 1, 0), -EINVAL);
-	assert_int_equal(change(t, 1, N1, N1), -EINVAL);
-	assert_int_equal(change(t, 1, N1 | N2, 2u << KQ_MAX_NODES), -EINVAL);
+	assert_int_equal(trio_change(t, 2, N1 | N2, 0), -EREMOTE);
+	assert_int_equal(trio_change(t, 1, 0, N1), -EINVAL);
+	assert_int_equal(trio_change(t, 1, N1 | 1, 0), -EINVAL);
+	assert_int_equal(trio_change(t, 1, N1, N1), -EINVAL);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 2u << KQ_MAX_NODES), -EINVAL);
 	assert_int_equal(kq_core_reconfigure(t->core[1], t->now, &joint), -EINVAL);
-	assert_int_equal(change(t, 1, N1 | N2 | N3, 0), -EALREADY);
+	assert_int_equal(trio_change(t, 1, N1 | N2 | N3, 0), -EALREADY);
 	assert_int_equal(kq_core_transfer(t->core[1], t->now, 2), 0);
-	assert_int_equal(change(t, 1, N1 | N2, 0), -EBUSY);
-	assert_conf(t->core[1], N1 | N2 | N3, 0, 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), -EBUSY);
+	trio_assert_conf(t->core[1], N1 | N2 | N3, 0, 0);
 }
 
 /* Ongaro 2015, on raft-dev: else two majorities that have nobody in common may decide. */
@@ -60,10 +39,10 @@ static void nothing_changes_before_an_entry_of_the_own_term_is_committed(void **
 	t->cut[2] = false;
 	assert_true(trio_elect(t, 1));
 	if (!t->core[1]->lead_ready)
-		assert_int_equal(change(t, 1, N1 | N2, 0), -EAGAIN);
+		assert_int_equal(trio_change(t, 1, N1 | N2, 0), -EAGAIN);
 	trio_settle(t);
 	assert_true(t->core[1]->lead_ready);
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 }
 
 static void one_change_at_a_time(void **state)
@@ -72,17 +51,17 @@ static void one_change_at_a_time(void **state)
 
 	trio_lead(t);
 	t->cut[2] = t->cut[3] = true;
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
-	assert_conf(t->core[1], N1 | N2, N1 | N2 | N3, N3);	/* as soon as it is in the log */
-	assert_int_equal(change(t, 1, N1 | N3, 0), -EBUSY);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
+	trio_assert_conf(t->core[1], N1 | N2, N1 | N2 | N3, N3);	/* as soon as it is in the log */
+	assert_int_equal(trio_change(t, 1, N1 | N3, 0), -EBUSY);
 	t->cut[2] = false;
 	trio_pass(t, 200);
-	assert_conf(t->core[1], N1 | N2, 0, N3);
+	trio_assert_conf(t->core[1], N1 | N2, 0, N3);
 	assert_int_equal(t->core[1]->commit, t->core[1]->log.last);
 	t->cut[2] = true;
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);		/* a learner less: not joint */
-	assert_conf(t->core[1], N1 | N2, 0, 0);
-	assert_int_equal(change(t, 1, N1 | N2, N3), -EBUSY);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);		/* a learner less: not joint */
+	trio_assert_conf(t->core[1], N1 | N2, 0, 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), -EBUSY);
 }
 
 static void without_a_majority_of_the_new_voters_it_is_not_begun(void **state)
@@ -90,14 +69,14 @@ static void without_a_majority_of_the_new_voters_it_is_not_begun(void **state)
 	struct trio *t = *state;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N4, 0), -EHOSTUNREACH);
+	assert_int_equal(trio_change(t, 1, N1 | N4, 0), -EHOSTUNREACH);
 	assert_int_equal(trio_up(t->core[1], t->now, 4, TRIO_INCARNATION(4)), 0);
-	assert_int_equal(change(t, 1, N1 | N4, 0), -ENOTCONN);	/* who was no learner */
-	assert_int_equal(change(t, 1, N1 | N2 | N4, 0), 0);	/* does not count here */
+	assert_int_equal(trio_change(t, 1, N1 | N4, 0), -ENOTCONN);	/* who was no learner */
+	assert_int_equal(trio_change(t, 1, N1 | N2 | N4, 0), 0);	/* does not count here */
 	trio_settle(t);
-	assert_conf(t->core[1], N1 | N2 | N4, 0, 0);
+	trio_assert_conf(t->core[1], N1 | N2 | N4, 0, 0);
 	t->now += 1100 * MS;		/* it has not been heard since */
-	assert_int_equal(change(t, 1, N1 | N2, 0), -ENOTCONN);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), -ENOTCONN);
 }
 
 static void who_lags_or_is_in_trouble_is_not_counted_on(void **state)
@@ -108,7 +87,7 @@ static void who_lags_or_is_in_trouble_is_not_counted_on(void **state)
 	uint32_t i;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_settle(t);
 	t->cut[3] = true;
 	for (i = 0; i < 1100; i++) {
@@ -119,15 +98,15 @@ static void who_lags_or_is_in_trouble_is_not_counted_on(void **state)
 		p->heard_ns = t->now;	/* as if it had answered, and stored nothing */
 	}
 	assert_int_equal(p->progress, KQUORUM_PROGRESS_REPLICATE);
-	assert_int_equal(change(t, 1, N1 | N3, 0), -ENOTCONN);
+	assert_int_equal(trio_change(t, 1, N1 | N3, 0), -ENOTCONN);
 	p->match = c->log.last;
 	p->flags = KQUORUM_PEERF_FAULTY;
-	assert_int_equal(change(t, 1, N1 | N3, 0), -ENOTCONN);
+	assert_int_equal(trio_change(t, 1, N1 | N3, 0), -ENOTCONN);
 	p->flags = 0;
 	p->progress = KQUORUM_PROGRESS_PROBE;
-	assert_int_equal(change(t, 1, N1 | N3, 0), -ENOTCONN);
+	assert_int_equal(trio_change(t, 1, N1 | N3, 0), -ENOTCONN);
 	p->progress = KQUORUM_PROGRESS_REPLICATE;
-	assert_int_equal(change(t, 1, N1 | N3, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N3, 0), 0);
 }
 
 static void a_change_that_is_cut_off_is_undone(void **state)
@@ -137,18 +116,18 @@ static void a_change_that_is_cut_off_is_undone(void **state)
 
 	trio_lead(t);
 	t->cut[1] = true;
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
-	assert_conf(c, N1 | N2, N1 | N2 | N3, 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
+	trio_assert_conf(c, N1 | N2, N1 | N2 | N3, 0);
 	trio_pass(t, 1500);
 	assert_int_equal(c->role, KQUORUM_FOLLOWER);
 	assert_true(trio_elect(t, 2));
 	assert_int_equal(trio_append(t, 2), 0);
 	trio_settle(t);
-	assert_conf(c, N1 | N2, N1 | N2 | N3, 0);
+	trio_assert_conf(c, N1 | N2, N1 | N2 | N3, 0);
 	t->cut[1] = false;
 	trio_pass(t, 1500);
 	assert_int_equal(c->leader, 2);
-	assert_conf(c, N1 | N2 | N3, 0, 0);
+	trio_assert_conf(c, N1 | N2 | N3, 0, 0);
 	assert_int_equal(c->conf_index, 1);
 }
 
@@ -173,7 +152,7 @@ static void a_configuration_survives_a_restart(void **state)
 	kq_entry_free(e);
 	report.hs.term = 1;
 	kq_core_start(c, t->now, &report);
-	assert_conf(c, N1 | N2, 0, N3);
+	trio_assert_conf(c, N1 | N2, 0, N3);
 	assert_int_equal(c->conf_index, 2);
 }
 
@@ -183,7 +162,7 @@ static void a_learner_neither_stands_nor_counts(void **state)
 	struct trio *t = *state;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_settle(t);
 	assert_int_equal(kq_core_transfer(t->core[1], t->now, 3), -EINVAL);
 	t->cut[2] = true;
@@ -206,7 +185,7 @@ static void a_learner_votes_when_it_is_asked(void **state)
 	const char *why;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_settle(t);
 	t->now += 2000 * MS;
 	assert_int_equal(trio_say(t, 2, 3, KQ_MSG_VOTE_REQ, TRIO_TERM + 1, &req, sizeof(req),
@@ -228,11 +207,11 @@ static void a_learner_that_waits_for_its_vote_gets_it_when_it_has_caught_up(void
 	trio_pass(t, 1500);
 	assert_int_equal(kq_core_reconfigure(c, t->now, &demote), 0);
 	trio_pass(t, 2000);
-	assert_conf(c, N1 | N2, 0, N3);
+	trio_assert_conf(c, N1 | N2, 0, N3);
 	t->cut[3] = false;
 	trio_pass(t, 1000);
-	assert_conf(c, N1 | N2 | N3, 0, 0);
-	assert_conf(t->core[3], N1 | N2 | N3, 0, 0);
+	trio_assert_conf(c, N1 | N2 | N3, 0, 0);
+	trio_assert_conf(t->core[3], N1 | N2 | N3, 0, 0);
 	/* The rest is as it was told, on every node; it waits for nothing any more. */
 	assert_string_equal(kq_core_member(t->core[2], 3)->name, "n3");
 	assert_string_equal(kq_core_member(t->core[2], 3)->address, "10.0.0.3");
@@ -246,7 +225,7 @@ static void who_joins_has_to_be_described(void **state)
 	struct trio *t = *state;
 
 	trio_lead(t);
-	assert_int_equal(change(t, 1, N1 | N2, 0), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, 0), 0);
 	t->cut[3] = true;
 	trio_pass(t, 8000);
 	t->cut[3] = false;
@@ -276,10 +255,10 @@ static void a_full_log_has_room_for_a_configuration(void **state)
 	assert_int_equal(trio_append(t, 1), 0);
 	trio_settle(t);
 	assert_int_equal(t->done_error, -ENOSPC);
-	assert_int_equal(change(t, 1, N1 | N2, N3), 0);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), 0);
 	trio_pass(t, 300);
 	for (id = 1; id <= 3; id++)
-		assert_conf(t->core[id], N1 | N2, 0, N3);
+		trio_assert_conf(t->core[id], N1 | N2, 0, N3);
 	/* Until that is used up as well; the room for terms and votes is not touched. */
 	while (!kq_core_reconfigure(c, t->now, &name))
 		trio_pass(t, 300);
@@ -302,7 +281,7 @@ static void what_a_member_is_called_can_be_changed_alone(void **state)
 	move.based_on = c->conf_index;
 	assert_int_equal(kq_core_reconfigure(c, t->now, &move), 0);
 	trio_pass(t, 200);
-	assert_conf(c, N1 | N2 | N3, 0, 0);
+	trio_assert_conf(c, N1 | N2 | N3, 0, 0);
 	assert_string_equal(kq_core_member(t->core[3], 2)->name, "second");
 	assert_string_equal(kq_core_member(t->core[3], 2)->address, "[fd00::2]:7421");
 	assert_string_equal(kq_core_member(t->core[3], 1)->name, "");
@@ -344,7 +323,7 @@ static void who_should_lead_is_in_the_configuration(void **state)
 	assert_int_equal(set_member(t, 1, 100, KQUORUM_CONF_WITNESS), 0);
 	/* Somebody has to lead for good: neither so, nor by taking a vote away. */
 	assert_int_equal(set_member(t, 3, 100, KQUORUM_CONF_WITNESS), -EDOM);
-	assert_int_equal(change(t, 1, N1 | N2, N3), -EDOM);
+	assert_int_equal(trio_change(t, 1, N1 | N2, N3), -EDOM);
 	assert_int_equal(set_member(t, 1, 100, 0), 0);
 	assert_int_equal(t->core[2]->conf.witnesses, N2);
 	/* Whom the leader chooses by itself is no witness. */

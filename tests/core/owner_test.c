@@ -30,12 +30,6 @@ static struct kq_owner *want(struct trio *t, uint32_t id, uint32_t flags, uint32
 	return o;
 }
 
-static void drop(struct trio *t, uint32_t id, struct kq_owner *o)
-{
-	kq_core_unlock(t->core[id], t->now, o);
-	trio_pass(t, 50);
-}
-
 static void assert_all_sound(struct trio *t)
 {
 	uint32_t i;
@@ -76,14 +70,14 @@ static void a_handle_has_the_numbers_of_its_units(void **state)
 	w = want(t, 3, 0, 70);
 	assert_int_equal(w->state, KQUORUM_LOCK_QUEUED);
 	assert_int_equal(w->numbers[0], 0);
-	drop(t, 1, a);
+	trio_drop(t, 1, a);
 	assert_int_equal(w->state, KQUORUM_LOCK_GRANTED);
 	assert_true(w->token > b->token);
 	assert_int_equal(w->numbers[0], U64_MAX);
 	assert_int_equal(w->numbers[1], 1 | 0x1f0);
 	assert_all_sound(t);
-	drop(t, 2, b);
-	drop(t, 3, w);
+	trio_drop(t, 2, b);
+	trio_drop(t, 3, w);
 	assert_nothing_left(t);
 }
 
@@ -100,17 +94,17 @@ static void who_shares_is_let_in_with_the_others(void **state)
 	try = want(t, 2, KQUORUM_LOCK_SHARED | KQUORUM_LOCK_TRY, 0);
 	assert_int_equal(try->state, KQUORUM_LOCK_REFUSED);
 	assert_int_equal(try->error, -EAGAIN);
-	drop(t, 2, try);
-	drop(t, 1, x);
+	trio_drop(t, 2, try);
+	trio_drop(t, 1, x);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(s[i]->state, KQUORUM_LOCK_GRANTED);
 		assert_int_equal(s[i]->token, s[0]->token);
 	}
 	try = want(t, 2, KQUORUM_LOCK_SHARED | KQUORUM_LOCK_TRY, 0);
 	assert_int_equal(try->state, KQUORUM_LOCK_GRANTED);
-	drop(t, 2, try);
+	trio_drop(t, 2, try);
 	for (i = 0; i < 3; i++)
-		drop(t, 1 + i, s[i]);
+		trio_drop(t, 1 + i, s[i]);
 	assert_nothing_left(t);
 	assert_null(resource_of(t->core[3], "gpu"));
 }
@@ -124,21 +118,21 @@ static void nodes_that_share_it_are_told_that_it_is_awaited(void **state)
 
 	trio_lead(t);
 	gone = want(t, 1, 0, 0);
-	drop(t, 1, gone);
+	trio_drop(t, 1, gone);
 	for (i = 0; i < 4; i++)
 		s[i] = want(t, 2 + i % 2, KQUORUM_LOCK_SHARED, 0);
-	drop(t, 2, s[0]);
+	trio_drop(t, 2, s[0]);
 	x = want(t, 1, 0, 0);
 	assert_int_equal(x->state, KQUORUM_LOCK_QUEUED);
 	assert_int_equal(t->core[1]->concerned, 1 << 1 | 1 << 2 | 1 << 3);
 	for (i = 1; i <= 3; i++)
 		assert_int_equal(resource_of(t->core[i], "gpu")->nodes, 1 << 2 | 1 << 3);
 	for (i = 1; i < 4; i++)
-		drop(t, 2 + i % 2, s[i]);
+		trio_drop(t, 2 + i % 2, s[i]);
 	assert_int_equal(x->state, KQUORUM_LOCK_GRANTED);
 	for (i = 1; i <= 3; i++)
 		assert_int_equal(resource_of(t->core[i], "gpu")->nodes, 1 << 1);
-	drop(t, 1, x);
+	trio_drop(t, 1, x);
 	assert_nothing_left(t);
 }
 
@@ -162,7 +156,7 @@ static void who_holds_it_and_what_for_is_known_everywhere(void **state)
 		assert_int_equal(claim->info_len, 7);
 		assert_memory_equal(claim->bytes, "epoch 4", 7);
 	}
-	drop(t, 2, o);
+	trio_drop(t, 2, o);
 	assert_nothing_left(t);
 }
 
@@ -191,11 +185,11 @@ static void a_handle_is_told_why_it_cannot_have_it(void **state)
 		o = want(t, 1 + i % 3, row[i].flags, row[i].units);
 		assert_int_equal(o->state, KQUORUM_LOCK_REFUSED);
 		assert_int_equal(o->error, row[i].error);
-		drop(t, 1 + i % 3, o);
+		trio_drop(t, 1 + i % 3, o);
 	}
-	drop(t, 1, holder);
+	trio_drop(t, 1, holder);
 	assert_int_equal(waiter->state, KQUORUM_LOCK_GRANTED);
-	drop(t, 3, waiter);
+	trio_drop(t, 3, waiter);
 	assert_nothing_left(t);
 }
 
@@ -221,8 +215,8 @@ static void a_handle_that_waits_for_too_many_is_told(void **state)
 	assert_int_equal(t->core[3]->pending_count, 0);
 	trio_settle(t);
 	assert_int_equal(t->owners_closed, closed + 1);
-	drop(t, 1, holder);
-	drop(t, 2, behind);
+	trio_drop(t, 1, holder);
+	trio_drop(t, 2, behind);
 	assert_nothing_left(t);
 }
 
@@ -244,7 +238,7 @@ static void one_that_is_refused_while_it_closes_is_closed(void **state)
 	kq_core_unlock(t->core[3], t->now, waiter);
 	trio_pass(t, 50);
 	assert_int_equal(t->owners_closed, closed + 1);
-	drop(t, 1, holder);
+	trio_drop(t, 1, holder);
 	assert_nothing_left(t);
 }
 
@@ -262,16 +256,16 @@ static void one_that_stops_waiting_lets_others_in(void **state)
 	for (i = 0; i < 2; i++)
 		small[i] = want(t, 3, 0, 1);
 	assert_int_equal(small[1]->state, KQUORUM_LOCK_QUEUED);
-	drop(t, 2, large);
+	trio_drop(t, 2, large);
 	token = small[0]->token;
 	assert_int_not_equal(token, 0);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(small[i]->state, KQUORUM_LOCK_GRANTED);
 		assert_int_equal(small[i]->token, token);
 		assert_int_equal(small[i]->numbers[0], 2 << i);
-		drop(t, 3, small[i]);
+		trio_drop(t, 3, small[i]);
 	}
-	drop(t, 1, holder);
+	trio_drop(t, 1, holder);
 	assert_nothing_left(t);
 }
 
@@ -301,13 +295,13 @@ static void the_units_of_a_node_that_is_gone_go_to_others(void **state)
 	t->cut[3] = false;
 	trio_pass(t, 1000);
 	assert_int_equal(again->state, KQUORUM_LOCK_QUEUED);
-	drop(t, 2, waiter);
+	trio_drop(t, 2, waiter);
 	assert_int_equal(again->state, KQUORUM_LOCK_GRANTED);
 	assert_int_equal(again->numbers[0], 7);
 	for (i = 0; i < 2; i++)
-		drop(t, 3, held[i]);
+		trio_drop(t, 3, held[i]);
 	assert_all_sound(t);
-	drop(t, 3, again);
+	trio_drop(t, 3, again);
 	assert_nothing_left(t);
 }
 
@@ -327,7 +321,7 @@ static void whoever_says_something_is_told_what_became_of_it(void **state)
 	assert_int_equal(say_define(t, 2, 0x4000, 2, 0), -EINVAL);
 	o = want(t, 1, 0, 2);
 	assert_int_equal(trio_command(t, 2, KQ_ENTRY_UNDEFINE, buf, len), -EBUSY);
-	drop(t, 1, o);
+	trio_drop(t, 1, o);
 	assert_int_equal(trio_command(t, 2, KQ_ENTRY_UNDEFINE, buf, len), 0);
 	assert_nothing_left(t);
 	assert_null(resource_of(t->core[3], "gpu"));

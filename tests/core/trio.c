@@ -329,6 +329,28 @@ void trio_fill_log(struct trio *t, uint32_t id)
 		kq_batch_free(b);
 }
 
+int trio_change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learners)
+{
+	struct kq_conf_change to = { .to = { .voters = voters, .learners = learners } };
+
+	to.id = trio_joining(t->core[id], &to.to);
+	return kq_core_reconfigure(t->core[id], t->now, &to);
+}
+
+void trio_assert_conf(const struct kq_core *c, kq_nodes voters, kq_nodes outgoing,
+		      kq_nodes learners)
+{
+	assert_int_equal(c->conf.voters, voters);
+	assert_int_equal(c->conf.outgoing, outgoing);
+	assert_int_equal(c->conf.learners, learners);
+}
+
+void trio_drop(struct trio *t, uint32_t id, struct kq_owner *o)
+{
+	kq_core_unlock(t->core[id], t->now, o);
+	trio_pass(t, 50);
+}
+
 struct kq_owner *trio_ask(struct trio *t, uint32_t id, const struct kq_lock_ask *ask, int *err)
 {
 	struct kq_owner *o = calloc(1, sizeof(*o));

@@ -93,6 +93,17 @@ int32_t trio_command(struct trio *t, uint32_t id, uint16_t type, const void *pay
 void append_many(struct trio *t, uint32_t id, uint32_t count);
 /* No room is left in the log of node @id but what is kept for configurations, terms and votes. */
 void trio_fill_log(struct trio *t, uint32_t id);
+/* Node @id, the leader, is to change to these; it describes whom it takes in. */
+int trio_change(struct trio *t, uint32_t id, kq_nodes voters, kq_nodes learners);
+void trio_assert_conf(const struct kq_core *c, kq_nodes voters, kq_nodes outgoing,
+		      kq_nodes learners);
+#define N1 kq_node_bit(1)
+#define N2 kq_node_bit(2)
+#define N3 kq_node_bit(3)
+#define N4 kq_node_bit(4)
+
+/* Give back what it holds, or wait no longer. */
+void trio_drop(struct trio *t, uint32_t id, struct kq_owner *o);
 /* Ask for a lock; NULL: refused, @err says why. */
 struct kq_owner *trio_ask(struct trio *t, uint32_t id, const struct kq_lock_ask *ask, int *err);
 /* The same for all of a resource. */

@@ -58,11 +58,13 @@ void cli_usage(FILE *to);
 void cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The one of @n words that was perhaps meant by @typed, NULL: none comes close. */
 const char *cli_nearest(const char *typed, const char *const *words, size_t n);
+/* Where the verb of a command stands, if it has one: behind -j. */
+int cli_verb_at(int argc, char **argv);
 /*
- * The one of @n commands, each called "COMMAND VERB", whose verb is @word; or it ends as a usage error
- * that says which there are.
+ * Runs the one of @n commands, each called "COMMAND VERB", whose verb stands there; or it ends as a usage
+ * error that says which there are.
  */
-const struct cli_command *cli_verb(const struct cli_command *const *verbs, size_t n, const char *word);
+int cli_run_verb(const struct cli_command *const *verbs, size_t n, int argc, char **argv);
 /* HOST[:PORT], as the value of @option or, with NULL, as an operand. */
 void cli_address(const char *option, const char *text, struct kquorum_address *to);
 /* Likewise, but where others reach a node: not one that stands for all addresses. */

@@ -133,23 +133,63 @@ const char *cli_nearest(const char *typed, const char *const *words, size_t n)
 	return nearest;
 }
 
-const struct cli_command *cli_verb(const struct cli_command *const *verbs, size_t n, const char *word)
+static const char *verb_of(const struct cli_command *c)
+{
+	return strrchr(c->name, ' ') + 1;
+}
+
+/* "this, that or another". */
+static void list_verbs(const struct cli_command *const *verbs, size_t n, char *to, size_t size)
+{
+	size_t i, at = 0;
+
+	for (i = 0; i < n && at < size; i++)
+		at += snprintf(to + at, size - at, "%s%s", !i ? "" : i + 1 < n ? ", " : " or ",
+			       verb_of(verbs[i]));
+}
+
+static const struct cli_command *find_verb(const struct cli_command *const *verbs, size_t n,
+					   const char *word)
 {
 	const char *names[MAX_VERBS], *close;
 	char all[256] = "";
-	size_t i, at;
+	size_t i;
 
 	for (i = 0; i < n && i < MAX_VERBS; i++) {
-		names[i] = strrchr(verbs[i]->name, ' ') + 1;
+		names[i] = verb_of(verbs[i]);
 		if (!strcmp(word, names[i]))
 			return verbs[i];
-		at = strlen(all);
-		snprintf(all + at, sizeof(all) - at, "%s%s", !i ? "" : i + 1 < n ? ", " : " or ", names[i]);
 	}
 	close = cli_nearest(word, names, i);
 	if (close)
 		cli_usage_error("no \"%s\": did you mean %s?", word, close);
+	list_verbs(verbs, n, all, sizeof(all));
 	cli_usage_error("no \"%s\": %s", word, all);
+}
+
+int cli_verb_at(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && (!strcmp(argv[at], "-j") || !strcmp(argv[at], "--json")))
+		at++;
+	return at;
+}
+
+int cli_run_verb(const struct cli_command *const *verbs, size_t n, int argc, char **argv)
+{
+	int at = cli_verb_at(argc, argv);
+	char all[256] = "";
+
+	if (at < argc && *argv[at] == '-')
+		cli_parse(argc, argv, NULL, NULL);	/* --help, or none that there is */
+	if (at == argc || *argv[at] == '-') {
+		list_verbs(verbs, n, all, sizeof(all));
+		cli_usage_error("%s? That comes first, options behind it", all);
+	}
+	cli.json = at > 1;
+	cli.command = find_verb(verbs, n, argv[at]);
+	return cli.command->run(argc - at, argv + at);
 }
 
 /* A long option is unknown, or its short form fits several: getopt says '?' to both. */

@@ -16,17 +16,7 @@ static const struct cli_command *const verbs[] = {
 
 static int run(int argc, char **argv)
 {
-	int at = 1;
-
-	while (at < argc && (!strcmp(argv[at], "-j") || !strcmp(argv[at], "--json")))
-		at++;
-	if (at < argc && *argv[at] == '-')
-		cli_parse(argc, argv, NULL, NULL);	/* --help, or none that there is */
-	if (at == argc || *argv[at] == '-')
-		cli_usage_error("list, show, why, create, set, delete or release? That comes first, options behind it");
-	cli.json = at > 1;
-	cli.command = cli_verb(verbs, sizeof(verbs) / sizeof(verbs[0]), argv[at]);
-	return cli.command->run(argc - at, argv + at);
+	return cli_run_verb(verbs, sizeof(verbs) / sizeof(verbs[0]), argc, argv);
 }
 
 const struct cli_command command_resource = {

@@ -158,15 +158,11 @@ static int list(int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	int at = 1;
+	int at = cli_verb_at(argc, argv);
 
-	while (at < argc && (!strcmp(argv[at], "-j") || !strcmp(argv[at], "--json")))
-		at++;
 	if (at == argc || *argv[at] == '-')
 		return list(argc, argv);
-	cli.json = at > 1;
-	cli.command = cli_verb(verbs, N_VERBS, argv[at]);
-	return cli.command->run(argc - at, argv + at);
+	return cli_run_verb(verbs, N_VERBS, argc, argv);
 }
 
 const struct cli_command command_snapshot = {
